@@ -1,0 +1,40 @@
+# make run, make test: on a fresh machine with Python 3.11 or newer. make slurm: a Slurm to try.
+PYTHON ?= python3
+GRID ?= task4
+PY = .venv/bin/python
+SLURM_PACKAGES = slurmctld slurmd slurm-client munge
+
+.PHONY: run test check slurm slurm-down .venv
+
+# Exit code 1 of submit.py means that a case failed: the table says which, so it is still shown.
+run: .venv
+	@$(PY) submit.py --grid $(GRID); status=$$?; \
+	[ $$status -le 1 ] || exit $$status; \
+	$(PY) collect.py --grid $(GRID) > tables.md; [ $$? -le 1 ] || exit 2; \
+	cat tables.md; exit $$status
+
+test: .venv check
+	$(PY) -m pytest
+
+check: .venv
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+.venv: .venv/installed
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "error: $(PYTHON) is older than 3.11; use e.g. make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+slurm:
+	@test "$$(id -u)" = 0 || { echo "error: make slurm installs packages and starts daemons, which needs root"; exit 2; }
+	@command -v slurmctld slurmd munged sbatch > /dev/null || \
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM_PACKAGES); }
+	@$(PYTHON) tests/cluster/cluster.py up
+
+slurm-down:
+	@$(PYTHON) tests/cluster/cluster.py down

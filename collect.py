@@ -1,0 +1,92 @@
+"""Turn results into the tables of a report.
+
+    python collect.py > tables.md                     all tasks of the homework, as Markdown
+    python collect.py --grid task4 --format csv       the raw values of one grid
+
+Exits with 1 where a table has a row without a measurement.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from report.answers import make_answers
+from report.document import Section
+from report.facts import make_facts
+from report.load import Evidence, load_evidence
+from report.markdown import render
+from report.raw import render_csv, render_json
+from report.selection import Selection, select
+from report.tables import make_table
+from study.errors import ConfigError
+from study.grid import known_grids, load_grids
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    try:
+        evidence = load_evidence(arguments.results, complain)
+        grids = load_grids(arguments.grid or grids_to_show(evidence))
+        selections = [selection for grid in grids for selection in select(grid, evidence)]
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    sys.stdout.write(RENDER[arguments.format](selections))
+    missing = [row for s in selections for row in s.rows if row.measured is None]
+    if missing:
+        complain(f"{len(missing)} rows have no measurement; each says why")
+    return 1 if missing else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--grid",
+        action="append",
+        metavar="GRID",
+        help=f"one of {', '.join(known_grids())}, or a YAML file; may be given more than once; "
+        "default: the homework, and what else was submitted",
+    )
+    parser.add_argument("--format", choices=tuple(RENDER), default="md")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    return parser.parse_args()
+
+
+def complain(text: str) -> None:
+    """Everything that is no table goes to stderr."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def grids_to_show(evidence: list[Evidence]) -> list[str]:
+    """The homework, and every grid outside of it that was submitted by name."""
+    tasks = {grid.name for grid in load_grids(["homework"])}
+    submitted = {submission.grid for e in evidence for submission in e.submissions}
+    others = sorted(submitted - tasks)
+    for name in others:
+        if name not in known_grids():
+            complain(f"grid {name} was submitted from a file; show it with --grid FILE")
+    return ["homework", *(name for name in others if name in known_grids())]
+
+
+def render_markdown(selections: list[Selection]) -> str:
+    """The document as Markdown."""
+    return render([make_section(selection) for selection in selections])
+
+
+def make_section(selection: Selection) -> Section:
+    """Facts, table and answers of one selection."""
+    return Section(
+        title=selection.grid.title,
+        facts=make_facts(selection),
+        table=make_table(selection),
+        answers=make_answers(selection),
+    )
+
+
+RENDER = {"md": render_markdown, "csv": render_csv, "json": render_json}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Without Slurm: the cases one after another, each in a fresh process, with a progress bar."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as ProgressBar
+
+from jobs.plan import Item
+from jobs.profile import Profile
+from jobs.terminal import count_gpus
+from jobs.worker import Assignment
+from study.progress import read_progress
+from study.result import Result, decode
+from study.statistics import median
+from study.store import Store, now
+from study.submissions import Ended, Submission, append
+
+ROOT = Path(__file__).resolve().parent.parent
+POLL_S = 0.2
+GRACE_S = 5.0
+
+
+def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Result | None]:
+    """Run the cases; each one's result, or None where its process died without one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or a signal to end; the case under way is stopped and noted.
+    """
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[phase]}"),
+    )
+    results: list[Result | None] = []
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with _signals_as_interrupt(), ProgressBar(*columns, console=console) as bar:
+        task = bar.add_task("", total=len(items), phase="")
+        for item in items:
+            bar.update(task, description=item.case.case_id, phase="start")
+            result = _run_one(item, profile, store, bar, task)
+            bar.console.print(_summary(item, result, store))
+            bar.advance(task)
+            results.append(result)
+        bar.update(task, description="done", phase="")
+    return results
+
+
+def _run_one(
+    item: Item, profile: Profile, store: Store, bar: ProgressBar, task: TaskID
+) -> Result | None:
+    case = item.case
+    log = store.logs / f"{case.case_id}.log"
+    store.put_aside(case)
+    store.progress_path(case).unlink(missing_ok=True)
+    with log.open("w") as log_file:
+        # A session of its own, so that Ctrl-C reaches only us and the end is ours to order.
+        child = subprocess.Popen(
+            [sys.executable, "-m", "jobs.worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+        )
+    submission = _note(item, profile, store, log, child.pid)
+    try:
+        _hand_over(child, _assignment(item, profile, store, submission.submitted_at))
+        _follow(child, item, store, bar, task)
+    except KeyboardInterrupt:
+        _stop(child)
+        _note_end(item, store, submission, "interrupted")
+        raise
+    path = store.result_path(case)
+    if path.exists():
+        return decode(path.read_bytes())
+    _note_end(item, store, submission, f"its process ended {_end_of(child.returncode)}; see {log}")
+    return None
+
+
+def _assignment(item: Item, profile: Profile, store: Store, submitted_at: str) -> str:
+    return Assignment(
+        case=item.case,
+        device=profile.device,
+        executor="local",
+        results=str(store.folder.parent),
+        profile=profile.name,
+        submitted_at=submitted_at,
+    ).as_json()
+
+
+def _hand_over(child: subprocess.Popen[str], assignment: str) -> None:
+    assert child.stdin is not None
+    with suppress(BrokenPipeError), child.stdin:  # a child that died at once is found out below
+        child.stdin.write(assignment)
+
+
+def _note(item: Item, profile: Profile, store: Store, log: Path, pid: int) -> Submission:
+    submission = Submission(
+        case=item.case,
+        case_id=item.case.case_id,
+        grid=item.grid,
+        overrides=item.overrides,
+        executor="local",
+        job_id=f"pid-{pid}",
+        job_name=item.case.job_name,
+        log=str(log),
+        requested_gpus=item.case.gpus,
+        timeout_min=profile.timeout_min,
+        submitted_at=now(),
+    )
+    append(store.submissions, submission)
+    return submission
+
+
+def _note_end(item: Item, store: Store, submission: Submission, reason: str) -> None:
+    store.progress_path(item.case).unlink(missing_ok=True)
+    append(
+        store.submissions,
+        Ended(case_id=item.case.case_id, job_id=submission.job_id, reason=reason, ended_at=now()),
+    )
+
+
+def _follow(
+    child: subprocess.Popen[str], item: Item, store: Store, bar: ProgressBar, task: TaskID
+) -> None:
+    while True:
+        try:
+            child.wait(timeout=POLL_S)
+            return
+        except subprocess.TimeoutExpired:
+            progress = read_progress(store.progress_path(item.case))
+        if progress is not None:
+            left = progress.remaining_s
+            bar.update(task, phase=f"{progress}" + (f", {left:.0f} s left" if left else ""))
+
+
+def _stop(child: subprocess.Popen[str]) -> None:
+    """End the child: politely, then for sure."""
+    child.terminate()
+    try:
+        child.wait(timeout=GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _end_of(returncode: int) -> str:
+    if returncode < 0:
+        return f"by signal {signal.Signals(-returncode).name}"
+    return f"with exit code {returncode} and no result"
+
+
+def _summary(item: Item, result: Result | None, store: Store) -> str:
+    name = f"{item.case.case_id}  (depth {item.case.depth}, {count_gpus(item.case.gpus)})"
+    if result is None or result.measurement is None:
+        problem = "no result" if result is None else f"{result.outcome}: {result.why_failed}"
+        log = store.logs / f"{item.case.case_id}.log"
+        return f"[red]failed[/]  {name}: {escape(problem)}; log: {log}"
+    times = result.measurement.step_times_s
+    label = ", [yellow]emulated[/]" if result.emulated else ""
+    return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {len(times)} steps{label}"
+
+
+@contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """Let `kill` and a closed terminal end us the way Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,24 @@
+"""One submit.py at a time in one results folder, so that no case is started twice."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from study.errors import ConfigError
+from study.store import Store
+
+
+@contextmanager
+def only_one(store: Store) -> Iterator[None]:
+    """Hold the folder's lock; ConfigError where another process holds it.
+
+    The lock goes with the process, so one that is killed leaves nothing to clean up.
+    """
+    with (store.folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                store.folder, "another submit.py is at work here; wait for it to end"
+            ) from None
+        yield

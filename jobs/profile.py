@@ -1,0 +1,105 @@
+"""Profiles of cluster.yaml: where jobs run and how GPUs are asked for there."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.slurm_commands import slurm_cluster_name
+from study.errors import ConfigError
+from study.yaml_file import check_keys, read_mapping
+
+CLUSTER_FILE = Path(__file__).resolve().parent.parent / "cluster.yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_GPU_REQUEST = re.compile(r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One entry of cluster.yaml. `source` is what error messages call it."""
+
+    name: str
+    source: str
+    executor: str
+    device: str
+    cluster_name: str | None = None
+    gpus_per_node: int | None = None
+    gpu_request: str = "gpus_per_node"
+    submitit: dict[str, Any] | None = None
+
+    @property
+    def timeout_min(self) -> int | None:
+        """The time limit of a job; None where nothing limits it."""
+        return self.submitit["timeout_min"] if self.submitit else None
+
+    def gpu_parameters(self, gpus: int) -> dict[str, str]:
+        """The sbatch option that asks for exactly `gpus` GPUs on one node."""
+        option, _, template = self.gpu_request.partition(":")
+        if not template:
+            template = "gpu:{n}" if option == "gres" else "{n}"
+        return {option: template.replace("{n}", str(gpus))}
+
+
+def load_profiles(path: Path) -> dict[str, Profile]:
+    """All profiles of the file, by name."""
+    data = check_keys(read_mapping(path), ("profiles",), path, "top level")
+    entries = data.get("profiles")
+    if not isinstance(entries, dict) or not entries:
+        raise ConfigError(path, "profiles: missing or empty; write e.g. profiles: {local: ...}")
+    return {str(name): _read_profile(path, str(name), entry) for name, entry in entries.items()}
+
+
+def _read_profile(path: Path, name: str, entry: Any) -> Profile:
+    source = f"{path}: profiles.{name}"
+    known = tuple(key for key in Profile.__dataclass_fields__ if key not in ("name", "source"))
+    entry = check_keys(entry, known, path, f"profiles.{name}")
+    if not _NAME.fullmatch(name):
+        raise ConfigError(source, "a profile's name is a folder's name; use letters, digits, - _ .")
+    _check_choice(source, "executor", entry.get("executor"), ("slurm", "local"))
+    _check_choice(source, "device", entry.get("device"), ("auto", "cpu", "cuda"))
+    if entry["executor"] == "slurm":
+        _check_slurm(source, entry)
+    return Profile(name=name, source=source, **entry)
+
+
+def _check_choice(source: str, key: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(source, f"{key}: {value!r} is not one of: {', '.join(choices)}")
+
+
+def _check_slurm(source: str, entry: dict[str, Any]) -> None:
+    _check_positive(source, "gpus_per_node", entry.get("gpus_per_node"), "GPUs a node has")
+    request = entry.get("gpu_request", "gpus_per_node")
+    if not isinstance(request, str) or not _GPU_REQUEST.fullmatch(request):
+        raise ConfigError(
+            source,
+            f"gpu_request: {request!r} is not gpus_per_node, gres, or a typed one such as "
+            '"gres:gpu:a100:{n}"',
+        )
+    submitit = entry.get("submitit")
+    if not isinstance(submitit, dict):
+        raise ConfigError(source, "submitit: missing; write e.g. submitit: {timeout_min: 30}")
+    _check_positive(source, "submitit.timeout_min", submitit.get("timeout_min"), "minutes")
+
+
+def _check_positive(source: str, key: str, value: Any, unit: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(source, f"{key}: {value!r} is not a whole number of {unit}, 1 or more")
+
+
+def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:
+    """The profile of this name; `auto` looks at the machine."""
+    profiles = load_profiles(path)
+    if name == "auto":
+        name = _automatic_name(profiles)
+    if name not in profiles:
+        raise ConfigError("--cluster", f"{name!r} is not in {path}: {', '.join(profiles)}")
+    return profiles[name]
+
+
+def _automatic_name(profiles: dict[str, Profile]) -> str:
+    cluster_name = slurm_cluster_name()
+    if cluster_name is None:
+        return "local"
+    matching = [p.name for p in profiles.values() if p.cluster_name == cluster_name]
+    return matching[0] if matching else "slurm"

@@ -1,0 +1,52 @@
+"""What submit.py prints on stdout: plain lines, so that they can be piped."""
+
+from collections.abc import Sequence
+
+from jobs.plan import Item, to_run
+from jobs.profile import Profile
+from study.result import Result
+from study.store import Store
+from study.submissions import Submission
+
+
+def count_gpus(gpus: int) -> str:
+    """`1 GPU`, `2 GPUs`."""
+    return f"{gpus} GPU" if gpus == 1 else f"{gpus} GPUs"
+
+
+def print_plan(items: list[Item], profile: Profile) -> None:
+    """One line a case: run, or left out and why."""
+    print(f"Plan for profile {profile.name} ({profile.executor}, device {profile.device}):")
+    for item in items:
+        c = item.case
+        what = (
+            f"depth {c.depth}, {count_gpus(c.gpus)}, dim {c.dim}, batch {c.batch_size}, {c.split}"
+        )
+        verdict = "run" if item.left_out is None else f"left out: {item.left_out}"
+        print(f"  {c.case_id}  {what}, {c.dtype}, {c.optimizer}  {verdict}")
+    print(f"{len(to_run(items))} to run, {len(items) - len(to_run(items))} left out.", flush=True)
+
+
+def print_request(items: list[Item], profile: Profile) -> None:
+    """The GPU-hours asked for at most."""
+    if profile.timeout_min is None:
+        return
+    gpus = sum(item.case.gpus for item in items)
+    hours = profile.timeout_min * gpus / 60
+    print(f"At most {hours:.2f} GPU-hours: {gpus} GPUs x {profile.timeout_min} min.")
+
+
+def print_submissions(submissions: Sequence[Submission], profile: Profile) -> None:
+    """Each job with its log, and the line to watch them."""
+    for submission in submissions:
+        print(f"submitted job {submission.job_id}  {submission.job_name}  log: {submission.log}")
+    if submissions:
+        jobs = ",".join(submission.job_id for submission in submissions)
+        print(f"Watch them:  squeue --jobs={jobs}")
+        print("When they have ended:  python collect.py > tables.md")
+
+
+def print_results(results: Sequence[Result | None], store: Store) -> None:
+    """How the cases that ran here ended."""
+    ok = sum(result is not None and result.outcome == "ok" for result in results)
+    print(f"{ok} of {len(results)} cases measured; results in {store.folder}")

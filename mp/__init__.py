@@ -1,0 +1,1 @@
+"""The model-parallel benchmark itself. Knows no Slurm."""

@@ -1,0 +1,62 @@
+"""`python -m mp --depth 20 --gpus 5`: one case by hand, here and now; its result as JSON."""
+
+import argparse
+import sys
+
+import msgspec
+
+from mp.devices import POLICIES, visible_gpus
+from mp.outcome import run_case
+from study.case import KEYS, allowed, make_case, parse_value
+from study.errors import ConfigError
+from study.progress import Progress
+from study.result import Job, encode
+from study.store import now
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    try:
+        given = {key: getattr(arguments, key) for key in KEYS if getattr(arguments, key)}
+        values = {key: parse_value(key, text, f"--{_flag(key)}") for key, text in given.items()}
+        case = make_case(values, "python -m mp")
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    started = now()
+    job = Job(
+        executor="none",
+        slurm_job_id=None,
+        requested_gpus=case.gpus,
+        allocated_gpus=None,
+        visible_gpus=None if arguments.device == "cpu" else visible_gpus(),
+        submitted_at=None,
+        started_at=started,
+        finished_at=started,
+    )
+    result = run_case(case, arguments.device, job, _report)
+    job = msgspec.structs.replace(job, finished_at=now())
+    sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
+    return 0 if result.outcome == "ok" else 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    """One option for every key of a case, and the device."""
+    parser = argparse.ArgumentParser(prog="python -m mp", description=__doc__)
+    for key in KEYS:
+        parser.add_argument(f"--{_flag(key)}", dest=key, metavar="VALUE", help=allowed(key))
+    parser.add_argument("--device", choices=POLICIES, default="auto", help="default: auto")
+    return parser.parse_args()
+
+
+def _flag(key: str) -> str:
+    return key.replace("_", "-")
+
+
+def _report(progress: Progress) -> None:
+    if progress.step <= 1:
+        print(f"{progress.phase} ...", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

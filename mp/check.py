@@ -1,0 +1,50 @@
+"""The split model must compute what the unsplit one computes; checked before measuring."""
+
+import torch
+from torch import nn
+
+from mp.devices import Devices
+from mp.model import LargeLinearModelMP
+from study.case import Case
+from study.errors import CaseError
+
+DIM, BATCH = 16, 4
+# float32; several GPUs of one kind agree to the last bit, a GPU and a CPU do not.
+RTOL, ATOL = 1e-4, 1e-6
+
+
+def unsplit_copy(model: LargeLinearModelMP) -> nn.Sequential:
+    """A plain model with the same weights, on the CPU, that knows nothing of GPUs."""
+    modules: list[nn.Module] = []
+    for layer in model.layers:
+        copy = nn.Linear(layer.in_features, layer.out_features)
+        copy.load_state_dict(layer.state_dict())
+        modules += [copy, nn.ReLU()]
+    return nn.Sequential(*modules[:-1])
+
+
+def gradients(model: nn.Module, x: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+    """The loss and the gradient of every parameter, in order, on the CPU."""
+    model.zero_grad()
+    loss = nn.functional.mse_loss(model(x), target)
+    loss.backward()
+    return [loss.detach().cpu(), *(p.grad.cpu() for p in model.parameters())]
+
+
+def check_equals_unsplit(case: Case, devices: Devices) -> None:
+    """One step of a small model of this depth and split, in float32.
+
+    Raises:
+        CaseError: loss or a gradient differs from the unsplit model's.
+    """
+    torch.manual_seed(case.seed)
+    torch.set_float32_matmul_precision("highest")
+    model = LargeLinearModelMP(DIM, case.depth, devices.gpus, case.split)
+    x, target = torch.randn(BATCH, DIM), torch.randn(BATCH, DIM)
+    split = gradients(model, devices.put(x, 0), devices.put(target, case.gpus - 1))
+    unsplit = gradients(unsplit_copy(model), x.clone(), target.clone())
+    for index, (ours, reference) in enumerate(zip(split, unsplit, strict=True)):
+        if not torch.allclose(ours, reference, rtol=RTOL, atol=ATOL):
+            what = "loss" if index == 0 else f"gradient of layer {(index - 1) // 2}"
+            difference = (ours - reference).abs().max().item()
+            raise CaseError(f"the {what} differs from the unsplit model's by {difference:.3g}")

@@ -1,0 +1,60 @@
+"""From a case to its result, whatever happens on the way."""
+
+import traceback
+
+import torch
+
+from mp.benchmark import Outputs, Report, run_benchmark
+from mp.proof import prove_gpus
+from mp.provenance import describe_code
+from study.case import Case
+from study.errors import GpuMismatch
+from study.result import CaseFailure, Job, Outcome, Result
+
+
+def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
+    """Run the case and return its result, also where it failed.
+
+    KeyboardInterrupt and SystemExit pass through: nobody waits for that result.
+    """
+    outputs = Outputs()
+
+    def keep(known: Outputs) -> None:
+        nonlocal outputs
+        outputs = known
+
+    code = describe_code()
+    outcome: Outcome = "ok"
+    failure = None
+    try:
+        prove_gpus(job, policy)
+        run_benchmark(case, policy, report, keep)
+    except Exception as error:
+        traceback.print_exc()  # for the job's log; the result keeps the last line of it
+        outcome = outcome_of(error)
+        failure = CaseFailure(type=type(error).__name__, message=str(error))
+    return Result(
+        case=case,
+        case_id=case.case_id,
+        outcome=outcome,
+        error=failure,
+        emulated=outputs.emulated,
+        placement=outputs.placement,
+        measurement=outputs.measurement,
+        transfers=outputs.transfers,
+        environment=outputs.environment,
+        job=job,
+        code=code,
+    )
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """The outcome that this error stands for."""
+    if isinstance(error, GpuMismatch):
+        return "gpu_mismatch"
+    if isinstance(error, torch.OutOfMemoryError):
+        return "oom_gpu"
+    # On the CPU torch raises a plain RuntimeError, which only its text tells apart.
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        return "oom_host"
+    return "error"

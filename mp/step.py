@@ -1,0 +1,50 @@
+"""One training step: zero_grad, forward, MSE loss, backward, optimizer step."""
+
+import torch
+from torch import nn
+
+from mp.devices import Devices
+from mp.model import LargeLinearModelMP
+from study.case import Case
+
+LEARNING_RATE = 0.01
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+
+
+class TrainingStep:
+    """A model, its optimizer and one fixed batch; calling it trains one step."""
+
+    def __init__(self, model, optimizer, x, target):
+        self.model = model
+        self.optimizer = optimizer
+        self.x = x
+        self.target = target
+
+    def __call__(self):
+        self.forward()
+        self.backward()
+        self.optimizer.step()
+
+    def forward(self):
+        """Compute the loss; gradients of the step before are dropped first."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss = nn.functional.mse_loss(self.model(self.x), self.target)
+
+    def backward(self):
+        """Compute the gradients of the loss."""
+        self.loss.backward()
+
+
+def build_step(case: Case, devices: Devices) -> TrainingStep:
+    """The case's model and batch.
+
+    Weights and data are drawn on the CPU from the case's seed, layer by layer, so that every
+    split and every device starts from the same numbers.
+    """
+    torch.manual_seed(case.seed)
+    dtype = torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
+    model = LargeLinearModelMP(case.dim, case.depth, devices.gpus, case.split).to(dtype)
+    optimizer = OPTIMIZERS[case.optimizer](model.parameters(), lr=LEARNING_RATE)
+    x = torch.randn(case.batch_size, case.dim).to(dtype)
+    target = torch.randn(case.batch_size, case.dim).to(dtype)
+    return TrainingStep(model, optimizer, devices.put(x, 0), devices.put(target, case.gpus - 1))

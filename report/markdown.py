@@ -1,0 +1,31 @@
+"""A document as Markdown."""
+
+from tabulate import tabulate
+
+from report.document import Section, Table
+
+
+def render(sections: list[Section]) -> str:
+    """All sections, one after another."""
+    return "\n\n".join(_section(section) for section in sections) + "\n"
+
+
+def _section(section: Section) -> str:
+    parts = [
+        f"## {escape(section.title)}",
+        "  \n".join(escape(fact) for fact in section.facts),
+        _table(section.table),
+        "\n\n".join(escape(answer) for answer in section.answers),
+    ]
+    return "\n\n".join(parts)
+
+
+def _table(table: Table) -> str:
+    rows = [[escape(cell) for cell in row] for row in table.rows]
+    return tabulate(rows, headers=list(table.columns), tablefmt="pipe", disable_numparse=True)
+
+
+def escape(text: str) -> str:
+    """Text on one line that neither ends a table's cell nor becomes HTML."""
+    line = " ".join(text.split())
+    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

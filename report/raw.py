@@ -1,0 +1,59 @@
+"""The raw values behind the tables, as JSON or as CSV."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from report.selection import Row, Selection
+
+
+def render_json(selections: list[Selection]) -> str:
+    """A list of tables, each with its rows; results are as in their files."""
+    tables = [
+        {
+            "grid": selection.grid.name,
+            "title": selection.grid.title,
+            "profile": selection.profile,
+            "changed": selection.changed,
+            "rows": [_row(row) for row in selection.rows],
+        }
+        for selection in selections
+    ]
+    return json.dumps(tables, indent=2, ensure_ascii=False) + "\n"
+
+
+def render_csv(selections: list[Selection]) -> str:
+    """One line per row of a table; nested keys are joined by dots, lists are JSON."""
+    import pandas  # here, since importing it takes longer than all the rest
+
+    records = [
+        {"grid": s.grid.name, "profile": s.profile} | _flat(_row(row))
+        for s in selections
+        for row in s.rows
+    ]
+    frame = pandas.json_normalize(records)
+    return str(frame.drop(columns="result", errors="ignore").map(_cell).to_csv(index=False))
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "case_id": row.case.case_id,
+        "case": row.case.as_dict(),
+        "reason": row.reason,
+        "result": None if row.result is None else msgspec.to_builtins(row.result),
+    }
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without what would stand in it twice."""
+    result = {k: v for k, v in (row["result"] or {}).items() if k not in ("case", "case_id")}
+    return row | {"result": result}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
+        return f"'{value}"  # a spreadsheet would take it for a formula
+    return value

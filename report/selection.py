@@ -1,0 +1,104 @@
+"""Which tables a grid has: one for each profile and setting, a row for each point of its axes."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from report.load import Evidence
+from report.measured import Measured, measured
+from study.case import Case, make_case
+from study.errors import ConfigError
+from study.grid import Grid
+from study.result import Result
+
+Setting = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case of a table; without a measurement it has the reason."""
+
+    case: Case
+    result: Result | None
+    reason: str | None
+
+    @property
+    def measured(self) -> Measured | None:
+        """The measurement, if there is one."""
+        return measured(self.result) if self.result is not None else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of one table. `changed` is what differs from the grid's own setting."""
+
+    grid: Grid
+    profile: str | None
+    changed: dict[str, Any]
+    rows: list[Row]
+
+
+def select(grid: Grid, evidence: list[Evidence]) -> list[Selection]:
+    """The tables of a grid; its own setting, all missing, if nothing of it was ever started."""
+    found = [
+        _selection(grid, variant, profile, setting)
+        for profile in evidence
+        for variant in _variants(grid, profile)
+        for setting in _settings(variant, profile)
+    ]
+    if found:
+        return found
+    rows = [Row(case, None, "not submitted") for case in grid.cases()]
+    return [Selection(grid, None, {}, rows)]
+
+
+def _variants(grid: Grid, evidence: Evidence) -> Iterator[Grid]:
+    """The grid, then the grid with each set of axes that `--set` once gave it."""
+    yield grid
+    seen: list[dict[str, Any]] = [{}]
+    for submission in evidence.submissions:
+        moved = {key: v for key, v in submission.overrides.items() if key in grid.axes}
+        if submission.grid == grid.name and moved not in seen:
+            seen.append(moved)
+            yield grid.with_overrides(moved)
+
+
+def _settings(grid: Grid, evidence: Evidence) -> list[Setting]:
+    """The settings in which some point of the grid's axes was started; the grid's own first."""
+    own = _setting(grid, grid.cases()[0])
+    found = dict.fromkeys(
+        _setting(grid, case)
+        for case in evidence.cases()
+        if all(getattr(case, key) in values for key, values in grid.axes.items())
+    )
+    return sorted(found, key=lambda setting: setting != own)
+
+
+def _setting(grid: Grid, case: Case) -> Setting:
+    return tuple((key, value) for key, value in case.as_dict().items() if key not in grid.axes)
+
+
+def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) -> Selection:
+    own = grid.cases()[0].as_dict()
+    changed = {key: value for key, value in setting if value != own[key]}
+    changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
+    rows = [_row(case, evidence) for case in _points(variant, dict(setting))]
+    return Selection(variant, evidence.profile, changed, rows)
+
+
+def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
+    for values in itertools.product(*grid.axes.values()):
+        try:
+            yield make_case(setting | dict(zip(grid.axes, values, strict=True)), grid.source)
+        except ConfigError:
+            continue  # e.g. the point of 5 GPUs in a setting with split half
+
+
+def _row(case: Case, evidence: Evidence) -> Row:
+    result = evidence.results.get(case)
+    if result is None:
+        return Row(case, None, evidence.reason(case))
+    if result.error is not None:
+        return Row(case, result, f"failed: {result.outcome}: {result.error.message}")
+    return Row(case, result, None)

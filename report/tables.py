@@ -1,0 +1,122 @@
+"""The table of each kind: which columns it has and what stands in a cell."""
+
+from collections.abc import Callable
+
+from report.document import Table
+from report.measured import Measured
+from report.selection import Row, Selection
+from report.units import UNKNOWN, data_size, median_and_quartiles, runs, seconds
+from study.statistics import median
+
+Cells = dict[str, str]
+
+
+def make_table(selection: Selection) -> Table:
+    """One row per case; columns of the axes, then of the table's kind, then the reason."""
+    cells = [_cells(row, selection) for row in selection.rows]
+    columns = list(dict.fromkeys(column for row in cells for column in row))
+    if "result" in columns:  # the reason stands last, whichever row had one first
+        columns = [*(c for c in columns if c != "result"), "result"]
+    if not any(row.measured for row in selection.rows):
+        columns = [*columns[:-1], *HEADINGS[selection.grid.table], "result"]
+    return Table(columns, [[row.get(column, UNKNOWN) for column in columns] for row in cells])
+
+
+def _cells(row: Row, selection: Selection) -> Cells:
+    cells = {_heading(key): str(getattr(row.case, key)) for key in selection.grid.axes}
+    result = row.measured
+    if result is None:
+        return cells | {"result": row.reason or UNKNOWN}
+    cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
+    cells |= KINDS[selection.grid.table](result)
+    if any(other.measured is None for other in selection.rows):
+        cells["result"] = "ok"
+    return cells
+
+
+def _heading(key: str) -> str:
+    return {"gpus": "GPUs", "batch_size": "batch"}.get(key, key)
+
+
+def step_time(result: Measured) -> Cells:
+    """Task 2: how the step time grows."""
+    measurement = result.measurement
+    step = median(measurement.step_times_s)
+    return {
+        "step time: median (quartiles)": median_and_quartiles(measurement.step_times_s),
+        "time per layer": seconds(step / result.case.depth),
+        "forward": seconds(median(measurement.forward_s)),
+        "backward": seconds(median(measurement.backward_s)),
+        "optimizer": seconds(median(measurement.optimizer_s)),
+    }
+
+
+def layer_map(result: Measured) -> Cells:
+    """Task 1: the layers of each GPU, and where the data was seen to move."""
+    return _layers_of_gpus(result) | {
+        "data moves before layer": runs(result.transfers.moved_before_layers),
+        "step time: median (quartiles)": median_and_quartiles(result.measurement.step_times_s),
+    }
+
+
+def placement_rule(result: Measured) -> Cells:
+    """Task 3: the layers of each GPU."""
+    return _layers_of_gpus(result)
+
+
+def memory(result: Measured) -> Cells:
+    """Task 4: step time and peak memory of every GPU."""
+    measurement = result.measurement
+    cells = {"step time: median (quartiles)": median_and_quartiles(measurement.step_times_s)}
+    if measurement.shared_peak_allocated_bytes is not None:
+        cells["all GPUs together"] = _peaks(
+            measurement.shared_peak_allocated_bytes, measurement.shared_peak_reserved_bytes
+        )
+    for gpu in measurement.per_gpu:
+        cells[f"GPU {gpu.index}"] = _peaks(gpu.peak_allocated_bytes, gpu.peak_reserved_bytes)
+    return cells
+
+
+def transfers(result: Measured) -> Cells:
+    """Task 5: calls of `.to`, and what they moved."""
+    seen = result.transfers
+    return {
+        "`.to` calls per forward": str(seen.to_calls_per_forward),
+        "moves forward": str(seen.moves_forward),
+        "moves backward": str(seen.moves_backward),
+        "moved forward": data_size(seen.bytes_forward),
+        "moved backward": data_size(seen.bytes_backward),
+    }
+
+
+def _layers_of_gpus(result: Measured) -> Cells:
+    placement = result.placement
+    cells = {}
+    for gpu, count in enumerate(placement.layers_per_gpu):
+        layers = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
+        cells[f"layers of GPU {gpu}"] = f"{runs(layers)} ({count})"
+    return cells
+
+
+def _peaks(allocated: int | None, reserved: int | None) -> str:
+    if allocated is None or reserved is None:
+        return UNKNOWN
+    return f"{data_size(allocated)} / {data_size(reserved)}"
+
+
+KINDS: dict[str, Callable[[Measured], Cells]] = {
+    "step_time": step_time,
+    "layer_map": layer_map,
+    "placement_rule": placement_rule,
+    "memory": memory,
+    "transfers": transfers,
+}
+
+# What a table without any measurement still shows.
+HEADINGS = {
+    "step_time": ("step time: median (quartiles)", "time per layer"),
+    "layer_map": ("data moves before layer",),
+    "placement_rule": ("layers of GPU 0",),
+    "memory": ("step time: median (quartiles)", "GPU 0"),
+    "transfers": ("`.to` calls per forward", "moves forward", "moves backward"),
+}

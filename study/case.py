@@ -1,0 +1,114 @@
+"""A case: one full configuration of the benchmark, and its id."""
+
+import hashlib
+import math
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from study.errors import ConfigError
+
+Split = Literal["half", "even"]
+
+
+def _whole(low: int, high: int) -> Meta:
+    return Meta(ge=low, le=high, description=f"a whole number from {low} to {high}")
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One full configuration. Two cases with equal fields are the same case.
+
+    `steps` and `time_limit_s` end the timed steps, whichever comes first; warm-up is not counted.
+    """
+
+    depth: Annotated[int, _whole(1, 100_000)]
+    gpus: Annotated[int, _whole(1, 4096)]
+    dim: Annotated[int, _whole(1, 1_000_000)] = 4096
+    batch_size: Annotated[int, _whole(1, 100_000_000)] = 64
+    split: Split = "even"
+    schedule: Literal["naive"] = "naive"
+    dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    seed: Annotated[int, _whole(0, 2**63 - 1)] = 0
+    warmup_steps: Annotated[int, _whole(0, 10_000)] = 3
+    steps: Annotated[int, _whole(1, 1_000_000)] = 20
+    time_limit_s: Annotated[
+        float, Meta(gt=0, le=604_800, description="a number of seconds above 0, at most 604800")
+    ] = 60.0
+
+    @property
+    def case_id(self) -> str:
+        """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back."""
+        digest = hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        return f"d{self.depth}-g{self.gpus}-{digest[:8]}"
+
+    @property
+    def job_name(self) -> str:
+        """What `squeue` shows."""
+        return f"mp-d{self.depth}-g{self.gpus}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """All keys and values, in the order they are declared."""
+        return msgspec.structs.asdict(self)
+
+
+KEYS: tuple[str, ...] = Case.__struct_fields__
+_TYPES: dict[str, Any] = get_type_hints(Case, include_extras=True)
+
+
+def check_value(key: str, value: Any, source: object) -> Any:
+    """The value, converted to the key's type, or a ConfigError that names what is allowed."""
+    if key not in _TYPES:
+        raise ConfigError(source, f"unknown key {key!r}; known keys: {', '.join(KEYS)}")
+    try:
+        converted = msgspec.convert(value, type=_TYPES[key])
+    except msgspec.ValidationError:
+        raise ConfigError(source, f"{key}: {value!r} is not {allowed(key)}") from None
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise ConfigError(source, f"{key}: {value!r} is not {allowed(key)}")
+    return converted
+
+
+def parse_value(key: str, text: str, source: object) -> Any:
+    """The value of `key` written as text on a command line."""
+    if key in _TYPES and value_type(key) is not str:
+        try:
+            return check_value(key, value_type(key)(text), source)
+        except (ValueError, OverflowError):
+            raise ConfigError(source, f"{key}: {text!r} is not {allowed(key)}") from None
+    return check_value(key, text, source)
+
+
+def value_type(key: str) -> type:
+    """int, float or str."""
+    base = get_args(_TYPES[key])[0]
+    return base if base in (int, float) else str
+
+
+def allowed(key: str) -> str:
+    """In words, what values a key takes."""
+    if get_origin(_TYPES[key]) is Literal:
+        return "one of: " + ", ".join(get_args(_TYPES[key]))
+    _, meta = get_args(_TYPES[key])
+    return str(meta.description)
+
+
+def make_case(values: dict[str, Any], source: object) -> Case:
+    """A checked case; raises ConfigError for what no machine could run."""
+    checked = {key: check_value(key, value, source) for key, value in values.items()}
+    missing = [key for key in ("depth", "gpus") if key not in checked]
+    if missing:
+        raise ConfigError(source, f"{missing[0]}: missing; add it under axes or model")
+    case = Case(**checked)
+    if case.split == "half" and case.gpus != 2:
+        raise ConfigError(
+            source, f"gpus: {case.gpus} with split: half, which takes exactly 2; use split: even"
+        )
+    if case.gpus > case.depth:
+        raise ConfigError(
+            source,
+            f"gpus: {case.gpus} for {case.depth} layers would leave a GPU without a layer; "
+            f"use at most {case.depth} GPUs or a greater depth",
+        )
+    return case

@@ -1,0 +1,33 @@
+"""The errors a person can mend, and those that end a case."""
+
+
+class ConfigError(Exception):
+    """What was asked for is wrong; the entry points print it as one line and exit with 2.
+
+    The message names the file (or the flag), the key, the value and the fix.
+    """
+
+    def __init__(self, source: object, problem: str) -> None:
+        super().__init__(" ".join(f"{source}: {problem}".split()))
+
+
+class CaseError(Exception):
+    """A case cannot be measured, for a reason that is no bug."""
+
+
+class GpuMismatch(CaseError):
+    """The GPUs requested, allocated and visible are not the same number.
+
+    Args:
+        requested: GPUs the case asks for.
+        allocated: GPUs Slurm says it gave, None where it does not say or no Slurm is there.
+        visible: GPUs torch sees, None where it was not asked.
+    """
+
+    def __init__(self, requested: int, allocated: int | None, visible: int | None) -> None:
+        allocated_text = "unknown" if allocated is None else allocated
+        visible_text = "not asked" if visible is None else visible
+        super().__init__(
+            f"GPUs requested: {requested}, allocated by Slurm: {allocated_text}, "
+            f"visible to torch: {visible_text}"
+        )

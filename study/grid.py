@@ -1,0 +1,125 @@
+"""A grid: a named selection of cases, read from a YAML file."""
+
+import itertools
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from study.case import KEYS, Case, check_value, make_case
+from study.errors import ConfigError
+from study.yaml_file import check_keys, read_mapping
+
+GRIDS = Path(__file__).resolve().parent.parent / "grids"
+MAX_CASES = 100_000
+TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers")
+
+# Each key of a case has one section of the grid file; depth and gpus are usually axes.
+SECTIONS = {
+    "model": ("depth", "gpus", "dim", "batch_size", "split", "schedule"),
+    "train": ("dtype", "optimizer", "seed"),
+    "measure": ("warmup_steps", "steps", "time_limit_s"),
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Axes are crossed with one another; every other key of a case is the grid's setting."""
+
+    name: str
+    source: str
+    title: str
+    table: str
+    axes: dict[str, tuple[Any, ...]]
+    setting: dict[str, Any] = field(default_factory=dict)
+
+    def cases(self) -> list[Case]:
+        """Every combination of the axes, in the file's order, without repeats."""
+        count = math.prod(len(values) for values in self.axes.values())
+        if count > MAX_CASES:
+            raise ConfigError(
+                self.source, f"axes: {count} cases are more than {MAX_CASES}; use several grids"
+            )
+        combinations = itertools.product(*self.axes.values())
+        return [
+            make_case(self.setting | dict(zip(self.axes, values, strict=True)), self.source)
+            for values in combinations
+        ]
+
+    def with_overrides(self, overrides: dict[str, Any]) -> "Grid":
+        """The same grid with some keys of every case set to one value."""
+        axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
+        setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
+        return replace(self, axes=axes, setting=setting)
+
+
+def load_grids(names: list[str]) -> list[Grid]:
+    """The grids of these names or paths; one that includes others stands for those."""
+    return [grid for name in names for grid in _load(_path_of(name))]
+
+
+def known_grids() -> list[str]:
+    """The names that `--grid` takes besides a path."""
+    return sorted(path.stem for path in GRIDS.glob("*.yaml"))
+
+
+def _path_of(name: str) -> Path:
+    if name in known_grids():
+        return GRIDS / f"{name}.yaml"
+    if Path(name).suffix in (".yaml", ".yml") and Path(name).is_file():
+        return Path(name)
+    raise ConfigError(
+        "--grid", f"{name!r} is neither a file nor one of: {', '.join(known_grids())}"
+    )
+
+
+def _load(path: Path) -> list[Grid]:
+    data = read_mapping(path)
+    if "include" not in data:
+        return [_read_grid(path, data)]
+    check_keys(data, ("title", "include"), path, "a grid that includes others")
+    included = data["include"]
+    if not isinstance(included, list) or not included:
+        raise ConfigError(path, f"include: {included!r} is not a list of grid names")
+    paths = [path.parent / f"{name}.yaml" for name in included]
+    for name, included_path in zip(included, paths, strict=True):
+        if not included_path.is_file():
+            raise ConfigError(path, f"include: {name!r} does not exist beside this file")
+    return [_read_grid(p, read_mapping(p)) for p in paths]
+
+
+def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
+    check_keys(data, ("title", "table", "axes", *SECTIONS), path, "top level")
+    axes = _read_axes(path, data.get("axes"))
+    setting = _read_setting(path, data, axes)
+    table = data.get("table", TABLES[0])
+    if table not in TABLES:
+        raise ConfigError(path, f"table: {table!r} is not one of: {', '.join(TABLES)}")
+    grid = Grid(path.stem, str(path), str(data.get("title", path.stem)), table, axes, setting)
+    if not {"depth", "gpus"} <= set(axes) | set(setting):
+        raise ConfigError(path, "axes: depth and gpus are needed; write e.g. gpus: [2, 5]")
+    return grid
+
+
+def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
+    if not axes:
+        raise ConfigError(path, "axes: missing or empty; write e.g. axes: {depth: [20], gpus: [2]}")
+    check_keys(axes, KEYS, path, "axes")
+    for key, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ConfigError(path, f"axes.{key}: {values!r} is not a list; write e.g. [{values}]")
+        for value in values:
+            check_value(key, value, f"{path}: axes")
+        if len(set(values)) < len(values):
+            raise ConfigError(path, f"axes.{key}: {values!r} names a value twice; list it once")
+    return {key: tuple(values) for key, values in axes.items()}
+
+
+def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dict[str, Any]:
+    setting: dict[str, Any] = {}
+    for section, keys in SECTIONS.items():
+        for key, value in check_keys(data.get(section) or {}, keys, path, section).items():
+            if key in axes:
+                raise ConfigError(path, f"{section}.{key}: stands under axes too; keep one")
+            setting[key] = check_value(key, value, f"{path}: {section}")
+    return setting

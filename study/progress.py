@@ -1,0 +1,33 @@
+"""What a running case last said of itself: a small file that its job replaces."""
+
+from pathlib import Path
+
+import msgspec
+
+from study.store import now, write_atomically
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """`step` of `steps` in this phase; `remaining_s` is an estimate, null where there is none."""
+
+    phase: str
+    step: int = 0
+    steps: int = 0
+    remaining_s: float | None = None
+    updated_at: str = msgspec.field(default_factory=now)
+
+    def __str__(self) -> str:
+        return f"{self.phase} {self.step}/{self.steps}" if self.steps else self.phase
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Replace the file; not forced to disk, since the next one follows soon."""
+    write_atomically(path, msgspec.json.encode(progress), durable=False)
+
+
+def read_progress(path: Path) -> Progress | None:
+    """The last one written, or None where there is none to read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Progress)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,186 @@
+"""A result: what one case measured, or why it did not. Raw SI values; null is unknown."""
+
+from typing import Literal
+
+import msgspec
+
+from study.case import Case
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["ok", "oom_gpu", "oom_host", "gpu_mismatch", "error"]
+Phase = Literal["forward", "backward"]
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a result file, strict about its keys."""
+
+
+class CaseFailure(_Record, frozen=True):
+    """What ended a case that has no measurement."""
+
+    type: str
+    message: str
+
+
+class Placement(_Record, frozen=True):
+    """Which GPU (0 .. gpus-1) holds which layer (0 .. depth-1)."""
+
+    gpu_of_layer: list[int]
+    layers_per_gpu: list[int]
+
+
+class GpuMemory(_Record, frozen=True):
+    """One GPU of the case. The peaks are those of the timed steps; null where not known."""
+
+    index: int
+    device: str
+    layers: int
+    peak_allocated_bytes: int | None
+    peak_reserved_bytes: int | None
+
+
+class Measurement(_Record, frozen=True):
+    """Raw step times, one per timed step; phase times come from steps of their own."""
+
+    step_times_s: list[float]
+    stopped_by: Literal["steps", "time_limit"]
+    warmup_steps: int
+    forward_s: list[float]
+    backward_s: list[float]
+    optimizer_s: list[float]
+    first_loss: float | None
+    per_gpu: list[GpuMemory]
+    # Logical GPUs that share one real GPU have no peaks of their own; this is their sum's peak.
+    shared_peak_allocated_bytes: int | None
+    shared_peak_reserved_bytes: int | None
+
+
+class PairTransfers(_Record, frozen=True):
+    """Moves from one GPU to another in one phase of one step."""
+
+    source: int
+    target: int
+    phase: Phase
+    moves: int
+    bytes: int
+
+
+class Transfers(_Record, frozen=True):
+    """What was seen moving in one training step."""
+
+    to_calls_per_forward: int
+    moves_forward: int
+    moves_backward: int
+    bytes_forward: int
+    bytes_backward: int
+    moved_before_layers: list[int]
+    by_pair: list[PairTransfers]
+
+
+class Gpu(_Record, frozen=True):
+    """One real GPU of the host, as far as torch and NVML tell."""
+
+    index: int
+    name: str
+    uuid: str | None
+    total_memory_bytes: int
+    sm_clock_hz: int | None
+    max_sm_clock_hz: int | None
+
+
+class Environment(_Record, frozen=True):
+    """Where it was measured. The clocks are read right after the timed steps."""
+
+    host: str
+    cpu: str | None
+    cpu_count: int | None
+    cpu_threads: int
+    gpus: list[Gpu]
+    driver: str | None
+    cuda: str | None
+    torch: str
+    python: str
+    tf32: bool
+
+
+class Job(_Record, frozen=True):
+    """The attempt that ran the case. Times are ISO 8601, UTC."""
+
+    executor: Literal["slurm", "local", "none"]
+    slurm_job_id: str | None
+    requested_gpus: int
+    allocated_gpus: int | None
+    visible_gpus: int | None
+    submitted_at: str | None
+    started_at: str
+    finished_at: str
+
+
+class Code(_Record, frozen=True):
+    """The commit of this project that ran; null where git does not tell."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+class Result(_Record, frozen=True):
+    """The content of `results/<profile>/<case id>.json`."""
+
+    case: Case
+    case_id: str
+    outcome: Outcome
+    error: CaseFailure | None
+    emulated: bool
+    placement: Placement | None
+    measurement: Measurement | None
+    transfers: Transfers | None
+    environment: Environment | None
+    job: Job
+    code: Code
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def why_failed(self) -> str | None:
+        """What ended the case; None for a measured one."""
+        return None if self.error is None else self.error.message
+
+
+class ResultError(Exception):
+    """A file is no result of this schema version; the message says why."""
+
+
+class _Header(msgspec.Struct):
+    schema_version: int
+
+
+def encode(result: Result) -> bytes:
+    """The result as indented JSON; NaN and infinity become null."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Result:
+    """The result in these bytes; ResultError for anything else."""
+    try:
+        version = msgspec.json.decode(data, type=_Header).schema_version
+        if version != SCHEMA_VERSION:
+            raise ResultError(f"has schema_version {version}; this code reads {SCHEMA_VERSION}")
+        result = msgspec.json.decode(data, type=Result)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ResultError(f"is not a result: {error}") from None
+    _check_consistency(result)
+    return result
+
+
+def _check_consistency(result: Result) -> None:
+    """Refuse what a report would otherwise show as a measurement without being one."""
+    if result.case_id != result.case.case_id:
+        raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
+    if result.outcome != "ok":
+        return
+    parts = (result.placement, result.measurement, result.transfers, result.environment)
+    if any(part is None for part in parts):
+        raise ResultError("has outcome ok but lacks a part of the measurement")
+    measurement = result.measurement
+    if measurement is None or not measurement.step_times_s or min(measurement.step_times_s) <= 0:
+        raise ResultError("has outcome ok but no positive step times")

@@ -1,0 +1,74 @@
+"""Where results lie on disk, and how a file is written so that no reader sees half of it."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from study.case import Case
+from study.errors import ConfigError
+
+
+class Store:
+    """The results of one profile: `results/<profile>/`."""
+
+    def __init__(self, results: Path, profile: str) -> None:
+        self.profile = profile
+        self.folder = results.absolute() / profile
+        self.logs = self.folder / "logs"
+        self.progress = self.folder / "progress"
+        self.submissions = self.folder / "submissions.jsonl"
+
+    def result_path(self, case: Case) -> Path:
+        """`<case id>.json`, which exists once the case has ended."""
+        return self.folder / f"{case.case_id}.json"
+
+    def progress_path(self, case: Case) -> Path:
+        """What the job last said of itself."""
+        return self.progress / f"{case.case_id}.json"
+
+    def prepare(self) -> None:
+        """Make the folders and prove that they can be written."""
+        try:
+            for folder in (self.folder, self.progress, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            # Pickles of jobs lie beside the logs, and whoever can write there runs code as us.
+            self.logs.chmod(0o700)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                "--results", f"{self.folder} cannot be written: {error.strerror}; choose another"
+            ) from None
+
+    def put_aside(self, case: Case) -> Path | None:
+        """Move the case's result to `replaced/`, so that a new one can come; None without one."""
+        path = self.result_path(case)
+        if not path.exists():
+            return None
+        aside = self.folder / "replaced"
+        aside.mkdir(exist_ok=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        return path.rename(aside / f"{case.case_id}.{stamp}.json")
+
+
+def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
+    """Write beside the path, then rename into place; `durable` survives a power cut too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
