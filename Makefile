@@ -32,7 +32,7 @@ check: .venv
 
 slurm:
 	@test "$$(id -u)" = 0 || { echo "error: make slurm installs packages and starts daemons, which needs root"; exit 2; }
-	@command -v slurmctld slurmd munged sbatch > /dev/null || \
+	@(set -e; for p in slurmctld slurmd munged sbatch; do command -v $$p; done) > /dev/null || \
 	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM_PACKAGES); }
 	@$(PYTHON) tests/cluster/cluster.py up
 

@@ -1,0 +1,208 @@
+"""submit.py without Slurm, as a person runs it."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE_S = 60
+
+
+def results_of(folder):
+    return {path: json.loads(path.read_text()) for path in folder.glob("local/*.json")}
+
+
+def submit(run, grid, results, *more, **options):
+    arguments = ("--grid", grid, "--results", results, "--cluster", "local", *more)
+    return run("submit.py", *arguments, **options)
+
+
+def test_a_grid_runs_and_a_second_time_leaves_nothing_to_do(run, small_grid, tmp_path):
+    first = submit(run, small_grid, tmp_path / "r")
+    assert first.returncode == 0, first.stderr
+    results = results_of(tmp_path / "r")
+    assert sorted(r["case"]["gpus"] for r in results.values()) == [2, 5]
+    assert all(r["outcome"] == "ok" and r["job"]["executor"] == "local" for r in results.values())
+    second = submit(run, small_grid, tmp_path / "r")
+    assert second.stdout.count("left out: has a result") == 2
+    assert results_of(tmp_path / "r") == results
+
+
+def test_force_runs_again_and_keeps_the_old_result(run, small_grid, tmp_path):
+    submit(run, small_grid, tmp_path / "r")
+    before = {p.name: r["job"]["started_at"] for p, r in results_of(tmp_path / "r").items()}
+    assert submit(run, small_grid, tmp_path / "r", "--force").returncode == 0
+    after = {p.name: r["job"]["started_at"] for p, r in results_of(tmp_path / "r").items()}
+    kept = [json.loads(p.read_text()) for p in (tmp_path / "r/local/replaced").iterdir()]
+    assert before.keys() == after.keys()
+    assert all(after[name] > before[name] for name in before)
+    assert sorted(r["job"]["started_at"] for r in kept) == sorted(before.values())
+
+
+def test_a_failed_case_is_a_result_and_exit_code_1_now_and_later(run, small_grid, tmp_path):
+    first = submit(run, small_grid, tmp_path / "r", "--set", "dtype=tf32", "--set", "gpus=2")
+    (result,) = results_of(tmp_path / "r").values()
+    if result["environment"]["gpus"]:
+        pytest.skip("tf32 works on this machine's GPU")
+    assert (first.returncode, result["outcome"]) == (1, "error")
+    second = submit(run, small_grid, tmp_path / "r", "--set", "dtype=tf32", "--set", "gpus=2")
+    assert second.returncode == 1
+    assert "has failed (error); --force runs it again" in second.stdout
+
+
+def test_progress_names_the_case_on_stderr_and_stdout_stays_plain(run, small_grid, tmp_path):
+    done = submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
+    assert "d20-g2-" in done.stderr
+    assert "emulated" in done.stderr
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_cleanly_and_keeps_what_is_finished(small_grid, tmp_path, number):
+    slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
+    small_grid.write_text(slow.replace("gpus: [2, 5]", "gpus: [1, 2]"))
+    command = [sys.executable, "submit.py", "--grid", str(small_grid), "--cluster", "local"]
+    process = subprocess.Popen(
+        [*command, "--results", str(tmp_path / "r")],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        log = _wait_for_timing(tmp_path / "r/local/logs")
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "Traceback" not in stderr + log.read_text()
+    events = _events(tmp_path / "r")
+    assert [event["event"] for event in events] == ["submitted", "ended"]
+    assert events[1]["reason"] == "interrupted"
+    assert not _alive(_pid(events[0]))
+
+
+def _wait_for_timing(logs):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for log in logs.glob("*.log"):
+            if "timing" in log.read_text():
+                return log
+        time.sleep(0.05)
+    raise AssertionError("the case never came to its timed steps")
+
+
+def _events(results):
+    lines = (results / "local/submissions.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _pid(event):
+    return int(event["job_id"].removeprefix("pid-"))
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_grid, tmp_path):
+    killed_first = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 3")
+    small_grid.write_text(killed_first)
+    command = [sys.executable, "submit.py", "--grid", str(small_grid), "--cluster", "local"]
+    process = subprocess.Popen(
+        [*command, "--results", str(tmp_path / "r")],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        _wait_for_timing(tmp_path / "r/local/logs")
+        os.kill(_pid(_events(tmp_path / "r")[0]), signal.SIGKILL)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "failed" in stderr
+    assert [r["case"]["gpus"] for r in results_of(tmp_path / "r").values()] == [5]
+    assert "signal SIGKILL" in (tmp_path / "r/local/submissions.jsonl").read_text()
+
+
+def test_two_at_once_in_one_folder_are_refused(small_grid, run, tmp_path):
+    submit(run, small_grid, tmp_path / "r")
+    with (tmp_path / "r/local/.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = submit(run, small_grid, tmp_path / "r", "--force")
+    assert done.returncode == 2
+    assert "another submit.py is at work here" in done.stderr
+
+
+def test_cuda_visible_devices_reaches_the_case_as_it_is(run, small_grid, tmp_path):
+    env = dict(os.environ) | {"CUDA_VISIBLE_DEVICES": ""}
+    submit(run, small_grid, tmp_path / "r", "--set", "gpus=2", env=env)
+    (result,) = results_of(tmp_path / "r").values()
+    assert result["job"]["visible_gpus"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--grid", "task9"], "error: --grid: 'task9' is neither a file nor one of: homework,"),
+        (["--grid", "task4", "--set", "depth=six"], "error: --set: depth: 'six' is not a whole"),
+        (["--grid", "task4", "--set", "depth=0"], "error: --set: depth: 0 is not a whole"),
+        (["--grid", "task4", "--set", "gpus=-1"], "error: --set: gpus: -1 is not a whole"),
+        (["--grid", "task4", "--set", "gpus=2.5"], "error: --set: gpus: '2.5' is not a whole"),
+        (["--grid", "task4", "--set", "depht=8"], "unknown key 'depht'; known keys: depth, gpus"),
+        (["--grid", "task4", "--set", "depth"], "error: --set: 'depth' is not KEY=VALUE"),
+        (["--grid", "task1", "--set", "gpus=5"], "gpus: 5 with split: half, which takes exactly 2"),
+        (["--grid", "task4", "--set", "depth=3"], "gpus: 5 for 3 layers"),
+        (["--grid", "task4", "--cluster", "nowhere"], "error: --cluster: 'nowhere' is not in"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(run, tmp_path, arguments, complaint):
+    more = [] if "--cluster" in arguments else ["--cluster", "local"]
+    done = run("submit.py", *arguments, *more, "--results", tmp_path / "r")
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused_before_anything_runs(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("submit.py", "--grid", "smoke", "--cluster", "local", "--results", tmp_path / "file")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_dry_run_shows_the_scripts_without_slurm_and_writes_nothing(run, tmp_path):
+    env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    arguments = ("--grid", "task4", "--cluster", "slurm", "--results", tmp_path / "r", "--dry-run")
+    done = run("submit.py", *arguments, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "#SBATCH --gpus-per-node=2\n" in done.stdout
+    assert "#SBATCH --gpus-per-node=5\n" in done.stdout
+    assert "#SBATCH --job-name=mp-d20-g5\n" in done.stdout
+    assert "wckey" not in done.stdout
+    assert "At most 3.50 GPU-hours" in done.stdout
+    assert not (tmp_path / "r").exists()
+
+
+def test_without_sbatch_the_automatic_choice_is_local(run, tmp_path):
+    env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    done = run("submit.py", "--grid", "task4", "--dry-run", env=env)
+    assert "Plan for profile local" in done.stdout
+
+
+@pytest.mark.parametrize("entry", ["submit.py", "collect.py"])
+def test_help_needs_no_torch(run, entry):
+    done = run("-X", "importtime", entry, "--help")
+    assert done.returncode == 0
+    assert "torch" not in done.stderr

@@ -1,0 +1,104 @@
+"""From a case to its result, whatever happens on the way."""
+
+import pytest
+import torch
+
+from mp import check
+from mp.outcome import outcome_of, run_case
+from study.case import Case
+from study.result import Job, decode, encode
+
+CASE = Case(depth=6, gpus=3, dim=16, batch_size=4, warmup_steps=1, steps=4)
+
+
+def job(executor="none", requested=3, allocated=None, visible=None):
+    return Job(
+        executor=executor,
+        slurm_job_id=None,
+        requested_gpus=requested,
+        allocated_gpus=allocated,
+        visible_gpus=visible,
+        submitted_at=None,
+        started_at="2026-01-01T00:00:00+00:00",
+        finished_at="2026-01-01T00:00:01+00:00",
+    )
+
+
+def run(case=CASE, policy="cpu", job=None, **numbers):
+    return run_case(case, policy, job or globals()["job"](**numbers), lambda progress: None)
+
+
+def test_a_measured_case_is_a_full_result_that_survives_its_file():
+    result = run()
+    assert result.outcome == "ok"
+    assert decode(encode(result)) == result
+    assert len(result.measurement.step_times_s) == 4
+    assert result.placement.layers_per_gpu == [2, 2, 2]
+
+
+def test_emulated_gpus_have_no_memory_of_their_own():
+    result = run()
+    assert result.emulated
+    assert [gpu.peak_allocated_bytes for gpu in result.measurement.per_gpu] == [None] * 3
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_first_loss_does_not_depend_on_the_split(dtype, optimizer):
+    losses = {
+        run(Case(depth=6, gpus=gpus, dim=16, batch_size=4, steps=1, dtype=dtype,
+                 optimizer=optimizer), requested=gpus).measurement.first_loss
+        for gpus in (1, 2, 3)
+    }  # fmt: skip
+    assert len(losses) == 1
+
+
+def test_tf32_without_a_gpu_is_an_error_that_says_so():
+    result = run(Case(depth=2, gpus=1, dtype="tf32"), requested=1)
+    assert result.outcome == "error"
+    assert "CUDA GPUs only" in result.error.message
+
+
+def test_a_model_that_computes_something_else_is_not_measured(monkeypatch):
+    honest = check.unsplit_copy
+
+    def crooked(model):
+        copy = honest(model)
+        copy[0].weight.data.mul_(1.01)
+        return copy
+
+    monkeypatch.setattr(check, "unsplit_copy", crooked)
+    result = run()
+    assert result.outcome == "error"
+    assert "differs from the unsplit model" in result.error.message
+    assert result.measurement is None
+
+
+def test_a_model_too_large_for_the_host_is_out_of_host_memory():
+    result = run(Case(depth=1, gpus=1, dim=1_000_000, batch_size=1), requested=1)
+    assert result.outcome == "oom_host"
+
+
+def test_errors_have_the_outcome_of_their_kind():
+    assert outcome_of(torch.OutOfMemoryError("CUDA out of memory")) == "oom_gpu"
+    assert outcome_of(MemoryError()) == "oom_host"
+    assert outcome_of(ZeroDivisionError()) == "error"
+
+
+@pytest.mark.parametrize(
+    ("policy", "numbers", "agrees"),
+    [
+        ("cpu", {"executor": "slurm", "allocated": 3}, True),
+        ("cpu", {"executor": "slurm", "allocated": 2}, False),
+        ("cpu", {"executor": "slurm", "allocated": None}, False),
+        ("cuda", {"executor": "slurm", "allocated": 3, "visible": 2}, False),
+        ("cuda", {"executor": "local", "visible": 2}, False),
+        ("cpu", {"executor": "local"}, True),
+    ],
+)
+def test_gpus_that_do_not_agree_are_shown_as_three_numbers(policy, numbers, agrees):
+    result = run(policy=policy, **numbers)
+    assert (result.outcome == "ok") is agrees
+    if not agrees:
+        assert result.outcome == "gpu_mismatch"
+        assert "requested: 3, allocated by Slurm: " in result.error.message
