@@ -25,7 +25,7 @@ def slurm_cluster_name() -> str | None:
         return None
     raise ConfigError(
         "scontrol",
-        f"Slurm does not answer: {done.stderr}; try again, or run here with --cluster local",
+        f"Slurm does not answer: {done.stderr.strip()}; try again, or use --cluster local",
     )
 
 
@@ -39,7 +39,9 @@ def live_jobs(needed: bool) -> dict[str, str]:
         return {}
     done = ask("squeue", "--me", "--noheader", "--format=%A %T")
     if done.returncode != 0:
-        raise ConfigError("squeue", f"failed, so nothing was submitted: {done.stderr}; try again")
+        raise ConfigError(
+            "squeue", f"failed, so nothing was submitted: {done.stderr.strip()}; try again"
+        )
     return dict(line.split() for line in done.stdout.splitlines())
 
 

@@ -33,7 +33,7 @@ def print_request(items: list[Item], profile: Profile) -> None:
         return
     gpus = sum(item.case.gpus for item in items)
     hours = profile.timeout_min * gpus / 60
-    print(f"At most {hours:.2f} GPU-hours: {gpus} GPUs x {profile.timeout_min} min.")
+    print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
 
 
 def print_submissions(submissions: Sequence[Submission], profile: Profile) -> None:

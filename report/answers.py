@@ -102,9 +102,9 @@ def placement_rule(results: list[Measured]) -> list[str]:
         return [f"{rule}, but the layer maps of {cases} do not follow it."]
     spread = max(_spread(result) for result in results)
     return [
-        f"{rule}. All {len(results)} layer maps follow it: every GPU holds one contiguous run of "
-        f"layers, and on any number of GPUs the runs differ by {spread} "
-        f"{_plural(spread, 'layer')} at most."
+        f"{rule}. Every layer map measured ({len(results)}) follows it: each GPU holds one "
+        f"contiguous run of layers, and the longest run has {spread} "
+        f"{_plural(spread, 'layer')} more than the shortest at most."
     ]
 
 
@@ -131,8 +131,9 @@ def _all_hold_layers(results: list[Measured]) -> str:
     most = max(results, key=lambda result: result.case.gpus)
     layers = ", ".join(map(str, most.placement.layers_per_gpu))
     peaks = [g.peak_allocated_bytes for g in most.measurement.per_gpu if g.peak_allocated_bytes]
-    used = f", {data_size(min(peaks))} to {data_size(max(peaks))} of memory each" if peaks else ""
-    return f"All GPUs hold layers: {layers} on {most.case.gpus} GPUs{used}."
+    used = f", with a peak memory of {', '.join(map(data_size, peaks))}" if peaks else ""
+    gpus = most.case.gpus
+    return f"All GPUs hold layers: {layers} on {gpus} {_plural(gpus, 'GPU')}{used}."
 
 
 def _adding_gpus(results: list[Measured]) -> str:

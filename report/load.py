@@ -39,7 +39,7 @@ class Evidence:
         if event is None:
             return "not submitted"
         if isinstance(event, Ended):
-            return f"failed: {event.reason}"
+            return f"ended without a result: {event.reason}"
         progress = read_progress(self.store.progress_path(case))
         if progress is None or progress.updated_at < event.submitted_at:
             return f"submitted, not started (job {event.job_id})"

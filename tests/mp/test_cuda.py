@@ -9,6 +9,7 @@ from mp.memory import reset_peaks
 from mp.step import build_step
 from mp.transfers import observe_transfers
 from study.case import Case
+from tests.mp.test_outcome import run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
@@ -35,6 +36,18 @@ def test_the_ledger_sees_copies_between_logical_gpus(gpus):
     case = Case(depth=20, gpus=len(devices.gpus), dim=16, batch_size=4)
     seen = observe_transfers(build_step(case, devices), devices)
     assert seen.moves_forward == seen.moves_backward == case.gpus - 1
+
+
+def test_a_model_too_large_for_the_gpu_is_out_of_gpu_memory():
+    case = Case(depth=8, gpus=1, dim=8192, batch_size=8)
+    torch.cuda.set_per_process_memory_fraction(0.01)
+    try:
+        result = run(case, policy="cuda", requested=1, visible=torch.cuda.device_count())
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert result.outcome == "oom_gpu"
+    assert result.measurement is None
+    assert result.placement.layers_per_gpu == [8]
 
 
 def test_peak_memory_is_at_least_the_parameters_and_gradients():

@@ -1,0 +1,52 @@
+"""What the documents say is there, is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(document):
+    links = re.findall(r"\]\((?!http)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_files_named_in_the_design_exist():
+    names = re.findall(
+        r"`((?:study|jobs|mp|report|tests)/\w+\.py)`", (ROOT / "docs/design.md").read_text()
+    )
+    assert names
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_options_named_in_the_readme_are_known(run):
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", _commands_of_ours()))
+    known = set(re.findall(r"--[a-z][a-z-]+", run("submit.py", "--help").stdout))
+    known |= set(re.findall(r"--[a-z][a-z-]+", run("collect.py", "--help").stdout))
+    known |= set(re.findall(r"--[a-z][a-z-]+", run("-m", "mp", "--help").stdout))
+    assert named
+    assert named <= known
+
+
+def _commands_of_ours():
+    text = (ROOT / "README.md").read_text()
+    return "\n".join(re.findall(r"python (?:submit|collect)\.py[^`\n]*|python -m mp[^`\n]*", text))
+
+
+def test_the_changelog_begins_with_the_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest[1] == version
+
+
+def test_the_lock_holds_what_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = project["dependencies"] + project["optional-dependencies"]["test"]
+    locked = {line.lower() for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    assert [pin for pin in asked if "==" in pin and pin.lower() not in locked] == []
+    assert "torch==2.13.0" in locked
