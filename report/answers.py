@@ -101,10 +101,11 @@ def placement_rule(results: list[Measured]) -> list[str]:
         cases = ", ".join(result.case.case_id for result in others)
         return [f"{rule}, but the layer maps of {cases} do not follow it."]
     spread = max(_spread(result) for result in results)
+    layers = _plural(spread, "layer")
+    differ = f"differ by {spread} {layers} at most" if spread else "are equally long"
     return [
         f"{rule}. Every layer map measured ({len(results)}) follows it: each GPU holds one "
-        f"contiguous run of layers, and the longest run has {spread} "
-        f"{_plural(spread, 'layer')} more than the shortest at most."
+        f"contiguous run of layers, and the runs of one model {differ}."
     ]
 
 

@@ -1,0 +1,35 @@
+"""What the report shows of a folder of results, as a test looks at it."""
+
+from pathlib import Path
+
+import pytest
+
+from collect import make_section
+from report.document import Section
+from report.load import load_evidence
+from report.selection import select
+from study.grid import load_grids
+from tests.report.made_up import write
+
+
+def sections(folder: Path, name: str = "task4") -> list[Section]:
+    """Every table of a grid; nothing in the folder may be complained of."""
+    evidence = load_evidence(folder, pytest.fail)
+    return [make_section(s) for grid in load_grids([name]) for s in select(grid, evidence)]
+
+
+def only_section(folder: Path, name: str = "task4") -> Section:
+    """The one table of a grid."""
+    (section,) = sections(folder, name)
+    return section
+
+
+def answer_of(folder: Path, name: str, *results) -> str:
+    """The sentences below the one table of these results."""
+    write(folder, "slurm", *results)
+    return "\n".join(only_section(folder, name).answers)
+
+
+def cells(section: Section) -> list[dict[str, str]]:
+    """The rows of the table, each by column."""
+    return [dict(zip(section.table.columns, row, strict=True)) for row in section.table.rows]

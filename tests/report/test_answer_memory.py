@@ -1,0 +1,82 @@
+"""Task 4: memory of every GPU, and whether more GPUs are faster; the answer follows the numbers."""
+
+import pytest
+
+from tests.report.made_up import MIB, failed, result
+from tests.report.shown import answer_of, cells, only_section
+
+
+def test_the_table_shows_step_time_and_memory_of_every_gpu(tmp_path):
+    five = result(gpus=5, step_s=0.2, peaks=[100 * MIB, 2048 * MIB, MIB, 512 * 1024, 7])
+    answer_of(tmp_path, "task4", result(gpus=2), five)
+    two, row = cells(only_section(tmp_path))
+    assert row["step time: median (quartiles)"] == "200 ms (198 ms – 202 ms)"
+    assert row["GPU 0"] == "100 MiB / 200 MiB"
+    assert row["GPU 1"] == "2 GiB / 4 GiB"
+    assert row["GPU 3"] == "512 KiB / 1 MiB"
+    assert row["GPU 4"] == "7 B / 14 B"
+    assert two["GPU 2"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("five_s", "verdict", "wait"),
+    [
+        (0.04, "Adding GPUs makes training faster", False),
+        (0.09, "Adding GPUs makes training faster", True),
+        (0.101, "Adding GPUs makes no difference that can be seen", True),
+        (0.25, "Adding GPUs makes training slower", True),
+    ],
+)
+def test_the_verdict_on_adding_gpus_follows_the_step_times(tmp_path, five_s, verdict, wait):
+    answer = answer_of(tmp_path, "task4", result(gpus=2), result(gpus=5, step_s=five_s))
+    assert f"{verdict}: from 2 to 5 GPUs the step time goes from 100 ms to" in answer
+    assert f", {five_s / 0.1:.3g} times. " in answer
+    assert "all worked at the same time would need 0.4 times as long" in answer
+    assert ("mostly wait for one another" in answer) is wait
+
+
+def test_all_gpus_hold_layers_and_so_much_memory(tmp_path):
+    five = result(gpus=5, peaks=[100 * MIB, 200 * MIB, 300 * MIB, 150 * MIB, 160 * MIB])
+    answer = answer_of(tmp_path, "task4", result(gpus=2), five)
+    assert (
+        "All GPUs hold layers: 4, 4, 4, 4, 4 on 5 GPUs, with a peak memory of 100 MiB, 200 MiB"
+        in answer
+    )
+
+
+def test_a_gpu_without_a_layer_is_no_utilised_one(tmp_path):
+    lazy = result(gpus=5, gpu_of_layer=[i // 5 for i in range(20)])
+    answer = answer_of(tmp_path, "task4", result(gpus=2), lazy)
+    assert f"Not every GPU holds layers in {lazy.case_id}." in answer
+    assert "All GPUs hold layers" not in answer
+
+
+def test_emulated_gpus_cannot_tell_whether_more_are_faster(tmp_path):
+    both = [result(gpus=gpus, step_s=1 / gpus, gpu_name=None) for gpus in (2, 5)]
+    answer = answer_of(tmp_path, "task4", *both)
+    assert "cannot be told from these results: the emulated GPUs share the CPU." in answer
+    assert "Adding GPUs makes" not in answer
+
+
+def test_logical_gpus_on_one_gpu_are_said_to_share_it(tmp_path):
+    both = [result(gpus=gpus, step_s=1 / gpus, emulated=True) for gpus in (2, 5)]
+    assert "the emulated GPUs share one GPU." in answer_of(tmp_path, "task4", *both)
+
+
+def test_gpu_counts_measured_on_different_gpus_are_not_compared(tmp_path):
+    other = result(gpus=5, step_s=0.01, gpu_name="NVIDIA H100")
+    answer = answer_of(tmp_path, "task4", result(gpus=2), other)
+    assert "on different hardware (NVIDIA A100; NVIDIA H100)" in answer
+    assert "Adding GPUs makes" not in answer
+
+
+@pytest.mark.parametrize("more", [[], [failed(gpus=5)]])
+def test_one_gpu_count_tells_nothing_of_adding_gpus(tmp_path, more):
+    answer = answer_of(tmp_path, "task4", result(gpus=2), *more)
+    assert "cannot be told from these results: it takes two GPU counts" in answer
+    assert "1 of 2 cases are missing from this answer." in answer
+
+
+def test_without_any_measurement_there_is_no_answer(tmp_path):
+    answer = answer_of(tmp_path, "task4", failed(gpus=2), failed(gpus=5))
+    assert answer.endswith("cannot be told from these results: no case has been measured.")

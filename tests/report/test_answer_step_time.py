@@ -1,0 +1,78 @@
+"""Task 2: does more depth improve speed, and why; the answer follows the numbers."""
+
+import pytest
+
+from tests.report.made_up import failed, result
+from tests.report.shown import answer_of, cells, only_section
+
+
+def depths(times_s, **keys):
+    """Task 2 with these step times."""
+    return [result("task2", depth=d, step_s=s, **keys) for d, s in times_s.items()]
+
+
+def test_the_table_shows_step_time_and_time_per_layer(tmp_path):
+    answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06, 24: 0.12}))
+    rows = cells(only_section(tmp_path, "task2"))
+    assert [row["depth"] for row in rows] == ["6", "12", "24"]
+    assert rows[0]["step time: median (quartiles)"] == "30 ms (29.7 ms – 30.3 ms)"
+    assert [row["time per layer"] for row in rows] == ["5 ms"] * 3
+    assert [rows[2][phase] for phase in ("forward", "backward", "optimizer")] == ["40 ms"] * 3
+
+
+@pytest.mark.parametrize(
+    ("deepest_s", "why"),
+    [
+        (0.12, "The time per layer stays about the same (from 5 ms to 5 ms)"),
+        (0.06, "The time per layer falls (from 5 ms to 2.5 ms)"),
+        (0.24, "The time per layer rises (from 5 ms to 10 ms)"),
+    ],
+)
+def test_more_depth_is_slower_and_the_time_per_layer_says_why(tmp_path, deepest_s, why):
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06, 24: deepest_s}))
+    assert answer.startswith("No, more depth makes a step slower: from depth 6 to 24 (4 times")
+    assert f"{deepest_s / 0.03:.3g} times." in answer
+    assert why in answer
+
+
+def test_if_more_depth_were_faster_the_answer_would_be_yes(tmp_path):
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.02, 24: 0.01}))
+    assert answer.startswith("Yes: from depth 6 to 24")
+    assert "The time per layer falls" in answer
+
+
+def test_a_difference_within_the_quartiles_is_none(tmp_path):
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.1, 12: 0.1, 24: 0.101}))
+    assert answer.startswith("No difference can be seen: from depth 6 to 24")
+    assert "per layer" not in answer
+
+
+def test_one_depth_tells_nothing(tmp_path):
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03}))
+    assert "cannot be told from these results: it takes two depths" in answer
+    assert "2 of 3 cases are missing from this answer." in answer
+
+
+def test_a_failed_depth_is_counted_as_missing(tmp_path):
+    broken = failed(task="task2", depth=24)
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06}), broken)
+    assert "from depth 6 to 12 (2 times the layers)" in answer
+    assert "1 of 3 cases are missing from this answer." in answer
+
+
+def test_depths_measured_on_different_gpus_are_not_compared(tmp_path):
+    other = depths({24: 0.06}, gpu_name="NVIDIA H100")
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06}), *other)
+    assert "cannot be told" in answer
+    assert "on different hardware (NVIDIA A100; NVIDIA H100)" in answer
+
+
+def test_emulated_and_real_depths_are_not_compared(tmp_path):
+    other = depths({24: 0.12}, emulated=True)
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06}), *other)
+    assert "cannot be told from these results: some results are emulated and some are not" in answer
+
+
+def test_two_timed_steps_are_too_few_to_compare(tmp_path):
+    few = [result("task2", depth=d, steps_s=[0.1 * d, 0.1 * d]) for d in (6, 12, 24)]
+    assert "three timed steps a case are the least" in answer_of(tmp_path, "task2", *few)

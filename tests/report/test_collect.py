@@ -1,0 +1,128 @@
+"""collect.py as a person runs it: tables on stdout, all else on stderr."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from study.grid import known_grids
+from tests.report.made_up import HOMEWORK, case, grid, result, submit, write
+
+
+@pytest.fixture
+def collect(run, tmp_path):
+    """Run collect.py on a folder of results."""
+    return lambda *arguments: run("collect.py", "--results", tmp_path, *arguments)
+
+
+@pytest.fixture
+def task4(tmp_path):
+    """Task 4, measured."""
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5, step_s=0.3))
+
+
+def is_markdown(text):
+    """Whether every line is a title, a table's, a paragraph's or empty; none is a message."""
+    return all(
+        not line.startswith(("note:", "error:", "Traceback")) for line in text.splitlines()
+    ) and text.startswith("## ")
+
+
+@pytest.mark.parametrize("folder", [".", "never-made"])
+def test_without_results_every_row_of_the_five_tasks_is_missing(run, tmp_path, folder):
+    done = run("collect.py", "--results", tmp_path / folder)
+    assert done.returncode == 1
+    titles = [line for line in done.stdout.splitlines() if line.startswith("## ")]
+    assert titles == [f"## {grid(task).title}" for task in HOMEWORK]
+    assert done.stdout.count("not submitted") == 13
+    assert done.stderr == "note: 13 rows have no measurement; each says why\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("task4")
+def test_a_complete_task_exits_with_0_and_says_nothing_else(collect):
+    done = collect("--grid", "task4")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert is_markdown(done.stdout)
+    assert "Adding GPUs makes training slower" in done.stdout
+
+
+@pytest.mark.usefixtures("task4")
+def test_a_grid_may_be_given_more_than_once(collect):
+    done = collect("--grid", "task4", "--grid", "task5")
+    assert done.returncode == 0
+    assert done.stdout.count("\n## ") == 1
+
+
+@pytest.mark.usefixtures("task4")
+def test_a_broken_file_is_named_on_stderr_alone(collect, tmp_path):
+    (tmp_path / "slurm" / "notes.json").write_text("{}")
+    done = collect("--grid", "task4")
+    assert done.returncode == 0
+    assert is_markdown(done.stdout)
+    assert "notes.json" not in done.stdout
+    assert done.stderr.startswith(f"note: {tmp_path / 'slurm' / 'notes.json'} is not a result")
+
+
+def test_a_missing_row_exits_with_1(collect, tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    done = collect("--grid", "task4")
+    assert done.returncode == 1
+    assert is_markdown(done.stdout)
+    assert "1 of 2 cases are missing" in done.stdout
+
+
+@pytest.mark.usefixtures("task4")
+def test_json_carries_the_raw_step_times(collect):
+    done = collect("--grid", "task4", "--format", "json")
+    (table,) = json.loads(done.stdout)
+    times = table["rows"][1]["result"]["measurement"]["step_times_s"]
+    assert times == result(gpus=5, step_s=0.3).measurement.step_times_s
+
+
+@pytest.mark.usefixtures("task4")
+def test_csv_carries_the_raw_step_times(collect):
+    done = collect("--grid", "task4", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    times = json.loads(rows[1]["result.measurement.step_times_s"])
+    assert times == result(gpus=5, step_s=0.3).measurement.step_times_s
+
+
+def test_an_unknown_grid_is_one_line_and_exit_code_2(collect):
+    done = collect("--grid", "task6")
+    known = ", ".join(known_grids())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: --grid: 'task6' is neither a file nor one of: {known}\n"
+
+
+def test_a_wrong_grid_file_is_one_line_and_exit_code_2(collect, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("axes: {depth: [six], gpus: [2]}")
+    done = collect("--grid", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {path}: axes: depth: 'six' is not a whole number from 1 to 100000\n"
+    )
+
+
+def test_another_known_grid_that_was_submitted_is_shown_too(collect, tmp_path):
+    (smoke,) = {c for c in grid("smoke").cases() if c.gpus == 4}
+    submit(tmp_path, "local", smoke, grid="smoke")
+    assert f"## {grid('smoke').title}" in collect().stdout
+
+
+def test_a_grid_that_was_submitted_from_a_file_is_named_on_stderr(collect, tmp_path):
+    submit(tmp_path, "local", case(gpus=2), grid="mine")
+    assert "note: grid mine was submitted from a file" in collect().stderr
+
+
+def test_help_imports_no_torch_and_no_pandas(run):
+    done = run("-X", "importtime", "collect.py", "--help")
+    modules = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()
+    }
+    assert done.returncode == 0
+    assert "python collect.py > tables.md" in done.stdout
+    assert "report" in modules
+    assert not modules & {"torch", "pandas", "submitit"}

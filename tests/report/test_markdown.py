@@ -1,0 +1,49 @@
+"""Markdown that no error message, GPU name or title can break."""
+
+import pytest
+
+from report.document import Section, Table
+from report.markdown import escape, render
+from tests.report.made_up import failed, write
+from tests.report.shown import only_section
+
+NASTY = "a|b\n<img src=x>\n\n| c\\"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain – text", "plain – text"),
+        ("a|b", "a\\|b"),
+        ("<script>", "&lt;script>"),
+        ("one\ntwo\r\n\tthree", "one two three"),
+        ("\\|", "\\\\\\|"),
+    ],
+)
+def test_text_neither_ends_a_cell_nor_becomes_html(text, expected):
+    assert escape(text) == expected
+
+
+def test_a_nasty_error_message_stays_in_its_cell(tmp_path):
+    write(tmp_path, "slurm", failed("error", NASTY, gpus=2))
+    text = render([only_section(tmp_path)])
+    header, _, row, _ = [line for line in text.splitlines() if line.startswith("|")]
+    assert row.replace("\\|", "").count("|") == header.count("|")
+    assert "failed: error: a\\|b &lt;img src=x> \\| c\\\\" in row
+    assert "<" not in text
+
+
+def test_a_section_is_title_facts_table_answers():
+    section = Section(
+        "A | b", ["one", "two"], Table(["x", "GPU 0"], [["010", "–"]]), ["Yes.", "No."]
+    )
+    title, facts, table, *answers = render([section]).rstrip("\n").split("\n\n")
+    assert title == "## A \\| b"
+    assert facts == "one  \ntwo"
+    assert [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")] == ["010", "–"]
+    assert answers == ["Yes.", "No."]
+
+
+def test_sections_follow_one_another_with_an_empty_line_between():
+    section = Section("A", ["f"], Table(["x"], [["1"]]), ["a"])
+    assert render([section, section]).count("\n\n## A\n\n") == 1

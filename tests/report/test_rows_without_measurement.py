@@ -1,0 +1,83 @@
+"""A case without a measurement is a row that says why."""
+
+import pytest
+
+from study.progress import Progress, write_progress
+from study.store import Store
+from tests.report.made_up import HOMEWORK, case, end, failed, grid, result, submit, write
+from tests.report.shown import cells, only_section, sections
+
+FIVE = case(gpus=5)
+
+
+def reason(folder):
+    """What the row of task 4 on 5 GPUs says, where that on 2 GPUs was measured."""
+    write(folder, "slurm", result(gpus=2))
+    measured, row = cells(only_section(folder))
+    assert measured["result"] == "ok"
+    assert row["step time: median (quartiles)"] == "–"
+    return row["result"]
+
+
+def test_a_case_that_nobody_submitted(tmp_path):
+    assert reason(tmp_path) == "not submitted"
+
+
+def test_a_submitted_case_waits_with_its_job(tmp_path):
+    submit(tmp_path, "slurm", FIVE)
+    assert reason(tmp_path) == "submitted, not started (job 17)"
+
+
+def test_a_running_case_shows_its_job_and_progress(tmp_path):
+    store = submit(tmp_path, "slurm", FIVE)
+    at = "2030-01-01T10:05:00.000+00:00"
+    progress = Progress(phase="timing", step=7, steps=100, updated_at=at)
+    write_progress(store.progress_path(FIVE), progress)
+    assert reason(tmp_path) == "running (job 17: timing 7/100 at 2030-01-01T10:05:00Z)"
+
+
+def test_the_progress_of_an_earlier_job_is_not_that_of_the_last(tmp_path):
+    store = submit(tmp_path, "slurm", FIVE)
+    earlier = Progress(phase="timing", updated_at="2030-01-01T09:00:00.000+00:00")
+    write_progress(store.progress_path(FIVE), earlier)
+    assert reason(tmp_path) == "submitted, not started (job 17)"
+
+
+def test_a_case_whose_job_ended_without_a_result(tmp_path):
+    store = submit(tmp_path, "slurm", FIVE)
+    end(store, FIVE, "its process was killed")
+    assert reason(tmp_path) == "ended without a result: its process was killed"
+
+
+def test_a_case_that_failed(tmp_path):
+    write(tmp_path, "slurm", failed("oom_gpu", "out of memory on GPU 3", gpus=5))
+    assert reason(tmp_path) == "failed: oom_gpu: out of memory on GPU 3"
+
+
+def test_a_result_counts_more_than_what_was_submitted(tmp_path):
+    store = submit(tmp_path, "slurm", FIVE)
+    end(store, FIVE, "its process was killed")
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5))
+    assert all("result" not in row for row in cells(only_section(tmp_path)))
+
+
+@pytest.mark.parametrize("task", HOMEWORK)
+def test_a_task_that_nobody_started_has_all_its_rows(tmp_path, task):
+    section = only_section(tmp_path, task)
+    rows = cells(section)
+    assert [(int(row["depth"]), int(row["GPUs"])) for row in rows] == [
+        (case.depth, case.gpus) for case in grid(task).cases()
+    ]
+    assert {row["result"] for row in rows} == {"not submitted"}
+    assert section.table.columns[-1] == "result"
+    assert "cannot be told from these results: no case has been measured." in section.answers[0]
+
+
+def test_each_profile_has_a_table_of_its_own(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    write(tmp_path, "local", result(gpus=2), result(gpus=5))
+    Store(tmp_path, "never-used").prepare()
+    local, slurm = sections(tmp_path)
+    assert local.facts[0].startswith("Profile: local.")
+    assert slurm.facts[0].startswith("Profile: slurm.")
+    assert [row["result"] for row in cells(slurm)] == ["ok", "not submitted"]

@@ -1,0 +1,79 @@
+"""A grid's table exists once for each setting in which something of it was started."""
+
+from tests.report.made_up import case, result, submit, write
+from tests.report.shown import cells, only_section, sections
+
+CHANGED = "Changed from the grid's own setting: "
+
+
+def changes(section):
+    return [fact.removeprefix(CHANGED) for fact in section.facts if fact.startswith(CHANGED)]
+
+
+def test_another_dim_is_a_table_of_its_own_labelled_so_with_missing_rows(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5), result(gpus=2, dim=1024))
+    own, other = sections(tmp_path)
+    assert changes(own) == []
+    assert changes(other) == ["dim 1024."]
+    assert "dim 1024" in other.facts[0]
+    assert [row["result"] for row in cells(other)] == ["ok", "not submitted"]
+
+
+def test_the_own_setting_is_not_missing_where_another_was_measured(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2, dim=1024))
+    assert changes(only_section(tmp_path)) == ["dim 1024."]
+
+
+def test_the_own_setting_is_not_missing_where_another_was_only_submitted(tmp_path):
+    submit(tmp_path, "slurm", case(gpus=2, batch_size=8), overrides={"batch_size": 8})
+    section = only_section(tmp_path)
+    assert changes(section) == ["batch 8."]
+    assert cells(section)[0]["result"] == "submitted, not started (job 17)"
+
+
+def test_the_own_setting_stands_first_whatever_was_started_first(tmp_path):
+    submit(tmp_path, "slurm", case(gpus=2, dim=8), overrides={"dim": 8})
+    submit(tmp_path, "slurm", case(gpus=2))
+    assert [changes(section) for section in sections(tmp_path)] == [[], ["dim 8."]]
+
+
+def test_all_keys_that_differ_are_named(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2, dim=8, seed=3, dtype="tf32"))
+    (label,) = changes(only_section(tmp_path))
+    assert label == "dim 8, dtype tf32, seed 3."
+
+
+def test_another_value_of_an_axis_is_a_table_with_that_value_alone(tmp_path):
+    three = case(gpus=3)
+    submit(tmp_path, "slurm", three, overrides={"gpus": 3})
+    write(tmp_path, "slurm", result(gpus=3))
+    section = only_section(tmp_path)
+    assert changes(section) == ["gpus 3."]
+    assert [row["GPUs"] for row in cells(section)] == ["3"]
+
+
+def test_a_case_outside_of_the_axes_makes_no_table(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2, depth=40))
+    section = only_section(tmp_path)
+    assert section.facts[0].startswith("Profile: none yet.")
+    assert {row["result"] for row in cells(section)} == {"not submitted"}
+
+
+def test_a_point_that_the_setting_forbids_is_no_missing_row(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2, split="half"))
+    section = only_section(tmp_path)
+    assert changes(section) == ["split half."]
+    assert [row["GPUs"] for row in cells(section)] == ["2"]
+
+
+def test_task_four_answers_task_five(tmp_path):
+    submit(tmp_path, "slurm", case(gpus=2), grid="task4")
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5))
+    assert all("result" not in row for row in cells(only_section(tmp_path, "task5")))
+
+
+def test_the_facts_say_where_and_how_often_it_was_measured(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5, steps_s=[0.1] * 9))
+    facts = only_section(tmp_path).facts
+    assert "Hardware: NVIDIA A100. torch 2.11.0." in facts
+    assert "Samples: 5 to 9 timed steps a case, after 6 warm-up steps." in facts

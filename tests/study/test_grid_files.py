@@ -1,0 +1,156 @@
+"""Reading a grid file, and the one line that says what is wrong with it."""
+
+import pytest
+
+from study.errors import ConfigError
+from study.grid import TABLES, load_grids
+
+AXES = "axes: {depth: [8], gpus: [2]}\n"
+
+
+def read(folder, text):
+    path = folder / "mine.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    (grid,) = load_grids([str(path)])
+    return grid
+
+
+def complaint(folder, text):
+    """The one line about this file, without its name."""
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text)
+    start = f"{folder / 'mine.yaml'}: "
+    message = str(caught.value)
+    assert message.startswith(start)
+    assert len(message.splitlines()) == 1
+    return message.removeprefix(start)
+
+
+def test_a_file_outside_of_the_grids_folder_is_a_grid_too(tmp_path):
+    grid = read(tmp_path, "title: Mine\n" + AXES + "model: {dim: 16}\ntrain: {seed: 3}\n")
+    (case,) = grid.cases()
+    assert (grid.name, grid.title) == ("mine", "Mine")
+    assert (case.depth, case.gpus, case.dim, case.seed) == (8, 2, 16, 3)
+
+
+def test_depth_and_gpus_need_not_be_axes(tmp_path):
+    grid = read(tmp_path, "axes: {seed: [1, 2]}\nmodel: {depth: 8, gpus: 2}\n")
+    assert [(c.depth, c.gpus, c.seed) for c in grid.cases()] == [(8, 2, 1), (8, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (AXES + "modle: {dim: 8}", ("'modle'", "known keys: title, table, axes, model")),
+        (AXES + "model: {dims: 8}", ("model", "'dims'", "known keys: depth, gpus, dim")),
+        (AXES + "model: {dtype: tf32}", ("model", "'dtype'", "known keys: depth, gpus, dim")),
+        (AXES + "train: {dim: 8}", ("train", "'dim'", "known keys: dtype, optimizer, seed")),
+        ("axes: {layers: [8]}", ("axes", "'layers'", "known keys: depth, gpus, dim")),
+        (AXES + "model: {1: 2}", ("model", "unknown key 1")),
+    ],
+)
+def test_a_grid_with_an_unknown_key_names_the_known_ones(tmp_path, text, names):
+    message = complaint(tmp_path, text)
+    assert all(name in message for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("axes: {gpus: [2]}\nmodel: {depth: six}", "model: depth", "'six'"),
+        ("axes: {gpus: [2]}\nmodel: {depth: 0}", "model: depth", "0"),
+        ("axes: {depth: [six], gpus: [2]}", "axes: depth", "'six'"),
+        ("axes: {depth: [8], gpus: [2, -1]}", "axes: gpus", "-1"),
+        ("axes: {depth: [8], gpus: [2.5]}", "axes: gpus", "2.5"),
+        ("axes: {depth: [8], gpus: [true]}", "axes: gpus", "True"),
+        ("axes: {depth: [8], gpus: [[2]]}", "axes: gpus", "[2]"),
+        (AXES + "measure: {time_limit_s: .nan}", "measure: time_limit_s", "nan"),
+        (AXES + "train: {dtype: float16}", "train: dtype", "'float16'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(tmp_path, text, key, value):
+    assert complaint(tmp_path, text).startswith(f"{key}: {value} is not ")
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("", "is empty"),
+        ("# nothing but a comment\n", "is empty"),
+        ("- a\n- list\n", "is empty or not a mapping"),
+        ("title: Mine\n", "axes: missing"),
+        ("axes: {}\n", "axes: missing or empty"),
+        ("axes: [depth]\n", "axes: ['depth'] is not a mapping"),
+        ("axes: {depth: [8], gpus: 2}", "axes.gpus: 2 is not a list"),
+        ("axes: {depth: [8], gpus: []}", "axes.gpus: []"),
+        ("axes: {depth: [8], gpus: [2, 4, 2]}", "axes.gpus: [2, 4, 2] names a value twice"),
+        ("axes: {depth: [8]}", "axes: depth and gpus are needed"),
+        (AXES + "model: {gpus: 2}", "model.gpus: stands under axes too"),
+        (AXES + "model: 16", "model: 16 is not a mapping"),
+        (AXES + "table: pie_chart", "table: 'pie_chart' is not one of: " + ", ".join(TABLES)),
+    ],
+)
+def test_a_file_that_lacks_something_says_what(tmp_path, text, start):
+    assert complaint(tmp_path, text).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("axes: {depth: [8]", "line 1: expected ',' or '}'"),
+        ("title: a\n\tb", "line 2: found character '\\t'"),
+        (AXES + AXES, "key 'axes' stands twice"),
+        ("axes:\n  gpus: [1]\n  gpus: [2]\n", "line 2: key 'gpus' stands twice"),
+        ("? [a]\n: b\n", "unhashable key"),
+        ("axes: &a {depth: *a}", "recursive"),
+        ("\x00", "special characters"),
+        ("title: 2030-13-45", "month must be in 1..12"),
+    ],
+)
+def test_what_is_not_plain_yaml_is_refused_with_the_reason(tmp_path, text, reason):
+    message = complaint(tmp_path, text)
+    assert message.startswith("is not plain YAML: ")
+    assert reason in message
+
+
+def test_a_python_tag_runs_nothing(tmp_path):
+    made = tmp_path / "made"
+    message = complaint(tmp_path, f"title: !!python/object/apply:os.mkdir ['{made}']\n" + AXES)
+    assert "python/object/apply:os.mkdir" in message
+    assert not made.exists()
+
+
+def test_a_file_that_is_not_utf8_cannot_be_read(tmp_path):
+    assert complaint(tmp_path, b"title: \xff\n").startswith("cannot be read: 'utf-8'")
+
+
+def test_an_unknown_grid_names_the_known_ones():
+    with pytest.raises(ConfigError, match=r"--grid: 'task6' is neither .* homework, smoke, task1"):
+        load_grids(["task6"])
+
+
+def test_a_grid_may_include_those_beside_it(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(AXES)
+    (tmp_path / "both.yaml").write_text("title: Both\ninclude: [b, a]\n")
+    assert [grid.name for grid in load_grids([str(tmp_path / "both.yaml")])] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("include: [task1]", "include: 'task1' does not exist beside this file"),
+        ("include: task1", "include: 'task1' is not a list of grid names"),
+        ("include: []", "include: [] is not a list of grid names"),
+        (AXES + "include: [a]", "a grid that includes others: unknown key 'axes'"),
+    ],
+)
+def test_an_include_that_leads_nowhere_is_refused(tmp_path, text, start):
+    assert complaint(tmp_path, text).startswith(start)
+
+
+def test_an_error_in_an_included_grid_names_that_grid(tmp_path):
+    (tmp_path / "mine.yaml").write_text("include: [broken]")
+    (tmp_path / "broken.yaml").write_text("axes: {depth: [0], gpus: [1]}")
+    with pytest.raises(ConfigError, match=r"broken\.yaml: axes: depth: 0 is not"):
+        load_grids([str(tmp_path / "mine.yaml")])

@@ -1,0 +1,68 @@
+"""The ledger of submissions: appended, never rewritten, and read as far as it can be."""
+
+import pytest
+
+from study.case import Case
+from study.submissions import Ended, Submission, append, last_of_each_case, read
+
+TWO, FIVE = Case(depth=20, gpus=2), Case(depth=20, gpus=5)
+
+
+def submitted(case, job_id):
+    return Submission(
+        case=case,
+        case_id=case.case_id,
+        grid="task4",
+        overrides={"dim": 4096, "split": "even"},
+        executor="slurm",
+        job_id=job_id,
+        job_name=case.job_name,
+        log="a.log",
+        requested_gpus=case.gpus,
+        timeout_min=None,
+        submitted_at="2030-01-01T10:00:00.000+00:00",
+    )
+
+
+def ended(case, job_id):
+    return Ended(case_id=case.case_id, job_id=job_id, reason="TIMEOUT", ended_at="2030-01-01")
+
+
+EVENTS = [submitted(TWO, "1"), submitted(FIVE, "2"), ended(TWO, "1")]
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    path = tmp_path / "submissions.jsonl"
+    for event in EVENTS:
+        append(path, event)
+    return path
+
+
+def test_events_are_read_as_they_were_appended(ledger):
+    assert read(ledger) == (EVENTS, 0)
+    assert len(ledger.read_text().splitlines()) == 3
+
+
+def test_no_ledger_is_an_empty_one(tmp_path):
+    assert read(tmp_path / "none.jsonl") == ([], 0)
+
+
+def test_a_broken_last_line_is_counted_and_costs_no_other(ledger):
+    ledger.write_bytes(ledger.read_bytes()[:-10])
+    assert read(ledger) == (EVENTS[:2], 1)
+
+
+@pytest.mark.parametrize("line", [b"{}", b"null", b"\x00", b'{"event": "paused"}', b"not JSON"])
+def test_a_broken_line_in_the_middle_costs_no_other(ledger, line):
+    ledger.write_bytes(line + b"\n" + ledger.read_bytes())
+    assert read(ledger) == (EVENTS, 1)
+
+
+def test_empty_lines_are_not_broken_ones(ledger):
+    ledger.write_bytes(b"\n" + ledger.read_bytes() + b"\n\n")
+    assert read(ledger) == (EVENTS, 0)
+
+
+def test_the_last_event_of_a_case_counts():
+    assert last_of_each_case(EVENTS) == {TWO.case_id: EVENTS[2], FIVE.case_id: EVENTS[1]}

@@ -1,0 +1,98 @@
+"""What may be read as a result, and what is refused."""
+
+import json
+
+import msgspec
+import pytest
+
+from study.result import ResultError, decode, encode
+from tests.report.made_up import failed, result
+
+MEASURED = result(gpus=2)
+
+
+def changed(**keys):
+    """The file of a measured result with some of its keys replaced."""
+    return json.dumps(json.loads(encode(MEASURED)) | keys).encode()
+
+
+def measuring(**keys):
+    """The file of a measured result with some keys of its measurement replaced."""
+    return changed(measurement=json.loads(encode(MEASURED))["measurement"] | keys)
+
+
+@pytest.mark.parametrize("given", [MEASURED, failed(gpus=2), result(gpus=5, gpu_name=None)])
+def test_what_was_written_is_what_is_read(given):
+    assert decode(encode(given)) == given
+
+
+def test_a_loss_that_is_not_a_number_becomes_null():
+    measurement = msgspec.structs.replace(MEASURED.measurement, first_loss=float("nan"))
+    data = encode(msgspec.structs.replace(MEASURED, measurement=measurement))
+    assert b"NaN" not in data
+    assert json.loads(data)["measurement"]["first_loss"] is None
+    assert decode(data).measurement.first_loss is None
+
+
+def test_another_schema_version_says_which():
+    with pytest.raises(ResultError, match="has schema_version 2; this code reads 1"):
+        decode(changed(schema_version=2, a_key_of_the_future=True))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[1, 2]",
+        b"\x00\x01\x02",
+        b"\x80\x04\x95",
+        b"[" * 100_000,
+        encode(MEASURED)[:-100],
+        encode(MEASURED) * 2,
+    ],
+)
+def test_what_is_no_result_is_refused(data):
+    with pytest.raises(ResultError, match="is not a result: "):
+        decode(data)
+
+
+@pytest.mark.parametrize("key", ["case", "case_id", "outcome", "placement", "job", "emulated"])
+def test_a_result_that_lacks_a_key_is_refused_by_name(key):
+    whole = json.loads(encode(MEASURED))
+    del whole[key]
+    with pytest.raises(ResultError, match=key):
+        decode(json.dumps(whole).encode())
+
+
+def test_an_unknown_key_is_refused_by_name():
+    with pytest.raises(ResultError, match="colour"):
+        decode(changed(colour="green"))
+
+
+def test_an_id_that_does_not_fit_the_case_is_refused():
+    with pytest.raises(ResultError, match=f"names case_id d1-g1; its case is {MEASURED.case_id}"):
+        decode(changed(case_id="d1-g1"))
+
+
+@pytest.mark.parametrize("part", ["placement", "measurement", "transfers", "environment"])
+def test_ok_without_a_part_of_the_measurement_is_refused(part):
+    with pytest.raises(ResultError, match="has outcome ok but lacks a part"):
+        decode(changed(**{part: None}))
+
+
+@pytest.mark.parametrize("times", [[], [0.1, 0.0], [0.1, -1.0]])
+def test_ok_without_positive_step_times_is_refused(times):
+    with pytest.raises(ResultError, match="no positive step times"):
+        decode(measuring(step_times_s=times))
+
+
+def test_a_step_time_that_is_null_is_refused():
+    with pytest.raises(ResultError, match="step_times_s"):
+        decode(measuring(step_times_s=[0.1, None]))
+
+
+def test_a_failed_case_needs_no_measurement_and_says_why():
+    assert decode(encode(failed(message="no space"))).why_failed == "no space"
+    assert decode(encode(MEASURED)).why_failed is None

@@ -1,0 +1,117 @@
+"""Data flows one way: which module may import which, read from the source itself."""
+
+import ast
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("study", "mp", "jobs", "report")
+ENTRY_POINTS = ("submit.py", "collect.py")
+SOURCES = [
+    *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))),
+    *(ROOT / name for name in ENTRY_POINTS),
+]
+OURS = {*PACKAGES, "submit", "collect"}
+ALLOWED = {
+    "study": {"study"},
+    "mp": {"mp", "study"},
+    "jobs": {"jobs", "study"},
+    "report": {"report", "study"},
+    "submit.py": {"jobs", "study"},
+    "collect.py": {"report", "study"},
+}
+WORKER = ROOT / "jobs" / "worker.py"
+
+sources = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module or name, e.g. `torch.nn` for `from torch import nn`."""
+
+    name: str
+    alias: str | None
+    inside_function: bool
+
+    @property
+    def top(self) -> str:
+        return self.name.partition(".")[0]
+
+
+def imports_of(path):
+    """Every import of the module, also those inside of functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, functions) for n in ast.walk(f)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [(alias.name, alias.asname) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = path.parent.name if node.level else node.module
+            names = [(f"{base}.{alias.name}", alias.asname) for alias in node.names]
+        else:
+            continue
+        yield from (Import(name, alias, id(node) in inside) for name, alias in names)
+
+
+def may_import(path):
+    part = path.relative_to(ROOT).parts[0]
+    return ALLOWED[part] | ({"mp"} if path == WORKER else set())
+
+
+@sources
+def test_a_module_imports_only_what_its_part_may(path):
+    found = {imported.top for imported in imports_of(path)} & OURS
+    assert found <= may_import(path)
+
+
+def test_the_worker_imports_the_benchmark_only_once_it_runs():
+    found = [imported for imported in imports_of(WORKER) if imported.top == "mp"]
+    assert found
+    assert all(imported.inside_function for imported in found)
+
+
+@sources
+def test_only_the_benchmark_imports_torch(path):
+    assert path.parent.name == "mp" or "torch" not in {i.top for i in imports_of(path)}
+
+
+@pytest.mark.parametrize("package", ["study", "report", "mp"])
+def test_only_jobs_know_submitit(package):
+    paths = (ROOT / package).rglob("*.py")
+    assert "submitit" not in {i.top for path in paths for i in imports_of(path)}
+
+
+@sources
+def test_nothing_is_called_mp_but_our_benchmark(path):
+    called_mp = {i.name for i in imports_of(path) if (i.alias or i.name.split(".")[-1]) == "mp"}
+    assert called_mp <= {"mp"}
+
+
+@sources
+def test_every_module_opens_with_a_docstring(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_no_module_is_named_for_having_no_name():
+    names = {path.stem for path in [*SOURCES, *(ROOT / "tests").rglob("*.py")]}
+    assert "case" in names
+    assert not names & {"utils", "helpers", "common"}
+
+
+def test_what_a_login_node_loads_needs_no_torch(run):
+    modules = ["submit", "collect"] + [
+        f"{path.parent.name}.{path.stem}" for path in SOURCES if path.parent.name in ALLOWED
+        if path.parent.name != "mp"
+    ]  # fmt: skip
+    code = (
+        f"import sys, importlib, json; sys.modules['torch'] = None\n"
+        f"for name in {modules}: importlib.import_module(name)\n"
+        f"print(json.dumps(sorted(sys.modules)))"
+    )
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert {"jobs.worker", "report.load"} <= set(json.loads(done.stdout))
