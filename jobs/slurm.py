@@ -86,8 +86,8 @@ def check_with_slurm(items: list[Item], profile: Profile, store: Store) -> None:
             )
             raise ConfigError(
                 profile.source,
-                f"gpu_request: Slurm refuses {request}: {done.stderr.strip()}; change the profile or "
-                "the grid; nothing was submitted",
+                f"gpu_request: Slurm refuses {request}: {done.stderr.strip()}; nothing was "
+                "submitted; change the profile or the grid",
             )
 
 
