@@ -18,8 +18,10 @@ def seconds(*arguments: str) -> list[float]:
     times = []
     for _ in range(RUNS + 1):
         start = perf_counter()
-        subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True)
+        done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True)
         times.append(perf_counter() - start)
+        if done.returncode > 1:
+            sys.exit(done.stderr.decode())
     return sorted(times[1:])
 
 
