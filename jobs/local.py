@@ -3,8 +3,9 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -13,15 +14,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as ProgressBar
 
+from jobs.handover import assign, note_submission
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.terminal import count_gpus
-from jobs.worker import Assignment
+from study.case import Case
 from study.progress import read_progress
 from study.result import Result, decode
 from study.statistics import median
 from study.store import Store, now
-from study.submissions import Ended, Submission, append
+from study.submissions import Ended, append
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.2
@@ -46,7 +48,7 @@ def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Resul
         task = bar.add_task("", total=len(items), phase="")
         for item in items:
             bar.update(task, description=item.case.case_id, phase="start")
-            result = _run_one(item, profile, store, bar, task)
+            result = _run_one(item, profile, store, partial(_show, bar, task))
             bar.console.print(_summary(item, result, store))
             bar.advance(task)
             results.append(result)
@@ -54,16 +56,40 @@ def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Resul
     return results
 
 
+def _show(bar: ProgressBar, task: TaskID, phase: str) -> None:
+    bar.update(task, phase=phase)
+
+
 def _run_one(
-    item: Item, profile: Profile, store: Store, bar: ProgressBar, task: TaskID
+    item: Item, profile: Profile, store: Store, show: Callable[[str], None]
 ) -> Result | None:
     case = item.case
+    submitted_at = now()
     log = store.logs / f"{case.case_id}.log"
-    store.put_aside(case)
+    aside = store.put_aside(case)
     store.progress_path(case).unlink(missing_ok=True)
+    child = _start_worker(log)
+    job_id = f"pid-{child.pid}"
+    try:
+        note_submission(item, profile, store, submitted_at, job_id, log)
+        _hand_over(child, assign(item, profile, store, submitted_at))
+        _follow(child, store.progress_path(case), show)
+    except KeyboardInterrupt:
+        _stop(child)
+        store.put_back(case, aside)
+        _note_end(case, store, job_id, "interrupted")
+        raise
+    path = store.result_path(case)
+    if path.exists():
+        return decode(path.read_bytes())
+    _note_end(case, store, job_id, f"its process ended {_end_of(child.returncode)}; see {log}")
+    return None
+
+
+def _start_worker(log: Path) -> subprocess.Popen[str]:
     with log.open("w") as log_file:
         # A session of its own, so that Ctrl-C reaches only us and the end is ours to order.
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "jobs.worker"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -72,30 +98,6 @@ def _run_one(
             start_new_session=True,
             text=True,
         )
-    submission = _note(item, profile, store, log, child.pid)
-    try:
-        _hand_over(child, _assignment(item, profile, store, submission.submitted_at))
-        _follow(child, item, store, bar, task)
-    except KeyboardInterrupt:
-        _stop(child)
-        _note_end(item, store, submission, "interrupted")
-        raise
-    path = store.result_path(case)
-    if path.exists():
-        return decode(path.read_bytes())
-    _note_end(item, store, submission, f"its process ended {_end_of(child.returncode)}; see {log}")
-    return None
-
-
-def _assignment(item: Item, profile: Profile, store: Store, submitted_at: str) -> str:
-    return Assignment(
-        case=item.case,
-        device=profile.device,
-        executor="local",
-        results=str(store.folder.parent),
-        profile=profile.name,
-        submitted_at=submitted_at,
-    ).as_json()
 
 
 def _hand_over(child: subprocess.Popen[str], assignment: str) -> None:
@@ -104,44 +106,22 @@ def _hand_over(child: subprocess.Popen[str], assignment: str) -> None:
         child.stdin.write(assignment)
 
 
-def _note(item: Item, profile: Profile, store: Store, log: Path, pid: int) -> Submission:
-    submission = Submission(
-        case=item.case,
-        case_id=item.case.case_id,
-        grid=item.grid,
-        overrides=item.overrides,
-        executor="local",
-        job_id=f"pid-{pid}",
-        job_name=item.case.job_name,
-        log=str(log),
-        requested_gpus=item.case.gpus,
-        timeout_min=profile.timeout_min,
-        submitted_at=now(),
-    )
-    append(store.submissions, submission)
-    return submission
-
-
-def _note_end(item: Item, store: Store, submission: Submission, reason: str) -> None:
-    store.progress_path(item.case).unlink(missing_ok=True)
-    append(
-        store.submissions,
-        Ended(case_id=item.case.case_id, job_id=submission.job_id, reason=reason, ended_at=now()),
-    )
-
-
-def _follow(
-    child: subprocess.Popen[str], item: Item, store: Store, bar: ProgressBar, task: TaskID
-) -> None:
+def _follow(child: subprocess.Popen[str], progress_path: Path, show: Callable[[str], None]) -> None:
     while True:
         try:
             child.wait(timeout=POLL_S)
             return
         except subprocess.TimeoutExpired:
-            progress = read_progress(store.progress_path(item.case))
+            progress = read_progress(progress_path)
         if progress is not None:
             left = progress.remaining_s
-            bar.update(task, phase=f"{progress}" + (f", {left:.0f} s left" if left else ""))
+            show(f"{progress}" + (f", {left:.0f} s left" if left else ""))
+
+
+def _note_end(case: Case, store: Store, job_id: str, reason: str) -> None:
+    store.progress_path(case).unlink(missing_ok=True)
+    ended = Ended(case_id=case.case_id, job_id=job_id, reason=reason, ended_at=now())
+    append(store.submissions, ended)
 
 
 def _stop(child: subprocess.Popen[str]) -> None:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jobs.slurm_commands import slurm_cluster_name
 from study.errors import ConfigError
@@ -20,7 +20,7 @@ class Profile:
 
     name: str
     source: str
-    executor: str
+    executor: Literal["slurm", "local"]
     device: str
     cluster_name: str | None = None
     gpus_per_node: int | None = None

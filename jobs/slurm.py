@@ -6,12 +6,13 @@ from typing import Any
 import submitit
 
 from jobs import worker
+from jobs.handover import assign, note_submission
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.slurm_commands import ask
 from study.errors import ConfigError
 from study.store import Store, now
-from study.submissions import Submission, append
+from study.submissions import Submission
 
 ROOT = Path(__file__).resolve().parent.parent
 # What every job sets itself, so that a profile cannot.
@@ -94,33 +95,11 @@ def check_with_slurm(items: list[Item], profile: Profile, store: Store) -> None:
 def submit_job(item: Item, profile: Profile, store: Store) -> Submission:
     """Submit one case and write it into the ledger."""
     submitted_at = now()
-    assignment = worker.Assignment(
-        case=item.case,
-        device=profile.device,
-        executor="slurm",
-        results=str(store.folder.parent),
-        profile=profile.name,
-        submitted_at=submitted_at,
-    )
+    assignment = assign(item, profile, store, submitted_at)
     aside = store.put_aside(item.case)
     try:
-        job = executor_for(item, profile, store).submit(worker.run, assignment.as_json())
+        job = executor_for(item, profile, store).submit(worker.run, assignment)
     except submitit.core.utils.FailedJobError as error:
-        if aside is not None:
-            aside.rename(store.result_path(item.case))
+        store.put_back(item.case, aside)
         raise ConfigError(f"sbatch, case {item.case.case_id}", str(error)) from None
-    submission = Submission(
-        case=item.case,
-        case_id=item.case.case_id,
-        grid=item.grid,
-        overrides=item.overrides,
-        executor="slurm",
-        job_id=job.job_id,
-        job_name=item.case.job_name,
-        log=str(job.paths.stdout),
-        requested_gpus=item.case.gpus,
-        timeout_min=profile.timeout_min,
-        submitted_at=submitted_at,
-    )
-    append(store.submissions, submission)
-    return submission
+    return note_submission(item, profile, store, submitted_at, job.job_id, job.paths.stdout)

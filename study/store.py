@@ -51,6 +51,11 @@ class Store:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         return path.rename(aside / f"{case.case_id}.{stamp}.json")
 
+    def put_back(self, case: Case, aside: Path | None) -> None:
+        """Undo `put_aside`, unless a new result has come."""
+        if aside is not None and not self.result_path(case).exists():
+            aside.rename(self.result_path(case))
+
 
 def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
     """Write beside the path, then rename into place; `durable` survives a power cut too."""

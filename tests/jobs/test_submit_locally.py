@@ -88,13 +88,18 @@ def test_an_interrupt_ends_cleanly_and_keeps_what_is_finished(small_grid, tmp_pa
 
 
 def _wait_for_timing(logs):
+    def timing():
+        return [log for log in logs.glob("*.log") if "timing" in log.read_text()]
+
+    _wait_until(timing)
+    return timing()[0]
+
+
+def _wait_until(condition):
     deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        for log in logs.glob("*.log"):
-            if "timing" in log.read_text():
-                return log
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waits for never came"
         time.sleep(0.05)
-    raise AssertionError("the case never came to its timed steps")
 
 
 def _events(results):
@@ -132,6 +137,23 @@ def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_gri
     assert "failed" in stderr
     assert [r["case"]["gpus"] for r in results_of(tmp_path / "r").values()] == [5]
     assert "signal SIGKILL" in (tmp_path / "r/local/submissions.jsonl").read_text()
+
+
+def test_an_interrupted_second_run_leaves_the_first_result_in_place(run, small_grid, tmp_path):
+    submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
+    before = results_of(tmp_path / "r")
+    command = [sys.executable, "submit.py", "--grid", str(small_grid), "--set", "gpus=2"]
+    process = subprocess.Popen(
+        [*command, "--force", "--cluster", "local", "--results", str(tmp_path / "r")],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_until(lambda: len(_events(tmp_path / "r")) == 2)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    assert results_of(tmp_path / "r") == before
 
 
 def test_two_at_once_in_one_folder_are_refused(small_grid, run, tmp_path):

@@ -1,0 +1,33 @@
+"""Task 1: how many layers each GPU gets, and at what point of forward() the data moves."""
+
+from report.answers.comparing import plural
+from report.measured import Measured
+from report.units import runs
+from study.result import PairTransfers, Transfers
+
+
+def answer(results: list[Measured]) -> list[str]:
+    """A sentence for each case."""
+    return [_where_it_moves(result) for result in results]
+
+
+def _where_it_moves(result: Measured) -> str:
+    seen = result.transfers
+    placement = result.placement
+    counts = ", ".join(
+        f"GPU {gpu} gets {n} {plural(n, 'layer')}" for gpu, n in enumerate(placement.layers_per_gpu)
+    )
+    start = f"Depth {result.case.depth}: {counts}."
+    if not seen.moved_before_layers:
+        return f"{start} No data moved in forward()."
+    ways = ", ".join(f"GPU {p.source} to GPU {p.target}" for p in _forward_pairs(seen))
+    calls, moves = seen.to_calls_per_forward, seen.moves_forward
+    return (
+        f"{start} In forward(), the data moves from {ways} at the call of "
+        f"`x = x.to(layer_device)` before layer {runs(seen.moved_before_layers)} (layers count "
+        f"from 0); the other {calls - moves} of {calls} calls find it in place and copy nothing."
+    )
+
+
+def _forward_pairs(seen: Transfers) -> list[PairTransfers]:
+    return [pair for pair in seen.by_pair if pair.phase == "forward"]

@@ -1,0 +1,50 @@
+"""Task 2: does more depth improve speed, and why."""
+
+from report.answers.comparing import CANNOT, Pair, incomparable, pairs
+from report.measured import Measured
+from report.units import ratio, seconds
+from study.statistics import median, separated
+
+QUESTION = "Whether more depth improves speed"
+STEADY = 0.15  # a time per layer that changes by less is called steady
+
+
+def answer(results: list[Measured]) -> list[str]:
+    """Two sentences for each pair of the least and the greatest depth, all else equal."""
+    found = pairs(results, "depth")
+    if not found:
+        return [f"{QUESTION} {CANNOT}: it takes two depths, all else equal."]
+    return [sentence for pair in found for sentence in _compare(pair)]
+
+
+def _compare(pair: Pair) -> list[str]:
+    few, many = pair.least, pair.most
+    if problem := incomparable(few, many):
+        return [f"{pair.label}{QUESTION} {CANNOT}: {problem}."]
+    a, b = few.steps_s, many.steps_s
+    layers = many.case.depth / few.case.depth
+    change = (
+        f"from depth {few.case.depth} to {many.case.depth} ({ratio(layers)} times the layers) the "
+        f"step time goes from {seconds(median(a))} to {seconds(median(b))}, "
+        f"{ratio(median(b) / median(a))} times"
+    )
+    if not separated(a, b):
+        return [f"{pair.label}No difference can be seen: {change}, and the quartiles overlap."]
+    verdict = "No, more depth makes a step slower" if median(b) > median(a) else "Yes"
+    return [f"{pair.label}{verdict}: {change}.", _time_per_layer(few, many)]
+
+
+def _time_per_layer(few: Measured, many: Measured) -> str:
+    before, after = (median(r.steps_s) / r.case.depth for r in (few, many))
+    times = f"from {seconds(before)} to {seconds(after)}"
+    if abs(after / before - 1) < STEADY:
+        return (
+            f"The time per layer stays about the same ({times}): the layers run one after "
+            "another, so each one added adds its own time."
+        )
+    if after < before:
+        return (
+            f"The time per layer falls ({times}): part of a step does not grow with the depth, "
+            "and more layers share it."
+        )
+    return f"The time per layer rises ({times}): a layer of the deeper model costs more."
