@@ -59,6 +59,8 @@ def _read_profile(path: Path, name: str, entry: Any) -> Profile:
     _check_choice(source, "device", entry.get("device"), ("auto", "cpu", "cuda"))
     if entry["executor"] == "slurm":
         _check_slurm(source, entry)
+    for key in set(entry) - {"executor", "device"} if entry["executor"] == "local" else ():
+        raise ConfigError(source, f"{key}: {entry[key]!r} is for executor: slurm; remove it")
     return Profile(name=name, source=source, **entry)
 
 
@@ -68,6 +70,8 @@ def _check_choice(source: str, key: str, value: Any, choices: tuple[str, ...]) -
 
 
 def _check_slurm(source: str, entry: dict[str, Any]) -> None:
+    if not isinstance(name := entry.get("cluster_name"), str | None):
+        raise ConfigError(source, f"cluster_name: {name!r} is no text; write it in quotes")
     _check_positive(source, "gpus_per_node", entry.get("gpus_per_node"), "GPUs a node has")
     request = entry.get("gpu_request", "gpus_per_node")
     if not isinstance(request, str) or not _GPU_REQUEST.fullmatch(request):
@@ -80,6 +84,9 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
     if not isinstance(submitit, dict):
         raise ConfigError(source, "submitit: missing; write e.g. submitit: {timeout_min: 30}")
     _check_positive(source, "submitit.timeout_min", submitit.get("timeout_min"), "minutes")
+    for key, unit in (("cpus_per_task", "CPUs"), ("mem_gb", "GB")):
+        if key in submitit:
+            _check_positive(source, f"submitit.{key}", submitit[key], unit)
 
 
 def _check_positive(source: str, key: str, value: Any, unit: str) -> None:

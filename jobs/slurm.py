@@ -18,7 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # What every job sets itself, so that a profile cannot.
 OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "slurm_job_name", "slurm_nodes"}
 OURS |= {"slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus", "slurm_gpus_per_task"}
-OURS |= {"slurm_gres", "slurm_comment", "slurm_time", "slurm_array_parallelism"}
+OURS |= {
+    "stderr_to_stdout",
+    "slurm_stderr_to_stdout",
+    "slurm_gres",
+    "slurm_comment",
+    "slurm_time",
+    "slurm_array_parallelism",
+}
 
 
 class JobExecutor(submitit.SlurmExecutor):
@@ -55,9 +62,9 @@ def executor_for(item: Item, profile: Profile, store: Store) -> JobExecutor:
             raise ConfigError(
                 profile.source, f"submitit: unknown key {name!r}; known keys: {known}"
             )
-    extra = dict(parameters.pop("slurm_additional_parameters", None) or {})
     executor = JobExecutor(folder=store.logs)
     try:
+        extra = dict(parameters.pop("slurm_additional_parameters", {}))
         executor.set_profile_parameters(
             {"slurm_wckey": None, "stderr_to_stdout": True} | parameters
         )
@@ -71,7 +78,7 @@ def executor_for(item: Item, profile: Profile, store: Store) -> JobExecutor:
             **profile.gpu_parameters(item.case.gpus),
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
-        raise ConfigError(profile.source, f"submitit: {error}") from None
+        raise ConfigError(profile.source, f"submitit: {profile.submitit}: {error}") from None
     return executor
 
 
@@ -87,8 +94,8 @@ def check_with_slurm(items: list[Item], profile: Profile, store: Store) -> None:
             )
             raise ConfigError(
                 profile.source,
-                f"gpu_request: Slurm refuses {request}: {done.stderr.strip()}; nothing was "
-                "submitted; change the profile or the grid",
+                f"gpu_request: Slurm refuses {request} with submitit: {profile.submitit}: "
+                f"{done.stderr.strip()}; nothing was submitted; change the profile or the grid",
             )
 
 

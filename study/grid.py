@@ -107,7 +107,7 @@ def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
     check_keys(axes, KEYS, path, "axes")
     for key, values in axes.items():
         if not isinstance(values, list) or not values:
-            raise ConfigError(path, f"axes.{key}: {values!r} is not a list; write e.g. [{values}]")
+            raise ConfigError(path, f"axes.{key}: {values!r} is no list of values; write e.g. [2]")
         for value in values:
             check_value(key, value, f"{path}: axes")
         if len(set(values)) < len(values):

@@ -31,6 +31,13 @@ def test_moves_that_follow_another_law_are_said_not_to(tmp_path):
     assert LAW not in answer
 
 
+def test_moves_that_do_not_come_back_are_no_move_each_way(tmp_path):
+    both = [moving(result(gpus=gpus), moves_backward=0) for gpus in (2, 5)]
+    answer = answer_of(tmp_path, "task5", *both)
+    assert "go from 1 + 0 to 4 + 0" in answer
+    assert LAW not in answer
+
+
 def test_one_gpu_count_tells_nothing_of_growth(tmp_path):
     answer = answer_of(tmp_path, "task5", result(gpus=5))
     assert "20 calls, 4 moved data" in answer

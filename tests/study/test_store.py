@@ -73,6 +73,23 @@ def test_a_result_put_aside_is_kept_each_time(tmp_path):
     assert sorted(kept) == [b"first", b"second"]
 
 
+def test_a_result_that_was_put_aside_comes_back(tmp_path):
+    store = Store(tmp_path, "slurm")
+    write_atomically(store.result_path(CASE), b"old")
+    store.put_back(CASE, store.put_aside(CASE))
+    assert store.result_path(CASE).read_bytes() == b"old"
+
+
+def test_a_result_that_was_put_aside_replaces_no_new_one(tmp_path):
+    store = Store(tmp_path, "slurm")
+    write_atomically(store.result_path(CASE), b"old")
+    aside = store.put_aside(CASE)
+    write_atomically(store.result_path(CASE), b"new")
+    store.put_back(CASE, aside)
+    assert store.result_path(CASE).read_bytes() == b"new"
+    assert aside.read_bytes() == b"old"
+
+
 def test_without_a_result_nothing_is_put_aside(tmp_path):
     store = Store(tmp_path, "slurm")
     assert store.put_aside(CASE) is None

@@ -1,0 +1,49 @@
+"""Where a grid crosses two axes, each answer compares what differs in one of them alone."""
+
+import pytest
+
+from report.answers import make_answers
+from report.load import load_evidence
+from report.selection import select
+from study.grid import Grid
+from tests.report.made_up import result, write
+
+STEPS_S = {(10, 1): 0.1, (10, 2): 0.05, (20, 1): 0.2, (20, 2): 0.4}
+
+
+def answers(folder, table, points):
+    """The sentences on these (depth, GPU count) points of one grid."""
+    axes = {"depth": (10, 20), "gpus": (1, 2)}
+    setting = result().case.as_dict()
+    del setting["depth"], setting["gpus"]
+    grid = Grid("mine", "mine.yaml", "Mine", table, axes, setting)
+    measured = [result(depth=d, gpus=g, step_s=STEPS_S[d, g]) for d, g in points]
+    write(folder, "slurm", *measured)
+    (selection,) = select(grid, load_evidence(folder, pytest.fail))
+    return make_answers(selection)
+
+
+def test_adding_gpus_is_told_for_each_depth(tmp_path):
+    _, shallow, deep = answers(tmp_path, "memory", STEPS_S)
+    assert shallow.startswith("depth 10: Adding GPUs makes training faster: from 1 to 2 GPUs")
+    assert deep.startswith("depth 20: Adding GPUs makes training slower: from 1 to 2 GPUs")
+
+
+def test_more_depth_is_told_for_each_gpu_count(tmp_path):
+    one, steady, two, rising = answers(tmp_path, "step_time", STEPS_S)
+    assert one.startswith("gpus 1: No, more depth makes a step slower: from depth 10 to 20")
+    assert steady.startswith("The time per layer stays about the same")
+    assert two.startswith("gpus 2: No, more depth makes a step slower")
+    assert rising.startswith("The time per layer rises")
+
+
+def test_a_missing_point_costs_only_the_comparison_it_is_part_of(tmp_path):
+    points = [(10, 1), (20, 1), (20, 2)]
+    _, deep, missing = answers(tmp_path, "memory", points)
+    assert deep.startswith("depth 20: Adding GPUs makes training slower")
+    assert missing == "1 of 4 cases are missing from this answer."
+
+
+def test_points_that_differ_in_both_axes_are_not_compared(tmp_path):
+    _, adding, _ = answers(tmp_path, "memory", [(10, 1), (20, 2)])
+    assert "it takes two GPU counts, all else equal." in adding
