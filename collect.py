@@ -7,6 +7,8 @@ Exits with 1 where a table has a row without a measurement.
 """
 
 import argparse
+import io
+import signal
 import sys
 from pathlib import Path
 
@@ -18,12 +20,16 @@ from report.markdown import render
 from report.raw import render_csv, render_json
 from report.selection import Selection, select
 from report.tables import make_table
+from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
 
 
 def main() -> int:
     arguments = parse_arguments()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `collect.py | head` is no error
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: tables hold dashes
     try:
         evidence = load_evidence(arguments.results, complain)
         grids = load_grids(arguments.grid or grids_to_show(evidence))
@@ -34,12 +40,12 @@ def main() -> int:
     sys.stdout.write(RENDER[arguments.format](selections))
     missing = [row for s in selections for row in s.rows if row.measured is None]
     if missing:
-        complain(f"{len(missing)} rows have no measurement; each says why")
+        complain(f"rows without a measurement: {len(missing)}; each says why")
     return 1 if missing else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

@@ -16,6 +16,7 @@ from jobs.profile import Profile, choose_profile
 from jobs.slurm_commands import live_jobs
 from jobs.terminal import print_plan, print_request, print_results, print_submissions
 from study.case import parse_value
+from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
 from study.store import Store
@@ -36,7 +37,7 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

@@ -8,6 +8,7 @@ import msgspec
 from mp.devices import POLICIES, visible_gpus
 from mp.outcome import run_case
 from study.case import KEYS, allowed, make_case, parse_value
+from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.progress import Progress
 from study.result import Job, encode
@@ -42,7 +43,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """One option for every key of a case, and the device."""
-    parser = argparse.ArgumentParser(prog="python -m mp", description=__doc__)
+    parser = OneLineParser(prog="python -m mp", description=__doc__)
     for key in KEYS:
         parser.add_argument(f"--{_flag(key)}", dest=key, metavar="VALUE", help=allowed(key))
     parser.add_argument("--device", choices=POLICIES, default="auto", help="default: auto")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.case import Case
+from study.errors import ConfigError
 from study.progress import read_progress
 from study.result import Result, ResultError, decode
 from study.store import Store
@@ -48,7 +49,9 @@ class Evidence:
 
 def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
     """The evidence of every profile; files that cannot be read are named and cost no other."""
-    folders = sorted(p for p in results.glob("*") if p.is_dir()) if results.is_dir() else []
+    if results.exists() and not results.is_dir():
+        raise ConfigError("--results", f"{results} is not a folder; name the folder of results")
+    folders = sorted(path for path in results.glob("*") if path.is_dir())
     evidence = [_load_profile(Store(results, folder.name), complain) for folder in folders]
     return [e for e in evidence if e.results or e.submissions or e.unreadable]
 
@@ -62,15 +65,18 @@ def _load_profile(store: Store, complain: Complain) -> Evidence:
             if path.stem != result.case_id:
                 raise ResultError(f"holds the result of {result.case_id}; name it so")
             results[result.case] = result
-        except (OSError, ResultError) as error:
+        except OSError as error:
+            unreadable[path.stem] = str(error)
+            complain(f"{path} cannot be read: {error.strerror}; left out")
+        except ResultError as error:
             unreadable[path.stem] = str(error)
             complain(f"{path} {error}; left out")
     try:
         events, broken = read(store.submissions)
     except OSError as error:
         events, broken = [], 0
-        complain(f"{store.submissions}: {error}; left out")
+        complain(f"{store.submissions} cannot be read: {error.strerror}; left out")
     if broken:
-        complain(f"{store.submissions}: {broken} lines cannot be read; left out")
+        complain(f"{store.submissions}: lines that cannot be read: {broken}; left out")
     submissions = [event for event in events if isinstance(event, Submission)]
     return Evidence(store, results, unreadable, submissions, last_of_each_case(events))

@@ -27,5 +27,8 @@ def _table(table: Table) -> str:
 
 def escape(text: str) -> str:
     """Text on one line that neither ends a table's cell nor becomes HTML."""
-    line = " ".join(text.split())
-    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
+    for character, escaped in (("\\", "\\\\"), ("|", "\\|"), ("[", "\\["), ("<", "&lt;")):
+        line = line.replace(character, escaped)
+    return line

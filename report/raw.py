@@ -32,7 +32,7 @@ def render_csv(selections: list[Selection]) -> str:
         for s in selections
         for row in s.rows
     ]
-    frame = pandas.json_normalize(records)
+    frame = pandas.json_normalize(records).convert_dtypes()  # whole numbers stay whole
     return str(frame.drop(columns="result", errors="ignore").map(_cell).to_csv(index=False))
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from report.load import Evidence
@@ -11,7 +12,9 @@ from study.case import Case, make_case
 from study.errors import ConfigError
 from study.grid import Grid
 from study.result import Result
+from study.submissions import Submission
 
+MAX_REASON = 300  # characters of an error message in a table
 Setting = tuple[tuple[str, Any], ...]
 
 
@@ -45,7 +48,7 @@ def select(grid: Grid, evidence: list[Evidence]) -> list[Selection]:
         _selection(grid, variant, profile, setting)
         for profile in evidence
         for variant in _variants(grid, profile)
-        for setting in _settings(variant, profile)
+        for setting in _settings(grid, variant, profile)
     ]
     if found:
         return found
@@ -56,21 +59,33 @@ def select(grid: Grid, evidence: list[Evidence]) -> list[Selection]:
 def _variants(grid: Grid, evidence: Evidence) -> Iterator[Grid]:
     """The grid, then the grid with each set of axes that `--set` once gave it."""
     yield grid
-    seen: list[dict[str, Any]] = [{}]
+    seen: list[dict[str, Any]] = []
     for submission in evidence.submissions:
         moved = {key: v for key, v in submission.overrides.items() if key in grid.axes}
-        if submission.grid == grid.name and moved not in seen:
+        elsewhere = any(value not in grid.axes[key] for key, value in moved.items())
+        if elsewhere and moved not in seen and _belongs(submission, grid):
             seen.append(moved)
             yield grid.with_overrides(moved)
 
 
-def _settings(grid: Grid, evidence: Evidence) -> list[Setting]:
-    """The settings in which some point of the grid's axes was started; the grid's own first."""
+def _belongs(submission: Submission, grid: Grid) -> bool:
+    """Whether the grid, with the same `--set`, has the case: task 4's cases are task 5's too."""
+    return grid.with_overrides(submission.overrides).contains(submission.case)
+
+
+def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
+    """The settings in which some point of the axes was started; the grid's own first.
+
+    A case that only some other grid describes is left to that grid.
+    """
     own = _setting(grid, grid.cases()[0])
+    submitted = {submission.case for submission in evidence.submissions}
+    ours = {s.case for s in evidence.submissions if _belongs(s, grid)}
     found = dict.fromkeys(
         _setting(grid, case)
         for case in evidence.cases()
-        if all(getattr(case, key) in values for key, values in grid.axes.items())
+        if all(getattr(case, key) in values for key, values in variant.axes.items())
+        and (case in ours or case not in submitted or _setting(grid, case) == own)
     )
     return sorted(found, key=lambda setting: setting != own)
 
@@ -100,5 +115,6 @@ def _row(case: Case, evidence: Evidence) -> Row:
     if result is None:
         return Row(case, None, evidence.reason(case))
     if result.error is not None:
-        return Row(case, result, f"failed: {result.outcome}: {result.error.message}")
+        message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
+        return Row(case, result, f"failed: {result.outcome}: {message}")
     return Row(case, result, None)

@@ -1,5 +1,7 @@
 """The errors a person can mend, and those that end a case."""
 
+HALF = 500  # of a line: a value in its middle may be a list of thousands
+
 
 class ConfigError(Exception):
     """What was asked for is wrong; the entry points print it as one line and exit with 2.
@@ -8,7 +10,8 @@ class ConfigError(Exception):
     """
 
     def __init__(self, source: object, problem: str) -> None:
-        super().__init__(" ".join(f"{source}: {problem}".split()))
+        line = " ".join(f"{source}: {problem}".split())
+        super().__init__(line if len(line) <= 2 * HALF else f"{line[:HALF]} … {line[-HALF:]}")
 
 
 class CaseError(Exception):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from study.case import KEYS, Case, check_value, make_case
+from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
 from study.yaml_file import check_keys, read_mapping
 
@@ -46,6 +46,15 @@ class Grid:
             for values in combinations
         ]
 
+    def contains(self, case: Case) -> bool:
+        """Whether the case is one of the grid's, without making them all."""
+        on_axes = all(getattr(case, key) in values for key, values in self.axes.items())
+        return on_axes and all(
+            getattr(case, key) == self.setting.get(key, default)
+            for key, default in DEFAULTS.items()
+            if key not in self.axes
+        )
+
     def with_overrides(self, overrides: dict[str, Any]) -> "Grid":
         """The same grid with some keys of every case set to one value."""
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
@@ -66,7 +75,7 @@ def known_grids() -> list[str]:
 def _path_of(name: str) -> Path:
     if name in known_grids():
         return GRIDS / f"{name}.yaml"
-    if Path(name).suffix in (".yaml", ".yml") and Path(name).is_file():
+    if Path(name).is_file():
         return Path(name)
     raise ConfigError(
         "--grid", f"{name!r} is neither a file nor one of: {', '.join(known_grids())}"
@@ -95,7 +104,10 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     table = data.get("table", TABLES[0])
     if table not in TABLES:
         raise ConfigError(path, f"table: {table!r} is not one of: {', '.join(TABLES)}")
-    grid = Grid(path.stem, str(path), str(data.get("title", path.stem)), table, axes, setting)
+    title = data.get("title", path.stem)
+    if not isinstance(title, str) or not title.strip():
+        raise ConfigError(path, f"title: {title!r} is no text; write it in quotes")
+    grid = Grid(path.stem, str(path), title, table, axes, setting)
     if not {"depth", "gpus"} <= set(axes) | set(setting):
         raise ConfigError(path, "axes: depth and gpus are needed; write e.g. gpus: [2, 5]")
     return grid
@@ -115,10 +127,15 @@ def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
     return {key: tuple(values) for key, values in axes.items()}
 
 
+def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    section = data.get(name)
+    return {} if section is None else check_keys(section, keys, path, name)
+
+
 def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dict[str, Any]:
     setting: dict[str, Any] = {}
     for section, keys in SECTIONS.items():
-        for key, value in check_keys(data.get(section) or {}, keys, path, section).items():
+        for key, value in _section(path, data, section, keys).items():
             if key in axes:
                 raise ConfigError(path, f"{section}.{key}: stands under axes too; keep one")
             setting[key] = check_value(key, value, f"{path}: {section}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from study.json_data import NOT_THE_DATA
 from study.store import now, write_atomically
 
 
@@ -29,5 +30,5 @@ def read_progress(path: Path) -> Progress | None:
     """The last one written, or None where there is none to read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Progress)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_THE_DATA):
         return None

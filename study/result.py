@@ -4,7 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from study.case import Case
+from study.case import Case, make_case
+from study.errors import ConfigError
+from study.json_data import NOT_THE_DATA
 
 SCHEMA_VERSION = 1
 
@@ -166,9 +168,9 @@ def decode(data: bytes) -> Result:
         if version != SCHEMA_VERSION:
             raise ResultError(f"has schema_version {version}; this code reads {SCHEMA_VERSION}")
         result = msgspec.json.decode(data, type=Result)
-    except (msgspec.DecodeError, RecursionError) as error:
+        _check_consistency(result)
+    except (*NOT_THE_DATA, ConfigError) as error:
         raise ResultError(f"is not a result: {error}") from None
-    _check_consistency(result)
     return result
 
 
@@ -176,11 +178,26 @@ def _check_consistency(result: Result) -> None:
     """Refuse what a report would otherwise show as a measurement without being one."""
     if result.case_id != result.case.case_id:
         raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
-    if result.outcome != "ok":
-        return
+    make_case(result.case.as_dict(), "its case")
+    if (result.outcome == "ok") != (result.error is None):
+        raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
+    if result.outcome == "ok":
+        _check_measurement(result)
+
+
+def _check_measurement(result: Result) -> None:
     parts = (result.placement, result.measurement, result.transfers, result.environment)
     if any(part is None for part in parts):
         raise ResultError("has outcome ok but lacks a part of the measurement")
-    measurement = result.measurement
-    if measurement is None or not measurement.step_times_s or min(measurement.step_times_s) <= 0:
-        raise ResultError("has outcome ok but no positive step times")
+    placement, measurement, case = result.placement, result.measurement, result.case
+    assert placement is not None
+    assert measurement is not None
+    times = [measurement.step_times_s, measurement.forward_s]
+    times += [measurement.backward_s, measurement.optimizer_s]
+    if any(not seconds or min(seconds) <= 0 for seconds in times):
+        raise ResultError("has outcome ok but lacks positive step or phase times")
+    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
+    if len(placement.gpu_of_layer) != case.depth or placement.layers_per_gpu != counts:
+        raise ResultError("has a placement that does not fit its depth and GPUs")
+    if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
+        raise ResultError("lacks a GPU under per_gpu")

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 
 from study.case import Case
+from study.json_data import NOT_THE_DATA
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
@@ -43,10 +44,17 @@ Event = Submission | Ended
 
 def append(ledger: Path, event: Event) -> None:
     """Add one line and wait until it is on disk: a job without a line would be forgotten."""
-    with ledger.open("ab") as file:
-        file.write(msgspec.json.encode(event) + b"\n")
+    with ledger.open("a+b") as file:
+        # A line that a crash cut off must not swallow this one.
+        cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
+        file.write(b"\n" * cut_off + msgspec.json.encode(event) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
 
 
 def read(ledger: Path) -> tuple[list[Event], int]:
@@ -56,7 +64,7 @@ def read(ledger: Path) -> tuple[list[Event], int]:
     for line in _lines(ledger):
         try:
             events.append(msgspec.json.decode(line, type=Event))
-        except msgspec.DecodeError:
+        except NOT_THE_DATA:
             broken += 1
     return events, broken
 

@@ -1,32 +1,48 @@
 """Task 3: the rule that says which GPU gets layer i, held against every layer map measured."""
 
+from collections.abc import Callable
+
 from report.answers.comparing import plural
 from report.measured import Measured
 
+# As in mp/placement.py; written again here, so that measured layer maps are held against it.
+RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
+    "even": (
+        "layer i goes to GPU `i * gpus // depth` (whole-number division)",
+        lambda i, depth, gpus: i * gpus // depth,
+    ),
+    "half": (
+        "layer i goes to GPU 0 if `i < depth // 2`, else to GPU 1",
+        lambda i, depth, gpus: 0 if i < depth // 2 else 1,
+    ),
+}
+
 
 def answer(results: list[Measured]) -> list[str]:
-    """The rule, and whether the layer maps follow it."""
-    splits = {result.case.split for result in results}
-    if splits != {"even"}:
-        return [f"The rule of split {', '.join(sorted(splits))}: layer i < depth // 2 → GPU 0."]
+    """For each split its rule, and whether the layer maps follow it."""
+    splits = dict.fromkeys(result.case.split for result in results)
+    return [_answer_for(s, [r for r in results if r.case.split == s]) for s in splits]
+
+
+def _answer_for(split: str, results: list[Measured]) -> str:
+    rule = f"Rule: {RULES[split][0]}"
     others = [result for result in results if not _follows_rule(result)]
-    rule = "Rule: layer i goes to GPU `i * gpus // depth` (whole-number division)"
     if others:
         cases = ", ".join(result.case.case_id for result in others)
-        return [f"{rule}, but the layer maps of {cases} do not follow it."]
+        return f"{rule}, but the layer maps of {cases} do not follow it."
     spread = max(_spread(result) for result in results)
     layers = plural(spread, "layer")
     differ = f"differ by {spread} {layers} at most" if spread else "are equally long"
-    return [
+    return (
         f"{rule}. Every layer map measured ({len(results)}) follows it: each GPU holds one "
         f"contiguous run of layers, and the runs of one model {differ}."
-    ]
+    )
 
 
 def _follows_rule(result: Measured) -> bool:
     depth, gpus = result.case.depth, result.case.gpus
-    placement = result.placement
-    return placement.gpu_of_layer == [i * gpus // depth for i in range(depth)]
+    gpu_of_layer = RULES[result.case.split][1]
+    return result.placement.gpu_of_layer == [gpu_of_layer(i, depth, gpus) for i in range(depth)]
 
 
 def _spread(result: Measured) -> int:

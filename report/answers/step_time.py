@@ -27,6 +27,7 @@ def _compare(pair: Pair) -> list[str]:
         f"from depth {few.case.depth} to {many.case.depth} ({ratio(layers)} times the layers) the "
         f"step time goes from {seconds(median(a))} to {seconds(median(b))}, "
         f"{ratio(median(b) / median(a))} times"
+        f"{', on emulated GPUs' if many.emulated else ''}"
     )
     if not separated(a, b):
         return [f"{pair.label}No difference can be seen: {change}, and the quartiles overlap."]

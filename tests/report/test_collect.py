@@ -36,7 +36,7 @@ def test_without_results_every_row_of_the_five_tasks_is_missing(run, tmp_path, f
     titles = [line for line in done.stdout.splitlines() if line.startswith("## ")]
     assert titles == [f"## {grid(task).title}" for task in HOMEWORK]
     assert done.stdout.count("not submitted") == 13
-    assert done.stderr == "note: 13 rows have no measurement; each says why\n"
+    assert done.stderr == "note: rows without a measurement: 13; each says why\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -52,7 +52,7 @@ def test_csv_has_a_row_a_case_with_raw_values(tmp_path):
 def test_csv_says_why_a_row_has_no_values(tmp_path):
     two, five = csv_rows(tmp_path, TWO, failed("error", "no\nspace", gpus=5))
     assert two["result.outcome"] == "ok"
-    assert five["reason"] == "failed: error: no\nspace"
+    assert five["reason"] == "failed: error: no space"
     assert five["result.measurement.step_times_s"] == ""
 
 

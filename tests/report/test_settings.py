@@ -77,3 +77,28 @@ def test_the_facts_say_where_and_how_often_it_was_measured(tmp_path):
     facts = only_section(tmp_path).facts
     assert "Hardware: NVIDIA A100. torch 2.11.0." in facts
     assert "Samples: 5 to 9 timed steps a case, after 6 warm-up steps." in facts
+
+
+def test_an_override_of_task_fours_axis_shows_in_task_five_too(tmp_path):
+    submit(tmp_path, "slurm", case(gpus=4), overrides={"gpus": 4})
+    assert [row["GPUs"] for row in cells(only_section(tmp_path, "task5"))] == ["4"]
+
+
+def test_an_override_of_an_axis_that_only_its_own_setting_allows_has_its_table(tmp_path):
+    one = case("task2", depth=6, gpus=1, split="even")
+    submit(tmp_path, "slurm", one, grid="task2", overrides={"gpus": 1, "split": "even"})
+    section = only_section(tmp_path, "task2")
+    assert changes(section) == ["split even, gpus 1."]
+    assert [row["GPUs"] for row in cells(section)] == ["1", "1", "1"]
+
+
+def test_an_override_with_a_value_of_the_axis_makes_no_second_table(tmp_path):
+    submit(tmp_path, "slurm", case(gpus=2), overrides={"gpus": 2, "depth": 20})
+    assert [row["GPUs"] for row in cells(only_section(tmp_path))] == ["2", "5"]
+
+
+def test_a_case_of_a_grid_of_ones_own_leaves_the_tasks_as_they_were(tmp_path):
+    submit(tmp_path, "slurm", case(gpus=2, dim=64), grid="mine")
+    section = only_section(tmp_path)
+    assert changes(section) == []
+    assert [row["result"] for row in cells(section)] == ["not submitted"] * 2

@@ -65,7 +65,7 @@ def test_a_broken_line_of_the_ledger_is_counted_and_costs_no_other(tmp_path):
     with store.submissions.open("ab") as file:
         file.write(b'{"event": "subm')
     evidence, (complaint,) = load(tmp_path)
-    assert complaint.startswith(f"{store.submissions}: 1 line")
+    assert complaint == f"{store.submissions}: lines that cannot be read: 1; left out"
     assert [submission.case for submission in evidence.submissions] == [FIVE.case]
 
 

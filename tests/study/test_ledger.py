@@ -66,3 +66,18 @@ def test_empty_lines_are_not_broken_ones(ledger):
 
 def test_the_last_event_of_a_case_counts():
     assert last_of_each_case(EVENTS) == {TWO.case_id: EVENTS[2], FIVE.case_id: EVENTS[1]}
+
+
+def test_an_event_after_a_cut_off_line_is_not_lost(tmp_path):
+    path = tmp_path / "cut-off.jsonl"
+    path.write_bytes(b'{"event":"ended","rea')
+    append(path, ended(TWO, "1"))
+    assert read(path) == ([ended(TWO, "1")], 1)
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"event":"ended","case_id":"\xff"}', b'{"event":"ended","x":' + b"[" * 100_000]
+)
+def test_a_line_that_is_no_json_at_all_is_counted(tmp_path, line):
+    (tmp_path / "submissions.jsonl").write_bytes(line + b"\n")
+    assert read(tmp_path / "submissions.jsonl") == ([], 1)

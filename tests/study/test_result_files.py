@@ -48,6 +48,7 @@ def test_another_schema_version_says_which():
         b"[1, 2]",
         b"\x00\x01\x02",
         b"\x80\x04\x95",
+        b'{"schema_version":1,"case_id":"\xff"}',
         b"[" * 100_000,
         encode(MEASURED)[:-100],
         encode(MEASURED) * 2,
@@ -84,7 +85,7 @@ def test_ok_without_a_part_of_the_measurement_is_refused(part):
 
 @pytest.mark.parametrize("times", [[], [0.1, 0.0], [0.1, -1.0]])
 def test_ok_without_positive_step_times_is_refused(times):
-    with pytest.raises(ResultError, match="no positive step times"):
+    with pytest.raises(ResultError, match="lacks positive step or phase times"):
         decode(measuring(step_times_s=times))
 
 
@@ -96,3 +97,32 @@ def test_a_step_time_that_is_null_is_refused():
 def test_a_failed_case_needs_no_measurement_and_says_why():
     assert decode(encode(failed(message="no space"))).why_failed == "no space"
     assert decode(encode(MEASURED)).why_failed is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"placement": {"gpu_of_layer": [], "layers_per_gpu": []}}, "a placement that does not"),
+        ({"outcome": "error"}, "which its error contradicts"),
+        ({"error": {"type": "E", "message": "m"}}, "which its error contradicts"),
+    ],
+)
+def test_a_result_whose_parts_contradict_one_another_is_refused(keys, complaint):
+    with pytest.raises(ResultError, match=complaint):
+        decode(changed(**keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [({"forward_s": []}, "lacks positive step or phase times"), ({"per_gpu": []}, "lacks a GPU")],
+)
+def test_a_measurement_that_lacks_something_is_refused(keys, complaint):
+    with pytest.raises(ResultError, match=complaint):
+        decode(measuring(**keys))
+
+
+def test_a_result_of_a_case_that_nothing_could_run_is_refused():
+    case = msgspec.structs.replace(MEASURED.case, gpus=5, split="half")
+    given = msgspec.structs.replace(MEASURED, case=case, case_id=case.case_id)
+    with pytest.raises(ResultError, match="takes exactly 2"):
+        decode(encode(given))
