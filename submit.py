@@ -6,6 +6,7 @@ python submit.py --grid task2 --set dim=1024  the same cases with another layer 
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read our output has gone, as in `submit.py ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print(
             "Interrupted. Finished cases keep their results; run again to go on.", file=sys.stderr

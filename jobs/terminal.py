@@ -8,6 +8,9 @@ from study.result import Result
 from study.store import Store
 from study.submissions import Submission
 
+# squeue's own columns cut a name after eight letters and show no GPUs.
+SQUEUE_COLUMNS = '--format="%.9i %.14j %.10T %.9M %.14b %R"'
+
 
 def count_gpus(gpus: int) -> str:
     """`1 GPU`, `2 GPUs`."""
@@ -29,7 +32,7 @@ def print_plan(items: list[Item], profile: Profile) -> None:
 
 def print_request(items: list[Item], profile: Profile) -> None:
     """The GPU-hours asked for at most."""
-    if profile.timeout_min is None:
+    if profile.timeout_min is None or not items:
         return
     gpus = sum(item.case.gpus for item in items)
     hours = profile.timeout_min * gpus / 60
@@ -42,7 +45,7 @@ def print_submissions(submissions: Sequence[Submission], profile: Profile) -> No
         print(f"submitted job {submission.job_id}  {submission.job_name}  log: {submission.log}")
     if submissions:
         jobs = ",".join(submission.job_id for submission in submissions)
-        print(f"Watch them:  squeue --jobs={jobs}")
+        print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}")
         print("When they have ended:  python collect.py > tables.md")
 
 

@@ -44,7 +44,8 @@ class Evidence:
         progress = read_progress(self.store.progress_path(case))
         if progress is None or progress.updated_at < event.submitted_at:
             return f"submitted, not started (job {event.job_id})"
-        return f"running (job {event.job_id}: {progress} at {progress.updated_at[:19]}Z)"
+        seen = f"{progress} at {progress.updated_at[:19]}Z"
+        return f"running when last seen (job {event.job_id}: {seen})"
 
 
 def load_evidence(results: Path, complain: Complain) -> list[Evidence]:

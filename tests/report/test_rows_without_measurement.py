@@ -33,7 +33,9 @@ def test_a_running_case_shows_its_job_and_progress(tmp_path):
     at = "2030-01-01T10:05:00.000+00:00"
     progress = Progress(phase="timing", step=7, steps=100, updated_at=at)
     write_progress(store.progress_path(FIVE), progress)
-    assert reason(tmp_path) == "running (job 17: timing 7/100 at 2030-01-01T10:05:00Z)"
+    assert (
+        reason(tmp_path) == "running when last seen (job 17: timing 7/100 at 2030-01-01T10:05:00Z)"
+    )
 
 
 def test_the_progress_of_an_earlier_job_is_not_that_of_the_last(tmp_path):
