@@ -1,6 +1,7 @@
 """The way through a real Slurm: from a grid to jobs, to JSON, to a table."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -27,6 +28,8 @@ def submit(run, slurm, tmp_path):
 @pytest.fixture
 def hold(slurm):
     """Keep new jobs queued while a test looks at them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may stop a partition")
 
     def set_state(state):
         command = ["scontrol", "update", "partitionname=gpu", f"state={state}"]
