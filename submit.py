@@ -15,7 +15,13 @@ from jobs.lock import only_one
 from jobs.plan import Item, make_plan, to_run
 from jobs.profile import Profile, choose_profile
 from jobs.slurm_commands import live_jobs
-from jobs.terminal import print_plan, print_request, print_results, print_submissions
+from jobs.terminal import (
+    print_how_to_watch,
+    print_plan,
+    print_request,
+    print_results,
+    print_submission,
+)
 from study.case import parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
@@ -119,8 +125,11 @@ def start_jobs(items: list[Item], profile: Profile, store: Store) -> int:
         from jobs.slurm import submit_job
 
         print_request(to_run(items), profile)
-        submissions = [submit_job(item, profile, store) for item in to_run(items)]
-        print_submissions(submissions, profile)
+        submissions = []
+        for item in to_run(items):
+            submissions.append(submit_job(item, profile, store))
+            print_submission(submissions[-1])
+        print_how_to_watch(submissions)
         return int(failed_before)
 
     from jobs.local import run_locally

@@ -39,10 +39,13 @@ def print_request(items: list[Item], profile: Profile) -> None:
     print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
 
 
-def print_submissions(submissions: Sequence[Submission], profile: Profile) -> None:
-    """Each job with its log, and the line to watch them."""
-    for submission in submissions:
-        print(f"submitted job {submission.job_id}  {submission.job_name}  log: {submission.log}")
+def print_submission(submission: Submission) -> None:
+    """One job with its log, as soon as it is queued."""
+    print(f"submitted job {submission.job_id}  {submission.job_name}  log: {submission.log}")
+
+
+def print_how_to_watch(submissions: Sequence[Submission]) -> None:
+    """The line to watch these jobs, and what to do when they have ended."""
     if submissions:
         jobs = ",".join(submission.job_id for submission in submissions)
         print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}")
