@@ -20,7 +20,8 @@ from jobs.profile import Profile
 from jobs.terminal import count_gpus
 from study.case import Case
 from study.progress import read_progress
-from study.result import Result, decode
+from study.result import Result
+from study.result_file import decode
 from study.statistics import median
 from study.store import Store, now
 from study.submissions import Ended, append

@@ -7,7 +7,7 @@ from jobs.profile import Profile
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
-from study.result import ResultError, decode
+from study.result_file import ResultError, decode
 from study.store import Store
 from study.submissions import Submission, last_of_each_case, read
 

@@ -54,5 +54,7 @@ def print_how_to_watch(submissions: Sequence[Submission]) -> None:
 
 def print_results(results: Sequence[Result | None], store: Store) -> None:
     """How the cases that ran here ended."""
+    if not results:
+        return
     ok = sum(result is not None and result.outcome == "ok" for result in results)
     print(f"{ok} of {len(results)} cases measured; results in {store.folder}")

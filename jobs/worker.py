@@ -15,7 +15,8 @@ import msgspec
 
 from study.case import Case
 from study.progress import Progress, write_progress
-from study.result import Job, Result, encode
+from study.result import Job, Result
+from study.result_file import encode
 from study.store import Store, now, write_atomically
 
 PROGRESS_EVERY_S = 1.0

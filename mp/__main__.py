@@ -11,7 +11,8 @@ from study.case import KEYS, allowed, make_case, parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.progress import Progress
-from study.result import Job, encode
+from study.result import Job
+from study.result_file import encode
 from study.store import now
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from study.case import Case
 from study.errors import ConfigError
 from study.progress import read_progress
-from study.result import Result, ResultError, decode
+from study.result import Result
+from study.result_file import ResultError, decode
 from study.store import Store
 from study.submissions import Ended, Event, Submission, last_of_each_case, read
 

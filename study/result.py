@@ -4,9 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from study.case import Case, make_case
-from study.errors import ConfigError
-from study.json_data import NOT_THE_DATA
+from study.case import Case
 
 SCHEMA_VERSION = 1
 
@@ -146,58 +144,3 @@ class Result(_Record, frozen=True):
     def why_failed(self) -> str | None:
         """What ended the case; None for a measured one."""
         return None if self.error is None else self.error.message
-
-
-class ResultError(Exception):
-    """A file is no result of this schema version; the message says why."""
-
-
-class _Header(msgspec.Struct):
-    schema_version: int
-
-
-def encode(result: Result) -> bytes:
-    """The result as indented JSON; NaN and infinity become null."""
-    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
-
-
-def decode(data: bytes) -> Result:
-    """The result in these bytes; ResultError for anything else."""
-    try:
-        version = msgspec.json.decode(data, type=_Header).schema_version
-        if version != SCHEMA_VERSION:
-            raise ResultError(f"has schema_version {version}; this code reads {SCHEMA_VERSION}")
-        result = msgspec.json.decode(data, type=Result)
-        _check_consistency(result)
-    except (*NOT_THE_DATA, ConfigError) as error:
-        raise ResultError(f"is not a result: {error}") from None
-    return result
-
-
-def _check_consistency(result: Result) -> None:
-    """Refuse what a report would otherwise show as a measurement without being one."""
-    if result.case_id != result.case.case_id:
-        raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
-    make_case(result.case.as_dict(), "its case")
-    if (result.outcome == "ok") != (result.error is None):
-        raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
-    if result.outcome == "ok":
-        _check_measurement(result)
-
-
-def _check_measurement(result: Result) -> None:
-    parts = (result.placement, result.measurement, result.transfers, result.environment)
-    if any(part is None for part in parts):
-        raise ResultError("has outcome ok but lacks a part of the measurement")
-    placement, measurement, case = result.placement, result.measurement, result.case
-    assert placement is not None
-    assert measurement is not None
-    times = [measurement.step_times_s, measurement.forward_s]
-    times += [measurement.backward_s, measurement.optimizer_s]
-    if any(not seconds or min(seconds) <= 0 for seconds in times):
-        raise ResultError("has outcome ok but lacks positive step or phase times")
-    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
-    if len(placement.gpu_of_layer) != case.depth or placement.layers_per_gpu != counts:
-        raise ResultError("has a placement that does not fit its depth and GPUs")
-    if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
-        raise ResultError("lacks a GPU under per_gpu")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,21 @@ PATIENCE_S = 60
 
 def results_of(folder):
     return {path: json.loads(path.read_text()) for path in folder.glob("local/*.json")}
+
+
+@contextmanager
+def started(grid, results, *more):
+    """submit.py at work, to be disturbed; killed at the end if it is still there."""
+    command = [sys.executable, "submit.py", "--grid", str(grid), "--cluster", "local", *more]
+    process = subprocess.Popen(
+        [*command, "--results", str(results)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def submit(run, grid, results, *more, **options):
@@ -68,17 +84,10 @@ def test_progress_names_the_case_on_stderr_and_stdout_stays_plain(run, small_gri
 def test_an_interrupt_ends_cleanly_and_keeps_what_is_finished(small_grid, tmp_path, number):
     slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
     small_grid.write_text(slow.replace("gpus: [2, 5]", "gpus: [1, 2]"))
-    command = [sys.executable, "submit.py", "--grid", str(small_grid), "--cluster", "local"]
-    process = subprocess.Popen(
-        [*command, "--results", str(tmp_path / "r")],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
+    with started(small_grid, tmp_path / "r") as process:
         log = _wait_for_timing(tmp_path / "r/local/logs")
         process.send_signal(number)
         _, stderr = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
     assert process.returncode == 1
     assert "Traceback" not in stderr + log.read_text()
     events = _events(tmp_path / "r")
@@ -122,17 +131,10 @@ def _alive(pid):
 def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_grid, tmp_path):
     killed_first = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 3")
     small_grid.write_text(killed_first)
-    command = [sys.executable, "submit.py", "--grid", str(small_grid), "--cluster", "local"]
-    process = subprocess.Popen(
-        [*command, "--results", str(tmp_path / "r")],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
+    with started(small_grid, tmp_path / "r") as process:
         _wait_for_timing(tmp_path / "r/local/logs")
         os.kill(_pid(_events(tmp_path / "r")[0]), signal.SIGKILL)
         _, stderr = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
     assert process.returncode == 1
     assert "failed" in stderr
     assert [r["case"]["gpus"] for r in results_of(tmp_path / "r").values()] == [5]
@@ -142,17 +144,10 @@ def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_gri
 def test_an_interrupted_second_run_leaves_the_first_result_in_place(run, small_grid, tmp_path):
     submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
     before = results_of(tmp_path / "r")
-    command = [sys.executable, "submit.py", "--grid", str(small_grid), "--set", "gpus=2"]
-    process = subprocess.Popen(
-        [*command, "--force", "--cluster", "local", "--results", str(tmp_path / "r")],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
+    with started(small_grid, tmp_path / "r", "--set", "gpus=2", "--force") as process:
         _wait_until(lambda: len(_events(tmp_path / "r")) == 2)
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=PATIENCE_S)
-    finally:
-        process.kill()
+        process.communicate(timeout=PATIENCE_S)
     assert results_of(tmp_path / "r") == before
 
 

@@ -6,7 +6,8 @@ import torch
 from mp import check
 from mp.outcome import outcome_of, run_case
 from study.case import Case
-from study.result import Job, decode, encode
+from study.result import Job
+from study.result_file import decode, encode
 
 CASE = Case(depth=6, gpus=3, dim=16, batch_size=4, warmup_steps=1, steps=4)
 

@@ -18,8 +18,8 @@ from study.result import (
     Placement,
     Result,
     Transfers,
-    encode,
 )
+from study.result_file import encode
 from study.store import Store, write_atomically
 from study.submissions import Ended, Submission, append
 

@@ -9,7 +9,7 @@ import msgspec
 from report.load import load_evidence
 from report.raw import render_csv, render_json
 from report.selection import select
-from study.result import decode
+from study.result_file import decode
 from tests.report.made_up import failed, grid, result, write
 
 TWO, FIVE = result(gpus=2), result(gpus=5, step_s=0.3)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from report.load import load_evidence
-from study.result import encode
+from study.result_file import encode
 from study.store import Store
 from tests.report.made_up import case, result, submit, write
 
