@@ -115,8 +115,8 @@ def _follow(child: subprocess.Popen[str], progress_path: Path, show: Callable[[s
         except subprocess.TimeoutExpired:
             progress = read_progress(progress_path)
         if progress is not None:
-            left = progress.remaining_s
-            show(f"{progress}" + (f", {left:.0f} s left" if left else ""))
+            left_s = progress.remaining_s or 0.0
+            show(f"{progress}" + (f", {left_s:.0f} s left in this phase" if left_s >= 1 else ""))
 
 
 def _note_end(case: Case, store: Store, job_id: str, reason: str) -> None:

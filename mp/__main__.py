@@ -39,6 +39,8 @@ def main() -> int:
     result = run_case(case, arguments.device, job, _report)
     job = msgspec.structs.replace(job, finished_at=now())
     sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
+    if result.error is not None:
+        print(f"{result.outcome}: {result.error.message}", file=sys.stderr)
     return 0 if result.outcome == "ok" else 1
 
 

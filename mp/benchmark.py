@@ -65,8 +65,7 @@ def describe_placement(case: Case) -> Placement:
 
 def measure(case: Case, step: TrainingStep, devices: Devices, report: Report) -> Measurement:
     """Warm up, time the steps, read the memory, then time the phases in steps of their own."""
-    step()
-    first_loss = float(step.loss.item())
+    first_loss = float(step.loss.item())  # of the step that was observed, before any training
     time_steps(step, devices, case.warmup_steps, float("inf"), _announce("warm-up", case, report))
     reset_peaks(devices)
     times = time_steps(
@@ -80,7 +79,7 @@ def measure(case: Case, step: TrainingStep, devices: Devices, report: Report) ->
     return Measurement(
         step_times_s=times,
         stopped_by="steps" if len(times) == case.steps else "time_limit",
-        warmup_steps=case.warmup_steps + 1,
+        warmup_steps=case.warmup_steps,
         forward_s=phases["forward"],
         backward_s=phases["backward"],
         optimizer_s=phases["optimizer"],

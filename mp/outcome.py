@@ -8,7 +8,7 @@ from mp.benchmark import Outputs, Report, run_benchmark
 from mp.proof import prove_gpus
 from mp.provenance import describe_code
 from study.case import Case
-from study.errors import GpuMismatch
+from study.errors import CaseError, GpuMismatch
 from study.result import CaseFailure, Job, Outcome, Result
 
 
@@ -30,7 +30,8 @@ def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
         prove_gpus(job, policy)
         run_benchmark(case, policy, report, keep)
     except Exception as error:
-        traceback.print_exc()  # for the job's log; the result keeps the last line of it
+        if not isinstance(error, CaseError):
+            traceback.print_exc()  # for the job's log; the result keeps the last line of it
         outcome = outcome_of(error)
         failure = CaseFailure(type=type(error).__name__, message=str(error))
     return Result(

@@ -19,9 +19,15 @@ def make_facts(selection: Selection) -> list[str]:
         facts += [_hardware(results), _samples(results)]
     if any(result.emulated for result in results):
         facts.append(_emulation(results))
-    if selection.grid.table == "memory" and results:
+    if selection.grid.table == "memory" and any(_has_peaks(result) for result in results):
         facts.append("Memory is the peak of the timed steps: allocated to tensors / reserved.")
     return facts
+
+
+def _has_peaks(result: Measured) -> bool:
+    peaks = [gpu.peak_allocated_bytes for gpu in result.measurement.per_gpu]
+    peaks.append(result.measurement.shared_peak_allocated_bytes)
+    return any(peak is not None for peak in peaks)
 
 
 def _setting(selection: Selection) -> str:

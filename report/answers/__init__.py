@@ -34,4 +34,4 @@ def make_answers(selection: Selection) -> list[str]:
 
 def _missing(rows: list[Row]) -> list[str]:
     missing = sum(row.measured is None for row in rows)
-    return [f"{missing} of {len(rows)} cases are missing from this answer."] if missing else []
+    return [f"Missing from this answer: {missing} of {len(rows)} cases."] if missing else []

@@ -6,7 +6,7 @@ from report.measured import Measured
 from report.units import data_size, ratio, seconds
 from study.statistics import median, separated
 
-QUESTION = "Whether they work at the same time, and whether adding GPUs makes training faster,"
+QUESTION = "Whether all GPUs work at the same time, and whether adding GPUs makes training faster,"
 
 
 def answer(results: list[Measured]) -> list[str]:

@@ -31,8 +31,13 @@ def _compare(pair: Pair) -> list[str]:
     )
     if not separated(a, b):
         return [f"{pair.label}No difference can be seen: {change}, and the quartiles overlap."]
-    verdict = "No, more depth makes a step slower" if median(b) > median(a) else "Yes"
-    return [f"{pair.label}{verdict}: {change}.", _time_per_layer(few, many)]
+    if median(b) < median(a):
+        return [
+            f"{pair.label}In these results, yes: {change}. But layers that run one after another "
+            "cannot get faster by being more: something else disturbed these measurements."
+        ]
+    slower = f"{pair.label}No, more depth makes a step slower: {change}."
+    return [slower, _time_per_layer(few, many)]
 
 
 def _time_per_layer(few: Measured, many: Measured) -> str:
@@ -40,12 +45,12 @@ def _time_per_layer(few: Measured, many: Measured) -> str:
     times = f"from {seconds(before)} to {seconds(after)}"
     if abs(after / before - 1) < STEADY:
         return (
-            f"The time per layer stays about the same ({times}): the layers run one after "
-            "another, so each one added adds its own time."
+            f"The time per layer stays about the same ({times}), as it does when the layers run "
+            "one after another and each one added adds its own time."
         )
     if after < before:
         return (
-            f"The time per layer falls ({times}): part of a step does not grow with the depth, "
-            "and more layers share it."
+            f"The time per layer falls ({times}), as it would if part of a step did not grow with "
+            "the depth and more layers shared it."
         )
-    return f"The time per layer rises ({times}): a layer of the deeper model costs more."
+    return f"The time per layer rises ({times}); these results do not say why."

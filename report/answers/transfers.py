@@ -12,7 +12,7 @@ def answer(results: list[Measured]) -> list[str]:
     """What one forward pass does in each case, then how that grows with the GPU count."""
     counted = "; ".join(
         f"on {r.case.gpus} {plural(r.case.gpus, 'GPU')}, depth {r.case.depth}: "
-        f"{r.transfers.to_calls_per_forward} calls, {r.transfers.moves_forward} moved data"
+        f"{r.transfers.to_calls_per_forward} calls, of which {r.transfers.moves_forward} moved data"
         for r in results
     )
     return [f"In one forward pass, {counted}.", *_growths(results)]

@@ -74,7 +74,7 @@ def test_gpu_counts_measured_on_different_gpus_are_not_compared(tmp_path):
 def test_one_gpu_count_tells_nothing_of_adding_gpus(tmp_path, more):
     answer = answer_of(tmp_path, "task4", result(gpus=2), *more)
     assert "cannot be told from these results: it takes two GPU counts" in answer
-    assert "1 of 2 cases are missing from this answer." in answer
+    assert "Missing from this answer: 1 of 2 cases." in answer
 
 
 def test_without_any_measurement_there_is_no_answer(tmp_path):

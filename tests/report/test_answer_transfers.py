@@ -17,8 +17,8 @@ def test_the_table_counts_calls_moves_and_bytes(tmp_path):
 
 def test_moves_that_follow_the_number_of_borders_are_said_to(tmp_path):
     answer = answer_of(tmp_path, "task5", result(gpus=2), result(gpus=5))
-    assert "on 2 GPUs, depth 20: 20 calls, 1 moved data" in answer
-    assert "on 5 GPUs, depth 20: 20 calls, 4 moved data" in answer
+    assert "on 2 GPUs, depth 20: 20 calls, of which 1 moved data" in answer
+    assert "on 5 GPUs, depth 20: 20 calls, of which 4 moved data" in answer
     assert "go from 1 + 1 to 4 + 4, and the data moved from 2 MiB to 8 MiB" in answer
     assert LAW in answer
 
@@ -26,7 +26,7 @@ def test_moves_that_follow_the_number_of_borders_are_said_to(tmp_path):
 def test_moves_that_follow_another_law_are_said_not_to(tmp_path):
     many = moving(result(gpus=5), moves_forward=19)
     answer = answer_of(tmp_path, "task5", result(gpus=2), many)
-    assert "20 calls, 19 moved data" in answer
+    assert "20 calls, of which 19 moved data" in answer
     assert "this is not the one move for every border" in answer
     assert LAW not in answer
 
@@ -40,7 +40,7 @@ def test_moves_that_do_not_come_back_are_no_move_each_way(tmp_path):
 
 def test_one_gpu_count_tells_nothing_of_growth(tmp_path):
     answer = answer_of(tmp_path, "task5", result(gpus=5))
-    assert "20 calls, 4 moved data" in answer
+    assert "20 calls, of which 4 moved data" in answer
     assert "cannot be told from these results: it takes two GPU counts" in answer
 
 

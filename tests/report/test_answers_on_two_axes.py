@@ -41,7 +41,7 @@ def test_a_missing_point_costs_only_the_comparison_it_is_part_of(tmp_path):
     points = [(10, 1), (20, 1), (20, 2)]
     _, deep, missing = answers(tmp_path, "memory", points)
     assert deep.startswith("depth 20: Adding GPUs makes training slower")
-    assert missing == "1 of 4 cases are missing from this answer."
+    assert missing == "Missing from this answer: 1 of 4 cases."
 
 
 def test_points_that_differ_in_both_axes_are_not_compared(tmp_path):

@@ -70,7 +70,7 @@ def test_a_missing_row_exits_with_1(collect, tmp_path):
     done = collect("--grid", "task4")
     assert done.returncode == 1
     assert is_markdown(done.stdout)
-    assert "1 of 2 cases are missing" in done.stdout
+    assert "Missing from this answer: 1 of 2 cases" in done.stdout
 
 
 @pytest.mark.usefixtures("task4")
