@@ -146,7 +146,7 @@ def _summary(item: Item, result: Result | None, store: Store) -> str:
     if result is None or result.measurement is None:
         problem = "no result" if result is None else f"{result.outcome}: {result.why_failed}"
         log = store.logs / f"{item.case.case_id}.log"
-        return f"[red]failed[/]  {name}: {escape(problem)}; log: {log}"
+        return f"[red]failed[/]  {name}: {escape(problem)}; log: {escape(str(log))}"
     times = result.measurement.step_times_s
     label = ", [yellow]emulated[/]" if result.emulated else ""
     return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {len(times)} steps{label}"

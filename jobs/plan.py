@@ -74,7 +74,7 @@ def _item(
         return Item(case, grid.name, overrides, None)
     try:
         outcome = decode(path.read_bytes()).outcome
-    except ResultError as error:
+    except (OSError, ResultError) as error:
         return Item(case, grid.name, overrides, f"{path} {error}; --force replaces it", failed=True)
     if outcome == "ok":
         return Item(case, grid.name, overrides, "has a result")

@@ -26,6 +26,9 @@ OURS |= {
     "slurm_time",
     "slurm_array_parallelism",
 }
+OURS_IN_SBATCH = {"array", "chdir", "comment", "error", "gpus", "gpus-per-node", "gpus-per-task"}
+OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-node", "output"}
+OURS_IN_SBATCH |= {"requeue", "test-only", "time", "wrap"}
 
 
 class JobExecutor(submitit.SlurmExecutor):
@@ -65,6 +68,8 @@ def executor_for(item: Item, profile: Profile, store: Store) -> JobExecutor:
     executor = JobExecutor(folder=store.logs)
     try:
         extra = dict(parameters.pop("slurm_additional_parameters", {}))
+        if taken := sorted(OURS_IN_SBATCH & {str(key).replace("_", "-") for key in extra}):
+            raise ValueError(f"slurm_additional_parameters: {taken[0]} is set by every job itself")
         executor.set_profile_parameters(
             {"slurm_wckey": None, "stderr_to_stdout": True} | parameters
         )

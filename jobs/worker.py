@@ -5,9 +5,12 @@ the assignment to its standard input. Imports torch only once it runs, so that a
 imports this module to name `run`, needs none.
 """
 
+import ctypes
 import os
+import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +23,7 @@ from study.result_file import encode
 from study.store import Store, now, write_atomically
 
 PROGRESS_EVERY_S = 1.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,5 +114,12 @@ def write_result(store: Store, result: Result) -> None:
         sys.exit(f"{result.case_id}: the result above could not be written: {error}")
 
 
+def end_with_parent() -> None:
+    """Be killed when submit.py is, so that no case goes on that a second run would start again."""
+    with suppress(OSError, AttributeError):  # Linux has prctl; elsewhere the orphan finishes
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    end_with_parent()
     run(sys.stdin.read())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mp.check import check_equals_unsplit
+from mp.check import check_equals_unsplit, check_moves
 from mp.devices import Devices, choose_devices
 from mp.environment import describe_environment
 from mp.memory import peaks, reset_peaks
@@ -48,8 +48,10 @@ def run_benchmark(case: Case, policy: str, report: Report, keep: Callable[[Outpu
     report(Progress(phase="build"))
     step = build_step(case, devices)
     report(Progress(phase="observe transfers"))
-    outputs = replace(outputs, transfers=observe_transfers(step, devices))
+    seen = observe_transfers(step, devices)
+    outputs = replace(outputs, transfers=seen)
     keep(outputs)
+    check_moves(describe_placement(case), seen)
 
     measurement = measure(case, step, devices, report)
     # Read again: the clocks that matter are those of a GPU that has just worked.

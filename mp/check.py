@@ -7,6 +7,7 @@ from mp.devices import Devices
 from mp.model import LargeLinearModelMP
 from study.case import Case
 from study.errors import CaseError
+from study.result import Placement, Transfers
 
 DIM, BATCH = 16, 4
 # float32; several GPUs of one kind agree to the last bit, a GPU and a CPU do not.
@@ -29,6 +30,23 @@ def gradients(model: nn.Module, x: torch.Tensor, target: torch.Tensor) -> list[t
     loss = nn.functional.mse_loss(model(x), target)
     loss.backward()
     return [loss.detach().cpu(), *(p.grad.cpu() for p in model.parameters())]
+
+
+def check_moves(placement: Placement, seen: Transfers) -> None:
+    """The baton must have moved exactly where the layer map changes from one GPU to the next.
+
+    Several real GPUs refuse to compute on another's data; logical ones, sharing memory, would not.
+
+    Raises:
+        CaseError: a move is missing, or there is one too many.
+    """
+    gpus = placement.gpu_of_layer
+    borders = [i for i in range(1, len(gpus)) if gpus[i] != gpus[i - 1]]
+    if seen.moved_before_layers != borders:
+        raise CaseError(
+            f"data moved before layers {seen.moved_before_layers}, but the layer map changes GPU "
+            f"before layers {borders}"
+        )
 
 
 def check_equals_unsplit(case: Case, devices: Devices) -> None:

@@ -12,6 +12,7 @@ from study.yaml_file import check_keys, read_mapping
 
 GRIDS = Path(__file__).resolve().parent.parent / "grids"
 MAX_CASES = 100_000
+MAX_NAME = 1000  # characters; a longer path is no file's anywhere
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers")
 
 # Each key of a case has one section of the grid file; depth and gpus are usually axes.
@@ -75,7 +76,7 @@ def known_grids() -> list[str]:
 def _path_of(name: str) -> Path:
     if name in known_grids():
         return GRIDS / f"{name}.yaml"
-    if Path(name).is_file():
+    if len(name) < MAX_NAME and Path(name).is_file():
         return Path(name)
     raise ConfigError(
         "--grid", f"{name!r} is neither a file nor one of: {', '.join(known_grids())}"

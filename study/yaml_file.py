@@ -30,7 +30,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, f"cannot be read: {error}; check the path") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except Exception as error:  # PyYAML's constructors let all kinds through
         raise ConfigError(path, f"is not plain YAML: {_first_words(error)}") from None
     if not isinstance(data, dict):
         raise ConfigError(path, "is empty or not a mapping; write `key: value` lines")

@@ -54,7 +54,7 @@ def _compare(pair: Pair) -> str:
     else:
         verdict = "Adding GPUs makes training slower"
     return (
-        f"{pair.label}{verdict}: {change}. GPUs that all worked at the same time would need "
-        f"{ratio(share)} times as long"
-        f"{', so these mostly wait for one another' if waiting else ''}."
+        f"{pair.label}{verdict}: {change}. In proportion to the GPU count it would "
+        f"be {ratio(share)} times"
+        f"{', so the added GPUs mostly wait for the others' if waiting else ''}."
     )

@@ -121,11 +121,11 @@ def _pid(event):
 
 
 def _alive(pid):
+    """Whether the process still runs; one that only waits to be reaped does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
         return False
-    return True
 
 
 def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_grid, tmp_path):
@@ -149,6 +149,16 @@ def test_an_interrupted_second_run_leaves_the_first_result_in_place(run, small_g
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert results_of(tmp_path / "r") == before
+
+
+def test_a_case_does_not_outlive_a_killed_submit(small_grid, tmp_path):
+    slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
+    small_grid.write_text(slow)
+    with started(small_grid, tmp_path / "r") as process:
+        _wait_for_timing(tmp_path / "r/local/logs")
+        process.kill()
+    worker = _pid(_events(tmp_path / "r")[0])
+    _wait_until(lambda: not _alive(worker))
 
 
 def test_two_at_once_in_one_folder_are_refused(small_grid, run, tmp_path):

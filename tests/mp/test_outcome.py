@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mp import check
+from mp.model import LargeLinearModelMP
 from mp.outcome import outcome_of, run_case
 from study.case import Case
 from study.result import Job
@@ -101,3 +102,16 @@ def test_gpus_that_do_not_agree_are_shown_as_three_numbers(policy, numbers, agre
     if not agrees:
         assert result.outcome == "gpu_mismatch"
         assert "requested: 3, allocated by Slurm: " in result.error.message
+
+
+def test_layers_computed_on_the_wrong_gpu_are_not_measured(monkeypatch):
+    def never_passes_the_baton(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    monkeypatch.setattr(LargeLinearModelMP, "forward", never_passes_the_baton)
+    monkeypatch.setattr(check, "unsplit_copy", lambda model: torch.nn.Sequential(*model.layers))
+    result = run()
+    assert result.outcome == "error"
+    assert "data moved before layers []" in result.error.message

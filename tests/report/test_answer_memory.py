@@ -31,8 +31,8 @@ def test_the_verdict_on_adding_gpus_follows_the_step_times(tmp_path, five_s, ver
     answer = answer_of(tmp_path, "task4", result(gpus=2), result(gpus=5, step_s=five_s))
     assert f"{verdict}: from 2 to 5 GPUs the step time goes from 100 ms to" in answer
     assert f", {five_s / 0.1:.3g} times. " in answer
-    assert "all worked at the same time would need 0.4 times as long" in answer
-    assert ("mostly wait for one another" in answer) is wait
+    assert "In proportion to the GPU count it would be 0.4 times" in answer
+    assert ("mostly wait for the others" in answer) is wait
 
 
 def test_all_gpus_hold_layers_and_so_much_memory(tmp_path):

@@ -154,6 +154,17 @@ def test_gpus_per_node_gives_the_same_gpus_as_gres(submit, slurm, hold, small_gr
     ask(slurm, "scancel", event["job_id"])
 
 
+def test_a_profile_cannot_change_the_gpus_through_the_back_door(run, slurm, small_grid, tmp_path):
+    back_door = 'slurm_additional_parameters: {gres: "gpu:8"}, slurm_partition'
+    checkout = _checkout_with_typed_gpus(tmp_path)
+    cluster = (checkout / "cluster.yaml").read_text().replace("slurm_partition", back_door)
+    (checkout / "cluster.yaml").write_text(cluster)
+    arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "typed")
+    done = run(checkout / "submit.py", *arguments, env=slurm)
+    assert done.returncode == 2
+    assert "slurm_additional_parameters: gres is set by every job itself" in done.stderr
+
+
 def test_the_automatic_choice_knows_this_cluster_by_its_name(run, slurm):
     done = run("submit.py", "--grid", "task4", "--dry-run", env=slurm)
     assert "Plan for profile testcluster" in done.stdout
