@@ -16,16 +16,10 @@ from study.submissions import Submission
 
 ROOT = Path(__file__).resolve().parent.parent
 # What every job sets itself, so that a profile cannot.
-OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "slurm_job_name", "slurm_nodes"}
-OURS |= {"slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus", "slurm_gpus_per_task"}
-OURS |= {
-    "stderr_to_stdout",
-    "slurm_stderr_to_stdout",
-    "slurm_gres",
-    "slurm_comment",
-    "slurm_time",
-    "slurm_array_parallelism",
-}
+OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "stderr_to_stdout", "slurm_job_name"}
+OURS |= {"slurm_nodes", "slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus"}
+OURS |= {"slurm_gpus_per_task", "slurm_gres", "slurm_comment", "slurm_time"}
+OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism"}
 OURS_IN_SBATCH = {"array", "chdir", "comment", "error", "gpus", "gpus-per-node", "gpus-per-task"}
 OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-node", "output"}
 OURS_IN_SBATCH |= {"requeue", "test-only", "time", "wrap"}
