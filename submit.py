@@ -1,8 +1,14 @@
 """Launch one job for every case of a grid, asking for exactly that many GPUs.
 
-python submit.py --grid task4                 on Slurm where there is one, else right here
-python submit.py --grid task4 --dry-run       show the plan and the sbatch scripts
-python submit.py --grid task2 --set dim=1024  the same cases with another layer size
+    python submit.py --grid task4                 on Slurm where there is one, else right here
+    python submit.py --grid task4 --dry-run       show the plan and the sbatch scripts
+    python submit.py --grid task2 --set dim=1024  the same cases with another layer size
+    python submit.py --status                     where every submitted case stands
+    python submit.py --watch                      the same, live, until everything has ended
+    python submit.py --grid task4 --only failed   run again what failed
+    python submit.py --grid task4 --cancel        cancel the jobs of a grid
+
+Exits with 0; with 1 if a case failed or is missing; with 2 if the input or the set-up is wrong.
 """
 
 import argparse
@@ -11,26 +17,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jobs.lock import only_one
-from jobs.plan import Item, make_plan, to_run
-from jobs.profile import Profile, choose_profile
-from jobs.slurm_commands import live_jobs
-from jobs.terminal import (
-    print_how_to_watch,
-    print_plan,
-    print_request,
-    print_results,
-    print_submission,
-)
+from jobs.launch import Order, launch, show_dry_run
+from jobs.oversee import cancel_jobs, show_status, watch_and_retry, watch_jobs
+from jobs.plan import Choice
+from jobs.profile import choose_profile
+from jobs.slurm_commands import forget_outer_job
 from study.case import parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
+from study.outcome import parse_outcomes
 from study.store import Store
 
 
 def main() -> int:
     arguments = parse_arguments()
+    forget_outer_job()
     try:
         return run(arguments)
     except ConfigError as error:
@@ -39,10 +41,11 @@ def main() -> int:
     except BrokenPipeError:  # whoever read our output has gone, as in `submit.py ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}; mend it and run again", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print(
-            "Interrupted. Finished cases keep their results; run again to go on.", file=sys.stderr
-        )
+        print("Interrupted. What has ended is kept; run again to go on.", file=sys.stderr)
         return 1
 
 
@@ -50,93 +53,59 @@ def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--grid",
-        action="append",
-        required=True,
-        metavar="GRID",
-        help=f"one of {', '.join(known_grids())}, or a YAML file; may be given more than once",
-    )
-    parser.add_argument(
-        "--cluster", default="auto", metavar="PROFILE", help="a profile of cluster.yaml"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override a key of every case, e.g. depth=8; may be given more than once",
-    )
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
-    parser.add_argument("--dry-run", action="store_true", help="submit nothing, show everything")
-    parser.add_argument(
-        "--force", action="store_true", help="run again what has a result; the old one is kept"
-    )
+    add = parser.add_argument
+    grids = ", ".join(known_grids())
+    add("--grid", action="append", default=[], metavar="GRID",
+        help=f"one of {grids}, or a YAML file; may be given more than once")  # fmt: skip
+    add("--cluster", default="auto", metavar="PROFILE", help="a profile of cluster.yaml")
+    add("--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override a key of every case, e.g. depth=8; may be given more than once")  # fmt: skip
+    add("--results", type=Path, default=Path("results"), metavar="DIR")
+    action = parser.add_mutually_exclusive_group()
+    add = action.add_argument
+    add("--dry-run", action="store_true", help="submit nothing, show everything")
+    add("--status", action="store_true", help="where every submitted case stands")
+    add("--watch", action="store_true", help="--status, live, until everything has ended")
+    add("--cancel", action="store_true", help="cancel the jobs of the grid, and no others")
+    add = parser.add_argument_group("what runs again").add_argument
+    add("--force", action="store_true", help="what has a result; the old one is kept")
+    add("--only", metavar="OUTCOMES",
+        help="only cases that ended so: failed, or e.g. timeout,oom_gpu")  # fmt: skip
+    add("--retries", type=int, default=0, metavar="N",
+        help="node failures and time-outs up to N more times, not on the nodes that failed; "
+        "with --watch as soon as they are seen")  # fmt: skip
+    add = parser.add_argument_group("limits").add_argument
+    add("--max-gpu-hours", type=float, metavar="N", help="refuse a plan that could cost more")
+    add("--requeue", action="store_true",
+        help="let Slurm restart a job whose node failed; the result counts it")  # fmt: skip
     return parser.parse_args()
 
 
 def run(arguments: argparse.Namespace) -> int:
     overrides = parse_overrides(arguments.set)
     grids = [grid.with_overrides(overrides) for grid in load_grids(arguments.grid)]
+    choice = parse_choice(arguments)
+    if arguments.status:
+        return show_status(arguments.results, arguments.cluster, grids)
+    if arguments.watch and not choice.retries:
+        return watch_jobs(arguments.results, arguments.cluster, grids)
+    if not grids:
+        raise ConfigError("--grid", f"missing; name one or more of: {', '.join(known_grids())}")
+    if arguments.cancel:
+        return cancel_jobs(arguments.results, arguments.cluster, grids)
     profile = choose_profile(arguments.cluster)
-    store = Store(arguments.results, profile.name)
-
-    def plan() -> list[Item]:
-        on_slurm = profile.executor == "slurm"
-        live = live_jobs(needed=not arguments.dry_run) if on_slurm else {}
-        return make_plan(grids, overrides, profile, store, live, arguments.force)
-
+    order = Order(
+        grids=grids,
+        overrides=overrides,
+        profile=profile,
+        store=Store(arguments.results, profile.name),
+        choice=choice,
+        requeue=arguments.requeue,
+        max_gpu_hours=arguments.max_gpu_hours,
+    )
     if arguments.dry_run:
-        return show_dry_run(plan(), profile, store)
-    check_jobs(plan(), profile, store)
-    store.prepare()
-    with only_one(store):
-        items = plan()  # again: another submit.py may have ended just now
-        return start_jobs(items, profile, store)
-
-
-def check_jobs(items: list[Item], profile: Profile, store: Store) -> None:
-    """Let Slurm refuse before anything is written or queued."""
-    if profile.executor == "slurm":
-        from jobs.slurm import check_with_slurm
-
-        check_with_slurm(to_run(items), profile, store)
-
-
-def show_dry_run(items: list[Item], profile: Profile, store: Store) -> int:
-    """Print the plan and every sbatch script."""
-    print_plan(items, profile)
-    print_request(to_run(items), profile)
-    if profile.executor == "slurm":
-        from jobs.slurm import executor_for
-
-        for item in to_run(items):
-            print(f"\n# sbatch script of {item.case.case_id}")
-            print(executor_for(item, profile, store).script())
-    print("\nDry run: nothing was submitted.")
-    return 0
-
-
-def start_jobs(items: list[Item], profile: Profile, store: Store) -> int:
-    """Submit, or run here; 1 if a case failed, now or before."""
-    print_plan(items, profile)
-    failed_before = any(item.failed for item in items)
-    if profile.executor == "slurm":
-        from jobs.slurm import submit_job
-
-        print_request(to_run(items), profile)
-        submissions = []
-        for item in to_run(items):
-            submissions.append(submit_job(item, profile, store))
-            print_submission(submissions[-1])
-        print_how_to_watch(submissions)
-        return int(failed_before)
-
-    from jobs.local import run_locally
-
-    results = run_locally(to_run(items), profile, store)
-    print_results(results, store)
-    return int(failed_before or any(r is None or r.outcome != "ok" for r in results))
+        return show_dry_run(order)
+    return watch_and_retry(order) if arguments.watch else launch(order)
 
 
 def parse_overrides(texts: list[str]) -> dict[str, Any]:
@@ -150,6 +119,18 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set", f"{key} is given twice; give it once")
         overrides[key] = parse_value(key, value, "--set")
     return overrides
+
+
+def parse_choice(arguments: argparse.Namespace) -> Choice:
+    """What runs again; ConfigError for what contradicts itself."""
+    if arguments.retries < 0:
+        raise ConfigError("--retries", f"{arguments.retries} is below 0; give 0 or more")
+    if arguments.max_gpu_hours is not None and not arguments.max_gpu_hours > 0:
+        raise ConfigError("--max-gpu-hours", f"{arguments.max_gpu_hours:g} is not above 0")
+    if arguments.force and arguments.only:
+        raise ConfigError("--only", "contradicts --force, which runs every case; give one of them")
+    only = parse_outcomes(arguments.only, "--only") if arguments.only is not None else None
+    return Choice(arguments.force, only, arguments.retries)
 
 
 if __name__ == "__main__":

@@ -1,42 +1,39 @@
-"""What travels to a job, and what the ledger keeps of it; the same for every executor."""
+"""What travels to a job, and what gives way to it; the same for every executor."""
 
+import getpass
 from pathlib import Path
 
+from jobs.batch import Assignment
 from jobs.plan import Item
 from jobs.profile import Profile
-from jobs.worker import Assignment
-from study.store import Store
-from study.submissions import Submission, append
+from study.store import Store, now
 
 
-def assign(item: Item, profile: Profile, store: Store, submitted_at: str) -> str:
-    """The assignment of a case, as the JSON text that `jobs.worker.run` takes."""
-    return Assignment(
-        case=item.case,
-        device=profile.device,
-        executor=profile.executor,
-        results=str(store.folder.parent),
-        profile=profile.name,
-        submitted_at=submitted_at,
-    ).as_json()
+def assign(
+    batch: list[Item], name: str, profile: Profile, store: Store, cluster: str | None
+) -> list[Assignment]:
+    """What the jobs of this batch are to do, in the batch's order."""
+    return [
+        Assignment(
+            batch=name,
+            case=item.case,
+            grid=item.grid,
+            overrides=item.overrides,
+            device=profile.device,
+            executor=profile.executor,
+            results=str(store.folder.parent),
+            profile=profile.name,
+            timeout_min=profile.timeout_min,
+            user=getpass.getuser(),
+            cluster=cluster,
+            submitted_at=now(),
+        )
+        for item in batch
+    ]
 
 
-def note_submission(
-    item: Item, profile: Profile, store: Store, submitted_at: str, job_id: str, log: Path
-) -> Submission:
-    """Write the submission into the ledger."""
-    submission = Submission(
-        case=item.case,
-        case_id=item.case.case_id,
-        grid=item.grid,
-        overrides=item.overrides,
-        executor=profile.executor,
-        job_id=job_id,
-        job_name=item.case.job_name,
-        log=str(log),
-        requested_gpus=item.case.gpus,
-        timeout_min=profile.timeout_min,
-        submitted_at=submitted_at,
-    )
-    append(store.submissions, submission)
-    return submission
+def make_way(batch: list[Item], store: Store) -> list[Path | None]:
+    """Put old results aside and forget what an earlier job last said; the results' new places."""
+    for item in batch:
+        store.progress_path(item.case).unlink(missing_ok=True)
+    return [store.put_aside(item.case) for item in batch]

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -14,17 +14,20 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as ProgressBar
 
-from jobs.handover import assign, note_submission
+from jobs.batch import new_batch_name, write_batch
+from jobs.handover import assign, make_way
+from jobs.local_jobs import name_of_process
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.terminal import count_gpus
-from study.case import Case
+from jobs.traces import trace_in
+from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
 from study.result_file import decode
 from study.statistics import median
 from study.store import Store, now
-from study.submissions import Ended, append
+from study.submissions import Ended, Submission, append
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.2
@@ -65,49 +68,45 @@ def _run_one(
     item: Item, profile: Profile, store: Store, show: Callable[[str], None]
 ) -> Result | None:
     case = item.case
-    submitted_at = now()
     log = store.logs / f"{case.case_id}.log"
-    aside = store.put_aside(case)
-    store.progress_path(case).unlink(missing_ok=True)
-    child = _start_worker(log)
-    job_id = f"pid-{child.pid}"
+    (assignment,) = assign([item], new_batch_name(store), profile, store, cluster=None)
+    batch = write_batch(store, [assignment])
+    (aside,) = make_way([item], store)
+    child = _start_worker(batch, log)
+    submission = assignment.submitted_as(name_of_process(child.pid), log)
     try:
-        note_submission(item, profile, store, submitted_at, job_id, log)
-        _hand_over(child, assign(item, profile, store, submitted_at))
+        append(store.submissions, submission)
         _follow(child, store.progress_path(case), show)
     except KeyboardInterrupt:
         _stop(child)
         store.put_back(case, aside)
-        _note_end(case, store, job_id, "interrupted")
+        _note_end(submission, store, "cancelled", "interrupted")
         raise
     path = store.result_path(case)
     if path.exists():
         return decode(path.read_bytes())
-    _note_end(case, store, job_id, f"its process ended {_end_of(child.returncode)}; see {log}")
+    trace = trace_in(log)
+    why = trace.line if trace else f"its process ended {_end_of(child.returncode)}; see {log}"
+    _note_end(submission, store, "error", why)
     return None
 
 
-def _start_worker(log: Path) -> subprocess.Popen[str]:
+def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:
     with log.open("w") as log_file:
         # A session of its own, so that Ctrl-C reaches only us and the end is ours to order.
         return subprocess.Popen(
-            [sys.executable, "-m", "jobs.worker"],
+            [sys.executable, "-u", "-m", "jobs.worker", str(batch)],
             cwd=ROOT,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            text=True,
         )
 
 
-def _hand_over(child: subprocess.Popen[str], assignment: str) -> None:
-    assert child.stdin is not None
-    with suppress(BrokenPipeError), child.stdin:  # a child that died at once is found out below
-        child.stdin.write(assignment)
-
-
-def _follow(child: subprocess.Popen[str], progress_path: Path, show: Callable[[str], None]) -> None:
+def _follow(
+    child: subprocess.Popen[bytes], progress_path: Path, show: Callable[[str], None]
+) -> None:
     while True:
         try:
             child.wait(timeout=POLL_S)
@@ -119,13 +118,23 @@ def _follow(child: subprocess.Popen[str], progress_path: Path, show: Callable[[s
             show(f"{progress}" + (f", {left_s:.0f} s left in this phase" if left_s >= 1 else ""))
 
 
-def _note_end(case: Case, store: Store, job_id: str, reason: str) -> None:
-    store.progress_path(case).unlink(missing_ok=True)
-    ended = Ended(case_id=case.case_id, job_id=job_id, reason=reason, ended_at=now())
+def _note_end(submission: Submission, store: Store, outcome: Outcome, reason: str) -> None:
+    ended = Ended(
+        case_id=submission.case_id,
+        job_id=submission.job_id,
+        batch=submission.batch,
+        outcome=outcome,
+        state=None,
+        reason=reason,
+        nodes="",
+        elapsed_s=None,
+        told_by="submit.py",
+        seen_at=now(),
+    )
     append(store.submissions, ended)
 
 
-def _stop(child: subprocess.Popen[str]) -> None:
+def _stop(child: subprocess.Popen[bytes]) -> None:
     """End the child: politely, then for sure."""
     child.terminate()
     try:

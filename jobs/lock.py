@@ -1,6 +1,7 @@
 """One submit.py at a time in one results folder, so that no case is started twice."""
 
 import fcntl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,4 +22,7 @@ def only_one(store: Store) -> Iterator[None]:
             raise ConfigError(
                 store.folder, "another submit.py is at work here; wait for it to end"
             ) from None
+        except OSError as error:  # some shared file systems have no locks
+            why = f"{store.folder} cannot be locked ({error.strerror})"
+            print(f"note: {why}; start one submit.py only", file=sys.stderr)
         yield

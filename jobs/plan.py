@@ -1,26 +1,60 @@
 """The plan: which cases to run, which to leave out, and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
+from jobs.judge import Observation
+from jobs.observe import View
 from jobs.profile import Profile
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
+from study.outcome import RETRIED, UNTRIED, Outcome
 from study.result_file import ResultError, decode
 from study.store import Store
-from study.submissions import Submission, last_of_each_case, read
+from study.submissions import Attempt
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which cases that have ended run again.
+
+    Attributes:
+        force: all of them.
+        only: those of these outcomes, and no other case; None is no such choice.
+        retries: how many more times a node failure or a time-out is tried.
+    """
+
+    force: bool = False
+    only: frozenset[Outcome] | None = None
+    retries: int = 0
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is any."""
+        return self.force or self.only is not None or self.retries > 0
 
 
 @dataclass(frozen=True)
 class Item:
-    """A case of the plan. `left_out` says why it will not run; None means it will."""
+    """A case of the plan. `left_out` says why it will not run; None means it will.
+
+    Attributes:
+        failed: it has ended, and not well.
+        previous: how its last attempt ended, if there was one and it runs again.
+        exclude: nodes that failed it, joined by commas; its next job leaves them out.
+        replaces: the job that Slurm holds for ever, to be cancelled first.
+    """
 
     case: Case
     grid: str
-    overrides: dict[str, Any]
-    left_out: str | None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    left_out: str | None = None
     failed: bool = False
+    previous: Outcome | None = None
+    exclude: str = ""
+    replaces: str | None = None
 
 
 def make_plan(
@@ -28,19 +62,17 @@ def make_plan(
     overrides: dict[str, Any],
     profile: Profile,
     store: Store,
-    live: dict[str, str],
-    force: bool,
+    view: View,
+    choice: Choice,
 ) -> list[Item]:
     """Every case of the grids once, checked against what the profile's machines can run."""
-    last = last_of_each_case(read(store.submissions)[0])
     items: dict[Case, Item] = {}
     for grid in grids:
         for case in grid.cases():
             check_possible(case, profile, grid)
             if case not in items:
-                event = last.get(case.case_id)
-                job_id = event.job_id if isinstance(event, Submission) else None
-                items[case] = _item(case, grid, overrides, store, live, job_id, force)
+                verdict = _verdict(case, store, view, choice)
+                items[case] = Item(case=case, grid=grid.name, overrides=overrides, **verdict)
     return list(items.values())
 
 
@@ -58,28 +90,79 @@ def check_possible(case: Case, profile: Profile, grid: Grid) -> None:
         )
 
 
-def _item(
-    case: Case,
-    grid: Grid,
-    overrides: dict[str, Any],
-    store: Store,
-    live: dict[str, str],
-    job_id: str | None,
-    force: bool,
-) -> Item:
-    if job_id in live:
-        return Item(case, grid.name, overrides, f"job {job_id} is {live[job_id]}")
+def _verdict(case: Case, store: Store, view: View, choice: Choice) -> dict[str, Any]:
+    """The fields of the case's item beside the case itself."""
+    seen = view.observations.get(case.case_id)
+    attempts = view.attempts.get(case.case_id, [])
+    outcome, why = _standing(case, store, seen)
+    failed = outcome not in (None, "ok")
+    if seen is not None and seen.is_live:
+        held = {"replaces": seen.submission.job_id, "previous": outcome}
+        wanted = choice.is_made and _wanted(outcome, why, attempts, choice) is None
+        # Slurm itself will not start it, so a new job is no second one.
+        return (
+            held
+            if seen.is_stuck and failed and wanted
+            else {"left_out": _living(seen), "failed": failed}
+        )
+    left_out = _wanted(outcome, why, attempts, choice)
+    if left_out is not None:
+        return {"left_out": left_out, "failed": failed}
+    return {"exclude": _failed_nodes(attempts, choice), "previous": outcome}
+
+
+def _standing(case: Case, store: Store, seen: Observation | None) -> tuple[Outcome | None, str]:
+    """The case's outcome, from its result file if it has one, and the file if it is none."""
     path = store.result_path(case)
-    if force or not path.exists():
-        return Item(case, grid.name, overrides, None)
     try:
-        outcome = decode(path.read_bytes()).outcome
+        return decode(path.read_bytes()).outcome, ""
+    except FileNotFoundError:
+        return (None, "") if seen is None else (seen.outcome, "")
     except (OSError, ResultError) as error:
-        return Item(case, grid.name, overrides, f"{path} {error}; --force replaces it", failed=True)
+        return "error", f"{path} {error}"
+
+
+def _wanted(
+    outcome: Outcome | None, why: str, attempts: list[Attempt], choice: Choice
+) -> str | None:
+    """None if a case that is not live is to run, else why not."""
+    if choice.only is not None and outcome not in choice.only:
+        return f"not asked for: {'has no outcome' if outcome is None else outcome}"
+    tries = len(_failures(attempts))
+    if outcome in RETRIED and 0 < choice.retries < tries:
+        return f"{outcome}, {tries} times now: --retries {choice.retries} is used up"
+    if choice.force or choice.only is not None or outcome is None:
+        return None
     if outcome == "ok":
-        return Item(case, grid.name, overrides, "has a result")
-    reason = f"has failed ({outcome}); --force runs it again"
-    return Item(case, grid.name, overrides, reason, failed=True)
+        return "has a result"
+    if choice.retries and outcome in RETRIED:
+        return None
+    if outcome in UNTRIED:
+        return None
+    return f"{why}; --force replaces it" if why else _again(outcome)
+
+
+def _again(outcome: Outcome) -> str:
+    return f"has failed ({outcome}); --only {outcome} or --force runs it again"
+
+
+def _living(seen: Observation) -> str:
+    reason = f" ({seen.reason})" if seen.reason else ""
+    return f"job {seen.submission.job_id} is {seen.state or 'not known to have ended'}{reason}"
+
+
+def _failures(attempts: list[Attempt]) -> list[Attempt]:
+    """The attempts since the last one that did not end as a node failure or a time-out."""
+    newest_first = reversed(attempts)
+    return list(takewhile(lambda a: a.ended is None or a.ended.outcome in RETRIED, newest_first))
+
+
+def _failed_nodes(attempts: list[Attempt], choice: Choice) -> str:
+    if not choice.retries:
+        return ""
+    ends = [attempt.ended for attempt in _failures(attempts) if attempt.ended is not None]
+    nodes = {end.nodes for end in ends if end.outcome == "node_failed" and end.nodes}
+    return ",".join(sorted(nodes))
 
 
 def to_run(items: list[Item]) -> list[Item]:

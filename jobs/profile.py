@@ -25,6 +25,7 @@ class Profile:
     cluster_name: str | None = None
     gpus_per_node: int | None = None
     gpu_request: str = "gpus_per_node"
+    max_parallel: int | None = None
     submitit: dict[str, Any] | None = None
 
     @property
@@ -40,7 +41,7 @@ class Profile:
         return {option: template.replace("{n}", str(gpus))}
 
 
-def load_profiles(path: Path) -> dict[str, Profile]:
+def load_profiles(path: Path = CLUSTER_FILE) -> dict[str, Profile]:
     """All profiles of the file, by name."""
     data = check_keys(read_mapping(path), ("profiles",), path, "top level")
     entries = data.get("profiles")
@@ -73,6 +74,8 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
     if not isinstance(name := entry.get("cluster_name"), str | None):
         raise ConfigError(source, f"cluster_name: {name!r} is no text; write it in quotes")
     _check_positive(source, "gpus_per_node", entry.get("gpus_per_node"), "GPUs a node has")
+    if "max_parallel" in entry:
+        _check_positive(source, "max_parallel", entry["max_parallel"], "jobs of one array")
     request = entry.get("gpu_request", "gpus_per_node")
     if not isinstance(request, str) or not _GPU_REQUEST.fullmatch(request):
         raise ConfigError(

@@ -1,32 +1,36 @@
-"""Slurm jobs through submitit: one job per case, with exactly the case's GPUs on one node."""
+"""One call of sbatch through submitit: one job, or an array of jobs of one resource shape."""
 
+import shlex
+import sys
+import typing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import submitit
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.slurm.slurm import _make_sbatch_string
 
-from jobs import worker
-from jobs.handover import assign, note_submission
-from jobs.plan import Item
 from jobs.profile import Profile
-from jobs.slurm_commands import ask
+from jobs.slurm_commands import TIMEOUT_S
+from study.case import Case
 from study.errors import ConfigError
-from study.store import Store, now
-from study.submissions import Submission
+from study.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 # What every job sets itself, so that a profile cannot.
 OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "stderr_to_stdout", "slurm_job_name"}
 OURS |= {"slurm_nodes", "slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus"}
 OURS |= {"slurm_gpus_per_task", "slurm_gres", "slurm_comment", "slurm_time"}
-OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism"}
+OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism", "slurm_signal_delay_s"}
 OURS_IN_SBATCH = {"array", "chdir", "comment", "error", "gpus", "gpus-per-node", "gpus-per-task"}
 OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-node", "output"}
-OURS_IN_SBATCH |= {"requeue", "test-only", "time", "wrap"}
+OURS_IN_SBATCH |= {"open-mode", "requeue", "signal", "test-only", "time", "wrap"}
 
 
 class JobExecutor(submitit.SlurmExecutor):
-    """submitit's executor for one case; it can show its sbatch script without submitting it."""
+    """submitit's executor for a command of ours; it can show its sbatch script as well."""
 
     @classmethod
     def affinity(cls) -> int:
@@ -45,67 +49,133 @@ class JobExecutor(submitit.SlurmExecutor):
         slurm = {k.removeprefix("slurm_"): v for k, v in parameters.items() if k not in general}
         self.update_parameters(**self._convert_parameters(general), **slurm)
 
-    def script(self) -> str:
-        """The sbatch script that `submit` would hand to Slurm."""
-        return str(self._make_submission_file_text(self._submitit_command_str, uid="dry-run"))
+    def make_array(self, size: int) -> None:
+        """Submit an array of so many elements, 0 .. size-1."""
+        self.parameters["map_count"] = size
+
+    def script(self, command: str) -> str:
+        """The sbatch script that `submit_script` hands to Slurm."""
+        return str(self._make_submission_file_text(command, uid="unused"))
+
+    def submit_script(self, command: str) -> str:
+        """Queue the script and return the job's id.
+
+        Raises:
+            NotQueued: sbatch failed, or did not say what it did.
+        """
+        try:
+            return str(self._submit_command(command).job_id)
+        except (FailedJobError, FailedSubmissionError, OSError) as error:
+            for orphan in Path(self.folder).glob("submission_file_*.sh"):
+                orphan.unlink()
+            words = str(error) or f"no answer in {TIMEOUT_S} s"
+            raise NotQueued("sbatch", words) from None
+
+    def _make_submission_command(self, submission_file_path: Path) -> list[str]:
+        return ["timeout", str(TIMEOUT_S), "sbatch", str(submission_file_path)]
 
 
-def executor_for(item: Item, profile: Profile, store: Store) -> JobExecutor:
-    """The executor that submits this case; ConfigError for parameters submitit does not take."""
+class NotQueued(ConfigError):
+    """sbatch did not say that it queued a job; it may have done so all the same."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call of sbatch asks for: `size` jobs with `gpus` GPUs each.
+
+    Attributes:
+        name: the job's name, as squeue shows it.
+        exclude: nodes to leave out, joined by commas.
+        requeue: let Slurm start the job again after a failure of its node.
+    """
+
+    gpus: int
+    size: int
+    name: str
+    exclude: str = ""
+    requeue: bool = False
+
+    @classmethod
+    def of(cls, cases: list[Case], exclude: str = "", requeue: bool = False) -> "Request":
+        """The request of one batch; an array's name has no depth if the depths differ."""
+        name = cases[0].job_name
+        if len({case.job_name for case in cases}) > 1:
+            name = f"mp-g{cases[0].gpus}"
+        return cls(cases[0].gpus, len(cases), name, exclude, requeue)
+
+
+def executor_for(request: Request, comment: str, profile: Profile, store: Store) -> JobExecutor:
+    """The executor of this request; ConfigError for parameters submitit does not take."""
     parameters = dict(profile.submitit or {})
-    for name in parameters:
-        if name not in JobExecutor.parameter_names():
-            known = ", ".join(JobExecutor.parameter_names())
-            raise ConfigError(
-                profile.source, f"submitit: unknown key {name!r}; known keys: {known}"
-            )
+    check_parameters(parameters, profile)
     executor = JobExecutor(folder=store.logs)
     try:
-        extra = dict(parameters.pop("slurm_additional_parameters", {}))
+        extra = dict(parameters.pop("slurm_additional_parameters", None) or {})
         if taken := sorted(OURS_IN_SBATCH & {str(key).replace("_", "-") for key in extra}):
             raise ValueError(f"slurm_additional_parameters: {taken[0]} is set by every job itself")
         executor.set_profile_parameters(
             {"slurm_wckey": None, "stderr_to_stdout": True} | parameters
         )
         executor.update_parameters(
-            job_name=item.case.job_name,
-            comment=item.case.case_id,
+            job_name=request.name,
+            comment=comment,
             nodes=1,
             ntasks_per_node=1,
-            # The node must find our modules, and a half-measured case must not restart unseen.
-            additional_parameters={"chdir": str(ROOT), "no-requeue": True} | extra,
-            **profile.gpu_parameters(item.case.gpus),
+            additional_parameters=_of_every_job(request) | extra,
+            srun_args=_of_every_step(parameters),
+            **_nodes_left_out(request, parameters),
+            **profile.gpu_parameters(request.gpus),
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
         raise ConfigError(profile.source, f"submitit: {profile.submitit}: {error}") from None
+    if request.size > 1:
+        executor.parameters["array_parallelism"] = profile.max_parallel or request.size
+        executor.make_array(request.size)
     return executor
 
 
-def check_with_slurm(items: list[Item], profile: Profile, store: Store) -> None:
-    """Ask Slurm, once for each GPU count, whether it would take the job at all."""
-    for item in {item.case.gpus: item for item in items}.values():
-        script = executor_for(item, profile, store).script()
-        done = ask("sbatch", "--test-only", stdin=script)
-        if done.returncode != 0:
-            request = " ".join(
-                f"--{option.replace('_', '-')}={value}"
-                for option, value in profile.gpu_parameters(item.case.gpus).items()
-            )
+def _of_every_job(request: Request) -> dict[str, Any]:
+    return {
+        "chdir": str(ROOT),  # the node must find our modules
+        # A half-measured case must not restart unseen.
+        "requeue" if request.requeue else "no-requeue": True,
+        # submitit's USR2 before the time limit would end a process that does not expect it.
+        "signal": "CONT@1",
+    }
+
+
+def _of_every_step(parameters: dict[str, Any]) -> list[str]:
+    # Since Slurm 22.05 srun no longer takes the job's CPUs for its own.
+    cpus = parameters.get("cpus_per_task", parameters.get("slurm_cpus_per_task"))
+    own = [] if cpus is None else [f"--cpus-per-task={cpus}"]
+    return [*own, *(parameters.get("slurm_srun_args") or [])]
+
+
+def _nodes_left_out(request: Request, parameters: dict[str, Any]) -> dict[str, str]:
+    nodes = [text for text in (parameters.get("slurm_exclude"), request.exclude) if text]
+    return {"exclude": ",".join(nodes)} if nodes else {}
+
+
+def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
+    """Refuse names that submitit does not know and values that it would misread."""
+    types = typing.get_type_hints(_make_sbatch_string)
+    for name, value in parameters.items():
+        if name not in JobExecutor.parameter_names():
+            known = ", ".join(JobExecutor.parameter_names())
             raise ConfigError(
-                profile.source,
-                f"gpu_request: Slurm refuses {request} with submitit: {profile.submitit}: "
-                f"{done.stderr.strip()}; nothing was submitted; change the profile or the grid",
+                profile.source, f"submitit: unknown key {name!r}; known keys: {known}"
             )
+        if name in ("slurm_srun_args", "slurm_setup", "slurm_teardown"):
+            expected: Any = list[str] | None
+        else:
+            expected = types.get(name.removeprefix("slurm_"), Any)
+        try:
+            msgspec.convert(value, type=expected)
+        except msgspec.ValidationError as error:
+            words = str(error).replace("`", "")
+            raise ConfigError(profile.source, f"submitit.{name}: {value!r}: {words}") from None
 
 
-def submit_job(item: Item, profile: Profile, store: Store) -> Submission:
-    """Submit one case and write it into the ledger."""
-    submitted_at = now()
-    assignment = assign(item, profile, store, submitted_at)
-    aside = store.put_aside(item.case)
-    try:
-        job = executor_for(item, profile, store).submit(worker.run, assignment)
-    except submitit.core.utils.FailedJobError as error:
-        store.put_back(item.case, aside)
-        raise ConfigError(f"sbatch, case {item.case.case_id}", str(error)) from None
-    return note_submission(item, profile, store, submitted_at, job.job_id, job.paths.stdout)
+def worker_command(batch: Path) -> str:
+    """The shell command that runs the job's case of this batch."""
+    return shlex.join([sys.executable, "-u", "-m", "jobs.worker", str(batch)])

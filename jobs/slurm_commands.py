@@ -1,59 +1,79 @@
 """Asking Slurm's own commands; an answer that does not come is an error, never a guess."""
 
+import os
 import shutil
 import subprocess
 
 from study.errors import ConfigError
 
 TIMEOUT_S = 60
+# What a person sets to reach a cluster; every other SLURM_ variable comes from a job around us.
+KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS")
+FORGOTTEN = ("SLURM_", "SQUEUE_", "SACCT_", "SRUN_")
+
+
+class NoAnswer(ConfigError):
+    """Slurm does not answer; trying again later may help."""
+
+
+def forget_outer_job() -> None:
+    """Drop from this process's environment what would change Slurm's commands or reach our jobs."""
+    for name in list(os.environ):
+        if name.startswith(FORGOTTEN) and name not in KEPT:
+            del os.environ[name]
 
 
 def slurm_cluster_name() -> str | None:
     """Slurm's ClusterName; None where no Slurm is installed, or none is configured.
 
     Raises:
-        ConfigError: Slurm is configured here but does not answer. Running on a login node instead
+        NoAnswer: Slurm is configured here but does not answer. Running on a login node instead
             would be a bad surprise.
     """
     if shutil.which("sbatch") is None:
         return None
-    done = ask("scontrol", "show", "config")
-    if done.returncode == 0:
-        fields = (line.partition("=") for line in done.stdout.splitlines())
-        return next((v.strip() for k, _, v in fields if k.strip() == "ClusterName"), "")
-    if "configuration source" in done.stderr:
-        return None
-    raise ConfigError(
-        "scontrol",
-        f"Slurm does not answer: {done.stderr.strip()}; try again, or use --cluster local",
-    )
+    try:
+        return slurm_config().get("ClusterName", "")
+    except NoAnswer as error:
+        if "configuration source" in str(error):
+            return None
+        raise
 
 
-def live_jobs(needed: bool) -> dict[str, str]:
-    """Slurm's state of each of this user's jobs that are queued or running, by job id.
+def slurm_config() -> dict[str, str]:
+    """Slurm's settings by name, as `scontrol show config` gives them."""
+    output = answer_of("scontrol", "show", "config")
+    fields = (line.partition("=") for line in output.splitlines())
+    return {key.strip(): value.strip() for key, equals, value in fields if equals}
 
-    Args:
-        needed: False is for a dry run, which also works where no Slurm answers: no jobs then.
-    """
-    if not needed and shutil.which("squeue") is None:
-        return {}
-    done = ask("squeue", "--me", "--noheader", "--format=%A %T")
-    if done.returncode != 0 and not needed:
-        return {}
+
+def answer_of(*command: str) -> str:
+    """What a query prints; NoAnswer where it fails."""
+    done = ask(*command)
     if done.returncode != 0:
-        raise ConfigError(
-            "squeue", f"failed, so nothing was submitted: {done.stderr.strip()}; try again"
+        raise NoAnswer(
+            command[0],
+            f"Slurm does not answer: {done.stderr.strip()}; try again, or use --cluster local",
         )
-    return dict(line.split() for line in done.stdout.splitlines())
+    return done.stdout
 
 
 def ask(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a Slurm command; ConfigError where it is missing or does not answer in TIMEOUT_S."""
+    """Run a Slurm command; NoAnswer where it is missing or not done in TIMEOUT_S."""
+    environment = os.environ | {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}  # seconds since 1970
     try:
         return subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            env=environment,
         )
     except FileNotFoundError:
-        raise ConfigError(command[0], "not found; is this a Slurm cluster's login node?") from None
+        raise NoAnswer(command[0], "not found; is this a Slurm cluster's login node?") from None
+    except OSError as error:
+        raise NoAnswer(command[0], f"cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise ConfigError(command[0], f"no answer in {TIMEOUT_S} s; try again later") from None
+        raise NoAnswer(command[0], f"no answer in {TIMEOUT_S} s; try again later") from None

@@ -25,9 +25,16 @@ def print_plan(items: list[Item], profile: Profile) -> None:
         what = (
             f"depth {c.depth}, {count_gpus(c.gpus)}, dim {c.dim}, batch {c.batch_size}, {c.split}"
         )
-        verdict = "run" if item.left_out is None else f"left out: {item.left_out}"
-        print(f"  {c.case_id}  {what}, {c.dtype}, {c.optimizer}  {verdict}")
+        print(f"  {c.case_id}  {what}, {c.dtype}, {c.optimizer}  {_decision(item)}")
     print(f"{len(to_run(items))} to run, {len(items) - len(to_run(items))} left out.", flush=True)
+
+
+def _decision(item: Item) -> str:
+    if item.left_out is not None:
+        return f"left out: {item.left_out}"
+    again = f" again (was {item.previous})" if item.previous else ""
+    without = f", not on {item.exclude}" if item.exclude else ""
+    return f"run{again}{without}"
 
 
 def print_request(items: list[Item], profile: Profile) -> None:
@@ -39,17 +46,24 @@ def print_request(items: list[Item], profile: Profile) -> None:
     print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
 
 
-def print_submission(submission: Submission) -> None:
-    """One job with its log, as soon as it is queued."""
-    print(f"submitted job {submission.job_id}  {submission.job_name}  log: {submission.log}")
+def print_submission(batch: Sequence[Submission]) -> None:
+    """One job with its log, or one array, as soon as it is queued."""
+    first = batch[0]
+    if len(batch) == 1:
+        print(f"submitted job {first.job_id}  {first.job_name}  log: {first.log}", flush=True)
+        return
+    array = first.job_id.partition("_")[0]
+    gpus = count_gpus(first.requested_gpus)
+    print(f"submitted array {array}  {len(batch)} jobs with {gpus} each", flush=True)
 
 
 def print_how_to_watch(submissions: Sequence[Submission]) -> None:
-    """The line to watch these jobs, and what to do when they have ended."""
+    """The lines to watch these jobs, and what to do when they have ended."""
     if submissions:
-        jobs = ",".join(submission.job_id for submission in submissions)
+        jobs = ",".join(dict.fromkeys(s.job_id.partition("_")[0] for s in submissions))
         print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}")
-        print("When they have ended:  python collect.py > tables.md")
+        print("Until they have ended, with phase and outcome:  python submit.py --watch")
+        print("Then:  python collect.py > tables.md")
 
 
 def print_results(results: Sequence[Result | None], store: Store) -> None:

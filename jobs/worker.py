@@ -1,56 +1,77 @@
 """What runs inside a job: one case, and its result on disk.
 
-submitit calls `run` on a Slurm node; the local executor starts `python -m jobs.worker` and writes
-the assignment to its standard input. Imports torch only once it runs, so that a login node, which
-imports this module to name `run`, needs none.
+`python -m jobs.worker BATCH` runs the batch's case, or in an array the one of this element's index.
+Imports torch only once it runs, so that whatever goes wrong before is said at once.
 """
 
 import ctypes
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from study.case import Case
+from jobs.batch import Assignment, read_batch
+from jobs.traces import ATTEMPT, NOT_WRITTEN, RESULT
 from study.progress import Progress, write_progress
 from study.result import Job, Result
-from study.result_file import encode
-from study.store import Store, now, write_atomically
+from study.result_file import ResultError, decode, encode
+from study.store import Store, now, reserve_space, write_atomically
 
 PROGRESS_EVERY_S = 1.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a job needs to know."""
-
-    case: Case
-    device: str
-    executor: Literal["slurm", "local"]
-    results: str
-    profile: str
-    submitted_at: str
-
-    def as_json(self) -> str:
-        """As text, so that what travels to the job is data and no pickled object of ours."""
-        return msgspec.json.encode(self).decode()
-
-
-def run(assignment_json: str) -> None:
+def main(batch: Path) -> None:
     """Run the assigned case and write its result; exit with 1 if the case failed."""
-    assignment = msgspec.json.decode(assignment_json, type=Assignment)
+    assignment = my_assignment(batch)
+    print(f"{ATTEMPT} {attempt()} of job {job_id()} on {socket.gethostname()}", flush=True)
+    if assignment.executor == "local":
+        end_with_parent()
     case = assignment.case
     store = Store(Path(assignment.results), assignment.profile)
-    result = run_assigned(assignment, Reporter(store.progress_path(case)))
+    if is_measured(store, assignment):
+        sys.exit(f"mpbench: {case.case_id} has its result from an attempt before; nothing is done")
+    with reserve_space(store.progress_path(case).with_suffix(".reserve")):
+        result = run_assigned(assignment, Reporter(store.progress_path(case)))
     write_result(store, result)
-    store.progress_path(case).unlink(missing_ok=True)
+    with suppress(OSError):
+        store.progress_path(case).unlink(missing_ok=True)
     if result.error is not None:
-        sys.exit(f"{case.case_id}: {result.outcome}: {result.error.message}")
+        sys.exit(f"mpbench: {case.case_id} failed: {result.outcome}: {result.error.message}")
+
+
+def my_assignment(batch: Path) -> Assignment:
+    """The batch's only assignment, or this array element's."""
+    assignments = read_batch(batch)
+    index = int(os.environ.get("SLURM_ARRAY_TASK_ID", 0))
+    if index >= len(assignments):
+        sys.exit(f"mpbench: job failed: its batch {batch} is gone or holds no case {index}")
+    return assignments[index]
+
+
+def is_measured(store: Store, assignment: Assignment) -> bool:
+    """Whether an attempt of this very job, before Slurm restarted it, had time to finish."""
+    try:
+        result = decode(store.result_path(assignment.case).read_bytes())
+    except (OSError, ResultError):
+        return False
+    return attempt() > 1 and result.job.submitted_at == assignment.submitted_at
+
+
+def attempt() -> int:
+    """Which attempt of this job this is; Slurm counts the restarts."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", 0)) + 1
+
+
+def job_id() -> str | None:
+    """The job's id as squeue shows it; None outside of Slurm."""
+    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{index}" if array and index else os.environ.get("SLURM_JOB_ID")
 
 
 def run_assigned(assignment: Assignment, report: "Reporter") -> Result:
@@ -64,13 +85,14 @@ def run_assigned(assignment: Assignment, report: "Reporter") -> Result:
     on_slurm = assignment.executor == "slurm"
     job = Job(
         executor=assignment.executor,
-        slurm_job_id=os.environ.get("SLURM_JOB_ID") if on_slurm else None,
+        slurm_job_id=job_id() if on_slurm else None,
         requested_gpus=assignment.case.gpus,
         allocated_gpus=allocated_gpus() if on_slurm else None,
         visible_gpus=None if assignment.device == "cpu" else visible_gpus(),
         submitted_at=assignment.submitted_at,
         started_at=started_at,
         finished_at=started_at,
+        attempt=attempt() if on_slurm else 1,
     )
     result = run_case(assignment.case, assignment.device, job, report)
     return msgspec.structs.replace(result, job=msgspec.structs.replace(job, finished_at=now()))
@@ -101,7 +123,8 @@ class Reporter:
         self.phase = progress.phase
         self.next_s = time.monotonic() + PROGRESS_EVERY_S
         print(f"{now()} {progress}", flush=True)
-        write_progress(self.path, progress)
+        with suppress(OSError):  # a full disk is no reason to stop measuring
+            write_progress(self.path, progress)
 
 
 def write_result(store: Store, result: Result) -> None:
@@ -110,8 +133,8 @@ def write_result(store: Store, result: Result) -> None:
     try:
         write_atomically(store.result_path(result.case), data)
     except OSError as error:
-        print(data.decode())
-        sys.exit(f"{result.case_id}: the result above could not be written: {error}")
+        print(f"{RESULT} {msgspec.json.format(data, indent=-1).decode()}")
+        sys.exit(f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}")
 
 
 def end_with_parent() -> None:
@@ -121,5 +144,4 @@ def end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent()
-    run(sys.stdin.read())
+    main(Path(sys.argv[1]))

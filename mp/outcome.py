@@ -9,7 +9,8 @@ from mp.proof import prove_gpus
 from mp.provenance import describe_code
 from study.case import Case
 from study.errors import CaseError, GpuMismatch
-from study.result import CaseFailure, Job, Outcome, Result
+from study.outcome import ResultOutcome
+from study.result import CaseFailure, Job, Result
 
 
 def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
@@ -24,7 +25,7 @@ def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
         outputs = known
 
     code = describe_code()
-    outcome: Outcome = "ok"
+    outcome: ResultOutcome = "ok"
     failure = None
     try:
         prove_gpus(job, policy)
@@ -49,7 +50,7 @@ def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
     )
 
 
-def outcome_of(error: Exception) -> Outcome:
+def outcome_of(error: Exception) -> ResultOutcome:
     """The outcome that this error stands for."""
     if isinstance(error, GpuMismatch):
         return "gpu_mismatch"

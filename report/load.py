@@ -6,11 +6,12 @@ from pathlib import Path
 
 from study.case import Case
 from study.errors import ConfigError
+from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
 from study.result_file import ResultError, decode
 from study.store import Store
-from study.submissions import Ended, Event, Submission, last_of_each_case, read
+from study.submissions import Attempt, Submission, attempts_of_each_case, read
 
 Complain = Callable[[str], None]
 
@@ -23,7 +24,7 @@ class Evidence:
     results: dict[Case, Result] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)
-    last_event: dict[str, Event] = field(default_factory=dict)
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
 
     @property
     def profile(self) -> str:
@@ -37,16 +38,22 @@ class Evidence:
         """Why the case has no result, as far as the folder tells."""
         if case.case_id in self.unreadable:
             return "its result file cannot be read"
-        event = self.last_event.get(case.case_id)
-        if event is None:
+        if case.case_id not in self.attempts:
             return "not submitted"
-        if isinstance(event, Ended):
-            return f"ended without a result: {event.reason}"
+        newest = self.attempts[case.case_id][-1]
+        job = newest.submission.job_id
+        if newest.ended is not None:
+            return f"{newest.ended.outcome}: {newest.ended.reason} (job {job})"
         progress = read_progress(self.store.progress_path(case))
-        if progress is None or progress.updated_at < event.submitted_at:
-            return f"submitted, not started (job {event.job_id})"
-        seen = f"{progress} at {progress.updated_at[:19]}Z"
-        return f"running when last seen (job {event.job_id}: {seen})"
+        seen = f"last seen at {progress}" if progress is not None else "not started"
+        return f"no result yet (job {job}, {seen}); submit.py --status asks what became of it"
+
+    def outcome(self, case: Case) -> Outcome | None:
+        """How the case ended, where that is known: from its result, else from the ledger."""
+        if case in self.results:
+            return self.results[case].outcome
+        newest = self.attempts[case.case_id][-1] if case.case_id in self.attempts else None
+        return newest.ended.outcome if newest is not None and newest.ended is not None else None
 
 
 def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
@@ -81,4 +88,4 @@ def _load_profile(store: Store, complain: Complain) -> Evidence:
     if broken:
         complain(f"{store.submissions}: lines that cannot be read: {broken}; left out")
     submissions = [event for event in events if isinstance(event, Submission)]
-    return Evidence(store, results, unreadable, submissions, last_of_each_case(events))
+    return Evidence(store, results, unreadable, submissions, attempts_of_each_case(events))

@@ -40,6 +40,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "case_id": row.case.case_id,
         "case": row.case.as_dict(),
+        "outcome": row.outcome,
         "reason": row.reason,
         "result": None if row.result is None else msgspec.to_builtins(row.result),
     }

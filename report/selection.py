@@ -11,6 +11,7 @@ from report.measured import Measured, measured
 from study.case import Case, make_case
 from study.errors import ConfigError
 from study.grid import Grid
+from study.outcome import Outcome
 from study.result import Result
 from study.submissions import Submission
 
@@ -25,6 +26,7 @@ class Row:
     case: Case
     result: Result | None
     reason: str | None
+    outcome: Outcome | None = None
 
     @property
     def measured(self) -> Measured | None:
@@ -113,8 +115,8 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
 def _row(case: Case, evidence: Evidence) -> Row:
     result = evidence.results.get(case)
     if result is None:
-        return Row(case, None, evidence.reason(case))
+        return Row(case, None, evidence.reason(case), evidence.outcome(case))
     if result.error is not None:
         message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
-        return Row(case, result, f"failed: {result.outcome}: {message}")
-    return Row(case, result, None)
+        return Row(case, result, f"failed: {result.outcome}: {message}", result.outcome)
+    return Row(case, result, None, result.outcome)

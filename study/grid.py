@@ -33,6 +33,7 @@ class Grid:
     table: str
     axes: dict[str, tuple[Any, ...]]
     setting: dict[str, Any] = field(default_factory=dict)
+    overridden: bool = False
 
     def cases(self) -> list[Case]:
         """Every combination of the axes, in the file's order, without repeats."""
@@ -60,7 +61,7 @@ class Grid:
         """The same grid with some keys of every case set to one value."""
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
         setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
-        return replace(self, axes=axes, setting=setting)
+        return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
 
 
 def load_grids(names: list[str]) -> list[Grid]:

@@ -5,10 +5,10 @@ from typing import Literal
 import msgspec
 
 from study.case import Case
+from study.outcome import ResultOutcome
 
 SCHEMA_VERSION = 1
 
-Outcome = Literal["ok", "oom_gpu", "oom_host", "gpu_mismatch", "error"]
 Phase = Literal["forward", "backward"]
 
 
@@ -105,7 +105,10 @@ class Environment(_Record, frozen=True):
 
 
 class Job(_Record, frozen=True):
-    """The attempt that ran the case. Times are ISO 8601, UTC."""
+    """The attempt that ran the case. Times are ISO 8601, UTC.
+
+    `attempt` counts the starts of this one job; only `--requeue` allows a second.
+    """
 
     executor: Literal["slurm", "local", "none"]
     slurm_job_id: str | None
@@ -115,6 +118,7 @@ class Job(_Record, frozen=True):
     submitted_at: str | None
     started_at: str
     finished_at: str
+    attempt: int = 1
 
 
 class Code(_Record, frozen=True):
@@ -129,7 +133,7 @@ class Result(_Record, frozen=True):
 
     case: Case
     case_id: str
-    outcome: Outcome
+    outcome: ResultOutcome
     error: CaseFailure | None
     emulated: bool
     placement: Placement | None

@@ -1,12 +1,17 @@
 """Where results lie on disk, and how a file is written so that no reader sees half of it."""
 
+import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from study.case import Case
 from study.errors import ConfigError
+
+RESERVED_BYTES = 256 * 1024  # a result of some ten thousand steps
 
 
 class Store:
@@ -17,7 +22,13 @@ class Store:
         self.folder = results.absolute() / profile
         self.logs = self.folder / "logs"
         self.progress = self.folder / "progress"
+        self.batches = self.folder / "batches"
         self.submissions = self.folder / "submissions.jsonl"
+
+    @property
+    def token(self) -> str:
+        """What marks a Slurm job as submitted into this folder: `mpbench-<8 hex digits>`."""
+        return f"mpbench-{hashlib.sha256(bytes(self.folder.resolve())).hexdigest()[:8]}"
 
     def result_path(self, case: Case) -> Path:
         """`<case id>.json`, which exists once the case has ended."""
@@ -29,11 +40,14 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folders and prove that they can be written."""
+        if "%" in str(self.folder) or "\\" in str(self.folder):
+            raise ConfigError("--results", f"{self.folder}: Slurm expands % and \\; choose another")
         try:
-            for folder in (self.folder, self.progress, self.logs):
+            for folder in (self.folder, self.progress, self.batches, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
-            # Pickles of jobs lie beside the logs, and whoever can write there runs code as us.
+            # Scripts of jobs and what they are to run: whoever could write there would run as us.
             self.logs.chmod(0o700)
+            self.batches.chmod(0o700)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
         except OSError as error:
@@ -69,9 +83,36 @@ def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
                 os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        _sync_folder(path.parent, durable)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
+
+
+def _sync_folder(folder: Path, durable: bool) -> None:
+    """Make a rename last, too."""
+    if durable:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def reserve_space(path: Path) -> Iterator[None]:
+    """Hold some disk until the block ends, so that a result fits in where others filled the rest.
+
+    What cannot be reserved is no error here: the result may fit all the same.
+    """
+    with suppress(OSError), path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, RESERVED_BYTES)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def now() -> str:

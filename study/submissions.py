@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -9,12 +11,14 @@ import msgspec
 
 from study.case import Case
 from study.json_data import NOT_THE_DATA
+from study.outcome import Outcome
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
     """A case was handed to an executor.
 
-    `overrides` are the `--set` values that made the case from its grid.
+    `overrides` are the `--set` values that made the case from its grid; `batch` names the call that
+    submitted it, on this `cluster` (Slurm's ClusterName), as this `user`.
     """
 
     case: Case
@@ -28,26 +32,53 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     requested_gpus: int
     timeout_min: int | None
     submitted_at: str
+    batch: str = ""
+    user: str | None = None
+    cluster: str | None = None
+
+    @property
+    def submitted_s(self) -> float:
+        """When, in seconds since 1970."""
+        return datetime.fromisoformat(self.submitted_at).timestamp()
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
-    """A submission ended without a result, and this is all that is known of why."""
+    """A submission ended: all that was known when it was seen, since Slurm soon forgets.
+
+    `state` is Slurm's last word, null where nobody had one; `told_by` is who knew; `seen_at` is
+    when it was noted, ISO 8601.
+    """
 
     case_id: str
     job_id: str
+    batch: str
+    outcome: Outcome
+    state: str | None
     reason: str
-    ended_at: str
+    nodes: str
+    elapsed_s: int | None
+    told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"]
+    seen_at: str
 
 
 Event = Submission | Ended
 
 
-def append(ledger: Path, event: Event) -> None:
-    """Add one line and wait until it is on disk: a job without a line would be forgotten."""
+@dataclass(frozen=True)
+class Attempt:
+    """One submission of a case, and its end where that was seen."""
+
+    submission: Submission
+    ended: Ended | None = None
+
+
+def append(ledger: Path, *events: Event) -> None:
+    """Add lines and wait until they are on disk: a job without a line would be forgotten."""
     with ledger.open("a+b") as file:
-        # A line that a crash cut off must not swallow this one.
+        # A line that a crash cut off must not swallow the next one.
         cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
-        file.write(b"\n" * cut_off + msgspec.json.encode(event) + b"\n")
+        lines = [msgspec.json.encode(event) + b"\n" for event in events]
+        file.write(b"\n" * cut_off + b"".join(lines))
         file.flush()
         os.fsync(file.fileno())
 
@@ -74,6 +105,16 @@ def _lines(ledger: Path) -> Iterator[bytes]:
         yield from (line for line in ledger.read_bytes().splitlines() if line.strip())
 
 
-def last_of_each_case(events: list[Event]) -> dict[str, Event]:
-    """The newest event of every case, by case id."""
-    return {event.case_id: event for event in events}
+def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
+    """The attempts at every case, oldest first, by case id."""
+    attempts: dict[tuple[str, str, str], Attempt] = {}
+    for event in events:
+        key = (event.case_id, event.batch, event.job_id)  # Slurm may give a job id again
+        if isinstance(event, Submission):
+            attempts.setdefault(key, Attempt(event))
+        elif key in attempts:
+            attempts[key] = replace(attempts[key], ended=event)
+    cases: dict[str, list[Attempt]] = {}
+    for attempt in attempts.values():
+        cases.setdefault(attempt.submission.case_id, []).append(attempt)
+    return cases

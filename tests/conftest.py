@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cluster import cluster
+from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -41,21 +42,32 @@ def small_grid(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def slurm() -> Iterator[dict[str, str]]:
-    """The environment in which Slurm's commands reach the private cluster.
+@contextmanager
+def running(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, up; stopped again if it was not. Skips the test where it cannot be had.
 
-    Uses the cluster of `make slurm`, or starts one and stops it again. Where none can be had the
-    test is skipped, or fails if MPBENCH_REQUIRE_SLURM is set.
+    If MPBENCH_REQUIRE_SLURM is set, that is a failure.
     """
-    problem = None if cluster.is_up() else cluster.why_impossible()
+    started_here = not cluster.is_up()
+    problem = cluster.why_impossible() if started_here else None
     if problem:
         complain = pytest.fail if os.environ.get("MPBENCH_REQUIRE_SLURM") else pytest.skip
         complain(f"no private Slurm: {problem}")
-    started_here = not cluster.is_up()
     cluster.up()
-    yield {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")} | {
-        "SLURM_CONF": str(cluster.CONF)
-    }
+    yield cluster
     if started_here:
         cluster.down()
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[dict[str, str]]:
+    """The environment in which Slurm's commands reach the private cluster without accounting."""
+    with running(PLAIN) as cluster:
+        yield cluster.environment
+
+
+@pytest.fixture(scope="session", params=[PLAIN, ACCOUNTING], ids=["plain", "accounting"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Each private cluster in turn, without and with accounting."""
+    with running(request.param) as cluster:
+        yield cluster

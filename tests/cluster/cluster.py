@@ -1,10 +1,13 @@
 """A private Slurm for tests and for trying out: `python cluster.py up | down | status`.
 
-Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd slurm-client munge). Its
-GPUs are pretended: devices that Slurm counts and hands out, and that nothing can compute on.
+With ACCOUNTING=1 in the environment it is another one, with slurmdbd and a MariaDB of its own; both
+may be up at a time. Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd
+slurm-client munge; and slurmdbd mariadb-server). The GPUs are pretended: devices that Slurm counts
+and hands out, and that nothing can compute on.
 """
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -12,97 +15,196 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 TEMPLATES = Path(__file__).resolve().parent
-DIR = Path("/var/lib/mpbench-slurm")
-CONF = DIR / "slurm.conf"
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 NODES = ("gpu1", "gpu2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "mknod")
+ACCOUNTING_PROGRAMS = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
 PATIENCE_S = 30.0
 
 
-def why_impossible() -> str | None:
-    """Why no cluster can be started here, or None."""
-    if os.geteuid() != 0:
-        return "starting Slurm needs root"
-    missing = [program for program in PROGRAMS if shutil.which(program, path=_path()) is None]
-    return f"not installed: {', '.join(missing)} (`make slurm` installs them)" if missing else None
+@dataclass(frozen=True)
+class Cluster:
+    """One private cluster: its ClusterName, its folder and the first of its five ports."""
+
+    name: str
+    folder: Path
+    port: int
+    accounting: bool
+
+    @property
+    def conf(self) -> Path:
+        """What SLURM_CONF must be to reach it."""
+        return self.folder / "slurm.conf"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which Slurm's commands reach it, and the database's its own socket."""
+        outside = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+        return outside | {
+            "SLURM_CONF": str(self.conf),
+            "MYSQL_UNIX_PORT": str(self.folder / "mysql.socket"),
+            "PATH": _path(),
+        }
+
+    def why_impossible(self) -> str | None:
+        """Why it cannot be started here, or None."""
+        if os.geteuid() != 0:
+            return "starting Slurm needs root"
+        programs = PROGRAMS + (ACCOUNTING_PROGRAMS if self.accounting else ())
+        missing = [name for name in programs if shutil.which(name, path=_path()) is None]
+        how = "make slurm ACCOUNTING=1" if self.accounting else "make slurm"
+        return f"not installed: {', '.join(missing)} (`{how}` installs them)" if missing else None
+
+    def is_up(self) -> bool:
+        """Whether both nodes can take jobs, and the database knows the cluster."""
+        if not self.conf.exists() or shutil.which("sinfo") is None:
+            return False
+        states = self.ask("sinfo", "--noheader", "--Node", "--format=%T").split()
+        if len(states) != len(NODES) or not set(states) <= {"idle", "mixed", "allocated"}:
+            return False
+        return not self.accounting or self._has_association()
+
+    def up(self) -> None:
+        """Start the daemons and wait until both nodes can take jobs."""
+        if self.is_up():
+            return
+        self.down()
+        self._write_configuration()
+        self._start_munge()
+        if self.accounting:
+            self._start_accounting()
+        self.start_controller()
+        for node in NODES:
+            self.start_node(node)
+        if not _becomes_true(self.is_up, PATIENCE_S):
+            sys.exit(f"error: the nodes did not come up; see {self.folder}/*.log")
+
+    def down(self) -> None:
+        """Stop the daemons by their own pid files and remove everything they wrote."""
+        if self.conf.exists() and shutil.which("scancel"):
+            self.ask("scancel", "--user=root")
+        nodes = (f"slurmd.{node}" for node in NODES)
+        for daemon in (*nodes, "slurmctld", "slurmdbd", "mariadbd", "munged"):
+            self.stop(daemon)
+        if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() == self.conf:
+            SYSTEM_CONF.unlink()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_controller(self) -> None:
+        """Start slurmctld; it goes on from its saved state."""
+        self.run("slurmctld", "-f", str(self.conf))
+
+    def start_node(self, node: str) -> None:
+        """Start the node's slurmd."""
+        self.run("slurmd", "-N", node, "-f", str(self.conf))
+
+    def stop(self, daemon: str, by: signal.Signals = signal.SIGTERM) -> None:
+        """Stop a daemon: slurmctld, slurmd.gpu1, ..."""
+        _stop(self.folder / f"{daemon}.pid", by)
+
+    def run(self, *command: str) -> str:
+        """Run a command of the cluster; its output, or the end of this program."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"error: {' '.join(command)}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def ask(self, *command: str) -> str:
+        """What a command prints, whether it succeeds or not."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        return done.stdout
+
+    def _write_configuration(self) -> None:
+        (self.folder / "dev").mkdir(parents=True)
+        (self.folder / "state").mkdir()
+        names = ["slurm.conf", "gres.conf", "cgroup.conf"]
+        for name in [*names, "slurmdbd.conf", "accounting.conf"] if self.accounting else names:
+            path = self.folder / name
+            path.write_text(self._filled_in((TEMPLATES / name).read_text()))
+            path.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
+        if self.accounting:
+            with self.conf.open("a") as file:
+                file.write((self.folder / "accounting.conf").read_text())
+        prolog = self.folder / "prolog"
+        prolog.write_text(self._filled_in((TEMPLATES / "prolog").read_text()))
+        prolog.chmod(0o755)
+        for gpu in range(8):
+            # Slurm sets CUDA_VISIBLE_DEVICES only for character devices with their own numbers.
+            self.run("mknod", str(self.folder / "dev" / f"gpu{gpu}"), "c", "195", str(100 + gpu))
+
+    def _filled_in(self, text: str) -> str:
+        values = {"dir": self.folder, "host": socket.gethostname(), "name": self.name}
+        ports = {f"port{n}": self.port + n for n in range(4)}
+        for key, value in (values | ports).items():
+            text = text.replace(f"{{{key}}}", str(value))
+        return text
+
+    def _start_munge(self) -> None:
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o600)
+        files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid"}
+        files |= {"log-file": "munge.log", "seed-file": "munge.seed"}
+        options = (f"--{option}={self.folder / name}" for option, name in files.items())
+        self.run("munged", "--force", *options)
+
+    def _start_accounting(self) -> None:
+        """Start a database on a socket alone, slurmdbd, and make an account for every person."""
+        data = self.folder / "mysql"
+        where = (f"--datadir={data}", "--user=root")
+        self.run("mariadb-install-db", *where, "--skip-test-db", "--auth-root-socket-user=root")
+        log = (self.folder / "mariadb.log").open("w")
+        files = (f"--socket={self.folder}/mysql.socket", f"--pid-file={self.folder}/mariadbd.pid")
+        subprocess.Popen(
+            ["mariadbd", "--no-defaults", *where, *files, "--skip-networking"],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+        if not _becomes_true((self.folder / "mysql.socket").exists, PATIENCE_S):
+            sys.exit(f"error: MariaDB did not come up; see {self.folder}/mariadb.log")
+        self.run("slurmdbd")
+        if not _becomes_true(lambda: self._knows_itself(), PATIENCE_S):
+            sys.exit(f"error: slurmdbd did not come up; see {self.folder}/slurmdbd.log")
+        self.run("sacctmgr", "--immediate", "add", "account", "mpbench")
+        people = [p.pw_name for p in pwd.getpwall() if p.pw_uid == 0 or 1000 <= p.pw_uid < 60_000]
+        names = ",".join(people)
+        self.run("sacctmgr", "--immediate", "add", "user", names, "account=mpbench")
+
+    def _knows_itself(self) -> bool:
+        self.ask("sacctmgr", "--immediate", "add", "cluster", self.name)
+        clusters = self.ask("sacctmgr", "--noheader", "--parsable2", "show", "cluster")
+        return clusters.startswith(f"{self.name}|")
+
+    def _has_association(self) -> bool:
+        # slurmctld has read the accounts, so that it takes jobs.
+        return "UserName=root" in self.ask("scontrol", "show", "assoc_mgr", "flags=users")
+
+    def offer_configuration(self) -> None:
+        """Let plain `squeue` find the cluster, unless this machine belongs to another one."""
+        if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() in {c.conf for c in CLUSTERS}:
+            SYSTEM_CONF.unlink()
+        if not SYSTEM_CONF.exists():
+            SYSTEM_CONF.parent.mkdir(exist_ok=True)
+            SYSTEM_CONF.symlink_to(self.conf)
 
 
-def is_up() -> bool:
-    """Whether both nodes of our cluster can take jobs."""
-    if not CONF.exists() or shutil.which("sinfo") is None:
-        return False
-    states = _ask("sinfo", "--noheader", "--Node", "--format=%T").split()
-    return len(states) == len(NODES) and set(states) <= {"idle", "mixed", "allocated"}
+PLAIN = Cluster("mpbench-test", Path("/var/lib/mpbench-slurm"), 17000, accounting=False)
+ACCOUNTING = Cluster(
+    "mpbench-test-accounting", Path("/var/lib/mpbench-slurm-accounting"), 17010, accounting=True
+)
+CLUSTERS = (PLAIN, ACCOUNTING)
 
 
-def up() -> None:
-    """Start the daemons and wait until both nodes can take jobs."""
-    if is_up():
-        return
-    down()
-    _write_configuration()
-    _start_munge()
-    _run("slurmctld", "-f", str(CONF))
-    for node in NODES:
-        _run("slurmd", "-N", node, "-f", str(CONF))
-    if not _becomes_true(is_up, PATIENCE_S):
-        sys.exit(f"error: the nodes did not come up; see {DIR}/*.log")
-    _offer_configuration()
-
-
-def down() -> None:
-    """Stop the daemons by their own pid files and remove everything they wrote."""
-    if CONF.exists() and shutil.which("scancel"):
-        subprocess.run(["scancel", "--user=root"], env=_environment(), capture_output=True)
-    for name in (*(f"slurmd.{node}" for node in NODES), "slurmctld", "munged"):
-        _stop(DIR / f"{name}.pid")
-    if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() == CONF:
-        SYSTEM_CONF.unlink()
-    shutil.rmtree(DIR, ignore_errors=True)
-
-
-def _write_configuration() -> None:
-    (DIR / "dev").mkdir(parents=True)
-    (DIR / "state").mkdir()
-    for name in ("slurm.conf", "gres.conf", "cgroup.conf"):
-        text = (TEMPLATES / name).read_text()
-        text = text.replace("{dir}", str(DIR)).replace("{host}", socket.gethostname())
-        (DIR / name).write_text(text)
-    for gpu in range(8):
-        # Slurm sets CUDA_VISIBLE_DEVICES only for character devices, each with its own number.
-        _run("mknod", str(DIR / "dev" / f"gpu{gpu}"), "c", "195", str(100 + gpu))
-
-
-def _start_munge() -> None:
-    key = DIR / "munge.key"
-    key.write_bytes(os.urandom(1024))
-    key.chmod(0o600)
-    files = {"key-file": key} | {
-        option: DIR / f"munge{suffix}"
-        for option, suffix in {
-            "socket": ".socket", "pid-file": "d.pid", "log-file": ".log", "seed-file": ".seed",
-        }.items()
-    }  # fmt: skip
-    _run("munged", "--force", *(f"--{option}={path}" for option, path in files.items()))
-
-
-def _offer_configuration() -> None:
-    """Let plain `squeue` find the cluster, unless this machine belongs to another one."""
-    if not SYSTEM_CONF.exists():
-        SYSTEM_CONF.parent.mkdir(exist_ok=True)
-        SYSTEM_CONF.symlink_to(CONF)
-
-
-def _stop(pid_file: Path) -> None:
+def _stop(pid_file: Path, by: signal.Signals = signal.SIGTERM) -> None:
     if not pid_file.exists():
         return
     pid = int(pid_file.read_text())
     # A slurmd whose controller has gone does not end by itself.
-    for signal_number, patience_s in ((signal.SIGTERM, 5.0), (signal.SIGKILL, PATIENCE_S)):
+    for signal_number, patience_s in ((by, 5.0), (signal.SIGKILL, PATIENCE_S)):
         if _alive(pid):
             os.kill(pid, signal_number)
         if _becomes_true(lambda: not _alive(pid), patience_s):
@@ -126,20 +228,6 @@ def _becomes_true(condition: Callable[[], bool], patience_s: float) -> bool:
     return True
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"error: {' '.join(command)}: {done.stderr or done.stdout}")
-
-
-def _ask(*command: str) -> str:
-    return subprocess.run(command, env=_environment(), capture_output=True, text=True).stdout
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"SLURM_CONF": str(CONF), "PATH": _path()}
-
-
 def _path() -> str:
     return f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -148,15 +236,22 @@ def main() -> None:
     action = sys.argv[1] if len(sys.argv) == 2 else ""
     if action not in ("up", "down", "status"):
         sys.exit(__doc__)
-    if action != "status" and (problem := why_impossible()):
+    cluster = ACCOUNTING if os.environ.get("ACCOUNTING") else PLAIN
+    if action != "status" and (problem := cluster.why_impossible()) and action == "up":
         sys.exit(f"error: {problem}")
     if action == "up":
-        up()
-    elif action == "down":
-        down()
-    print(f"The test cluster is {'up' if is_up() else 'down'}.")
-    if is_up() and SYSTEM_CONF.resolve() != CONF:
-        print(f"Another Slurm is configured here, so first: export SLURM_CONF={CONF}")
+        cluster.up()
+        cluster.offer_configuration()
+    for each in CLUSTERS if action == "down" else ():
+        each.down()
+    up = [each for each in CLUSTERS if each.is_up()]
+    for each in up:
+        kind = "with" if each.accounting else "without"
+        print(f"The test cluster {kind} accounting is up: export SLURM_CONF={each.conf}")
+        if SYSTEM_CONF.resolve() == each.conf:
+            print("Slurm's commands find it by themselves.")
+    if not up:
+        print("The test cluster is down.")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 import pytest
 
-from jobs.plan import make_plan
+from jobs.judge import Observation
+from jobs.observe import View
+from jobs.plan import Choice, make_plan
 from jobs.profile import Profile
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
+from study.outcome import FAILED, RETRIED, UNTRIED
 from study.store import Store
-from study.submissions import Submission, append
+from study.submissions import Attempt, Ended, Submission
 
 PROFILE = Profile("mine", "cluster.yaml: profiles.mine", "slurm", "cuda", gpus_per_node=4)
 CASES = (2, 4)
@@ -26,23 +29,46 @@ def store(tmp_path):
     return store
 
 
-def plan(store, grids=None, live=None, profile=PROFILE, force=False):
-    return make_plan(grids or [grid()], {}, profile, store, live or {}, force)
+def plan(store, *, grids=None, seen=(), profile=PROFILE, **choice):
+    view = View(
+        observations={o.submission.case_id: o for o, _ in seen},
+        attempts={o.submission.case_id: attempts for o, attempts in seen},
+    )
+    return make_plan(grids or [grid()], {}, profile, store, view, Choice(**choice))
 
 
 def verdicts(items):
     return {item.case.gpus: item.left_out for item in items}
 
 
-def submit(store, case, job_id):
-    append(
-        store.submissions,
-        Submission(
-            case=case, case_id=case.case_id, grid="g", overrides={}, executor="slurm",
-            job_id=job_id, job_name="", log="", requested_gpus=case.gpus, timeout_min=1,
-            submitted_at="",
-        ),
+def submission(gpus=2, job_id="17"):
+    case = Case(depth=8, gpus=gpus)
+    return Submission(
+        case=case, case_id=case.case_id, grid="g", overrides={}, executor="slurm",
+        job_id=job_id, job_name="", log="", requested_gpus=case.gpus, timeout_min=1,
+        submitted_at="",
     )  # fmt: skip
+
+
+def live(state="PENDING", **values):
+    """A case whose job 17 has not ended."""
+    sub = submission()
+    return Observation(submission=sub, state=state, is_live=True, **values), [Attempt(sub)]
+
+
+def ended(*outcomes, nodes="n1"):
+    """A case whose attempts ended so, the last one last."""
+    attempts = [
+        Attempt(
+            submission(job_id=str(number)),
+            Ended(
+                case_id="", job_id=str(number), batch="", outcome=outcome, state=None, reason="",
+                nodes=nodes, elapsed_s=None, told_by="disk", seen_at="",
+            ),
+        )
+        for number, outcome in enumerate(outcomes)
+    ]  # fmt: skip
+    return Observation(submission=attempts[-1].submission, outcome=outcomes[-1]), attempts
 
 
 def test_everything_runs_at_first(store):
@@ -50,18 +76,73 @@ def test_everything_runs_at_first(store):
 
 
 def test_a_case_of_two_grids_stands_in_the_plan_once(store):
-    assert len(plan(store, [grid(), grid()])) == 2
+    assert len(plan(store, grids=[grid(), grid()])) == 2
 
 
-def test_a_job_that_still_lives_is_left_out_even_by_force(store):
-    submit(store, Case(depth=8, gpus=2), "17")
-    items = plan(store, live={"17": "PENDING"}, force=True)
-    assert verdicts(items) == {2: "job 17 is PENDING", 4: None}
+@pytest.mark.parametrize("choice", [{}, {"force": True}, {"retries": 3}, {"only": FAILED}])
+def test_a_job_that_still_lives_is_left_out_whatever_was_chosen(store, choice):
+    left_out, _ = verdicts(plan(store, seen=[live()], **choice)).values()
+    assert left_out == "job 17 is PENDING"
 
 
-def test_a_job_that_is_gone_without_a_result_runs_again(store):
-    submit(store, Case(depth=8, gpus=2), "17")
-    assert verdicts(plan(store, live={"18": "RUNNING"})) == {2: None, 4: None}
+def test_a_job_of_which_nobody_can_tell_is_left_out(store):
+    items = plan(store, seen=[live(state=None, reason="ask on other as me")], force=True)
+    assert verdicts(items)[2] == "job 17 is not known to have ended (ask on other as me)"
+
+
+def test_a_job_that_slurm_holds_is_replaced_only_if_asked_for(store):
+    held = live(reason="held", is_stuck=True, outcome="node_failed")
+    item, _ = plan(store, seen=[held])
+    assert (item.left_out, item.failed) == ("job 17 is PENDING (held)", True)
+    item, _ = plan(store, seen=[held], only=frozenset({"node_failed"}))
+    assert (item.left_out, item.replaces) == (None, "17")
+
+
+@pytest.mark.parametrize("outcome", sorted(UNTRIED))
+def test_a_case_that_never_had_its_chance_runs_again(store, outcome):
+    item, _ = plan(store, seen=[ended(outcome)])
+    assert (item.left_out, item.previous) == (None, outcome)
+
+
+@pytest.mark.parametrize("outcome", sorted(FAILED - UNTRIED))
+def test_a_case_that_failed_by_itself_runs_again_only_if_asked_for(store, outcome):
+    item, _ = plan(store, seen=[ended(outcome)])
+    assert item.left_out == f"has failed ({outcome}); --only {outcome} or --force runs it again"
+    assert item.failed
+    for choice in ({"force": True}, {"only": frozenset({outcome})}):
+        item, _ = plan(store, seen=[ended(outcome)], **choice)
+        assert (item.left_out, item.failed) == (None, False)
+
+
+def test_only_leaves_out_every_other_case(store):
+    items = plan(store, seen=[ended("error")], only=frozenset({"timeout"}))
+    assert verdicts(items) == {2: "not asked for: error", 4: "not asked for: has no outcome"}
+
+
+@pytest.mark.parametrize("outcome", sorted(RETRIED))
+def test_retries_are_counted_and_end(store, outcome):
+    once, twice = ended(outcome), ended(outcome, outcome)
+    assert verdicts(plan(store, seen=[once], retries=1))[2] is None
+    used_up = f"{outcome}, 2 times now: --retries 1 is used up"
+    assert verdicts(plan(store, seen=[twice], retries=1))[2] == used_up
+    assert verdicts(plan(store, seen=[twice], retries=1, only=RETRIED))[2] == used_up
+    assert verdicts(plan(store, seen=[twice], retries=2))[2] is None
+
+
+def test_retries_count_anew_after_another_end(store):
+    seen = ended("timeout", "cancelled", "timeout")
+    assert verdicts(plan(store, seen=[seen], retries=1))[2] is None
+
+
+def test_retries_leave_out_the_nodes_that_failed_and_no_slow_ones(store):
+    item, _ = plan(store, seen=[ended("node_failed", "node_failed")], retries=3)
+    assert item.exclude == "n1"
+    item, _ = plan(store, seen=[ended("timeout")], retries=3)
+    assert item.exclude == ""
+
+
+def test_retries_do_not_touch_what_failed_by_itself(store):
+    assert "has failed (error)" in verdicts(plan(store, seen=[ended("error")], retries=3))[2]
 
 
 def test_a_result_that_cannot_be_read_is_left_out_and_counts_as_failed(store):
@@ -71,12 +152,18 @@ def test_a_result_that_cannot_be_read_is_left_out_and_counts_as_failed(store):
     assert "--force replaces it" in item.left_out
 
 
+def test_a_measured_case_whose_result_is_gone_runs_again(store):
+    sub = submission()
+    gone = Observation(submission=sub, outcome="lost"), [Attempt(sub)]
+    assert verdicts(plan(store, seen=[gone]))[2] is None
+
+
 def test_more_gpus_than_a_node_has_are_refused(store):
     with pytest.raises(ConfigError, match=r"g.yaml: gpus: 5 is more than the 4 GPUs of a node"):
-        plan(store, [grid(axes={"gpus": (5,)})])
+        plan(store, grids=[grid(axes={"gpus": (5,)})])
 
 
 def test_tf32_on_a_profile_without_gpus_is_refused(store):
     cpu = Profile("mine", "cluster.yaml: profiles.mine", "local", "cpu")
     with pytest.raises(ConfigError, match="dtype: tf32 needs a GPU"):
-        plan(store, [grid(setting={"depth": 8, "dtype": "tf32"})], profile=cpu)
+        plan(store, grids=[grid(setting={"depth": 8, "dtype": "tf32"})], profile=cpu)

@@ -121,7 +121,19 @@ def submit(folder: Path, profile: str, case: Case, grid: str = "task4", **change
 def end(store: Store, case: Case, reason: str) -> None:
     """Write down that job 17 ended without a result."""
     at = "2030-01-01T11:00:00.000+00:00"
-    append(store.submissions, Ended(case_id=case.case_id, job_id="17", reason=reason, ended_at=at))
+    ended = Ended(
+        case_id=case.case_id,
+        job_id="17",
+        batch="",
+        outcome="error",
+        state="FAILED",
+        reason=reason,
+        nodes="",
+        elapsed_s=None,
+        told_by="squeue",
+        seen_at=at,
+    )
+    append(store.submissions, ended)
 
 
 def _places(case: Case) -> list[int]:

@@ -28,7 +28,10 @@ def test_the_own_setting_is_not_missing_where_another_was_only_submitted(tmp_pat
     submit(tmp_path, "slurm", case(gpus=2, batch_size=8), overrides={"batch_size": 8})
     section = only_section(tmp_path)
     assert changes(section) == ["batch 8."]
-    assert cells(section)[0]["result"] == "submitted, not started (job 17)"
+    assert (
+        cells(section)[0]["result"]
+        == "no result yet (job 17, not started); submit.py --status asks what became of it"
+    )
 
 
 def test_the_own_setting_stands_first_whatever_was_started_first(tmp_path):

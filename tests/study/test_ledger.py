@@ -1,9 +1,17 @@
 """The ledger of submissions: appended, never rewritten, and read as far as it can be."""
 
+import msgspec
 import pytest
 
 from study.case import Case
-from study.submissions import Ended, Submission, append, last_of_each_case, read
+from study.submissions import (
+    Attempt,
+    Ended,
+    Submission,
+    append,
+    attempts_of_each_case,
+    read,
+)
 
 TWO, FIVE = Case(depth=20, gpus=2), Case(depth=20, gpus=5)
 
@@ -25,7 +33,18 @@ def submitted(case, job_id):
 
 
 def ended(case, job_id):
-    return Ended(case_id=case.case_id, job_id=job_id, reason="TIMEOUT", ended_at="2030-01-01")
+    return Ended(
+        case_id=case.case_id,
+        job_id=job_id,
+        batch="",
+        outcome="timeout",
+        state="TIMEOUT",
+        reason="its time was up",
+        nodes="gpu1",
+        elapsed_s=60,
+        told_by="squeue",
+        seen_at="2030-01-01",
+    )
 
 
 EVENTS = [submitted(TWO, "1"), submitted(FIVE, "2"), ended(TWO, "1")]
@@ -64,8 +83,27 @@ def test_empty_lines_are_not_broken_ones(ledger):
     assert read(ledger) == (EVENTS, 0)
 
 
-def test_the_last_event_of_a_case_counts():
-    assert last_of_each_case(EVENTS) == {TWO.case_id: EVENTS[2], FIVE.case_id: EVENTS[1]}
+def test_each_submission_is_an_attempt_and_knows_its_end():
+    again = submitted(TWO, "3")
+    assert attempts_of_each_case([*EVENTS, again]) == {
+        TWO.case_id: [Attempt(EVENTS[0], EVENTS[2]), Attempt(again)],
+        FIVE.case_id: [Attempt(EVENTS[1])],
+    }
+
+
+def test_a_submission_noted_twice_is_one_attempt_and_stays_ended():
+    attempts = attempts_of_each_case([*EVENTS, EVENTS[0]])
+    assert attempts[TWO.case_id] == [Attempt(EVENTS[0], EVENTS[2])]
+
+
+def test_a_job_id_that_slurm_gives_again_is_another_attempt():
+    first, again = (msgspec.structs.replace(submitted(TWO, "1"), batch=b) for b in ("a", "b"))
+    assert attempts_of_each_case([first, again])[TWO.case_id] == [Attempt(first), Attempt(again)]
+
+
+def test_many_events_are_appended_at_once(tmp_path):
+    append(tmp_path / "l.jsonl", *EVENTS)
+    assert read(tmp_path / "l.jsonl") == (EVENTS, 0)
 
 
 def test_an_event_after_a_cut_off_line_is_not_lost(tmp_path):

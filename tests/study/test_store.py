@@ -47,7 +47,7 @@ def test_prepared_folders_stand_and_only_the_owner_enters_the_logs(tmp_path):
     store.prepare()
     assert store.progress.is_dir()
     assert stat.S_IMODE(store.logs.stat().st_mode) == 0o700
-    assert sorted(p.name for p in store.folder.iterdir()) == ["logs", "progress"]
+    assert sorted(p.name for p in store.folder.iterdir()) == ["batches", "logs", "progress"]
 
 
 def test_logs_that_others_could_enter_are_closed(tmp_path):

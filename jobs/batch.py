@@ -1,0 +1,77 @@
+"""A batch: the cases that one call hands to an executor, in a file that their jobs read.
+
+The file is on disk before the call, so that whatever happens in between, a job knows its case, and
+a job that the ledger does not know can be told from others.
+"""
+
+import uuid
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from study.case import Case
+from study.json_data import NOT_THE_DATA
+from study.store import Store, write_atomically
+from study.submissions import Submission
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a job needs to know, and all that the ledger will."""
+
+    batch: str
+    case: Case
+    grid: str
+    overrides: dict[str, Any]
+    device: str
+    executor: Literal["slurm", "local"]
+    results: str
+    profile: str
+    timeout_min: int | None
+    user: str
+    cluster: str | None
+    submitted_at: str
+
+    def submitted_as(self, job_id: str, log: Path) -> Submission:
+        """The ledger's line once this has become a job."""
+        return Submission(
+            case=self.case,
+            case_id=self.case.case_id,
+            grid=self.grid,
+            overrides=self.overrides,
+            executor=self.executor,
+            job_id=job_id,
+            job_name=self.case.job_name,
+            log=str(log),
+            requested_gpus=self.case.gpus,
+            timeout_min=self.timeout_min,
+            submitted_at=self.submitted_at,
+            batch=self.batch,
+            user=self.user,
+            cluster=self.cluster,
+        )
+
+
+def new_batch_name(store: Store) -> str:
+    """A name that no other batch has, and that tells this results folder from others."""
+    return f"{store.token}-{uuid.uuid4().hex[:12]}"
+
+
+def batch_path(store: Store, batch: str) -> Path:
+    """Where the batch of this name lies."""
+    return store.batches / f"{batch}.json"
+
+
+def write_batch(store: Store, assignments: list[Assignment]) -> Path:
+    """Put the batch on disk, for good."""
+    path = batch_path(store, assignments[0].batch)
+    write_atomically(path, msgspec.json.encode(assignments))
+    return path
+
+
+def read_batch(path: Path) -> list[Assignment]:
+    """The batch of this file; empty where there is none to read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Assignment])
+    except (OSError, *NOT_THE_DATA):
+        return []

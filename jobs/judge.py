@@ -1,0 +1,156 @@
+"""One case's standing, from all that is known of its newest attempt."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from jobs.local_jobs import is_alive
+from jobs.slurm_jobs import SlurmJob
+from jobs.slurm_states import is_stuck
+from jobs.traces import last_line, trace_in
+from jobs.verdict import verdict_of, verdict_of_stuck
+from jobs.witness import Witness
+from study.outcome import Outcome
+from study.progress import Progress, read_progress
+from study.result import Result
+from study.result_file import ResultError
+from study.store import Store
+from study.submissions import Attempt, Ended, Submission
+
+# A file that a node has renamed into place may take a moment to be seen from here.
+RESULT_LAGS_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """Where a case stands.
+
+    Attributes:
+        state: Slurm's word (RUNNING for a local process); None where nobody says.
+        reason: Slurm's reason for the state.
+        outcome: our word; None while the job has not ended, or nobody can tell yet.
+        why: the outcome in words.
+        is_live: the job may still run or come to run, so that no second one may be started.
+        is_stuck: it will never start unless a person does something.
+        is_news: it has ended for good, and the ledger does not know yet.
+    """
+
+    submission: Submission
+    state: str | None = None
+    reason: str = ""
+    nodes: str = ""
+    elapsed_s: int | None = None
+    progress: Progress | None = None
+    outcome: Outcome | None = None
+    why: str = ""
+    is_live: bool = False
+    is_stuck: bool = False
+    is_news: bool = False
+    told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"] = "disk"
+
+
+def judge(
+    attempt: Attempt,
+    result: Result | ResultError | None,
+    job: SlurmJob | None,
+    store: Store,
+    witness: Witness,
+) -> Observation:
+    """The attempt's standing: what the ledger says for good, else result, Slurm, disk."""
+    submission = attempt.submission
+    if attempt.ended is not None:
+        return _from_ledger(submission, attempt.ended, result)
+    seen = Observation(
+        submission=submission, progress=read_progress(store.progress_path(submission.case))
+    )
+    if (said := _said_by(result)) is not None:
+        seen = replace(seen, outcome=said[0], why=said[1])
+    if submission.executor == "local":
+        return _local(seen)
+    if witness.problem is not None:
+        return replace(seen, is_live=True, reason="Slurm does not answer")
+    if not witness.knows(submission):
+        return replace(
+            seen, is_live=True, reason=f"ask on {submission.cluster} as {submission.user}"
+        )
+    if job is None and witness.will_ask(submission):
+        return replace(seen, is_live=True, reason="sacct will be asked")
+    return _gone(seen, witness) if job is None else _with_slurm(seen, job)
+
+
+def _said_by(result: Result | ResultError | None) -> tuple[Outcome, str] | None:
+    if result is None:
+        return None
+    if isinstance(result, ResultError):
+        return "error", f"its result file {result}"
+    return result.outcome, result.why_failed or ""
+
+
+def _from_ledger(
+    submission: Submission, ended: Ended, result: Result | ResultError | None
+) -> Observation:
+    outcome, why = _said_by(result) or (ended.outcome, ended.reason)
+    if result is None and ended.outcome == "ok":
+        outcome, why = "lost", "it was measured, but its result file is gone"
+    return Observation(
+        submission=submission,
+        state=ended.state,
+        nodes=ended.nodes,
+        elapsed_s=ended.elapsed_s,
+        outcome=outcome,
+        why=why,
+        told_by=ended.told_by,
+    )
+
+
+def _local(seen: Observation) -> Observation:
+    alive = is_alive(seen.submission)
+    if alive is None:
+        return replace(seen, is_live=True, reason="runs on another machine")
+    if alive:
+        return replace(seen, state="RUNNING", is_live=True)
+    if seen.outcome is not None:
+        return replace(seen, is_news=True)
+    why = "its process is gone and left no result; submit.py was killed, or the machine went down"
+    return replace(seen, outcome="lost", why=why, is_news=True)
+
+
+def _gone(seen: Observation, witness: Witness) -> Observation:
+    """Slurm does not know the job any more."""
+    if seen.outcome is not None:
+        return replace(seen, is_news=True)
+    log = Path(seen.submission.log)
+    outcome, why = verdict_of(None, trace_in(log), last_line(log))
+    if outcome == "lost" and not witness.accounting_answers:
+        # It may answer later, so this is not written down.
+        return replace(seen, outcome=outcome, why=f"{why}; sacct does not answer")
+    return replace(seen, outcome=outcome, why=why, is_news=True)
+
+
+def _with_slurm(seen: Observation, job: SlurmJob) -> Observation:
+    seen = replace(
+        seen,
+        state=job.state,
+        reason=job.reason,
+        nodes=job.nodes,
+        elapsed_s=job.elapsed_s,
+        told_by=job.told_by,
+    )
+    if not job.is_final:
+        return _live(seen)
+    if seen.outcome is not None:
+        return replace(seen, is_news=True)
+    if job.state == "COMPLETED" and time.time() < (job.ended_s or 0) + RESULT_LAGS_S:
+        return replace(seen, is_live=True, reason="waiting for its result")
+    log = Path(seen.submission.log)
+    outcome, why = verdict_of(job, trace_in(log), last_line(log))
+    return replace(seen, outcome=outcome, why=why, is_news=True)
+
+
+def _live(seen: Observation) -> Observation:
+    stuck = is_stuck(seen.state, seen.reason)
+    verdict = verdict_of_stuck(seen.reason) if stuck else None
+    if verdict is not None and seen.outcome is None:
+        seen = replace(seen, outcome=verdict[0], why=verdict[1])
+    return replace(seen, is_live=True, is_stuck=stuck)

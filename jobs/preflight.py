@@ -1,0 +1,100 @@
+"""What Slurm would refuse, or never start, refused before anything is written or queued."""
+
+import os
+import re
+
+from jobs.plan import Item
+from jobs.profile import Profile
+from jobs.slurm import Request
+from jobs.slurm_commands import NoAnswer, answer_of, ask
+from jobs.slurm_jobs import seconds_of
+from jobs.submission import request_of, script_of
+from study.errors import ConfigError
+from study.store import Store
+
+# Slurm's own words, and the key of the profile they speak of.
+_KEYS = {
+    "partition": "submitit.slurm_partition",
+    "time limit": "submitit.timeout_min",
+    "account": "submitit.slurm_account",
+    "qos": "submitit.slurm_qos",
+    "feature": "submitit.slurm_constraint",
+    "memory": "submitit.mem_gb",
+}
+
+
+def check_gpu_hours(items: list[Item], profile: Profile, most: float | None) -> None:
+    """Refuse a plan that could cost more than `most` GPU-hours; None is no limit."""
+    if most is None or not items:
+        return
+    if profile.timeout_min is None:
+        raise ConfigError(
+            "--max-gpu-hours", f"{profile.source} has no time limit, so nothing bounds the cost"
+        )
+    hours = gpu_hours(items, profile.timeout_min)
+    if hours > most:
+        raise ConfigError(
+            "--max-gpu-hours",
+            f"{most:g} is less than the {hours:.2f} GPU-hours that the plan could cost; "
+            "nothing was submitted; allow more, or take a smaller grid or a lower timeout_min",
+        )
+
+
+def gpu_hours(items: list[Item], timeout_min: int) -> float:
+    """What the jobs cost if each runs into its time limit."""
+    return sum(item.case.gpus for item in items) * timeout_min / 60
+
+
+def check_with_slurm(
+    batches: list[list[Item]], profile: Profile, store: Store, requeue: bool
+) -> None:
+    """Ask Slurm, once for each resource shape, whether it would take the job at all."""
+    shapes = {request_of(batch, requeue): batch for batch in batches}
+    by_resources = {(r.gpus, r.exclude, r.size > 1): (r, batch) for r, batch in shapes.items()}
+    for request, batch in by_resources.values():
+        done = ask("sbatch", "--test-only", stdin=script_of(batch, profile, store, requeue))
+        if done.returncode != 0:
+            raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
+    if batches:
+        _check_time_limit(profile)
+
+
+def _refusal(words: str, request: Request, profile: Profile) -> str:
+    options = profile.gpu_parameters(request.gpus) | (
+        {"exclude": request.exclude} if request.exclude else {}
+    )
+    asked = " ".join(f"--{key.replace('_', '-')}={value}" for key, value in options.items())
+    key = next((key for word, key in _KEYS.items() if word in words.lower()), "gpu_request")
+    return (
+        f"{key}: Slurm refuses {asked} with submitit: {profile.submitit}: {words}; "
+        "nothing was submitted; change the profile or the grid"
+    )
+
+
+def _check_time_limit(profile: Profile) -> None:
+    """Refuse a limit above the partition's: many Slurms take such a job and never start it."""
+    settings = profile.submitit or {}
+    if profile.timeout_min is None or settings.get("slurm_qos"):  # a QOS may allow more
+        return
+    try:
+        output = answer_of("scontrol", "--oneliner", "show", "partition")
+    except NoAnswer:
+        return  # sbatch has had its say
+    partitions = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]
+    named = os.environ.get("SBATCH_PARTITION") or settings.get("slurm_partition") or ""
+    ours = [p for p in partitions if _is_meant(p, named.split(",") if named else [])]
+    limits = [seconds_of(p.get("MaxTime", "")) for p in ours]
+    if limits and all(limit is not None and limit < 60 * profile.timeout_min for limit in limits):
+        names = ", ".join(p.get("PartitionName", "") for p in ours)
+        most = ", ".join(p.get("MaxTime", "") for p in ours)
+        raise ConfigError(
+            profile.source,
+            f"submitit.timeout_min: {profile.timeout_min} is more than partition {names} allows "
+            f"(MaxTime={most}), so its jobs would never start; nothing was submitted",
+        )
+
+
+def _is_meant(partition: dict[str, str], names: list[str]) -> bool:
+    if not names:
+        return partition.get("Default") == "YES"
+    return partition.get("PartitionName") in names

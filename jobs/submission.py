@@ -1,0 +1,115 @@
+"""Submitting a plan: a named job for each case of a small grid, arrays for a large one."""
+
+import getpass
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from jobs.adoption import log_path
+from jobs.batch import batch_path, new_batch_name, write_batch
+from jobs.handover import assign, make_way
+from jobs.plan import Item
+from jobs.profile import Profile
+from jobs.slurm import JobExecutor, NotQueued, Request, executor_for, worker_command
+from jobs.slurm_commands import NoAnswer, ask
+from jobs.slurm_jobs import jobs_in_queue
+from study.errors import ConfigError
+from study.store import Store
+from study.submissions import Submission, append
+
+SMALL_GRID = 32  # cases that still get a job of their own name
+DEFAULT_MAX_ARRAY_SIZE = 1001  # Slurm's own
+
+
+def make_batches(items: list[Item], config: dict[str, str]) -> list[list[Item]]:
+    """The cases of each call of sbatch: arrays hold one resource shape, MaxArraySize at most."""
+    if len(items) <= SMALL_GRID:
+        return [[item] for item in items]
+    limit = int(config.get("MaxArraySize", DEFAULT_MAX_ARRAY_SIZE)) or 1
+    shapes = groupby(sorted(items, key=_shape), key=_shape)
+    batches = []
+    for _, members in shapes:
+        shape = list(members)
+        batches += [shape[start : start + limit] for start in range(0, len(shape), limit)]
+    return batches
+
+
+def _shape(item: Item) -> tuple[int, str]:
+    return item.case.gpus, item.exclude
+
+
+def request_of(batch: list[Item], requeue: bool) -> Request:
+    """What the batch asks of Slurm."""
+    return Request.of([item.case for item in batch], batch[0].exclude, requeue)
+
+
+def script_of(batch: list[Item], profile: Profile, store: Store, requeue: bool) -> str:
+    """The sbatch script of a batch that is not submitted; its batch's name is still open."""
+    name = f"{store.token}-NAME"
+    executor = _executor(batch, name, profile, store, requeue)
+    return executor.script(worker_command(batch_path(store, name)))
+
+
+def submit_batches(
+    batches: list[list[Item]], profile: Profile, store: Store, cluster: str | None, requeue: bool
+) -> Iterator[list[Submission]]:
+    """Submit one batch after another; each one's submissions as soon as they are in the ledger.
+
+    Raises:
+        ConfigError: Slurm refuses a batch; the ones before it are queued, the rest is not.
+    """
+    for batch in batches:
+        _cancel_replaced(batch)
+        yield _submit(batch, profile, store, cluster, requeue)
+
+
+def _cancel_replaced(batch: list[Item]) -> None:
+    held = [item.replaces for item in batch if item.replaces is not None]
+    if held and (done := ask("scancel", *held)).returncode != 0:
+        raise ConfigError("scancel", f"{done.stderr.strip()}; held jobs cannot be replaced")
+
+
+def _submit(
+    batch: list[Item], profile: Profile, store: Store, cluster: str | None, requeue: bool
+) -> list[Submission]:
+    name = new_batch_name(store)
+    assignments = assign(batch, name, profile, store, cluster)
+    path = write_batch(store, assignments)
+    aside = make_way(batch, store)
+    try:
+        job_id = _queue(_executor(batch, name, profile, store, requeue), path, name)
+    except ConfigError:
+        for item, old in zip(batch, aside, strict=True):
+            store.put_back(item.case, old)
+        raise
+    ids = [job_id] if len(batch) == 1 else [f"{job_id}_{index}" for index in range(len(batch))]
+    submissions = [
+        assignment.submitted_as(element, log_path(store, element))
+        for assignment, element in zip(assignments, ids, strict=True)
+    ]
+    append(store.submissions, *submissions)
+    return submissions
+
+
+def _executor(
+    batch: list[Item], name: str, profile: Profile, store: Store, requeue: bool
+) -> JobExecutor:
+    label = batch[0].case.case_id if len(batch) == 1 else f"{len(batch)}-cases"
+    return executor_for(request_of(batch, requeue), f"{label}@{name}", profile, store)
+
+
+def _queue(executor: JobExecutor, path: Path, name: str) -> str:
+    """The job's id, also where sbatch queued the job and failed to say so."""
+    try:
+        return executor.submit_script(worker_command(path))
+    except NotQueued as error:
+        try:
+            queued = [job for job in jobs_in_queue([getpass.getuser()]) if job.batch == name]
+        except NoAnswer as silence:
+            raise ConfigError(
+                "sbatch",
+                f"{error}; {silence}; if the job was queued all the same, the next run finds it",
+            ) from None
+        if not queued:
+            raise
+        return queued[0].job_id.partition("_")[0]

@@ -1,0 +1,70 @@
+"""What a job left in its log: Slurm's daemons and our worker write there why it ended."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.outcome import Outcome
+
+TAIL_BYTES = 64 * 1024
+# The worker begins every attempt with this line, and says with it what it could not put on disk.
+ATTEMPT = "mpbench: attempt"
+RESULT = "mpbench-result:"
+NOT_WRITTEN = "mpbench: the result could not be written"
+
+# The first that fits, of the lines below the last ATTEMPT, is the end of the job.
+_DAEMON = r"^(slurmstepd\S*|srun): .*"
+_TRACES: tuple[tuple[str, Outcome], ...] = (
+    (rf"^{NOT_WRITTEN}.*", "error"),
+    (_DAEMON + r"(oom.kill|Out Of Memory|[Ee]xceeded .*memory limit).*", "oom_host"),
+    (_DAEMON + r"DUE TO TIME LIMIT.*", "timeout"),
+    (_DAEMON + r"DUE TO NODE FAILURE.*", "node_failed"),
+    (_DAEMON + r"DUE TO PREEMPTION.*", "preempted"),
+    (r"^Error running slurm prolog.*", "node_failed"),
+    (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT .*", "cancelled"),
+    (r"^mpbench: .* failed: .*", "error"),
+    (
+        _DAEMON + r"task \d+: (Killed|Exited with exit code|Segmentation|Aborted|Bus error).*",
+        "error",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The line that tells, and the outcome it stands for."""
+
+    outcome: Outcome
+    line: str
+
+
+def trace_in(log: Path) -> Trace | None:
+    """Why the job of this log ended; None where the log does not tell, or is not there."""
+    lines = _last_attempt(tail_of(log))
+    for pattern, outcome in _TRACES:
+        for line in lines:
+            if match := re.search(pattern, line):
+                return Trace(outcome, match[0])
+    return None
+
+
+def last_line(log: Path) -> str:
+    """The last words of the log; empty where there are none."""
+    lines = [line for line in tail_of(log) if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
+def tail_of(log: Path) -> list[str]:
+    """The last lines of the log; none where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _last_attempt(lines: list[str]) -> list[str]:
+    starts = [number for number, line in enumerate(lines) if line.startswith(ATTEMPT)]
+    return lines[starts[-1] :] if starts else lines

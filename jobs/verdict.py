@@ -1,0 +1,58 @@
+"""From what Slurm and the disk say of a job without a result to our outcome; never a guess."""
+
+from jobs.slurm_jobs import SlurmJob
+from jobs.slurm_states import FINAL, LAUNCH_FAILED
+from jobs.traces import Trace
+from study.outcome import Outcome
+
+Verdict = tuple[Outcome, str]
+# A log may sharpen Slurm's word: it says FAILED of a job that ran out of memory where cgroups do
+# not count it, and CANCELLED of one that a node could not launch.
+_SHARPER: dict[str, frozenset[Outcome]] = {
+    "FAILED": frozenset({"oom_host", "error", "timeout", "node_failed", "preempted"}),
+    "CANCELLED": frozenset({"oom_host", "node_failed", "timeout", "preempted"}),
+    "COMPLETED": frozenset({"error", "oom_host"}),
+}
+SIGKILL_HINT = "killed by SIGKILL; if its memory ran out, ask for more with mem_gb"
+
+
+def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Verdict:
+    """The outcome of a job that has ended and left no result, and why in words.
+
+    Args:
+        job: Slurm's last word, None where Slurm has forgotten the job.
+        trace: what the log tells.
+        last_words: the last line of the log, for an error that names itself nowhere else.
+    """
+    if job is None:
+        if trace is None:
+            return "lost", "Slurm has forgotten the job, and its log does not tell how it ended"
+        return trace.outcome, f"Slurm has forgotten the job; its log says: {trace.line}"
+    outcome = FINAL[job.state]
+    said = f"Slurm says {_said(job)}"
+    if trace is not None and trace.outcome in _SHARPER.get(job.state, ()):
+        return trace.outcome, f"{said}; its log says: {trace.line}{_hint(trace.line)}"
+    if job.state == "COMPLETED":
+        return "lost", f"{said}, but there is no result"
+    if job.state == "FAILED" and last_words:
+        return outcome, f"{said}; its log ends: {last_words}"
+    return outcome, said
+
+
+def verdict_of_stuck(reason: str) -> Verdict | None:
+    """The outcome of a job that is pending and will never start; None where a person decides."""
+    if reason.replace("_", " ") == LAUNCH_FAILED:
+        return "node_failed", f"Slurm could not launch it and holds it for ever ({reason})"
+    return None
+
+
+def _said(job: SlurmJob) -> str:
+    details = [job.reason] if job.reason else []
+    if job.exit_code and job.exit_code != "0:0":
+        details.append(f"exit code {job.exit_code}")
+    where = f" on {job.nodes}" if job.nodes else ""
+    return job.state + (f" ({', '.join(details)})" if details else "") + where
+
+
+def _hint(line: str) -> str:
+    return f" ({SIGKILL_HINT})" if line.endswith("Killed") else ""

@@ -1,0 +1,178 @@
+"""A person at a cluster: submits a grid, looks at its status, and disturbs what runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster.cluster import Cluster
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE_S = 60  # from Slurm's knowing to our row, and for a job to come to its timed steps
+SLOW = "measure: {warmup_steps: 1, steps: 1000000, time_limit_s: 600}"
+QUICK = "measure: {warmup_steps: 1, steps: 3}"
+
+
+def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """Wait for the condition; the test fails if it does not come true."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waits for never came"
+        time.sleep(0.2)
+
+
+@dataclass
+class Desk:
+    """One results folder and one grid file on one cluster."""
+
+    cluster: Cluster
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.environment = self.cluster.environment | self.environment
+        self.results = self.folder / "r"
+        self.store = self.results / "testcluster"
+        self.grid = self.write_grid()
+
+    def write_grid(self, gpus: str = "[2]", depth: str = "[20]", measure: str = QUICK) -> Path:
+        """Make the grid of this desk."""
+        path = self.folder / "small.yaml"
+        path.write_text(
+            f"table: memory\naxes: {{depth: {depth}, gpus: {gpus}}}\n"
+            f"model: {{dim: 16, batch_size: 4}}\n{measure}\n"
+        )
+        return path
+
+    def run(self, *arguments: object, script: Path | None = None, **environment: str):
+        """Run submit.py, or another script, to its end."""
+        command = self.command(*arguments, script=script)
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment | environment,
+            capture_output=True, text=True, timeout=2 * PATIENCE_S,
+        )  # fmt: skip
+
+    def command(self, *arguments: object, script: Path | None = None) -> list[str]:
+        """The command line of submit.py on this results folder."""
+        more = [*map(str, arguments)]
+        if "--cluster" not in more:
+            more += ["--cluster", "testcluster"]
+        return [sys.executable, str(script or "submit.py"), *more, "--results", str(self.results)]
+
+    def submit(self, *arguments: object, **environment: str):
+        """Submit this desk's grid; it must be taken."""
+        done = self.run("--grid", self.grid, *arguments, **environment)
+        assert done.returncode in (0, 1), done.stderr
+        return done
+
+    def submit_slow_job(self, *arguments: object) -> str:
+        """Submit one case that runs until it is ended, and wait for its timed steps; its id."""
+        self.write_grid(measure=SLOW)
+        self.submit(*arguments)
+        self.wait_for_steps()
+        return self.job_ids()[-1]
+
+    def wait_for_steps(self) -> None:
+        """Until some job has begun its timed steps."""
+        said = self.store / "progress"
+        wait_until(lambda: any("timing" in p.read_text() for p in said.glob("*.json")))
+
+    def rows(self) -> list[dict[str, str]]:
+        """The table of `--status`, a dictionary for each row."""
+        return rows_of(self.run("--status").stdout)
+
+    def outcomes(self) -> list[str]:
+        """The outcomes in that table."""
+        return [row["outcome"] for row in self.rows()]
+
+    def wait_for(self, *outcomes: str) -> list[dict[str, str]]:
+        """Look at the status until the rows have these outcomes."""
+        seen: list[list[dict[str, str]]] = []
+
+        def arrived() -> bool:
+            seen.append(self.rows())
+            return sorted(row["outcome"] for row in seen[-1]) == sorted(outcomes)
+
+        try:
+            wait_until(arrived)
+        except AssertionError:
+            raise AssertionError(f"{outcomes} never came; the rows are {seen[-1]}") from None
+        return seen[-1]
+
+    def events(self, kind: str | None = None) -> list[dict]:
+        """The ledger's lines."""
+        path = self.store / "submissions.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if kind in (None, event["event"])]
+
+    def job_ids(self) -> list[str]:
+        """The ids of all jobs in the ledger."""
+        return [event["job_id"] for event in self.events("submitted")]
+
+    def measured(self) -> list[dict]:
+        """The results."""
+        return [json.loads(path.read_text()) for path in sorted(self.store.glob("*.json"))]
+
+    def reason(self) -> str:
+        """What the last end in the ledger says."""
+        return self.events("ended")[-1]["reason"]
+
+    def slurm(self, *command: str) -> str:
+        """What a command of Slurm prints; it must succeed."""
+        return self.cluster.run(*command)
+
+    def queue(self) -> list[str]:
+        """The case ids of this desk's jobs that have not ended, by their comments."""
+        lines = self.slurm("squeue", "--array", "--noheader", "--format=%k").splitlines()
+        token = {p.stem.rpartition("-")[0] for p in (self.store / "batches").glob("*.json")}
+        return [line.partition("@")[0] for line in lines if any(t in line for t in token)]
+
+    def mend(self, node: str) -> None:
+        """Let a node that was down or drained take jobs again; one that is well stays so."""
+        self.cluster.ask("scontrol", "update", f"nodename={node}", "state=resume")
+        wait_until(self.cluster.is_up)
+
+    def kill_worker(self, job_id: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the Python process of a job."""
+        for pid in worker_pids(job_id):
+            os.kill(pid, number)
+
+    def table(self):
+        """What collect.py makes of the results."""
+        done = subprocess.run(
+            [sys.executable, "collect.py", "--grid", self.grid, "--results", self.results],
+            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
+        )  # fmt: skip
+        return done.stdout
+
+
+def rows_of(table: str) -> list[dict[str, str]]:
+    """The rows of a status table, by its column titles."""
+    header, *lines = table.splitlines()
+    titles = ["case", "job id", "state", "reason", "node", "elapsed", "last seen", "outcome", "log"]
+    starts = [header.index(title) for title in titles]
+    ends = [*starts[1:], None]
+    body = [line for line in lines if line[starts[-1] - 1 : starts[-1]] == " " and "@" not in line]
+    body = [line for line in body if line[starts[-1] :].startswith("/")]
+    spans = list(zip(titles, starts, ends, strict=True))
+    return [{title: line[start:end].strip() for title, start, end in spans} for line in body]
+
+
+def worker_pids(job_id: str) -> list[int]:
+    """The processes of our worker in this Slurm job, on this machine."""
+    pids = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            command, environment = (path / "cmdline").read_bytes(), (path / "environ").read_bytes()
+        except OSError:
+            continue
+        ours = b"python" in command.split(b"\0")[0] and b"jobs.worker" in command
+        if ours and f"\0SLURM_JOB_ID={job_id}\0".encode() in b"\0" + environment:
+            pids.append(int(path.name))
+    return pids
