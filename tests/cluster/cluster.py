@@ -8,6 +8,7 @@ and hands out, and that nothing can compute on.
 
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import socket
@@ -157,13 +158,9 @@ class Cluster:
         data = self.folder / "mysql"
         where = (f"--datadir={data}", "--user=root")
         self.run("mariadb-install-db", *where, "--skip-test-db", "--auth-root-socket-user=root")
-        log = (self.folder / "mariadb.log").open("w")
         files = (f"--socket={self.folder}/mysql.socket", f"--pid-file={self.folder}/mariadbd.pid")
-        subprocess.Popen(
-            ["mariadbd", "--no-defaults", *where, *files, "--skip-networking"],
-            env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
+        command = shlex.join(["mariadbd", "--no-defaults", *where, *files, "--skip-networking"])
+        self.run("sh", "-c", f"{command} < /dev/null > {self.folder}/mariadb.log 2>&1 &")
         if not _becomes_true((self.folder / "mysql.socket").exists, PATIENCE_S):
             sys.exit(f"error: MariaDB did not come up; see {self.folder}/mariadb.log")
         self.run("slurmdbd")

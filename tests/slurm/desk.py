@@ -90,7 +90,7 @@ class Desk:
         """The outcomes in that table."""
         return [row["outcome"] for row in self.rows()]
 
-    def wait_for(self, *outcomes: str) -> list[dict[str, str]]:
+    def wait_for(self, *outcomes: str, patience_s: float = PATIENCE_S) -> list[dict[str, str]]:
         """Look at the status until the rows have these outcomes."""
         seen: list[list[dict[str, str]]] = []
 
@@ -99,7 +99,7 @@ class Desk:
             return sorted(row["outcome"] for row in seen[-1]) == sorted(outcomes)
 
         try:
-            wait_until(arrived)
+            wait_until(arrived, patience_s)
         except AssertionError:
             raise AssertionError(f"{outcomes} never came; the rows are {seen[-1]}") from None
         return seen[-1]

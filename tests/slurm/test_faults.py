@@ -1,13 +1,16 @@
 """Faults on a real Slurm, without and with accounting: every case ends as the right row."""
 
+import json
 import os
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.slurm.desk import PATIENCE_S, ROOT, SLOW, Desk, wait_until
+from tests.slurm.desk import PATIENCE_S, ROOT, SLOW, Desk, rows_of, wait_until
 
 pytestmark = [
     pytest.mark.slurm,
@@ -204,16 +207,326 @@ def fault(statement):
     return {"PYTHONPATH": str(ROOT / "tests/slurm/faults"), "MPBENCH_FAULT": statement}
 
 
-def test_submit_killed_between_two_submissions_forgets_none_and_doubles_none(desk):
-    desk.write_grid(gpus="[1, 2, 3, 4]", measure=SLOW)
-    for victim_after in (1, 2):
-        process = subprocess.Popen(
-            desk.command("--grid", desk.grid), cwd=ROOT, env=desk.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        wait_until(lambda n=victim_after: len(desk.queue()) >= n)
-        process.kill()
-        process.wait()
+@pytest.mark.slow
+def test_a_job_that_reaches_its_time_limit_is_a_timeout(desk):
+    desk.write_grid(measure=SLOW)
+    desk.submit(SBATCH_TIMELIMIT="1")  # minutes, the shortest that Slurm knows
+    desk.wait_for_steps()
+    desk.wait_for("timeout", patience_s=2 * PATIENCE_S)
+    assert desk.rows()[0]["state"] == "TIMEOUT"
+
+
+@pytest.mark.slow
+def test_what_slurm_forgot_before_anyone_looked_is_told_by_sacct_or_the_log_or_is_lost(desk):
+    desk.write_grid(gpus="[1, 2]", measure=SLOW)
+    desk.slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
+    desk.submit("--set", "gpus=1")
+    desk.slurm("scancel", *desk.job_ids())
+    desk.mend("gpu[1-2]")
+    desk.submit("--set", "gpus=2")
+    desk.wait_for_steps()
+    desk.kill_worker(desk.job_ids()[-1])
+    with settings(desk.cluster, "MinJobAge=2"):
+        wait_until(lambda: not desk.slurm("squeue", "--states=all", "--noheader"))
+        desk.wait_for(*(("error", "cancelled") if desk.cluster.accounting else ("error", "lost")))
+    assert ("sacct" in {e["told_by"] for e in desk.events("ended")}) == desk.cluster.accounting
+
+
+@contextmanager
+def settings(cluster, line):
+    """The cluster with one more line in its configuration."""
+    before = cluster.conf.read_text()
+    cluster.conf.write_text(f"{before}\n{line}\n")
+    cluster.run("scontrol", "reconfigure")
+    try:
+        yield
+    finally:
+        cluster.conf.write_text(before)
+        cluster.run("scontrol", "reconfigure")
+
+
+def test_a_result_that_a_read_only_folder_refuses_is_an_error_and_stands_in_the_log(desk):
+    desk.write_grid(measure="measure: {warmup_steps: 1, steps: 1000000, time_limit_s: 5}")
     desk.submit()
-    assert len(desk.queue()) == len(set(desk.queue())) == 4
-    assert len(desk.rows()) == 4
+    desk.wait_for_steps()
+    (job,) = desk.job_ids()
+    with mounted(desk.store, "ro"):
+        wait_until(lambda: "JobState=FAILED" in desk.slurm("scontrol", "show", "job", job))
+    desk.wait_for("error")
+    assert "the result could not be written: Read-only file system" in desk.reason()
+    save_from_log(desk)
+    assert desk.outcomes() == ["ok"]
+    assert desk.run("--grid", desk.grid).stdout.count("left out: has a result") == 1
+
+
+def save_from_log(desk):
+    """What docs/faults.md tells a person to do."""
+    (submitted,) = desk.events("submitted")
+    target = desk.store / f"{submitted['case_id']}.json"
+    subprocess.run(
+        f"sed -n 's/^mpbench-result: //p' {submitted['log']} > {target}", shell=True, check=True
+    )
+
+
+def test_a_result_fits_on_a_disk_that_filled_while_it_was_measured(desk):
+    with small_disk(
+        desk, "steps: 10000, time_limit_s: 5", "--set", "dim=2048", "--set", "batch_size=256"
+    ):
+        desk.wait_for("ok")
+        assert desk.measured()[0]["measurement"]["stopped_by"] == "time_limit"
+
+
+def test_a_result_that_a_full_disk_refuses_is_an_error_and_stands_in_the_log(desk):
+    # More steps than the reserved space can hold.
+    with small_disk(desk, "steps: 30000"):
+        desk.wait_for("error")
+        assert "the result could not be written: No space left on device" in desk.reason()
+        (submitted,) = desk.events("submitted")
+        (line,) = [
+            t
+            for t in Path(submitted["log"]).read_text().splitlines()
+            if t.startswith("mpbench-result: ")
+        ]
+        assert json.loads(line.removeprefix("mpbench-result: "))["outcome"] == "ok"
+
+
+@contextmanager
+def small_disk(desk, limit, *arguments):
+    """The results on a disk of 2 MB, with the logs elsewhere, that fills during the timed steps."""
+    desk.store.mkdir(parents=True)
+    with mounted(desk.store, "size=2m"):
+        (desk.folder / "logs").mkdir()
+        (desk.store / "logs").symlink_to(desk.folder / "logs")
+        desk.write_grid(
+            gpus="[1]",
+            depth="[1]",
+            measure=f"measure: {{warmup_steps: 1, {limit}}}",
+        )
+        desk.submit(*arguments)
+        desk.wait_for_steps()
+        subprocess.run(["dd", "if=/dev/zero", f"of={desk.store}/filler"], capture_output=True)
+        yield
+
+
+@contextmanager
+def mounted(folder, options):
+    """A tmpfs over the folder."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_job_that_slurm_restarts_counts_its_attempts(desk):
+    job = desk.submit_slow_job("--requeue")
+    (desk.store / "progress" / f"{desk.rows()[0]['case']}.json").unlink()
+    desk.slurm("scontrol", "requeue", job)
+    wait_until(lambda: "JobState=PENDING" in desk.slurm("scontrol", "show", "job", job))
+    desk.slurm("scontrol", "update", f"jobid={job}", "starttime=now")
+    desk.wait_for_steps()
+    assert "mpbench: attempt 2 of job" in (desk.store / f"logs/{job}_0_log.out").read_text()
+    desk.kill_worker(job)
+    desk.wait_for("error")
+
+
+def test_submit_killed_between_two_submissions_forgets_none_and_doubles_none(desk):
+    desk.write_grid(gpus="[1, 2, 3, 4]")
+    with no_start(desk):
+        for jobs in (1, 2):
+            process = start_submit(desk)
+            wait_until(lambda n=jobs: len(desk.queue()) >= n)
+            process.kill()
+            process.communicate()
+        desk.submit()
+        assert len(desk.queue()) == len(set(desk.queue())) == 4
+        assert len(desk.rows()) == 4
+
+
+def test_slurmctld_down_during_a_submission_forgets_no_case_and_doubles_none(desk):
+    desk.write_grid(gpus="[1]", depth="[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]")
+    with no_start(desk):
+        process = start_submit(desk)
+        wait_until(desk.queue)
+        desk.cluster.stop("slurmctld", by=signal.SIGKILL)
+        _, stderr = process.communicate(timeout=2 * PATIENCE_S)
+        desk.cluster.start_controller()
+        wait_until(desk.cluster.is_up)
+        if process.returncode != 0:
+            assert stderr.count("\n") == 1
+        desk.submit()
+        assert len(desk.queue()) == len(set(desk.queue())) == 15
+        assert len(desk.rows()) == 15
+
+
+def start_submit(desk):
+    return subprocess.Popen(
+        desk.command("--grid", desk.grid), cwd=ROOT, env=desk.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def no_start(desk):
+    """New jobs stay pending."""
+    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    try:
+        yield
+    finally:
+        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+
+
+def test_two_submits_at_once_double_no_case(desk):
+    desk.write_grid(gpus="[1, 2, 3, 4, 5]")
+    with no_start(desk):
+        both = [start_submit(desk), start_submit(desk)]
+        codes = []
+        for process in both:
+            _, stderr = process.communicate(timeout=PATIENCE_S)
+            codes.append(process.returncode)
+            assert process.returncode == 0 or "another submit.py is at work here" in stderr
+        assert 0 in codes
+        assert len(desk.queue()) == len(set(desk.queue())) == 5
+
+
+def test_a_job_without_a_ledger_entry_is_adopted(desk):
+    with no_start(desk):
+        desk.submit()
+        (case,) = desk.queue()
+        (desk.store / "submissions.jsonl").unlink()
+        again = desk.submit()
+        assert "0 to run, 1 left out" in again.stdout
+        assert desk.queue() == [case]
+        assert [event["case_id"] for event in desk.events("submitted")] == [case]
+
+
+def test_a_broken_ledger_is_rebuilt_and_said_so(desk):
+    desk.write_grid(gpus="[1, 2]")
+    with no_start(desk):
+        desk.submit()
+        ledger = desk.store / "submissions.jsonl"
+        first, second = ledger.read_text().splitlines()
+        ledger.write_text(first[: len(first) // 2] + "\n" + second + "\n")
+        again = desk.submit()
+        assert "0 to run, 2 left out" in again.stdout
+        assert "lines that cannot be read: 1" in again.stderr
+        assert again.stderr.count("\n") == 1
+        assert len(desk.queue()) == 2
+        assert desk.submit().stderr == ""
+
+
+def test_a_queued_job_whose_batch_is_gone_stops_a_submission(desk):
+    with no_start(desk):
+        desk.submit()
+        (job,) = desk.job_ids()
+        for path in (desk.store / "batches").iterdir():
+            path.unlink()
+        (desk.store / "submissions.jsonl").unlink()
+        done = desk.run("--grid", desk.grid)
+        assert done.returncode == 2
+        assert f"scancel {job}" in done.stderr
+
+
+def test_cancel_ends_the_jobs_of_the_grid_and_no_others(desk, tmp_path):
+    desk.write_grid(gpus="[1, 2]")
+    (tmp_path / "other").mkdir()
+    other = Desk(desk.cluster, tmp_path / "other")
+    with no_start(desk):
+        desk.submit()
+        other.submit()
+        foreign = desk.slurm("sbatch", "--parsable", "--job-name=mp-d20-g1", "--wrap=true").strip()
+        kept = desk.submit("--set", "gpus=3", "--set", "dim=8")
+        assert kept.returncode == 0
+        done = desk.run("--cancel", "--grid", desk.grid, "--set", "dim=16")
+        assert done.stdout.startswith("cancelled 2 jobs")
+        desk.wait_for("cancelled", "cancelled", "–")
+        assert len(other.queue()) == 1
+        assert foreign in desk.slurm("squeue", "--noheader", "--format=%i").split()
+
+
+def test_a_submit_inside_of_a_job_asks_for_what_it_would_outside(desk, tmp_path):
+    script = " ".join(desk.command("--grid", desk.grid))
+    options = ("--gres=gpu:3", "--mem=500M", "--ntasks=2", f"--chdir={ROOT}", "--wait")
+    desk.slurm("sbatch", *options, f"--output={tmp_path}/outer.log", f"--wrap={script}")
+    desk.wait_for("ok")
+    assert desk.measured()[0]["job"]["allocated_gpus"] == 2
+    assert desk.measured()[0]["job"]["slurm_job_id"] == desk.job_ids()[0]
+
+
+def test_a_submit_limit_is_said_and_a_rerun_carries_on(desk):
+    if not desk.cluster.accounting:
+        pytest.skip("Slurm keeps such limits in its database")
+    desk.write_grid(gpus="[1, 2, 3, 4]")
+    limit = ("sacctmgr", "--immediate", "modify", "user", "root", "set")
+    with no_start(desk):
+        desk.slurm(*limit, "MaxSubmitJobs=2")
+        stopped = desk.run("--grid", desk.grid)
+        desk.slurm(*limit, "MaxSubmitJobs=-1")
+        assert stopped.returncode == 1
+        assert "2 of 4 cases are queued; run the same command again for the rest" in stopped.stderr
+        assert "submit limit" in stopped.stderr
+        assert len(desk.queue()) == 2
+        desk.submit()
+        assert len(desk.queue()) == len(set(desk.queue())) == 4
+
+
+def test_leaving_the_watch_leaves_the_jobs_alone(desk):
+    job = desk.submit_slow_job()
+    process = subprocess.Popen(
+        desk.command("--watch"), cwd=ROOT, env=desk.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert "Traceback" not in first + rest
+    assert "RUNNING" in desk.slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T")
+
+
+def test_the_watch_ends_when_everything_has_ended(desk):
+    desk.submit()
+    done = desk.run("--watch")
+    assert done.returncode == 0
+    assert [row["outcome"] for row in rows_of(done.stdout)] == ["ok"]
+
+
+def test_the_watch_retries_a_failed_node_by_itself(desk):
+    desk.submit_slow_job()
+    node = desk.rows()[0]["node"]
+    command = desk.command("--watch", "--retries", "1", "--grid", desk.grid)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=desk.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    desk.slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    wait_until(lambda: len(desk.job_ids()) == 2)
+    desk.mend(node)
+    desk.slurm("scancel", desk.job_ids()[1])
+    assert process.wait(timeout=PATIENCE_S) == 1
+
+
+def test_a_large_grid_is_an_array_for_each_gpu_count_and_each_element_a_job(desk):
+    depths = list(range(4, 21))
+    desk.write_grid(gpus="[1, 2]", depth=str(depths))
+    with no_start(desk):
+        done = desk.submit()
+        assert "submitted array" in done.stdout
+        assert "17 jobs with 2 GPUs each" in done.stdout
+        arrays = {event["job_id"].partition("_")[0] for event in desk.events("submitted")}
+        assert len(arrays) == 2
+        rows = desk.rows()
+        assert len({row["job id"] for row in rows}) == 34
+        assert {row["state"] for row in rows} == {"PENDING"}
+        assert "0 to run, 34 left out" in desk.submit().stdout
+        ended = [e["job_id"] for e in desk.events("submitted") if e["case"]["depth"] > 5]
+        desk.slurm("scancel", *ended)
+    desk.wait_for(*["ok"] * 4, *["cancelled"] * 30)
+    for result in desk.measured():
+        job = result["job"]
+        assert job["requested_gpus"] == job["allocated_gpus"] == result["case"]["gpus"]
+    job_of = {event["case_id"]: event["job_id"] for event in desk.events("submitted")}
+    assert all(job_of[r["case_id"]] == r["job"]["slurm_job_id"] for r in desk.measured())

@@ -21,7 +21,7 @@ class _Breaker(MetaPathFinder):
 
     def find_spec(self, name, path=None, target=None):
         if name != "mp.outcome":
-            return None
+            return
         sys.meta_path.remove(self)
         import torch
 

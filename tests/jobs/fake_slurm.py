@@ -1,0 +1,59 @@
+"""Slurm's commands as scripts on the PATH, for answers no real cluster gives when asked to."""
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.slurm_jobs import SEPARATOR
+
+CONFIG = (
+    "Configuration data as of today\n"
+    "AccountingStorageType   = accounting_storage/{accounting}\n"
+    "ClusterName             = fake\n"
+    "MaxArraySize            = 1001\n"
+)
+
+
+@dataclass
+class FakeSlurm:
+    """Scripts in a folder; each notes its calls."""
+
+    folder: Path
+    accounting: str = "none"
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        self.config = self.folder / "config"
+        self.config.write_text(CONFIG.format(accounting=self.accounting))
+        self.memory = self.folder / "memory"
+        self.memory.write_text("No jobs in the system\n")
+        self.write("scontrol", f'[ "$2" = config ] && cat {self.config} || cat {self.memory}')
+        self.answer("squeue", "")
+        self.answer("sacct", "", stderr="Slurm accounting storage is disabled", code=1)
+
+    def write(self, command: str, script: str) -> None:
+        """Make the command do this."""
+        path = self.folder / command
+        note = f'echo "$@" >> {self.folder}/{command}.calls'
+        path.write_text(f"#!/bin/sh\n{note}\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def answer(
+        self, command: str, stdout: str, stderr: str = "", code: int = 0, delay_s: float = 0
+    ):
+        """Make the command say this."""
+        for name, text in (("out", stdout), ("err", stderr)):
+            (self.folder / f"{command}.{name}").write_text(text)
+        base = self.folder / command
+        self.write(command, f"sleep {delay_s}; cat {base}.out; cat {base}.err >&2; exit {code}")
+
+    def calls(self, command: str) -> list[str]:
+        """The arguments of every call so far."""
+        path = self.folder / f"{command}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def squeue_line(job_id: str, state: str, comment: str, reason: str = "None", index="N/A") -> str:
+    """A line of our squeue format."""
+    fields = (job_id, index, state, reason, "n1", "1:00", "1", "2", comment)
+    return SEPARATOR.join(fields) + "\n"

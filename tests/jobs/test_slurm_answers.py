@@ -1,0 +1,275 @@
+"""What becomes of answers that a real Slurm gives only on a bad day."""
+
+import getpass
+import os
+import time
+
+import msgspec
+import pytest
+
+from jobs import slurm_commands
+from jobs.adoption import log_path
+from jobs.batch import Assignment, write_batch
+from jobs.observe import Observer
+from jobs.plan import Item
+from jobs.profile import Profile
+from jobs.slurm import NotQueued
+from jobs.submission import submit_batches
+from study.case import Case
+from study.errors import ConfigError
+from study.store import Store
+from study.submissions import append, attempts_of_each_case, read
+from tests.jobs.fake_slurm import FakeSlurm, squeue_line
+
+PROFILE = Profile(
+    "mine", "cluster.yaml: profiles.mine", "slurm", "cuda", submitit={"timeout_min": 5}
+)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "r", "mine")
+    store.prepare()
+    return store
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    def make(accounting="none"):
+        fake = FakeSlurm(tmp_path / "bin", accounting)
+        monkeypatch.setenv("PATH", f"{fake.folder}:{os.environ['PATH']}")
+        return fake
+
+    return make
+
+
+def submitted(store, job_id="17", gpus=2, submitted_at="2020-01-01T10:00:00.000+00:00"):
+    """A case that was submitted as this job, of a batch of its own; its batch's name."""
+    batch = f"{store.token}-{job_id}"
+    assignment = Assignment(
+        batch=batch, case=Case(depth=20, gpus=gpus), grid="g", overrides={}, device="cuda",
+        executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5,
+        user=getpass.getuser(), cluster="fake", submitted_at=submitted_at,
+    )  # fmt: skip
+    write_batch(store, [assignment])
+    append(store.submissions, assignment.submitted_as(job_id, log_path(store, job_id)))
+    return batch
+
+
+def look(store, observer=None):
+    """The only observation."""
+    (seen,) = (observer or Observer(store, on_slurm=True)).look().observations.values()
+    return seen
+
+
+def noted(store):
+    """The outcome in the ledger, None where none was written."""
+    ((attempt,),) = attempts_of_each_case(read(store.submissions)[0]).values()
+    return None if attempt.ended is None else attempt.ended.outcome
+
+
+def sacct_line(job_id, state, exit_code="0:0", submitted_s=1577872800):
+    return f"{job_id}|{state}|{exit_code}|n1|60|{submitted_s}|{submitted_s + 60}\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        ("CANCELLED by 1000", "cancelled"),
+        ("OUT_OF_ME+", "oom_host"),
+        ("OUT_OF_MEMORY", "oom_host"),
+        ("NODE_FAIL", "node_failed"),
+        ("BOOT_FAIL", "node_failed"),
+        ("PREEMPTED", "preempted"),
+        ("TIMEOUT", "timeout"),
+        ("DEADLINE", "timeout"),
+        ("FAILED", "error"),
+        ("COMPLETED", "lost"),
+    ],
+)
+def test_a_state_in_the_words_of_sacct_is_an_outcome(store, slurm, state, outcome):
+    slurm("slurmdbd").answer("sacct", sacct_line("17", state))
+    submitted(store)
+    seen = look(store)
+    assert (seen.outcome, seen.told_by) == (outcome, "sacct")
+    assert noted(store) == outcome
+
+
+def test_what_nobody_knows_is_lost_and_so_it_stays(store, slurm):
+    slurm()
+    submitted(store)
+    seen = look(store)
+    assert (seen.outcome, seen.state, seen.is_live) == ("lost", None, False)
+    assert noted(store) == "lost"
+
+
+def test_while_sacct_is_down_a_lost_case_is_shown_and_not_written_down(store, slurm):
+    fake = slurm("slurmdbd")
+    fake.answer("sacct", "", stderr="sacct: error: Connection refused", code=1)
+    submitted(store)
+    seen = look(store)
+    assert seen.outcome == "lost"
+    assert "sacct does not answer" in seen.why
+    assert noted(store) is None
+    fake.answer("sacct", sacct_line("17", "TIMEOUT"))
+    assert look(store).outcome == "timeout"
+    assert noted(store) == "timeout"
+
+
+@pytest.mark.parametrize("line", ["17|TIME", "17|TIMEOUT|0:0|n1|60|1577872800|1|more\n"])
+def test_an_answer_of_sacct_that_breaks_off_is_none(store, slurm, line):
+    slurm("slurmdbd").answer("sacct", line)
+    submitted(store)
+    assert "sacct does not answer" in look(store).why
+
+
+def test_a_job_of_another_time_with_the_same_id_is_another(store, slurm):
+    slurm("slurmdbd").answer("sacct", sacct_line("17", "COMPLETED", submitted_s=1_000_000_000))
+    submitted(store)
+    assert look(store).told_by == "disk"
+
+
+def test_what_only_the_database_calls_running_is_lost(store, slurm):
+    slurm("slurmdbd").answer("sacct", sacct_line("17", "RUNNING"))
+    submitted(store)
+    assert look(store).outcome == "lost"
+
+
+def test_a_log_tells_where_slurm_has_forgotten(store, slurm):
+    slurm()
+    submitted(store)
+    line = (
+        "slurmstepd: error: *** JOB 17 ON n1 CANCELLED AT 2030-01-01T10:00:00 DUE TO TIME LIMIT ***"
+    )
+    log_path(store, "17").write_text(f"timing 1/3\n{line}\n")
+    assert look(store).outcome == "timeout"
+
+
+def test_what_a_program_prints_is_no_word_of_slurm(store, slurm):
+    slurm()
+    submitted(store)
+    log_path(store, "17").write_text("I was CANCELLED AT noon DUE TO TIME LIMIT, oom-kill\n")
+    assert look(store).outcome == "lost"
+
+
+def test_only_the_last_attempt_in_a_log_tells(store, slurm):
+    slurm()
+    submitted(store)
+    first = "slurmstepd: error: *** JOB 17 ON n1 CANCELLED AT now DUE TO NODE FAILURE ***"
+    log_path(store, "17").write_text(f"{first}\nmpbench: attempt 2 of job 17 on n2\n")
+    assert look(store).outcome == "lost"
+
+
+@pytest.mark.parametrize("cut", [5, 20, -1])
+def test_an_answer_of_squeue_that_breaks_off_concludes_nothing(store, slurm, cut):
+    batch = submitted(store)
+    slurm().answer("squeue", squeue_line("17", "RUNNING", f"d20-g2@{batch}")[:cut])
+    observer = Observer(store, on_slurm=True)
+    seen = look(store, observer)
+    assert (seen.outcome, seen.is_live) == (None, True)
+    assert "breaks off" in observer.witness.problem
+    assert noted(store) is None
+
+
+def test_a_slow_controller_is_waited_for_no_longer_than_the_bound(store, slurm, monkeypatch):
+    submitted(store)
+    slurm().answer("squeue", "", delay_s=30)
+    monkeypatch.setattr(slurm_commands, "TIMEOUT_S", 0.5)
+    started = time.monotonic()
+    seen = look(store)
+    assert time.monotonic() - started < 10
+    assert (seen.outcome, seen.is_live) == (None, True)
+
+
+def test_squeue_is_asked_once_for_all_jobs_and_sacct_at_most_every_half_minute(store, slurm):
+    fake = slurm("slurmdbd")
+    fake.answer("sacct", "", stderr="sacct: error: Connection refused", code=1)
+    for number in range(1, 21):
+        submitted(store, job_id=str(100 + number), gpus=number)
+    observer = Observer(store, on_slurm=True)
+    for _ in range(3):
+        assert len(observer.look().observations) == 20
+    assert len(fake.calls("squeue")) == 3
+    assert len(fake.calls("sacct")) == 1
+
+
+def test_a_job_that_goes_missing_between_two_questions_to_sacct_is_not_yet_lost(store, slurm):
+    fake = slurm("slurmdbd")
+    fake.answer("sacct", sacct_line("17", "TIMEOUT"))
+    submitted(store, "17", gpus=2)
+    batch = submitted(store, "18", gpus=3)
+    fake.answer("squeue", squeue_line("18", "RUNNING", f"d20-g3@{batch}"))
+    observer = Observer(store, on_slurm=True)
+    assert [o.outcome for o in observer.look().observations.values()] == ["timeout", None]
+    fake.answer("squeue", "")
+    _, missing = observer.look().observations.values()
+    assert (missing.outcome, missing.is_live, missing.reason) == (None, True, "sacct will be asked")
+
+
+def test_another_job_with_our_id_is_not_ours(store, slurm):
+    submitted(store)
+    slurm().answer("squeue", squeue_line("17", "RUNNING", "training of somebody@else"))
+    assert look(store).outcome == "lost"
+
+
+def test_a_job_of_another_cluster_is_not_judged_from_here(store, slurm):
+    fake = slurm()
+    fake.config.write_text(fake.config.read_text().replace("= fake", "= other"))
+    submitted(store)
+    seen = look(store)
+    assert (seen.outcome, seen.is_live) == (None, True)
+    assert "ask on fake" in seen.reason
+
+
+@pytest.mark.parametrize("reason", ["JobHeldUser", "PartitionTimeLimit", "BadConstraints"])
+def test_a_job_that_waits_for_a_person_is_stuck_and_has_no_outcome(store, slurm, reason):
+    batch = submitted(store)
+    slurm().answer("squeue", squeue_line("17", "PENDING", f"d20-g2@{batch}", reason))
+    seen = look(store)
+    assert (seen.is_stuck, seen.outcome) == (True, None)
+
+
+def submit_one(store):
+    item = Item(case=Case(depth=20, gpus=2), grid="g")
+    return list(submit_batches([[item]], PROFILE, store, "fake", requeue=False))
+
+
+def test_a_job_that_sbatch_queued_and_failed_to_say_so_is_found(store, slurm):
+    fake = slurm()
+    queued = fake.folder / "squeue.out"
+    comment = r"sed -n 's/^#SBATCH --comment=//p' $1"
+    before, after = squeue_line("23", "PENDING", "@").rstrip("\n").split("@")
+    fake.write(
+        "sbatch",
+        f"printf '%s%s%s\\n' '{before}' \"$({comment})\" '{after}' > {queued}\n"
+        "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1",
+    )
+    ((submission,),) = submit_one(store)
+    assert submission.job_id == "23"
+    assert [attempt.submission for (attempt,) in attempts_of(store)] == [submission]
+
+
+def attempts_of(store):
+    return attempts_of_each_case(read(store.submissions)[0]).values()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 1), ("", 0), ("Done.", 0)])
+def test_an_sbatch_that_says_nothing_useful_is_an_error_and_no_job(store, slurm, answer, code):
+    slurm().answer("sbatch", answer, stderr="Socket timed out" if code else "", code=code)
+    with pytest.raises(NotQueued):
+        submit_one(store)
+    assert read(store.submissions) == ([], 0)
+    assert list(store.logs.glob("submission_file_*")) == []
+
+
+def test_when_nobody_says_whether_a_job_was_queued_the_next_run_will_find_it(store, slurm):
+    fake = slurm()
+    fake.answer("sbatch", "", stderr="Unable to contact slurm controller", code=1)
+    fake.answer("squeue", "", stderr="Unable to contact slurm controller", code=1)
+    with pytest.raises(ConfigError, match="the next run finds it"):
+        submit_one(store)
+    (batch,) = store.batches.iterdir()
+    fake.answer("squeue", squeue_line("23", "PENDING", f"d20-g2@{batch.stem}"))
+    seen = look(store)
+    assert (seen.submission.job_id, seen.state) == ("23", "PENDING")
+    assert msgspec.structs.asdict(seen.submission)["batch"] == batch.stem
