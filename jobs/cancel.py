@@ -8,18 +8,19 @@ from jobs.slurm_commands import ask
 from study.errors import ConfigError
 
 
-def cancel(observations: list[Observation]) -> list[str]:
-    """Cancel the jobs that are queued or running; their ids.
+def cancel(observations: list[Observation]) -> list[Observation]:
+    """Cancel the jobs that are queued or running, and return those.
 
     Only jobs that Slurm shows with our own mark get here, so a job id that was given anew is safe.
 
     Raises:
         ConfigError: scancel fails; in its own words.
     """
-    ids = [o.submission.job_id for o in observations if o.is_live and o.state is not None]
+    live = [o for o in observations if o.is_live and o.state is not None]
+    ids = [o.submission.job_id for o in live]
     if ids and (done := ask("scancel", *joined(ids))).returncode != 0:
         raise ConfigError("scancel", f"{done.stderr.strip()}; see which jobs remain with --status")
-    return ids
+    return live
 
 
 def joined(ids: list[str]) -> list[str]:

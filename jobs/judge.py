@@ -122,6 +122,8 @@ def _gone(seen: Observation, witness: Witness) -> Observation:
         return replace(seen, is_news=True)
     log = Path(seen.submission.log)
     outcome, why = verdict_of(None, trace_in(log), last_line(log))
+    if not log.exists() and witness.has_dropped(seen.submission):
+        outcome, why = "cancelled", "Slurm dropped it from its array before it started"
     if outcome == "lost" and not witness.accounting_answers:
         # It may answer later, so this is not written down.
         return replace(seen, outcome=outcome, why=f"{why}; sacct does not answer")

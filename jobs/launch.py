@@ -23,7 +23,7 @@ from jobs.terminal import (
 from study.errors import ConfigError
 from study.grid import Grid
 from study.store import Store
-from study.submissions import Submission
+from study.submissions import Submission, drop_broken_lines
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Order:
         if needed and observer.witness.problem is not None:
             raise NoAnswer("squeue", f"{observer.witness.problem}; nothing was submitted")
         check_orphans(view)
-        for note in view.notes if needed else ():
+        for note in view.notes if record else ():
             print(f"note: {note}", file=sys.stderr)
         return make_plan(self.grids, self.overrides, self.profile, self.store, view, self.choice)
 
@@ -75,6 +75,7 @@ def launch(order: Order) -> int:
     order.store.prepare()
     with only_one(order.store):
         items = order.plan()  # again: another submit.py may have ended just now
+        drop_broken_lines(order.store.submissions)  # what they held has been found again
         print_plan(items, order.profile)
         failed_before = any(item.failed for item in items)
         if order.on_slurm:

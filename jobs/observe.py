@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jobs.adoption import adopt, orphans
 from jobs.judge import Observation, judge
@@ -59,6 +59,15 @@ class Observer:
             orphans=[job.job_id for job in orphans(self.store, self.witness.queue)],
             notes=self._notes(broken),
         )
+
+    def note_cancelled(self, observations: Iterable[Observation]) -> None:
+        """Write down that these were cancelled by our own hand before they started."""
+        why = "cancelled with --cancel before it started"
+        ours = (o for o in observations if o.submission.batch.startswith(self.store.token))
+        cancelled = [
+            replace(o, outcome="cancelled", why=why, state=None, told_by="submit.py") for o in ours
+        ]
+        self._note([_ending(observation) for observation in cancelled])
 
     def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
         known = {(e.batch, e.case_id) for e in events if isinstance(e, Submission)}

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.cancel import cancel
+from jobs.cancel import cancel, joined
 from jobs.judge import Observation
 from jobs.launch import Order, check, submissions
 from jobs.lock import only_one
@@ -128,5 +128,11 @@ def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     cancelled = cancel(observations)
-    print(f"cancelled {len(cancelled)} jobs" + (f": {' '.join(cancelled)}" if cancelled else ""))
+    for observer in overseer.observers:
+        # Slurm keeps no record of an array's element that never started.
+        observer.note_cancelled(
+            [o for o in cancelled if o.state == "PENDING" and "_" in o.submission.job_id]
+        )
+    ids = joined([o.submission.job_id for o in cancelled])
+    print(f"cancelled {len(cancelled)} jobs" + (f": {' '.join(ids)}" if ids else ""))
     return 0

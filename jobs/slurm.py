@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import submitit
-from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import _make_sbatch_string
 
 from jobs.profile import Profile
-from jobs.slurm_commands import TIMEOUT_S
+from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
 from study.store import Store
@@ -57,22 +57,21 @@ class JobExecutor(submitit.SlurmExecutor):
         """The sbatch script that `submit_script` hands to Slurm."""
         return str(self._make_submission_file_text(command, uid="unused"))
 
-    def submit_script(self, command: str) -> str:
-        """Queue the script and return the job's id.
+    def submit_script(self, command: str, path: Path) -> str:
+        """Write the script to this path, queue it, and return the job's id.
 
         Raises:
             NotQueued: sbatch failed, or did not say what it did.
         """
+        path.write_text(self.script(command))
+        done = ask("sbatch", str(path))
         try:
-            return str(self._submit_command(command).job_id)
-        except (FailedJobError, FailedSubmissionError, OSError) as error:
-            for orphan in Path(self.folder).glob("submission_file_*.sh"):
-                orphan.unlink()
-            words = str(error) or f"no answer in {TIMEOUT_S} s"
-            raise NotQueued("sbatch", words) from None
-
-    def _make_submission_command(self, submission_file_path: Path) -> list[str]:
-        return ["timeout", str(TIMEOUT_S), "sbatch", str(submission_file_path)]
+            if done.returncode == 0:
+                return self._get_job_id_from_submission_command(done.stdout)
+        except FailedSubmissionError:
+            pass
+        words = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+        raise NotQueued("sbatch", words)
 
 
 class NotQueued(ConfigError):

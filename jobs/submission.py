@@ -101,8 +101,8 @@ def _executor(
 def _queue(executor: JobExecutor, path: Path, name: str) -> str:
     """The job's id, also where sbatch queued the job and failed to say so."""
     try:
-        return executor.submit_script(worker_command(path))
-    except NotQueued as error:
+        return executor.submit_script(worker_command(path), path.with_suffix(".sh"))
+    except (NotQueued, NoAnswer) as error:
         try:
             queued = [job for job in jobs_in_queue([getpass.getuser()]) if job.batch == name]
         except NoAnswer as silence:

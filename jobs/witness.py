@@ -83,10 +83,21 @@ class Witness:
         accounts = jobs_in_accounting(self._asked)
         self.accounting_answers = accounts is not None
         # What the database alone still calls running, nobody runs: the controller has no such job.
-        self._accounts = {job.job_id: job for job in accounts or [] if job.is_final}
+        self._accounts = {
+            job.job_id.partition("_[")[0]: job for job in accounts or [] if job.is_final
+        }
+
+    def has_dropped(self, submission: Submission) -> bool:
+        """Whether Slurm knows the job's array and no longer this element.
+
+        That is all that is left of an element that was cancelled before it started.
+        """
+        is_element = "_" in submission.job_id
+        return is_element and any(job.batch == submission.batch for job in self.queue)
 
     def _account_of(self, submission: Submission) -> SlurmJob | None:
-        job = self._accounts.get(submission.job_id)
+        whole_array = submission.job_id.partition("_")[0]  # stands for what never started
+        job = self._accounts.get(submission.job_id) or self._accounts.get(whole_array)
         # A cluster that was set up anew gives its job ids again.
         if job is None or job.submitted_s is None:
             return None

@@ -1,6 +1,7 @@
 """The ledger of what was submitted: one JSON line per event, appended, never rewritten."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,6 +82,14 @@ def append(ledger: Path, *events: Event) -> None:
         file.write(b"\n" * cut_off + b"".join(lines))
         file.flush()
         os.fsync(file.fileno())
+
+
+def drop_broken_lines(ledger: Path) -> None:
+    """Keep a ledger with lines that cannot be read under another name, and go on without them."""
+    events, broken = read(ledger)
+    if broken:
+        ledger.rename(ledger.with_name(f"{ledger.name}.broken-{time.time_ns()}"))
+        append(ledger, *events)
 
 
 def _last_byte(file: BinaryIO) -> bytes:

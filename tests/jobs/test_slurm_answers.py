@@ -268,7 +268,7 @@ def test_when_nobody_says_whether_a_job_was_queued_the_next_run_will_find_it(sto
     fake.answer("squeue", "", stderr="Unable to contact slurm controller", code=1)
     with pytest.raises(ConfigError, match="the next run finds it"):
         submit_one(store)
-    (batch,) = store.batches.iterdir()
+    (batch,) = store.batches.glob("*.json")
     fake.answer("squeue", squeue_line("23", "PENDING", f"d20-g2@{batch.stem}"))
     seen = look(store)
     assert (seen.submission.job_id, seen.state) == ("23", "PENDING")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -177,8 +178,9 @@ def test_the_scripts_of_a_dry_run_are_those_that_slurm_gets(
     assert not (tmp_path / "r").exists()
     submit("--grid", small_grid, "--set", "gpus=5")
     (event,) = ledger(tmp_path)
-    kept = next((tmp_path / "r/testcluster/logs").glob("*_submission.sh")).read_text()
-    assert kept.strip() in shown
+    kept = next((tmp_path / "r/testcluster/batches").glob("*.sh")).read_text()
+    # What a batch will be called is open until it is submitted.
+    assert re.sub(r"(mpbench-\w{8})-\w{12}", r"\1-NAME", kept).strip() in shown
     ask(slurm, "scancel", event["job_id"])
 
 
