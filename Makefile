@@ -1,8 +1,11 @@
-# make run, make test: on a fresh machine with Python 3.11 or newer. make slurm: a Slurm to try.
+# make run, make test: on a fresh machine with Python 3.11 or newer.
+# make slurm: a Slurm to try; make slurm ACCOUNTING=1: another one, with a database.
 PYTHON ?= python3
 GRID ?= task4
 PY = .venv/bin/python
-SLURM_PACKAGES = slurmctld slurmd slurm-client munge
+SLURM_PACKAGES = slurmctld slurmd slurm-client munge $(if $(ACCOUNTING),slurmdbd mariadb-server)
+SLURM_PROGRAMS = slurmctld slurmd munged sbatch $(if $(ACCOUNTING),slurmdbd mariadbd)
+export ACCOUNTING
 
 .PHONY: run test check slurm slurm-down .venv
 
@@ -32,7 +35,7 @@ check: .venv
 
 slurm:
 	@test "$$(id -u)" = 0 || { echo "error: make slurm installs packages and starts daemons, which needs root"; exit 2; }
-	@(set -e; for p in slurmctld slurmd munged sbatch; do command -v $$p; done) > /dev/null || \
+	@(set -e; for p in $(SLURM_PROGRAMS); do command -v $$p; done) > /dev/null || \
 	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM_PACKAGES); }
 	@$(PYTHON) tests/cluster/cluster.py up
 

@@ -8,6 +8,7 @@ Exits with 1 where a table has a row without a measurement.
 
 import argparse
 import io
+import os
 import signal
 import sys
 from pathlib import Path
@@ -37,7 +38,11 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(RENDER[arguments.format](selections))
+    try:
+        print(RENDER[arguments.format](selections), end="", flush=True)
+    except OSError as error:
+        print(f"error: stdout: {error.strerror}; send the tables elsewhere", file=sys.stderr)
+        os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
     missing = [row for s in selections for row in s.rows if row.measured is None]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")

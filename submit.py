@@ -42,7 +42,8 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}; mend it and run again", file=sys.stderr)
+        where = error.filename or "stdout"
+        print(f"error: {where}: {error.strerror}; mend it and run again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted. What has ended is kept; run again to go on.", file=sys.stderr)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jobs.batch import batch_path, read_batch
 from jobs.slurm_jobs import SlurmJob
-from study.result_file import ResultError, decode
+from study.result_file import ResultError, read_result
 from study.store import Store
 from study.submissions import Submission
 
@@ -45,7 +45,7 @@ def _from_results(store: Store, known_batches: set[str]) -> Iterable[Submission]
             continue
         for assignment in read_batch(path):
             try:
-                job = decode(store.result_path(assignment.case).read_bytes()).job
+                job = read_result(store.result_path(assignment.case)).job
             except (OSError, ResultError):
                 continue
             if job.submitted_at == assignment.submitted_at and job.slurm_job_id is not None:

@@ -24,7 +24,7 @@ from jobs.traces import trace_in
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
-from study.result_file import decode
+from study.result_file import read_result
 from study.statistics import median
 from study.store import Store, now
 from study.submissions import Ended, Submission, append
@@ -84,7 +84,7 @@ def _run_one(
         raise
     path = store.result_path(case)
     if path.exists():
-        return decode(path.read_bytes())
+        return read_result(path)
     trace = trace_in(log)
     why = trace.line if trace else f"its process ended {_end_of(child.returncode)}; see {log}"
     _note_end(submission, store, "error", why)

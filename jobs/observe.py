@@ -8,7 +8,7 @@ from jobs.adoption import adopt, orphans
 from jobs.judge import Observation, judge
 from jobs.witness import Witness
 from study.result import Result
-from study.result_file import ResultError, decode
+from study.result_file import ResultError, read_result
 from study.store import Store, now
 from study.submissions import Attempt, Ended, Event, Submission, append, attempts_of_each_case, read
 
@@ -97,7 +97,7 @@ class Observer:
         """The result of this very attempt; an error where a file is there that is none."""
         submission = attempt.submission
         try:
-            result = decode(self.store.result_path(submission.case).read_bytes())
+            result = read_result(self.store.result_path(submission.case))
         except ResultError as error:
             return error
         except OSError:

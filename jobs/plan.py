@@ -11,7 +11,7 @@ from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
 from study.outcome import RETRIED, UNTRIED, Outcome
-from study.result_file import ResultError, decode
+from study.result_file import ResultError, read_result
 from study.store import Store
 from study.submissions import Attempt
 
@@ -115,7 +115,7 @@ def _standing(case: Case, store: Store, seen: Observation | None) -> tuple[Outco
     """The case's outcome, from its result file if it has one, and the file if it is none."""
     path = store.result_path(case)
     try:
-        return decode(path.read_bytes()).outcome, ""
+        return read_result(path).outcome, ""
     except FileNotFoundError:
         return (None, "") if seen is None else (seen.outcome, "")
     except (OSError, ResultError) as error:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,5 +112,7 @@ def _automatic_name(profiles: dict[str, Profile]) -> str:
     cluster_name = slurm_cluster_name()
     if cluster_name is None:
         return "local"
-    matching = [p.name for p in profiles.values() if p.cluster_name == cluster_name]
+    matching = [
+        name for name, p in profiles.items() if fnmatchcase(cluster_name, p.cluster_name or "")
+    ]
     return matching[0] if matching else "slurm"

@@ -19,7 +19,7 @@ from jobs.batch import Assignment, read_batch
 from jobs.traces import ATTEMPT, NOT_WRITTEN, RESULT
 from study.progress import Progress, write_progress
 from study.result import Job, Result
-from study.result_file import ResultError, decode, encode
+from study.result_file import ResultError, encode, read_result
 from study.store import Store, now, reserve_space, write_atomically
 
 PROGRESS_EVERY_S = 1.0
@@ -57,7 +57,7 @@ def my_assignment(batch: Path) -> Assignment:
 def is_measured(store: Store, assignment: Assignment) -> bool:
     """Whether an attempt of this very job, before Slurm restarted it, had time to finish."""
     try:
-        result = decode(store.result_path(assignment.case).read_bytes())
+        result = read_result(store.result_path(assignment.case))
     except (OSError, ResultError):
         return False
     return attempt() > 1 and result.job.submitted_at == assignment.submitted_at

@@ -9,7 +9,7 @@ from study.errors import ConfigError
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
-from study.result_file import ResultError, decode
+from study.result_file import ResultError, read_result
 from study.store import Store
 from study.submissions import Attempt, Submission, attempts_of_each_case, read
 
@@ -70,7 +70,7 @@ def _load_profile(store: Store, complain: Complain) -> Evidence:
     unreadable: dict[str, str] = {}
     for path in sorted(store.folder.glob("*.json")):
         try:
-            result = decode(path.read_bytes())
+            result = read_result(path)
             if path.stem != result.case_id:
                 raise ResultError(f"holds the result of {result.case_id}; name it so")
             results[result.case] = result

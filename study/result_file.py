@@ -1,11 +1,17 @@
 """A result as the bytes of its file: written with what is known, read with suspicion."""
 
+import os
+import stat
+from pathlib import Path
+
 import msgspec
 
 from study.case import make_case
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
 from study.result import SCHEMA_VERSION, Result
+
+MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
 
 
 class ResultError(Exception):
@@ -19,6 +25,22 @@ class _Header(msgspec.Struct):
 def encode(result: Result) -> bytes:
     """The result as indented JSON; NaN and infinity become null."""
     return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def read_result(path: Path) -> Result:
+    """The result in this file.
+
+    Raises:
+        ResultError: the file holds no result, or is none that a job would write.
+        OSError: it cannot be read; FileNotFoundError where there is none.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe would not answer
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ResultError("is not a file")
+        if status.st_size > MAX_BYTES:
+            raise ResultError(f"has {status.st_size} bytes, too many for a result")
+        return decode(file.read())
 
 
 def decode(data: bytes) -> Result:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from study.outcome import OUTCOMES
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 
@@ -22,6 +24,18 @@ def test_files_named_in_the_design_exist():
     )
     assert names
     assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_tests_named_in_the_table_of_faults_exist():
+    source = (ROOT / "tests/slurm/test_faults.py").read_text()
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/faults.md").read_text())
+    assert named
+    assert [name for name in named if f"def {name}(" not in source] == []
+
+
+def test_every_outcome_stands_in_the_table_of_outcomes():
+    text = (ROOT / "docs/faults.md").read_text()
+    assert [outcome for outcome in OUTCOMES if f"`{outcome}`" not in text] == []
 
 
 def test_options_named_in_the_readme_are_known(run):

@@ -72,7 +72,7 @@ def test_each_case_is_a_job_with_exactly_its_gpus(submit, slurm, hold, small_gri
         job = ask(slurm, "scontrol", "show", "job", event["job_id"])
         assert f"TresPerNode=gres:gpu:{event['requested_gpus']}\n" in job
         assert f"JobName=mp-d20-g{event['requested_gpus']}\n" in job
-        assert f"Comment={event['case_id']} " in job
+        assert f"Comment={event['case_id']}@{event['batch']} " in job
         assert "Requeue=0 " in job
         assert f"StdOut={event['log']}\n" in job
     assert sorted(event["requested_gpus"] for event in ledger(tmp_path)) == [2, 5]
@@ -99,7 +99,7 @@ def test_a_queued_job_is_left_out_and_its_row_says_so(
     assert f"left out: job {job} is PENDING" in again.stdout
     assert len(ledger(tmp_path)) == 2
     table = run("collect.py", "--grid", small_grid, "--results", tmp_path / "r")
-    assert f"submitted, not started (job {job})" in table.stdout
+    assert f"no result yet (job {job}, not started)" in table.stdout
     assert table.returncode == 1
     hold()
     wait_until_ended(slurm, tmp_path)
@@ -156,12 +156,10 @@ def test_gpus_per_node_gives_the_same_gpus_as_gres(submit, slurm, hold, small_gr
 
 
 def test_a_profile_cannot_change_the_gpus_through_the_back_door(run, slurm, small_grid, tmp_path):
-    back_door = 'slurm_additional_parameters: {gres: "gpu:8"}, slurm_partition'
-    checkout = _checkout_with_typed_gpus(tmp_path)
-    cluster = (checkout / "cluster.yaml").read_text().replace("slurm_partition", back_door)
-    (checkout / "cluster.yaml").write_text(cluster)
-    arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "typed")
-    done = run(checkout / "submit.py", *arguments, env=slurm)
+    back_door = {"slurm_additional_parameters": {"gres": "gpu:8"}}
+    entry = checkout_with(tmp_path, "mine", **back_door) / "submit.py"
+    arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "mine")
+    done = run(entry, *arguments, env=slurm)
     assert done.returncode == 2
     assert "slurm_additional_parameters: gres is set by every job itself" in done.stderr
 
@@ -200,14 +198,56 @@ def test_what_slurm_refuses_is_shown_in_its_own_words_and_nothing_is_submitted(
 
 
 def _checkout_with_typed_gpus(folder):
-    for name in ("jobs", "study", "grids"):
-        shutil.copytree(ROOT / name, folder / name)
+    return checkout_with(folder, "typed", request="gres:gpu:a100:{n}")
+
+
+def checkout_with(folder, name, request="gres", **settings):
+    """A checkout whose only profile has these parameters of submitit."""
+    for package in ("jobs", "study", "grids"):
+        shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "submit.py", folder)
-    (folder / "cluster.yaml").write_text(
-        "profiles:\n  typed: {executor: slurm, device: cpu, gpus_per_node: 8, "
-        'gpu_request: "gres:gpu:a100:{n}", submitit: {slurm_partition: gpu, timeout_min: 5}}\n'
-    )
+    profile = {"executor": "slurm", "device": "cpu", "gpus_per_node": 8, "gpu_request": request}
+    submitit = {"slurm_partition": "gpu", "timeout_min": 5} | settings
+    profiles = {"profiles": {name: profile | {"submitit": submitit}}}
+    (folder / "cluster.yaml").write_text(json.dumps(profiles))  # JSON is YAML, too
     return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"slurm_partition": "none"}, "submitit.slurm_partition: Slurm refuses --gres=gpu:2"),
+        ({"slurm_partition": "none"}, "invalid partition specified: none"),
+        ({"timeout_min": 61}, "submitit.timeout_min: 61 is more than partition gpu allows"),
+        ({"slurm_constraint": "a100"}, "Invalid feature specification"),
+        ({"slurm_account": 17}, "submitit.slurm_account: 17: Expected str | null, got int"),
+        ({"slurm_use_srun": "no"}, "submitit.slurm_use_srun: 'no': Expected bool, got str"),
+        ({"slurm_gpus": 8}, "submitit: unknown key 'slurm_gpus'; known keys:"),
+    ],
+)
+def test_what_could_never_run_is_refused_before_anything_is_written(
+    run, slurm, small_grid, tmp_path, settings, complaint
+):
+    entry = checkout_with(tmp_path, "mine", **settings) / "submit.py"
+    arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "mine")
+    done = run(entry, *arguments, env=slurm)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_plan_that_could_cost_too_much_is_refused(submit, small_grid, tmp_path):
+    done = submit("--grid", small_grid, "--max-gpu-hours", "3.4")
+    assert done.returncode == 2
+    assert "3.4 is less than the 3.50 GPU-hours" in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_wckey_appears_only_if_the_profile_asks_for_one(run, slurm, small_grid, tmp_path):
+    entry = checkout_with(tmp_path, "mine", slurm_wckey="course") / "submit.py"
+    done = run(entry, "--grid", small_grid, "--cluster", "mine", "--dry-run", env=slurm)
+    assert done.stdout.count("#SBATCH --wckey=course") == 2
 
 
 def test_a_controller_that_does_not_answer_is_an_error_and_no_reason_to_run_here(
