@@ -59,11 +59,11 @@ def judge(
 ) -> Observation:
     """The attempt's standing: what the ledger says for good, else result, Slurm, disk."""
     submission = attempt.submission
+    # A job that ends well takes its last words with it.
+    progress = read_progress(store.progress_path(submission.case))
     if attempt.ended is not None:
-        return _from_ledger(submission, attempt.ended, result)
-    seen = Observation(
-        submission=submission, progress=read_progress(store.progress_path(submission.case))
-    )
+        return replace(_from_ledger(submission, attempt.ended, result), progress=progress)
+    seen = Observation(submission=submission, progress=progress)
     if (said := _said_by(result)) is not None:
         seen = replace(seen, outcome=said[0], why=said[1])
     if submission.executor == "local":
@@ -96,6 +96,7 @@ def _from_ledger(
     return Observation(
         submission=submission,
         state=ended.state,
+        reason=ended.state_reason,
         nodes=ended.nodes,
         elapsed_s=ended.elapsed_s,
         outcome=outcome,

@@ -135,6 +135,7 @@ def _ending(observation: Observation) -> Ended:
         elapsed_s=observation.elapsed_s,
         told_by=observation.told_by,
         seen_at=now(),
+        state_reason=observation.reason,
     )
 
 

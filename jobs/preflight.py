@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 
 from jobs.plan import Item
 from jobs.profile import Profile
@@ -21,6 +22,8 @@ _KEYS = {
     "feature": "submitit.slurm_constraint",
     "memory": "submitit.mem_gb",
 }
+# States of nodes that can run jobs, now or when others have ended.
+_ABLE = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
 
 
 def check_gpu_hours(items: list[Item], profile: Profile, most: float | None) -> None:
@@ -53,10 +56,34 @@ def check_with_slurm(
     by_resources = {(r.gpus, r.exclude, r.size > 1): (r, batch) for r, batch in shapes.items()}
     for request, batch in by_resources.values():
         done = ask("sbatch", "--test-only", stdin=script_of(batch, profile, store, requeue))
-        if done.returncode != 0:
+        if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
             raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
     if batches:
         _check_time_limit(profile)
+
+
+def _is_left_to_sbatch(words: str, profile: Profile) -> bool:
+    """Whether it may only be that nodes are down: sbatch queues then what --test-only refuses."""
+    if "node configuration is not available" not in words.lower():
+        return False
+    partition = _partition(profile)
+    where = [f"--partition={partition}"] if partition else []
+    try:
+        output = answer_of("sinfo", "--noheader", "--Node", "--format=%N %T", *where)
+    except NoAnswer:
+        return False
+    states = dict(line.split(maxsplit=1) for line in output.splitlines() if " " in line)
+    unable = sorted(node for node, state in states.items() if state.strip("*") not in _ABLE)
+    if unable:
+        nodes = ", ".join(unable)
+        print(f"note: {words.strip()}; left to sbatch, since down are: {nodes}", file=sys.stderr)
+    return bool(unable)
+
+
+def _partition(profile: Profile) -> str:
+    """What the jobs name as their partition; empty for the default one."""
+    named = os.environ.get("SBATCH_PARTITION") or (profile.submitit or {}).get("slurm_partition")
+    return named or ""
 
 
 def _refusal(words: str, request: Request, profile: Profile) -> str:
@@ -81,7 +108,7 @@ def _check_time_limit(profile: Profile) -> None:
     except NoAnswer:
         return  # sbatch has had its say
     partitions = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]
-    named = os.environ.get("SBATCH_PARTITION") or settings.get("slurm_partition") or ""
+    named = _partition(profile)
     ours = [p for p in partitions if _is_meant(p, named.split(",") if named else [])]
     limits = [seconds_of(p.get("MaxTime", "")) for p in ours]
     if limits and all(limit is not None and limit < 60 * profile.timeout_min for limit in limits):

@@ -1,5 +1,7 @@
 """From what Slurm and the disk say of a job without a result to our outcome; never a guess."""
 
+import signal
+
 from jobs.slurm_jobs import SlurmJob
 from jobs.slurm_states import FINAL, LAUNCH_FAILED
 from jobs.traces import Trace
@@ -49,9 +51,19 @@ def verdict_of_stuck(reason: str) -> Verdict | None:
 def _said(job: SlurmJob) -> str:
     details = [job.reason] if job.reason else []
     if job.exit_code and job.exit_code != "0:0":
-        details.append(f"exit code {job.exit_code}")
+        details.append(f"exit code {job.exit_code}{_signal_in(job.exit_code)}")
     where = f" on {job.nodes}" if job.nodes else ""
     return job.state + (f" ({', '.join(details)})" if details else "") + where
+
+
+def _signal_in(exit_code: str) -> str:
+    """The signal in Slurm's `status:signal`; a shell says it as a status above 128."""
+    status, _, number = exit_code.partition(":")
+    try:
+        name = signal.Signals(int(number) or int(status) - 128).name
+    except ValueError:
+        return ""
+    return f", {SIGKILL_HINT}" if name == "SIGKILL" else f", {name}"
 
 
 def _hint(line: str) -> str:

@@ -46,8 +46,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
     """A submission ended: all that was known when it was seen, since Slurm soon forgets.
 
-    `state` is Slurm's last word, null where nobody had one; `told_by` is who knew; `seen_at` is
-    when it was noted, ISO 8601.
+    `state` is Slurm's last word, null where nobody had one, with Slurm's reason for it; `reason` is
+    our outcome in words; `told_by` is who knew; `seen_at` is when it was noted, ISO 8601.
     """
 
     case_id: str
@@ -60,6 +60,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="e
     elapsed_s: int | None
     told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"]
     seen_at: str
+    state_reason: str = ""
 
 
 Event = Submission | Ended

@@ -20,6 +20,8 @@ def test_one_gpu_is_real_and_more_are_emulated_on_it():
     assert choose_devices(there + 1, "auto").emulated
 
 
+# torch says so where the backward pass of a model on GPU and CPU is the first to use the GPU.
+@pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS:UserWarning")
 def test_the_ledger_sees_copies_between_two_real_devices():
     case = Case(depth=4, gpus=2, dim=16, batch_size=4)
     real = [torch.device("cuda", 0), torch.device("cpu")]

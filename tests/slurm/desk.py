@@ -135,8 +135,9 @@ class Desk:
 
     def mend(self, node: str) -> None:
         """Let a node that was down or drained take jobs again; one that is well stays so."""
-        self.cluster.ask("scontrol", "update", f"nodename={node}", "state=resume")
-        wait_until(self.cluster.is_up)
+        resume = ("scontrol", "update", f"nodename={node}", "state=resume")
+        # Slurm may drain it a moment after we have looked.
+        wait_until(lambda: self.cluster.is_up() or self.cluster.ask(*resume))
 
     def kill_worker(self, job_id: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to the Python process of a job."""

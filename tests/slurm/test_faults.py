@@ -27,10 +27,9 @@ def desk(cluster, tmp_path):
     yield desk
     for node in ("gpu1", "gpu2"):
         (cluster.folder / f"broken.{node}").unlink(missing_ok=True)
-        desk.mend(node)
     cluster.ask("scancel", "--user=root")
     wait_until(lambda: not cluster.ask("squeue", "--noheader"))
-    wait_until(cluster.is_up)
+    desk.mend("gpu[1-2]")
 
 
 def test_a_worker_killed_by_sigkill_is_an_error_and_leaves_where_it_was(desk):
