@@ -1,40 +1,37 @@
 """The table of `--status`: where every submitted case stands."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from tabulate import tabulate
 
 from jobs.judge import Observation
 
 COLUMNS = ("case", "job id", "state", "reason", "node", "elapsed", "last seen", "outcome", "log")
-WIDE = 1000  # columns of a file or a pipe, where nothing is to be wrapped
 _COLOURS = {"ok": "green", None: "cyan"}
 
 
 def print_status(observations: list[Observation]) -> None:
     """The whole table on stdout, then what failed and why, and how many are how."""
-    console = Console(highlight=False, soft_wrap=False, width=None if _on_terminal() else WIDE)
-    if observations:
+    console = Console(highlight=False)
+    if console.is_terminal and len(observations) < console.height:
         console.print(make_table(observations))
-    for text in reasons(observations):
-        console.print(text, markup=False, soft_wrap=True)
-    console.print(summary(observations), markup=False)
-
-
-def _on_terminal() -> bool:
-    return os.isatty(1)
+    elif observations:
+        print(tabulate([_cells(o) for o in observations], COLUMNS, "plain", disable_numparse=True))
+    print("\n".join([*reasons(observations), summary(observations)]), flush=True)
 
 
 def make_table(observations: list[Observation]) -> Table:
-    """A row a case, in the order they were submitted."""
+    """A row a case, in the order they were submitted, folded to fit a terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
         table.add_column(column, no_wrap=column in ("case", "job id"), overflow="fold")
     for observation in observations:
-        table.add_row(*_cells(observation), style=_COLOURS.get(observation.outcome, "red"))
+        cells = (escape(cell) for cell in _cells(observation))
+        table.add_row(*cells, style=_COLOURS.get(observation.outcome, "red"))
     return table
 
 

@@ -35,7 +35,8 @@ def main(batch: Path) -> None:
     case = assignment.case
     store = Store(Path(assignment.results), assignment.profile)
     if is_measured(store, assignment):
-        sys.exit(f"mpbench: {case.case_id} has its result from an attempt before; nothing is done")
+        print(f"mpbench: {case.case_id} has its result from an attempt before; nothing to do")
+        return
     with reserve_space(store.progress_path(case).with_suffix(".reserve")):
         result = run_assigned(assignment, Reporter(store.progress_path(case)))
     write_result(store, result)

@@ -221,10 +221,9 @@ def test_a_job_that_reaches_its_time_limit_is_a_timeout(desk):
 def test_what_slurm_forgot_before_anyone_looked_is_told_by_sacct_or_the_log_or_is_lost(desk):
     desk.write_grid(gpus="[1, 2]", measure=SLOW)
     desk.slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
-    desk.submit("--set", "gpus=1")
-    desk.slurm("scancel", *desk.job_ids())
+    desk.submit()
+    desk.slurm("scancel", desk.job_ids()[0])
     desk.mend("gpu[1-2]")
-    desk.submit("--set", "gpus=2")
     desk.wait_for_steps()
     desk.kill_worker(desk.job_ids()[-1])
     with settings(desk.cluster, "MinJobAge=2"):

@@ -1,0 +1,76 @@
+"""Which cases are a job of their own, and which are elements of an array."""
+
+from pathlib import Path
+
+from jobs.cancel import joined
+from jobs.plan import Item
+from jobs.profile import Profile
+from jobs.slurm import Request, executor_for
+from jobs.submission import SMALL_GRID, make_batches
+from study.case import Case
+from study.store import Store
+
+CONFIG = {"MaxArraySize": "50"}
+
+
+def items(count, gpus=1, exclude=""):
+    return [
+        Item(case=Case(depth=d, gpus=gpus), grid="g", exclude=exclude) for d in range(8, 8 + count)
+    ]
+
+
+def sizes(batches):
+    return [(batch[0].case.gpus, batch[0].exclude, len(batch)) for batch in batches]
+
+
+def test_a_small_grid_is_a_named_job_for_each_case():
+    assert sizes(make_batches(items(SMALL_GRID), CONFIG)) == [(1, "", 1)] * SMALL_GRID
+
+
+def test_a_large_grid_is_an_array_for_each_gpu_count_no_longer_than_slurm_allows():
+    plan = [*items(120), *items(20, gpus=4)]
+    assert sizes(make_batches(plan, CONFIG)) == [(1, "", 50), (1, "", 50), (1, "", 20), (4, "", 20)]
+
+
+def test_cases_that_leave_out_different_nodes_are_no_array_together():
+    plan = [*items(20), *items(20, gpus=1, exclude="gpu7")]
+    assert sizes(make_batches(plan, CONFIG)) == [(1, "", 20), (1, "gpu7", 20)]
+
+
+def test_every_case_is_in_one_batch_and_none_in_two():
+    plan = [*items(70), *items(33, gpus=4), *items(1, gpus=8)]
+    batches = make_batches(plan, CONFIG)
+    assert sorted(i.case.case_id for b in batches for i in b) == sorted(
+        i.case.case_id for i in plan
+    )
+
+
+def script(request, **profile):
+    submitit = {"timeout_min": 5} | profile.pop("submitit", {})
+    mine = Profile("mine", "cluster.yaml", "slurm", "cuda", submitit=submitit, **profile)
+    return executor_for(request, "comment", mine, Store(Path("results"), "mine")).script("run it")
+
+
+def test_an_array_runs_as_many_elements_at_a_time_as_the_profile_says():
+    assert "#SBATCH --array=0-99%100\n" in script(Request(2, 100, "mp-g2"))
+    assert "#SBATCH --array=0-99%7\n" in script(Request(2, 100, "mp-g2"), max_parallel=7)
+    assert "--array" not in script(Request(2, 1, "mp-d20-g2"), max_parallel=7)
+
+
+def test_a_job_restarts_only_if_that_was_asked_for():
+    assert "#SBATCH --no-requeue\n" in script(Request(2, 1, "a"))
+    assert "#SBATCH --requeue\n" in script(Request(2, 1, "a", requeue=True))
+
+
+def test_nodes_that_failed_are_left_out_beside_those_of_the_profile():
+    excluded = script(Request(2, 1, "a", exclude="n7"), submitit={"slurm_exclude": "n1"})
+    assert "#SBATCH --exclude=n1,n7\n" in excluded
+
+
+def test_a_step_has_the_cpus_of_its_job():
+    assert "--cpus-per-task=6 run it" in script(Request(2, 1, "a"), submitit={"cpus_per_task": 6})
+
+
+def test_array_elements_are_cancelled_in_one_word():
+    ids = ["17_1", "18", "17_3", "19_0"]
+    assert joined(ids) == ["17_[1,3]", "18", "19_[0]"]

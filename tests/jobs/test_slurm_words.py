@@ -1,0 +1,78 @@
+"""Slurm's spellings of states, times and exit codes."""
+
+import pytest
+
+from jobs.slurm_jobs import SlurmJob, seconds_of
+from jobs.slurm_states import FINAL, LIVE, exact_state, is_stuck
+from jobs.traces import Trace
+from jobs.verdict import verdict_of
+from study.outcome import OUTCOMES, parse_outcomes
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("RUNNING", "RUNNING"),
+        ("CANCELLED by 1000", "CANCELLED"),
+        ("CANCELLED+", "CANCELLED"),
+        ("OUT_OF_ME+", "OUT_OF_MEMORY"),
+        ("NODE_FAIL", "NODE_FAIL"),
+        ("RE+", "RE+"),  # of several states, so of none
+        ("NEW_WORD", "NEW_WORD"),
+        ("", ""),
+    ],
+)
+def test_a_state_is_read_in_each_of_its_spellings(word, state):
+    assert exact_state(word) == state
+
+
+def test_no_state_is_both_final_and_live():
+    assert set(FINAL).isdisjoint(LIVE)
+
+
+@pytest.mark.parametrize(
+    ("clock", "seconds"),
+    [("0:05", 5), ("1:02:03", 3723), ("2-00:00:01", 172_801), ("UNLIMITED", None), ("", None)],
+)
+def test_a_time_is_read_in_each_of_its_spellings(clock, seconds):
+    assert seconds_of(clock) == seconds
+
+
+def test_a_job_is_stuck_only_while_it_is_pending():
+    assert is_stuck("PENDING", "launch failed requeued held")
+    assert is_stuck("PENDING", "launch_failed_requeued_held")
+    assert not is_stuck("PENDING", "Resources")
+    assert not is_stuck("RUNNING", "JobHeldUser")
+
+
+def ended(state, exit_code="0:0", reason=""):
+    return SlurmJob(
+        job_id="17", batch="b", index=0, state=state, reason=reason, nodes="n1", elapsed_s=1,
+        submitted_s=1, ended_s=2, exit_code=exit_code, told_by="squeue",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("0:9", "SIGKILL"), ("137:0", "SIGKILL"), ("139:0", "SIGSEGV")]
+)
+def test_a_signal_is_named_however_slurm_writes_it(code, words):
+    outcome, why = verdict_of(ended("FAILED", code), None, "")
+    assert outcome == "error"
+    assert words in why
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_log_never_turns_an_end_into_a_measurement(state, outcome):
+    found, _ = verdict_of(ended(state), Trace(outcome, "a line"), "")
+    assert found != "ok"
+
+
+@pytest.mark.parametrize("state", ["NODE_FAIL", "TIMEOUT", "OUT_OF_MEMORY", "PREEMPTED"])
+def test_a_clear_word_of_slurm_counts_more_than_the_log(state):
+    assert verdict_of(ended(state), Trace("error", "a line"), "")[0] == FINAL[state]
+
+
+def test_failed_is_every_outcome_but_ok():
+    assert parse_outcomes("failed", "--only") == set(OUTCOMES) - {"ok"}
+    assert parse_outcomes("ok, timeout", "--only") == {"ok", "timeout"}
