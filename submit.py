@@ -12,6 +12,7 @@ Exits with 0; with 1 if a case failed or is missing; with 2 if the input or the 
 """
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,9 @@ from study.store import Store
 def main() -> int:
     arguments = parse_arguments()
     forget_outer_job()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # whatever the locale
     try:
         return run(arguments)
     except ConfigError as error:
@@ -73,8 +77,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--only", metavar="OUTCOMES",
         help="only cases that ended so: failed, or e.g. timeout,oom_gpu")  # fmt: skip
     add("--retries", type=int, default=0, metavar="N",
-        help="node failures and time-outs up to N more times, not on the nodes that failed; "
-        "with --watch as soon as they are seen")  # fmt: skip
+        help="node failures and time-outs, up to N of them in a row, not on the nodes that "
+        "failed; with --watch as soon as they are seen")  # fmt: skip
     add = parser.add_argument_group("limits").add_argument
     add("--max-gpu-hours", type=float, metavar="N", help="refuse a plan that could cost more")
     add("--requeue", action="store_true",
@@ -83,6 +87,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    refuse_idle_options(arguments)
     overrides = parse_overrides(arguments.set)
     grids = [grid.with_overrides(overrides) for grid in load_grids(arguments.grid)]
     choice = parse_choice(arguments)
@@ -107,6 +112,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return show_dry_run(order)
     return watch_and_retry(order) if arguments.watch else launch(order)
+
+
+def refuse_idle_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that would do nothing beside --status, --watch or --cancel."""
+    actions = [name for name in ("status", "watch", "cancel") if getattr(arguments, name)]
+    idle = ["force", "only", "requeue", "max_gpu_hours", "retries"]
+    if arguments.watch and arguments.retries:
+        idle = ["force", "only"]
+    for option in idle if actions else ():
+        if getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise ConfigError(f"--{name}", f"does nothing beside --{actions[0]}; leave it away")
 
 
 def parse_overrides(texts: list[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ a job that the ledger does not know can be told from others.
 """
 
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import msgspec
 
 from study.case import Case
 from study.json_data import NOT_THE_DATA
-from study.store import Store, write_atomically
+from study.store import Store, read_file, write_atomically
 from study.submissions import Submission
 
 
@@ -69,9 +70,15 @@ def write_batch(store: Store, assignments: list[Assignment]) -> Path:
     return path
 
 
+def keep_job_id(script: Path, job_id: str) -> None:
+    """Put the job's id into the name of its script: what is left if the ledger is not."""
+    with suppress(OSError):
+        script.rename(script.with_name(f"{script.stem}.{job_id}.sh"))
+
+
 def read_batch(path: Path) -> list[Assignment]:
     """The batch of this file; empty where there is none to read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Assignment])
+        return msgspec.json.decode(read_file(path), type=list[Assignment])
     except (OSError, *NOT_THE_DATA):
         return []

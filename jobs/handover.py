@@ -1,11 +1,11 @@
 """What travels to a job, and what gives way to it; the same for every executor."""
 
-import getpass
 from pathlib import Path
 
 from jobs.batch import Assignment
 from jobs.plan import Item
 from jobs.profile import Profile
+from jobs.slurm_commands import me
 from study.store import Store, now
 
 
@@ -24,7 +24,7 @@ def assign(
             results=str(store.folder.parent),
             profile=profile.name,
             timeout_min=profile.timeout_min,
-            user=getpass.getuser(),
+            user=me(),
             cluster=cluster,
             submitted_at=now(),
         )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from jobs.local_jobs import is_alive
 from jobs.slurm_jobs import SlurmJob
 from jobs.slurm_states import is_stuck
@@ -37,6 +39,7 @@ class Observation:
     """
 
     submission: Submission
+    profile: str = ""
     state: str | None = None
     reason: str = ""
     nodes: str = ""
@@ -62,8 +65,9 @@ def judge(
     # A job that ends well takes its last words with it.
     progress = read_progress(store.progress_path(submission.case))
     if attempt.ended is not None:
-        return replace(_from_ledger(submission, attempt.ended, result), progress=progress)
-    seen = Observation(submission=submission, progress=progress)
+        seen = _from_ledger(submission, attempt.ended, result)
+        return replace(seen, profile=store.profile, progress=progress)
+    seen = Observation(submission=submission, profile=store.profile, progress=progress)
     if (said := _said_by(result)) is not None:
         seen = replace(seen, outcome=said[0], why=said[1])
     if submission.executor == "local":
@@ -72,7 +76,10 @@ def judge(
         return replace(seen, is_live=True, reason="Slurm does not answer")
     if not witness.knows(submission):
         return replace(
-            seen, is_live=True, reason=f"ask on {submission.cluster} as {submission.user}"
+            seen,
+            is_live=True,
+            is_stuck=True,  # from here it will never be seen to end
+            reason=f"ask on {submission.cluster} as {submission.user}",
         )
     if job is None and witness.will_ask(submission):
         return replace(seen, is_live=True, reason="sacct will be asked")
@@ -108,7 +115,7 @@ def _from_ledger(
 def _local(seen: Observation) -> Observation:
     alive = is_alive(seen.submission)
     if alive is None:
-        return replace(seen, is_live=True, reason="runs on another machine")
+        return replace(seen, is_live=True, is_stuck=True, reason="runs on another machine")
     if alive:
         return replace(seen, state="RUNNING", is_live=True)
     if seen.outcome is not None:
@@ -128,12 +135,18 @@ def _gone(seen: Observation, witness: Witness) -> Observation:
     if outcome == "lost" and not witness.accounting_answers:
         # It may answer later, so this is not written down.
         return replace(seen, outcome=outcome, why=f"{why}; sacct does not answer")
-    return replace(seen, outcome=outcome, why=why, is_news=True)
+    return replace(seen, outcome=outcome, why=_with_last_words(why, seen), is_news=True)
+
+
+def _with_last_words(why: str, seen: Observation) -> str:
+    return f"{why}; last seen at {seen.progress}" if seen.progress is not None else why
 
 
 def _with_slurm(seen: Observation, job: SlurmJob) -> Observation:
     seen = replace(
         seen,
+        # Slurm's own id of what bears our mark, whatever sbatch was understood to have said.
+        submission=msgspec.structs.replace(seen.submission, job_id=job.job_id),
         state=job.state,
         reason=job.reason,
         nodes=job.nodes,
@@ -148,7 +161,7 @@ def _with_slurm(seen: Observation, job: SlurmJob) -> Observation:
         return replace(seen, is_live=True, reason="waiting for its result")
     log = Path(seen.submission.log)
     outcome, why = verdict_of(job, trace_in(log), last_line(log))
-    return replace(seen, outcome=outcome, why=why, is_news=True)
+    return replace(seen, outcome=outcome, why=_with_last_words(why, seen), is_news=True)
 
 
 def _live(seen: Observation) -> Observation:

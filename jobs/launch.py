@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.local import run_locally
@@ -20,6 +20,7 @@ from jobs.terminal import (
     print_results,
     print_submission,
 )
+from jobs.witness import Witness
 from study.errors import ConfigError
 from study.grid import Grid
 from study.store import Store
@@ -37,27 +38,28 @@ class Order:
     choice: Choice
     requeue: bool = False
     max_gpu_hours: float | None = None
+    witness: Witness = field(default_factory=Witness)
 
     @property
     def on_slurm(self) -> bool:
         """Whether its jobs are Slurm's."""
         return self.profile.executor == "slurm"
 
-    def plan(self, record: bool = True, needed: bool = True) -> list[Item]:
-        """What to run, given where every case stands now.
+    def plan(self, record: bool = True, needed: bool = True) -> tuple[list[Item], list[str]]:
+        """What to run, given where every case stands now; and notes for the person.
 
         Args:
             record: write into the ledger what has ended meanwhile.
             needed: an error if Slurm does not answer; False is for a dry run, anywhere.
         """
-        observer = Observer(self.store, self.on_slurm, record)
-        view = observer.look()
-        if needed and observer.witness.problem is not None:
-            raise NoAnswer("squeue", f"{observer.witness.problem}; nothing was submitted")
+        if self.on_slurm:
+            self.witness.refresh()
+        if needed and self.witness.problem is not None:
+            raise NoAnswer("nothing was submitted", self.witness.problem)
+        view = Observer(self.store, self.witness, record).look()
         check_orphans(view)
-        for note in view.notes if record else ():
-            print(f"note: {note}", file=sys.stderr)
-        return make_plan(self.grids, self.overrides, self.profile, self.store, view, self.choice)
+        items = make_plan(self.grids, self.overrides, self.profile, self.store, view, self.choice)
+        return items, view.notes
 
 
 def check_orphans(view: View) -> None:
@@ -71,11 +73,11 @@ def check_orphans(view: View) -> None:
 
 def launch(order: Order) -> int:
     """Submit, or run here; 1 if a case failed, now or before."""
-    check(order, order.plan(record=False))
+    first_plan, _ = order.plan(record=False)
+    check(order, to_run(first_plan))
     order.store.prepare()
     with only_one(order.store):
-        items = order.plan()  # again: another submit.py may have ended just now
-        drop_broken_lines(order.store.submissions)  # what they held has been found again
+        items = plan_again(order)
         print_plan(items, order.profile)
         failed_before = any(item.failed for item in items)
         if order.on_slurm:
@@ -86,14 +88,23 @@ def launch(order: Order) -> int:
     return int(failed_before or any(r is None or r.outcome != "ok" for r in results))
 
 
+def plan_again(order: Order) -> list[Item]:
+    """The plan under the lock: another submit.py may have ended just now."""
+    items, notes = order.plan()
+    drop_broken_lines(order.store.submissions)  # what they held has been found again
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    check_gpu_hours(to_run(items), order.profile, order.max_gpu_hours)
+    return items
+
+
 def check(order: Order, items: list[Item]) -> None:
     """Refuse what would cost too much or what Slurm would not take; before anything is written."""
-
-    check_gpu_hours(to_run(items), order.profile, order.max_gpu_hours)
+    check_gpu_hours(items, order.profile, order.max_gpu_hours)
     if order.requeue and not order.on_slurm:
         raise ConfigError("--requeue", f"{order.profile.source} runs no Slurm; leave it away")
-    if order.on_slurm and to_run(items):
-        batches = make_batches(to_run(items), slurm_config())
+    if order.on_slurm and items:
+        batches = make_batches(items, slurm_config())
         check_with_slurm(batches, order.profile, order.store, order.requeue)
 
 
@@ -105,7 +116,7 @@ def submit(order: Order, items: list[Item]) -> int:
         for batch in submissions(order, items):
             print_submission(batch)
             submitted += batch
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         if not submitted:
             raise
         status = 1
@@ -114,13 +125,12 @@ def submit(order: Order, items: list[Item]) -> int:
             "run the same command again for the rest",
             file=sys.stderr,
         )
-    print_how_to_watch(submitted)
+    print_how_to_watch(submitted, order.grids, order.store)
     return status
 
 
 def submissions(order: Order, items: list[Item]) -> Iterator[list[Submission]]:
     """Submit the items; each batch as soon as it is queued and noted."""
-
     if items:
         config = slurm_config()
         batches = make_batches(items, config)
@@ -128,10 +138,17 @@ def submissions(order: Order, items: list[Item]) -> Iterator[list[Submission]]:
         yield from submit_batches(batches, order.profile, order.store, cluster, order.requeue)
 
 
+def submit_again(order: Order) -> list[Submission]:
+    """Submit what the order's choice finds, without a word: for a screen that shows the jobs."""
+    with only_one(order.store):
+        items, _ = order.plan()
+        check(order, to_run(items))
+        return [s for batch in submissions(order, to_run(items)) for s in batch]
+
+
 def show_dry_run(order: Order) -> int:
     """Print the plan and every sbatch script."""
-
-    items = order.plan(record=False, needed=False)
+    items, _ = order.plan(record=False, needed=False)
     print_plan(items, order.profile)
     print_request(to_run(items), order.profile)
     check_gpu_hours(to_run(items), order.profile, order.max_gpu_hours)
@@ -144,7 +161,6 @@ def show_dry_run(order: Order) -> int:
 
 def dry_scripts(order: Order, items: list[Item]) -> Iterator[tuple[str, str]]:
     """What each call of sbatch would get, and what to call it; also where no Slurm is."""
-
     try:
         config = slurm_config()
     except NoAnswer:

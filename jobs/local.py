@@ -1,5 +1,6 @@
 """Without Slurm: the cases one after another, each in a fresh process, with a progress bar."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:
     with log.open("w") as log_file:
         # A session of its own, so that Ctrl-C reaches only us and the end is ours to order.
         return subprocess.Popen(
-            [sys.executable, "-u", "-m", "jobs.worker", str(batch)],
+            [sys.executable, "-u", "-m", "jobs.worker", str(batch), str(os.getpid())],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log_file,

@@ -9,9 +9,13 @@ from study.errors import ConfigError
 from study.store import Store
 
 
+class Busy(ConfigError):
+    """Another submit.py is at work; it will end."""
+
+
 @contextmanager
 def only_one(store: Store) -> Iterator[None]:
-    """Hold the folder's lock; ConfigError where another process holds it.
+    """Hold the folder's lock; Busy where another process holds it.
 
     The lock goes with the process, so one that is killed leaves nothing to clean up.
     """
@@ -19,7 +23,7 @@ def only_one(store: Store) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(
+            raise Busy(
                 store.folder, "another submit.py is at work here; wait for it to end"
             ) from None
         except OSError as error:  # some shared file systems have no locks

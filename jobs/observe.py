@@ -33,23 +33,21 @@ class Observer:
     """Looks at one results folder, again and again.
 
     Args:
+        witness: Slurm, asked by whoever looks, once for all folders; not at all if none needs it.
         record: write what ended, and what was adopted, into the ledger; False only looks.
     """
 
-    def __init__(self, store: Store, on_slurm: bool, record: bool = True) -> None:
+    def __init__(self, store: Store, witness: Witness, record: bool = True) -> None:
         self.store = store
-        self.witness = Witness()
-        self.on_slurm = on_slurm
+        self.witness = witness
         self.record = record
 
     def look(self) -> View:
-        """Ask once and judge every case."""
+        """Judge every case by what Slurm said last."""
         events, broken = read(self.store.submissions)
-        if self.on_slurm:
-            self.witness.refresh()
         adopted = self._adopt(events, broken)
         attempts = attempts_of_each_case([*events, *adopted])
-        observations = self._observe([tried[-1] for tried in attempts.values()])
+        observations = self._observe([self._newest(tried) for tried in attempts.values()])
         endings = [_ending(o) for o in observations if o.is_news]
         if self.record:
             self._note([*adopted, *endings])
@@ -57,17 +55,22 @@ class Observer:
             observations={o.submission.case_id: o for o in observations},
             attempts=_with(attempts, endings),
             orphans=[job.job_id for job in orphans(self.store, self.witness.queue)],
-            notes=self._notes(broken),
+            notes=self._notes(broken, len(adopted)),
         )
 
-    def note_cancelled(self, observations: Iterable[Observation]) -> None:
-        """Write down that these were cancelled by our own hand before they started."""
+    def note_cancelled(self, cancelled: list[Observation]) -> None:
+        """Write down the ends of what Slurm drops without a trace when it is cancelled."""
         why = "cancelled with --cancel before it started"
-        ours = (o for o in observations if o.submission.batch.startswith(self.store.token))
-        cancelled = [
-            replace(o, outcome="cancelled", why=why, state=None, told_by="submit.py") for o in ours
-        ]
-        self._note([_ending(observation) for observation in cancelled])
+        ids = {o.submission.case_id for o in cancelled}
+        known = self.witness.find([o.submission for o in cancelled], settled=ids)
+        gone = (o for o in cancelled if o.submission.case_id not in known)
+        ends = [replace(o, outcome="cancelled", why=why, told_by="submit.py") for o in gone]
+        self._note([_ending(replace(o, state=None, reason="")) for o in ends])
+
+    def _newest(self, tried: list[Attempt]) -> Attempt:
+        """The last attempt; but one that Slurm still has, though it be older or noted as ended."""
+        living = (a for a in reversed(tried) if self.witness.contradicts(a))
+        return next((Attempt(a.submission) for a in living), tried[-1])
 
     def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
         known = {(e.batch, e.case_id) for e in events if isinstance(e, Submission)}
@@ -98,10 +101,12 @@ class Observer:
         submission = attempt.submission
         try:
             result = read_result(self.store.result_path(submission.case))
+        except FileNotFoundError:
+            return None
         except ResultError as error:
             return error
-        except OSError:
-            return None
+        except OSError as error:
+            return ResultError(f"cannot be read: {error.strerror}")
         return result if result.job.submitted_at == submission.submitted_at else None
 
     def _note(self, events: Iterable[Event]) -> None:
@@ -109,16 +114,13 @@ class Observer:
             with suppress(OSError):  # a folder that cannot be written can still be looked at
                 append(self.store.submissions, *events)
 
-    def _notes(self, broken: int) -> list[str]:
-        notes = []
-        if self.witness.problem:
-            notes.append(f"{self.witness.problem}; shown is what lies on disk")
-        if broken:
-            notes.append(
-                f"{self.store.submissions}: lines that cannot be read: {broken}; their jobs were "
-                "found again in the queue, the batches and the results"
-            )
-        return notes
+    def _notes(self, broken: int, found: int) -> list[str]:
+        if not broken:
+            return []
+        return [
+            f"{self.store.submissions}: lines that cannot be read: {broken}; jobs found again in "
+            f"the queue and the batches: {found}"
+        ]
 
 
 def _ending(observation: Observation) -> Ended:
@@ -140,7 +142,8 @@ def _ending(observation: Observation) -> Ended:
 
 
 def _with(attempts: dict[str, list[Attempt]], endings: list[Ended]) -> dict[str, list[Attempt]]:
-    for ended in endings:
-        tried = attempts[ended.case_id]
-        tried[-1] = Attempt(tried[-1].submission, ended)
-    return attempts
+    ends = {(ended.case_id, ended.batch): ended for ended in endings}
+    return {
+        case_id: [replace(a, ended=ends.get((case_id, a.submission.batch), a.ended)) for a in tried]
+        for case_id, tried in attempts.items()
+    }

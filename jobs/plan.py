@@ -118,8 +118,10 @@ def _standing(case: Case, store: Store, seen: Observation | None) -> tuple[Outco
         return read_result(path).outcome, ""
     except FileNotFoundError:
         return (None, "") if seen is None else (seen.outcome, "")
-    except (OSError, ResultError) as error:
+    except ResultError as error:
         return "error", f"{path} {error}"
+    except OSError as error:
+        return "error", f"{path} cannot be read: {error.strerror}"
 
 
 def _wanted(
@@ -130,7 +132,7 @@ def _wanted(
         return f"not asked for: {'has no outcome' if outcome is None else outcome}"
     tries = len(_failures(attempts))
     if outcome in RETRIED and 0 < choice.retries < tries:
-        return f"{outcome}, {tries} times now: --retries {choice.retries} is used up"
+        return f"{outcome}, {tries} times now: --retries {choice.retries} is used up; raise it"
     if choice.force or choice.only is not None or outcome is None:
         return None
     if outcome == "ok":
@@ -163,6 +165,11 @@ def _failed_nodes(attempts: list[Attempt], choice: Choice) -> str:
     ends = [attempt.ended for attempt in _failures(attempts) if attempt.ended is not None]
     nodes = {end.nodes for end in ends if end.outcome == "node_failed" and end.nodes}
     return ",".join(sorted(nodes))
+
+
+def gpu_hours(items: list[Item], timeout_min: int) -> float:
+    """What the jobs cost if each runs into its time limit."""
+    return sum(item.case.gpus for item in items) * timeout_min / 60
 
 
 def to_run(items: list[Item]) -> list[Item]:

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 
-from jobs.plan import Item
+from jobs.plan import Item, gpu_hours
 from jobs.profile import Profile
 from jobs.slurm import Request
 from jobs.slurm_commands import NoAnswer, answer_of, ask
@@ -21,6 +21,7 @@ _KEYS = {
     "qos": "submitit.slurm_qos",
     "feature": "submitit.slurm_constraint",
     "memory": "submitit.mem_gb",
+    "node configuration": "gpu_request, or submitit.cpus_per_task or mem_gb",
 }
 # States of nodes that can run jobs, now or when others have ended.
 _ABLE = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
@@ -41,11 +42,6 @@ def check_gpu_hours(items: list[Item], profile: Profile, most: float | None) -> 
             f"{most:g} is less than the {hours:.2f} GPU-hours that the plan could cost; "
             "nothing was submitted; allow more, or take a smaller grid or a lower timeout_min",
         )
-
-
-def gpu_hours(items: list[Item], timeout_min: int) -> float:
-    """What the jobs cost if each runs into its time limit."""
-    return sum(item.case.gpus for item in items) * timeout_min / 60
 
 
 def check_with_slurm(
@@ -91,6 +87,11 @@ def _refusal(words: str, request: Request, profile: Profile) -> str:
         {"exclude": request.exclude} if request.exclude else {}
     )
     asked = " ".join(f"--{key.replace('_', '-')}={value}" for key, value in options.items())
+    if request.exclude:
+        return (
+            f"{words}; --retries leaves out the nodes that failed, {request.exclude}: are there "
+            f"others for {asked}? Nothing was submitted"
+        )
     key = next((key for word, key in _KEYS.items() if word in words.lower()), "gpu_request")
     return (
         f"{key}: Slurm refuses {asked} with submitit: {profile.submitit}: {words}; "

@@ -1,5 +1,6 @@
 """One call of sbatch through submitit: one job, or an array of jobs of one resource shape."""
 
+import re
 import shlex
 import sys
 import typing
@@ -66,6 +67,8 @@ class JobExecutor(submitit.SlurmExecutor):
         path.write_text(self.script(command))
         done = ask("sbatch", str(path))
         try:
+            if said := re.findall(r"^Submitted batch job (\d+)", done.stdout, re.MULTILINE):
+                return str(said[-1])
             if done.returncode == 0:
                 return self._get_job_id_from_submission_command(done.stdout)
         except FailedSubmissionError:
@@ -110,8 +113,10 @@ def executor_for(request: Request, comment: str, profile: Profile, store: Store)
     executor = JobExecutor(folder=store.logs)
     try:
         extra = dict(parameters.pop("slurm_additional_parameters", None) or {})
-        if taken := sorted(OURS_IN_SBATCH & {str(key).replace("_", "-") for key in extra}):
-            raise ValueError(f"slurm_additional_parameters: {taken[0]} is set by every job itself")
+        for key in extra:
+            # sbatch takes an abbreviation for the whole word.
+            if any(name.startswith(str(key).replace("_", "-")) for name in OURS_IN_SBATCH):
+                raise ValueError(f"slurm_additional_parameters: {key} is set by every job itself")
         executor.set_profile_parameters(
             {"slurm_wckey": None, "stderr_to_stdout": True} | parameters
         )

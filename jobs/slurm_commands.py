@@ -1,6 +1,7 @@
 """Asking Slurm's own commands; an answer that does not come is an error, never a guess."""
 
 import os
+import pwd
 import shutil
 import subprocess
 
@@ -9,7 +10,14 @@ from study.errors import ConfigError
 TIMEOUT_S = 60
 # What a person sets to reach a cluster; every other SLURM_ variable comes from a job around us.
 KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS")
-FORGOTTEN = ("SLURM_", "SQUEUE_", "SACCT_", "SRUN_")
+FORGOTTEN = ("SLURM_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRUN_")
+
+
+# What every job sets itself; from the shell it would win over the script, and cost GPUs unseen.
+OVERRIDING = (
+    *("ARRAY_INX", "CHDIR", "ERROR", "GPUS", "GPUS_PER_NODE", "GPUS_PER_TASK", "GRES", "JOB_NAME"),
+    *("NO_REQUEUE", "OPEN_MODE", "OUTPUT", "REQUEUE", "SIGNAL", "TIMELIMIT", "WCKEY"),
+)
 
 
 class NoAnswer(ConfigError):
@@ -18,9 +26,18 @@ class NoAnswer(ConfigError):
 
 def forget_outer_job() -> None:
     """Drop from this process's environment what would change Slurm's commands or reach our jobs."""
+    overriding = {f"SBATCH_{name}" for name in OVERRIDING}
     for name in list(os.environ):
-        if name.startswith(FORGOTTEN) and name not in KEPT:
+        if name in overriding or (name.startswith(FORGOTTEN) and name not in KEPT):
             del os.environ[name]
+
+
+def me() -> str:
+    """The user whom Slurm takes us for; not what the shell's variables say."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def slurm_cluster_name() -> str | None:
@@ -53,7 +70,7 @@ def answer_of(*command: str) -> str:
     if done.returncode != 0:
         raise NoAnswer(
             command[0],
-            f"Slurm does not answer: {done.stderr.strip()}; try again, or use --cluster local",
+            f"Slurm does not answer: {done.stderr.strip() or 'no reason given'}; try again later",
         )
     return done.stdout
 

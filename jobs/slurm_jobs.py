@@ -8,7 +8,9 @@ from typing import Literal
 from jobs.slurm_commands import NoAnswer, answer_of, ask
 from jobs.slurm_states import FINAL, exact_state
 
+# A comment may hold anything, a line break too, but hardly these.
 SEPARATOR = "\x1f"
+END = "\x1e"
 SQUEUE_FIELDS = ("%i", "%K", "%T", "%r", "%N", "%M", "%V", "%e", "%k")
 SACCT_FIELDS = ("JobID", "State", "ExitCode", "NodeList", "ElapsedRaw", "Submit", "End")
 
@@ -43,12 +45,13 @@ def jobs_in_queue(users: Iterable[str]) -> list[SlurmJob]:
     """Every job of these users that squeue knows, ended ones included."""
     output = answer_of(
         *("squeue", "--states=all", "--array", "--noheader", f"--user={','.join(sorted(users))}"),
-        f"--format={SEPARATOR.join(SQUEUE_FIELDS)}",
+        f"--format={SEPARATOR.join(SQUEUE_FIELDS)}{END}",
     )
-    rows = [line.split(SEPARATOR) for line in output.splitlines()]
+    *lines, rest = output.split(f"{END}\n")
+    rows = [line.split(SEPARATOR, len(SQUEUE_FIELDS) - 1) for line in lines]
     # Half an answer would make running jobs look gone.
-    if any(len(row) != len(SQUEUE_FIELDS) for row in rows) or (output and output[-1] != "\n"):
-        raise NoAnswer("squeue", f"its answer breaks off: {output[-80:]!r}; try again")
+    if rest or any(len(row) != len(SQUEUE_FIELDS) for row in rows):
+        raise NoAnswer("squeue", f"its answer breaks off: {output[-80:]!r}; try again later")
     return [_from_squeue(*row) for row in rows]
 
 
@@ -79,14 +82,26 @@ def _from_squeue(
 
 
 def jobs_in_memory() -> list[SlurmJob]:
-    """Every job that slurmctld still knows, with exit codes; pending array elements left out."""
+    """Every job that slurmctld still knows, with exit codes."""
     output = answer_of("scontrol", "--oneliner", "show", "job")
     records = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]
-    return [_from_scontrol(r) for r in records if r.get("JobState", "PENDING") != "PENDING"]
+    jobs = [record for record in records if "JobState" in record]
+    return [_from_scontrol(job, i) for job in jobs for i in _indices(job.get("ArrayTaskId", ""))]
 
 
-def _from_scontrol(record: dict[str, str]) -> SlurmJob:
-    index = record.get("ArrayTaskId", "")
+def _indices(text: str) -> list[str]:
+    """The elements that one record stands for: `0-2,5%4` are 0, 1, 2 and 5; empty is no array."""
+    indices: list[str] = []
+    for part in text.partition("%")[0].split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and last.isdigit():
+            indices += [str(index) for index in range(int(first), int(last) + 1)]
+        else:
+            indices.append(part)
+    return indices
+
+
+def _from_scontrol(record: dict[str, str], index: str) -> SlurmJob:
     job_id = f"{record['ArrayJobId']}_{index}" if index else record["JobId"]
     return SlurmJob(
         job_id=job_id,

@@ -1,58 +1,69 @@
 """The table of `--status`: where every submitted case stands."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from tabulate import tabulate
 
 from jobs.judge import Observation
 
-COLUMNS = ("case", "job id", "state", "reason", "node", "elapsed", "last seen", "outcome", "log")
-_COLOURS = {"ok": "green", None: "cyan"}
+COLUMNS: dict[str, Callable[[Observation], str | None]] = {
+    "profile": lambda o: o.profile,
+    "case": lambda o: o.submission.case_id,
+    "job id": lambda o: o.submission.job_id,
+    "state": lambda o: o.state,
+    "reason": lambda o: o.reason,
+    "node": lambda o: o.nodes,
+    "elapsed": lambda o: _clock(o.elapsed_s),
+    "last seen": lambda o: str(o.progress) if o.progress and o.state != "PENDING" else None,
+    "outcome": lambda o: o.outcome,
+    "log": lambda o: _short(o.submission.log),
+}  # fmt: skip
+LEFT_OUT = ("log", "reason", "node", "elapsed", "last seen")  # where they do not fit, in this order
+IDS_SHOWN = 3  # of the cases that ended for the same reason
 
 
 def print_status(observations: list[Observation]) -> None:
     """The whole table on stdout, then what failed and why, and how many are how."""
-    console = Console(highlight=False)
-    if console.is_terminal and len(observations) < console.height:
-        console.print(make_table(observations))
-    elif observations:
-        print(tabulate([_cells(o) for o in observations], COLUMNS, "plain", disable_numparse=True))
-    print("\n".join([*reasons(observations), summary(observations)]), flush=True)
+    lines = make_lines(observations) if observations else []
+    print("\n".join([*lines, *reasons(observations), summary(observations)]), flush=True)
 
 
-def make_table(observations: list[Observation]) -> Table:
-    """A row a case, in the order they were submitted, folded to fit a terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column, no_wrap=column in ("case", "job id"), overflow="fold")
-    for observation in observations:
-        cells = (escape(cell) for cell in _cells(observation))
-        table.add_row(*cells, style=_COLOURS.get(observation.outcome, "red"))
-    return table
+def make_lines(observations: list[Observation], width: int | None = None) -> list[str]:
+    """The titles and a line a case, in the order they were submitted.
+
+    Args:
+        width: leave out columns until the lines are no longer than this.
+    """
+    several = len({o.profile for o in observations}) > 1
+    titles = [title for title in COLUMNS if several or title != "profile"]
+    lines = _lines(titles, observations)
+    for title in LEFT_OUT if width is not None else ():
+        if max(map(len, lines)) > (width or 0):
+            titles.remove(title)
+            lines = _lines(titles, observations)
+    return lines
 
 
-def _cells(seen: Observation) -> tuple[str, ...]:
-    return (
-        seen.submission.case_id,
-        seen.submission.job_id,
-        seen.state or "–",
-        seen.reason or "–",
-        seen.nodes or "–",
-        _clock(seen.elapsed_s),
-        str(seen.progress) if seen.progress and seen.state != "PENDING" else "–",
-        seen.outcome or "–",
-        _short(seen.submission.log),
-    )
+def _lines(titles: list[str], observations: list[Observation]) -> list[str]:
+    rows = [[COLUMNS[title](o) or "–" for title in titles] for o in observations]
+    return tabulate(rows, titles, "plain", disable_numparse=True).splitlines()
 
 
 def reasons(observations: list[Observation]) -> list[str]:
-    """One line for each case that ended badly: the outcome in words."""
-    bad = (o for o in observations if o.outcome not in (None, "ok"))
-    return [f"{o.submission.case_id}: {o.outcome}: {o.why}" for o in bad]
+    """One line for each way in which cases ended badly: the outcome in words."""
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for o in observations:
+        if o.outcome not in (None, "ok"):
+            alike[str(o.outcome), o.why].append(o.submission.case_id)
+    return [f"{_some(ids)}: {outcome}: {why}" for (outcome, why), ids in alike.items()]
+
+
+def _some(ids: list[str]) -> str:
+    more = len(ids) - IDS_SHOWN
+    return ", ".join(ids[:IDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def summary(observations: list[Observation]) -> str:
@@ -61,12 +72,8 @@ def summary(observations: list[Observation]) -> str:
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items())) or "no jobs"
 
 
-def _clock(seconds: int | None) -> str:
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+def _clock(seconds: int | None) -> str | None:
+    return None if seconds is None else str(timedelta(seconds=seconds))
 
 
 def _short(log: str) -> str:

@@ -1,17 +1,15 @@
 """Submitting a plan: a named job for each case of a small grid, arrays for a large one."""
 
-import getpass
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from jobs.adoption import log_path
-from jobs.batch import batch_path, new_batch_name, write_batch
+from jobs.batch import batch_path, keep_job_id, new_batch_name, write_batch
 from jobs.handover import assign, make_way
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.slurm import JobExecutor, NotQueued, Request, executor_for, worker_command
-from jobs.slurm_commands import NoAnswer, ask
+from jobs.slurm_commands import NoAnswer, ask, me
 from jobs.slurm_jobs import jobs_in_queue
 from study.errors import ConfigError
 from study.store import Store
@@ -25,7 +23,8 @@ def make_batches(items: list[Item], config: dict[str, str]) -> list[list[Item]]:
     """The cases of each call of sbatch: arrays hold one resource shape, MaxArraySize at most."""
     if len(items) <= SMALL_GRID:
         return [[item] for item in items]
-    limit = int(config.get("MaxArraySize", DEFAULT_MAX_ARRAY_SIZE)) or 1
+    allowed = config.get("MaxArraySize", "")
+    limit = int(allowed) if allowed.isdigit() and int(allowed) > 0 else DEFAULT_MAX_ARRAY_SIZE
     shapes = groupby(sorted(items, key=_shape), key=_shape)
     batches = []
     for _, members in shapes:
@@ -78,13 +77,14 @@ def _submit(
     aside = make_way(batch, store)
     try:
         job_id = _queue(_executor(batch, name, profile, store, requeue), path, name)
-    except ConfigError:
+    except (ConfigError, OSError):
         for item, old in zip(batch, aside, strict=True):
             store.put_back(item.case, old)
         raise
+    keep_job_id(path.with_suffix(".sh"), job_id)
     ids = [job_id] if len(batch) == 1 else [f"{job_id}_{index}" for index in range(len(batch))]
     submissions = [
-        assignment.submitted_as(element, log_path(store, element))
+        assignment.submitted_as(element, store.log_path(element))
         for assignment, element in zip(assignments, ids, strict=True)
     ]
     append(store.submissions, *submissions)
@@ -104,7 +104,7 @@ def _queue(executor: JobExecutor, path: Path, name: str) -> str:
         return executor.submit_script(worker_command(path), path.with_suffix(".sh"))
     except (NotQueued, NoAnswer) as error:
         try:
-            queued = [job for job in jobs_in_queue([getpass.getuser()]) if job.batch == name]
+            queued = [job for job in jobs_in_queue([me()]) if job.batch == name]
         except NoAnswer as silence:
             raise ConfigError(
                 "sbatch",

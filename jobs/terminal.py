@@ -1,15 +1,18 @@
 """What submit.py prints on stdout: plain lines, so that they can be piped."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
-from jobs.plan import Item, to_run
+from jobs.plan import Item, gpu_hours, to_run
 from jobs.profile import Profile
+from study.grid import GRIDS, Grid
 from study.result import Result
 from study.store import Store
 from study.submissions import Submission
 
 # squeue's own columns cut a name after eight letters and show no GPUs.
-SQUEUE_COLUMNS = '--format="%.9i %.14j %.10T %.9M %.14b %R"'
+SQUEUE_COLUMNS = '--format="%.18i %.14j %.10T %.9M %.14b %R"'
 
 
 def count_gpus(gpus: int) -> str:
@@ -42,7 +45,7 @@ def print_request(items: list[Item], profile: Profile) -> None:
     if profile.timeout_min is None or not items:
         return
     gpus = sum(item.case.gpus for item in items)
-    hours = profile.timeout_min * gpus / 60
+    hours = gpu_hours(items, profile.timeout_min)
     print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
 
 
@@ -52,18 +55,24 @@ def print_submission(batch: Sequence[Submission]) -> None:
     if len(batch) == 1:
         print(f"submitted job {first.job_id}  {first.job_name}  log: {first.log}", flush=True)
         return
-    array = first.job_id.partition("_")[0]
     gpus = count_gpus(first.requested_gpus)
-    print(f"submitted array {array}  {len(batch)} jobs with {gpus} each", flush=True)
+    print(f"submitted array {first.array}  {len(batch)} jobs with {gpus} each", flush=True)
 
 
-def print_how_to_watch(submissions: Sequence[Submission]) -> None:
+def print_how_to_watch(submissions: Sequence[Submission], grids: list[Grid], store: Store) -> None:
     """The lines to watch these jobs, and what to do when they have ended."""
-    if submissions:
-        jobs = ",".join(dict.fromkeys(s.job_id.partition("_")[0] for s in submissions))
-        print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}")
-        print("Until they have ended, with phase and outcome:  python submit.py --watch")
-        print("Then:  python collect.py > tables.md")
+    if not submissions:
+        return
+    jobs = ",".join(dict.fromkeys(s.array for s in submissions))
+    results = store.folder.parent
+    where = (
+        "" if results == Path("results").absolute() else f" --results {shlex.quote(str(results))}"
+    )
+    files = dict.fromkeys(g.source for g in grids if Path(g.source).parent != GRIDS)
+    grid = "".join(f" --grid {shlex.quote(source)}" for source in files)
+    print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}")
+    print(f"Until they have ended, with phase and outcome:  python submit.py --watch{where}")
+    print(f"Then:  python collect.py{grid}{where} > tables.md")
 
 
 def print_results(results: Sequence[Result | None], store: Store) -> None:

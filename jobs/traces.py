@@ -1,11 +1,11 @@
 """What a job left in its log: Slurm's daemons and our worker write there why it ended."""
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.outcome import Outcome
+from study.store import read_file
 
 TAIL_BYTES = 64 * 1024
 # The worker begins every attempt with this line, and says with it what it could not put on disk.
@@ -58,9 +58,7 @@ def last_line(log: Path) -> str:
 def tail_of(log: Path) -> list[str]:
     """The last lines of the log; none where it cannot be read."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()
+        return read_file(log, last=TAIL_BYTES).decode(errors="replace").splitlines()
     except OSError:
         return []
 

@@ -49,7 +49,9 @@ def verdict_of_stuck(reason: str) -> Verdict | None:
 
 
 def _said(job: SlurmJob) -> str:
-    details = [job.reason] if job.reason else []
+    # What a cancelled job waited for is no reason for its end.
+    waited = job.state == "CANCELLED" and not job.nodes
+    details = [job.reason] if job.reason and not waited else []
     if job.exit_code and job.exit_code != "0:0":
         details.append(f"exit code {job.exit_code}{_signal_in(job.exit_code)}")
     where = f" on {job.nodes}" if job.nodes else ""

@@ -2,17 +2,26 @@
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from jobs.judge import Observation
-from jobs.status import make_table, summary
+from jobs.status import make_lines, summary
 
-Look = tuple[list[Observation], list[str]]  # where the cases stand, and notes for the person
 REFRESH_S = 5.0
-ROWS_KEPT = 6  # of the screen: the header, the summary and some air
+LINES_KEPT = 4  # of the screen, for the titles, the summary and some air
+_COLOURS = {"ok": "green", None: "cyan"}
+
+
+class Look(NamedTuple):
+    """Where the cases stand, and notes; whether more is to be done though none lives."""
+
+    observations: list[Observation]
+    notes: list[str]
+    more_to_come: bool = False
 
 
 def watch(look: Callable[[], Look]) -> Look:
@@ -24,21 +33,24 @@ def watch(look: Callable[[], Look]) -> Look:
     console = Console(stderr=True)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
-            observations, notes = look()
-            live.update(_picture(observations, notes, console.height), refresh=True)
-            if not any(o.is_live and not o.is_stuck for o in observations):
-                return observations, notes
+            seen = look()
+            live.update(_picture(seen, console.width, console.height), refresh=True)
+            if not seen.more_to_come and not any(o.is_live and not o.is_stuck for o in seen[0]):
+                return seen
             time.sleep(REFRESH_S)
 
 
-def _picture(observations: list[Observation], notes: list[str], height: int) -> Group:
+def _picture(seen: Look, width: int, height: int) -> Text:
     """What fits on the screen: those under way first."""
-    first = sorted(observations, key=lambda o: (not o.is_live, o.state == "PENDING"))
-    shown = first[: max(1, height - ROWS_KEPT - len(notes))]
-    hidden = len(observations) - len(shown)
+    first = sorted(seen.observations, key=lambda o: (not o.is_live, o.state == "PENDING"))
+    shown = first[: max(1, height - LINES_KEPT - len(seen.notes))]
+    hidden = len(first) - len(shown)
+    titles, *rows = make_lines(shown, width)
+    text = Text(titles[:width] + "\n", style="bold", no_wrap=True, overflow="crop")
+    for observation, row in zip(shown, rows, strict=True):
+        text.append(row[:width] + "\n", style=_COLOURS.get(observation.outcome, "red"))
+    for note in seen.notes:
+        text.append(f"note: {note}"[:width] + "\n", style="yellow")
     more = f"; {hidden} more rows do not fit" if hidden else ""
-    return Group(
-        make_table(shown),
-        *(Text(f"note: {note}", style="yellow") for note in notes),
-        Text(f"{summary(observations)}{more}. Ctrl-C leaves; the jobs go on."),
-    )
+    text.append(f"{summary(seen.observations)}{more}. Ctrl-C leaves; the jobs go on.", style="bold")
+    return text

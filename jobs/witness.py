@@ -1,11 +1,10 @@
 """Slurm as a witness: asked as seldom as can be, and never for one job alone."""
 
-import getpass
 import time
 
-from jobs.slurm_commands import NoAnswer, slurm_config
+from jobs.slurm_commands import NoAnswer, me, slurm_config
 from jobs.slurm_jobs import SlurmJob, jobs_in_accounting, jobs_in_memory, jobs_in_queue
-from study.submissions import Submission
+from study.submissions import Attempt, Submission
 
 SACCT_EVERY_S = 30.0
 CLOCKS_DIFFER_S = 120  # at most, between the machine that submitted and Slurm's
@@ -21,6 +20,7 @@ class Witness:
         self.problem: str | None = None
         self.queue: list[SlurmJob] = []
         self.accounting_answers = True
+        self._by_place: dict[tuple[str | None, int], SlurmJob] = {}
         self._config: dict[str, str] | None = None
         self._accounts: dict[str, SlurmJob] = {}
         self._asked: set[str] = set()
@@ -35,14 +35,21 @@ class Witness:
         """Ask squeue, once for all jobs."""
         try:
             self._config = self._config or slurm_config()
-            self.queue, self.problem = jobs_in_queue([getpass.getuser()]), None
+            self.queue, self.problem = jobs_in_queue([me()]), None
         except NoAnswer as error:
             self.queue, self.problem = [], str(error)
+        self._by_place = {(job.batch, job.index): job for job in self.queue}
 
     def knows(self, submission: Submission) -> bool:
         """Whether this cluster, asked by this user, can tell anything of the job."""
         of_here = submission.cluster in (None, self.cluster)
-        return of_here and submission.user in (None, getpass.getuser())
+        return of_here and submission.user in (None, me())
+
+    def contradicts(self, attempt: Attempt) -> bool:
+        """Whether squeue shows what the ledger says has ended: as alive, or after it was lost."""
+        job = self._by_place.get((attempt.submission.batch, attempt.submission.index))
+        was_lost = attempt.ended is not None and attempt.ended.outcome == "lost"
+        return job is not None and (was_lost or not job.is_final)
 
     def find(self, submissions: list[Submission], settled: set[str]) -> dict[str, SlurmJob]:
         """Slurm's word on each of these submissions, by case id; missing where it has none.
@@ -92,12 +99,11 @@ class Witness:
 
         That is all that is left of an element that was cancelled before it started.
         """
-        is_element = "_" in submission.job_id
-        return is_element and any(job.batch == submission.batch for job in self.queue)
+        return submission.is_element and any(job.batch == submission.batch for job in self.queue)
 
     def _account_of(self, submission: Submission) -> SlurmJob | None:
-        whole_array = submission.job_id.partition("_")[0]  # stands for what never started
-        job = self._accounts.get(submission.job_id) or self._accounts.get(whole_array)
+        # The whole array stands for those of its elements that never started.
+        job = self._accounts.get(submission.job_id) or self._accounts.get(submission.array)
         # A cluster that was set up anew gives its job ids again.
         if job is None or job.submitted_s is None:
             return None
@@ -107,10 +113,5 @@ class Witness:
 def _matching(submissions: list[Submission], jobs: list[SlurmJob]) -> dict[str, SlurmJob]:
     """The jobs of these submissions by case id: those of their batch, never by a job id alone."""
     by_place = {(job.batch, job.index): job for job in jobs}
-    found = {s.case_id: by_place.get((s.batch, _index(s))) for s in submissions}
+    found = {s.case_id: by_place.get((s.batch, s.index)) for s in submissions}
     return {case_id: job for case_id, job in found.items() if job is not None}
-
-
-def _index(submission: Submission) -> int:
-    index = submission.job_id.partition("_")[2]
-    return int(index) if index.isdigit() else 0

@@ -1,6 +1,7 @@
 """What runs inside a job: one case, and its result on disk.
 
-`python -m jobs.worker BATCH` runs the batch's case, or in an array the one of this element's index.
+`python -m jobs.worker BATCH` runs the batch's case, or in an array the one of this element's index;
+with a process id behind it, it ends with that process.
 Imports torch only once it runs, so that whatever goes wrong before is said at once.
 """
 
@@ -26,12 +27,12 @@ PROGRESS_EVERY_S = 1.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(batch: Path) -> None:
+def main(batch: Path, parent: int | None = None) -> None:
     """Run the assigned case and write its result; exit with 1 if the case failed."""
+    if parent is not None:
+        end_with(parent)
     assignment = my_assignment(batch)
     print(f"{ATTEMPT} {attempt()} of job {job_id()} on {socket.gethostname()}", flush=True)
-    if assignment.executor == "local":
-        end_with_parent()
     case = assignment.case
     store = Store(Path(assignment.results), assignment.profile)
     if is_measured(store, assignment):
@@ -138,11 +139,13 @@ def write_result(store: Store, result: Result) -> None:
         sys.exit(f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}")
 
 
-def end_with_parent() -> None:
+def end_with(parent: int) -> None:
     """Be killed when submit.py is, so that no case goes on that a second run would start again."""
     with suppress(OSError, AttributeError):  # Linux has prctl; elsewhere the orphan finishes
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before we could say so
+        sys.exit("mpbench: job failed: its submit.py is gone")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from study.json_data import NOT_THE_DATA
-from study.store import now, write_atomically
+from study.store import now, read_file, write_atomically
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,6 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """The last one written, or None where there is none to read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Progress)
+        return msgspec.json.decode(read_file(path), type=Progress)
     except (OSError, *NOT_THE_DATA):
         return None

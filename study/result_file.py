@@ -1,7 +1,5 @@
 """A result as the bytes of its file: written with what is known, read with suspicion."""
 
-import os
-import stat
 from pathlib import Path
 
 import msgspec
@@ -10,6 +8,7 @@ from study.case import make_case
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
 from study.result import SCHEMA_VERSION, Result
+from study.store import read_file
 
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
 
@@ -34,13 +33,9 @@ def read_result(path: Path) -> Result:
         ResultError: the file holds no result, or is none that a job would write.
         OSError: it cannot be read; FileNotFoundError where there is none.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe would not answer
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ResultError("is not a file")
-        if status.st_size > MAX_BYTES:
-            raise ResultError(f"has {status.st_size} bytes, too many for a result")
-        return decode(file.read())
+    if path.stat().st_size > MAX_BYTES:
+        raise ResultError(f"has {path.stat().st_size} bytes, too many for a result")
+    return decode(read_file(path))
 
 
 def decode(data: bytes) -> Result:

@@ -1,7 +1,9 @@
 """Where results lie on disk, and how a file is written so that no reader sees half of it."""
 
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +36,10 @@ class Store:
         """`<case id>.json`, which exists once the case has ended."""
         return self.folder / f"{case.case_id}.json"
 
+    def log_path(self, job_id: str) -> Path:
+        """The log of a Slurm job, or of an array's element, as submitit names it."""
+        return self.logs / f"{job_id}_0_log.out"
+
     def progress_path(self, case: Case) -> Path:
         """What the job last said of itself."""
         return self.progress / f"{case.case_id}.json"
@@ -42,6 +48,8 @@ class Store:
         """Make the folders and prove that they can be written."""
         if "%" in str(self.folder) or "\\" in str(self.folder):
             raise ConfigError("--results", f"{self.folder}: Slurm expands % and \\; choose another")
+        if not is_utf8(str(self.folder)):
+            raise ConfigError("--results", f"{str(self.folder)!r} is not UTF-8; choose another")
         try:
             for folder in (self.folder, self.progress, self.batches, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +92,9 @@ def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
         _sync_folder(path.parent, durable)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a full disk names no file
         with suppress(OSError):
             os.unlink(temporary)
         raise
@@ -98,6 +108,25 @@ def _sync_folder(folder: Path, durable: bool) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether the text can be written as UTF-8; a path's bytes need not be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_file(path: Path, last: int | None = None) -> bytes:
+    """The content of a regular file, or its last bytes; OSError for a pipe, which would hang."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        if last is not None:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - last))
+        return file.read()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The ledger of what was submitted: one JSON line per event, appended, never rewritten."""
+"""The ledger of what was submitted: JSON lines, appended; only broken ones are ever dropped."""
 
 import os
 import time
@@ -13,6 +13,7 @@ import msgspec
 from study.case import Case
 from study.json_data import NOT_THE_DATA
 from study.outcome import Outcome
+from study.store import read_file
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
@@ -36,6 +37,22 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     batch: str = ""
     user: str | None = None
     cluster: str | None = None
+
+    @property
+    def array(self) -> str:
+        """The job's id without the index of an array's element."""
+        return self.job_id.partition("_")[0]
+
+    @property
+    def index(self) -> int:
+        """The place of the case in its batch: an array element's index, else 0."""
+        index = self.job_id.partition("_")[2]
+        return int(index) if index.isdigit() else 0
+
+    @property
+    def is_element(self) -> bool:
+        """Whether the job is an element of an array."""
+        return "_" in self.job_id
 
     @property
     def submitted_s(self) -> float:
@@ -112,19 +129,20 @@ def read(ledger: Path) -> tuple[list[Event], int]:
 
 def _lines(ledger: Path) -> Iterator[bytes]:
     if ledger.exists():
-        yield from (line for line in ledger.read_bytes().splitlines() if line.strip())
+        yield from (line for line in read_file(ledger).splitlines() if line.strip())
 
 
 def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
-    """The attempts at every case, oldest first, by case id."""
-    attempts: dict[tuple[str, str, str], Attempt] = {}
+    """The attempts at every case, oldest first, by case id; the last end of each counts."""
+    attempts: dict[tuple[str, str], Attempt] = {}
     for event in events:
-        key = (event.case_id, event.batch, event.job_id)  # Slurm may give a job id again
+        key = (event.case_id, event.batch or event.job_id)  # Slurm may give a job id again
         if isinstance(event, Submission):
             attempts.setdefault(key, Attempt(event))
         elif key in attempts:
             attempts[key] = replace(attempts[key], ended=event)
     cases: dict[str, list[Attempt]] = {}
-    for attempt in attempts.values():
+    # A ledger that was rebuilt has its lines in another order.
+    for attempt in sorted(attempts.values(), key=lambda a: a.submission.submitted_at):
         cases.setdefault(attempt.submission.case_id, []).append(attempt)
     return cases

@@ -4,7 +4,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.slurm_jobs import SEPARATOR
+from jobs.slurm_jobs import END, SEPARATOR
 
 CONFIG = (
     "Configuration data as of today\n"
@@ -34,7 +34,7 @@ class FakeSlurm:
     def write(self, command: str, script: str) -> None:
         """Make the command do this."""
         path = self.folder / command
-        note = f'echo "$@" >> {self.folder}/{command}.calls'
+        note = f'echo "$1" >> {self.folder}/{command}.calls'
         path.write_text(f"#!/bin/sh\n{note}\n{script}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
@@ -56,4 +56,4 @@ class FakeSlurm:
 def squeue_line(job_id: str, state: str, comment: str, reason: str = "None", index="N/A") -> str:
     """A line of our squeue format."""
     fields = (job_id, index, state, reason, "n1", "1:00", "1", "2", comment)
-    return SEPARATOR.join(fields) + "\n"
+    return SEPARATOR.join(fields) + f"{END}\n"

@@ -9,6 +9,7 @@ from jobs.slurm import Request, executor_for
 from jobs.submission import SMALL_GRID, make_batches
 from study.case import Case
 from study.store import Store
+from tests.jobs.test_plan import submission
 
 CONFIG = {"MaxArraySize": "50"}
 
@@ -72,5 +73,5 @@ def test_a_step_has_the_cpus_of_its_job():
 
 
 def test_array_elements_are_cancelled_in_one_word():
-    ids = ["17_1", "18", "17_3", "19_0"]
-    assert joined(ids) == ["17_[1,3]", "18", "19_[0]"]
+    submissions = [submission(job_id=job_id) for job_id in ("17_1", "18", "17_3", "19_0")]
+    assert joined(submissions) == ["17_[1,3]", "18", "19_[0]"]

@@ -123,7 +123,7 @@ def test_only_leaves_out_every_other_case(store):
 def test_retries_are_counted_and_end(store, outcome):
     once, twice = ended(outcome), ended(outcome, outcome)
     assert verdicts(plan(store, seen=[once], retries=1))[2] is None
-    used_up = f"{outcome}, 2 times now: --retries 1 is used up"
+    used_up = f"{outcome}, 2 times now: --retries 1 is used up; raise it"
     assert verdicts(plan(store, seen=[twice], retries=1))[2] == used_up
     assert verdicts(plan(store, seen=[twice], retries=1, only=RETRIED))[2] == used_up
     assert verdicts(plan(store, seen=[twice], retries=2))[2] is None

@@ -1,6 +1,5 @@
 """What becomes of answers that a real Slurm gives only on a bad day."""
 
-import getpass
 import os
 import time
 
@@ -8,13 +7,14 @@ import msgspec
 import pytest
 
 from jobs import slurm_commands
-from jobs.adoption import log_path
 from jobs.batch import Assignment, write_batch
 from jobs.observe import Observer
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.slurm import NotQueued
+from jobs.slurm_commands import me
 from jobs.submission import submit_batches
+from jobs.witness import Witness
 from study.case import Case
 from study.errors import ConfigError
 from study.store import Store
@@ -49,17 +49,24 @@ def submitted(store, job_id="17", gpus=2, submitted_at="2020-01-01T10:00:00.000+
     assignment = Assignment(
         batch=batch, case=Case(depth=20, gpus=gpus), grid="g", overrides={}, device="cuda",
         executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5,
-        user=getpass.getuser(), cluster="fake", submitted_at=submitted_at,
+        user=me(), cluster="fake", submitted_at=submitted_at,
     )  # fmt: skip
     write_batch(store, [assignment])
-    append(store.submissions, assignment.submitted_as(job_id, log_path(store, job_id)))
+    append(store.submissions, assignment.submitted_as(job_id, store.log_path(job_id)))
     return batch
 
 
-def look(store, observer=None):
+def look(store, witness=None):
     """The only observation."""
-    (seen,) = (observer or Observer(store, on_slurm=True)).look().observations.values()
+    (seen,) = look_at_all(store, witness)
     return seen
+
+
+def look_at_all(store, witness=None):
+    """All observations, after a question to Slurm."""
+    witness = witness or Witness()
+    witness.refresh()
+    return list(Observer(store, witness).look().observations.values())
 
 
 def noted(store):
@@ -141,14 +148,14 @@ def test_a_log_tells_where_slurm_has_forgotten(store, slurm):
     line = (
         "slurmstepd: error: *** JOB 17 ON n1 CANCELLED AT 2030-01-01T10:00:00 DUE TO TIME LIMIT ***"
     )
-    log_path(store, "17").write_text(f"timing 1/3\n{line}\n")
+    store.log_path("17").write_text(f"timing 1/3\n{line}\n")
     assert look(store).outcome == "timeout"
 
 
 def test_what_a_program_prints_is_no_word_of_slurm(store, slurm):
     slurm()
     submitted(store)
-    log_path(store, "17").write_text("I was CANCELLED AT noon DUE TO TIME LIMIT, oom-kill\n")
+    store.log_path("17").write_text("I was CANCELLED AT noon DUE TO TIME LIMIT, oom-kill\n")
     assert look(store).outcome == "lost"
 
 
@@ -156,7 +163,7 @@ def test_only_the_last_attempt_in_a_log_tells(store, slurm):
     slurm()
     submitted(store)
     first = "slurmstepd: error: *** JOB 17 ON n1 CANCELLED AT now DUE TO NODE FAILURE ***"
-    log_path(store, "17").write_text(f"{first}\nmpbench: attempt 2 of job 17 on n2\n")
+    store.log_path("17").write_text(f"{first}\nmpbench: attempt 2 of job 17 on n2\n")
     assert look(store).outcome == "lost"
 
 
@@ -164,10 +171,10 @@ def test_only_the_last_attempt_in_a_log_tells(store, slurm):
 def test_an_answer_of_squeue_that_breaks_off_concludes_nothing(store, slurm, cut):
     batch = submitted(store)
     slurm().answer("squeue", squeue_line("17", "RUNNING", f"d20-g2@{batch}")[:cut])
-    observer = Observer(store, on_slurm=True)
-    seen = look(store, observer)
+    witness = Witness()
+    seen = look(store, witness)
     assert (seen.outcome, seen.is_live) == (None, True)
-    assert "breaks off" in observer.witness.problem
+    assert "breaks off" in witness.problem
     assert noted(store) is None
 
 
@@ -186,9 +193,9 @@ def test_squeue_is_asked_once_for_all_jobs_and_sacct_at_most_every_half_minute(s
     fake.answer("sacct", "", stderr="sacct: error: Connection refused", code=1)
     for number in range(1, 21):
         submitted(store, job_id=str(100 + number), gpus=number)
-    observer = Observer(store, on_slurm=True)
+    witness = Witness()
     for _ in range(3):
-        assert len(observer.look().observations) == 20
+        assert len(look_at_all(store, witness)) == 20
     assert len(fake.calls("squeue")) == 3
     assert len(fake.calls("sacct")) == 1
 
@@ -199,11 +206,90 @@ def test_a_job_that_goes_missing_between_two_questions_to_sacct_is_not_yet_lost(
     submitted(store, "17", gpus=2)
     batch = submitted(store, "18", gpus=3)
     fake.answer("squeue", squeue_line("18", "RUNNING", f"d20-g3@{batch}"))
-    observer = Observer(store, on_slurm=True)
-    assert [o.outcome for o in observer.look().observations.values()] == ["timeout", None]
+    witness = Witness()
+    assert [seen.outcome for seen in look_at_all(store, witness)] == ["timeout", None]
     fake.answer("squeue", "")
-    _, missing = observer.look().observations.values()
+    _, missing = look_at_all(store, witness)
     assert (missing.outcome, missing.is_live, missing.reason) == (None, True, "sacct will be asked")
+
+
+def test_a_comment_of_another_job_may_hold_anything(store, slurm):
+    batch = submitted(store)
+    foreign = squeue_line("5", "RUNNING", "two\nlines\x1fand a mark")
+    slurm().answer("squeue", foreign + squeue_line("17", "RUNNING", f"d20-g2@{batch}"))
+    assert look(store).state == "RUNNING"
+
+
+def test_an_older_job_that_still_lives_counts_more_than_a_newer_one_that_has_ended(store, slurm):
+    old = submitted(store, "17")
+    submitted(store, "18")
+    slurm().answer("squeue", squeue_line("17", "RUNNING", f"d20-g2@{old}"))
+    seen = look(store)
+    assert (seen.submission.job_id, seen.is_live) == ("17", True)
+
+
+def test_what_was_noted_as_ended_lives_if_slurm_still_has_it(store, slurm):
+    fake = slurm()
+    batch = submitted(store)
+    assert look(store).outcome == "lost"
+    fake.answer("squeue", squeue_line("17", "PENDING", f"d20-g2@{batch}"))
+    seen = look(store)
+    assert (seen.outcome, seen.is_live) == (None, True)
+    fake.answer("squeue", squeue_line("17", "TIMEOUT", f"d20-g2@{batch}"))
+    assert look(store).outcome == "timeout"
+    assert noted(store) == "timeout"
+
+
+@pytest.mark.parametrize(
+    "array", ["", "ArrayJobId=17 ArrayTaskId=0-2,5%1 ", "ArrayJobId=17 ArrayTaskId=0 "]
+)
+def test_an_empty_answer_of_squeue_is_not_believed_against_scontrol(store, slurm, array):
+    fake = slurm()
+    batch = submitted(store)
+    fake.memory.write_text(f"JobId=17 {array}JobState=PENDING Reason=Resources Comment=x@{batch}\n")
+    seen = look(store)
+    assert (seen.state, seen.outcome, seen.is_live) == ("PENDING", None, True)
+
+
+def test_a_ledger_that_was_lost_is_found_again_in_the_batches(store, slurm):
+    fake = slurm()
+    fake.answer("sbatch", "Please wait for job 350.\nSubmitted batch job 23\n")
+    submit_one(store)
+    store.submissions.unlink()
+    line = (
+        "slurmstepd: error: *** JOB 23 ON n1 CANCELLED AT 2020-01-01T10:00:00 DUE TO TIME LIMIT ***"
+    )
+    store.log_path("23").write_text(line)
+    seen = look(store)
+    assert (seen.submission.job_id, seen.outcome) == ("23", "timeout")
+
+
+def test_the_newest_attempt_is_the_one_submitted_last_wherever_its_line_stands(store, slurm):
+    slurm()
+    submitted(store, "18", submitted_at="2020-01-01T11:00:00.000+00:00")
+    submitted(store, "17", submitted_at="2020-01-01T10:00:00.000+00:00")
+    assert look(store).submission.job_id == "18"
+
+
+def test_a_pipe_in_the_place_of_a_log_hangs_nobody(store, slurm):
+    slurm()
+    submitted(store)
+    os.mkfifo(store.log_path("17"))
+    assert look(store).outcome == "lost"
+
+
+def test_a_full_disk_at_a_submission_leaves_the_old_result_in_its_place(store, slurm, monkeypatch):
+    slurm()
+    case = Case(depth=20, gpus=2)
+    store.result_path(case).write_text("old")
+
+    def full(self, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        submit_one(store)
+    assert store.result_path(case).read_bytes() == b"old"
 
 
 def test_another_job_with_our_id_is_not_ours(store, slurm):

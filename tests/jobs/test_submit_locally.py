@@ -174,6 +174,47 @@ def test_two_at_once_in_one_folder_are_refused(small_grid, run, tmp_path):
     assert "another submit.py is at work here" in done.stderr
 
 
+def test_the_status_of_local_cases_knows_what_was_measured_killed_and_never_started(
+    run, small_grid, tmp_path
+):
+    submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
+    slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
+    (tmp_path / "slow.yaml").write_text(slow)
+    with started(tmp_path / "slow.yaml", tmp_path / "r", "--set", "gpus=5") as process:
+        _wait_until(lambda: _submissions(tmp_path / "r") == 2)
+        alive = run("submit.py", "--status", "--results", tmp_path / "r")
+        process.kill()
+    submitted = [e for e in _events(tmp_path / "r") if e["event"] == "submitted"]
+    _wait_until(lambda: not _alive(_pid(submitted[-1])))
+    assert "1 RUNNING, 1 ok" in alive.stdout
+    ascii_only = dict(os.environ) | {"PYTHONIOENCODING": "ascii"}
+    after = run("submit.py", "--status", "--results", tmp_path / "r", env=ascii_only)
+    assert after.returncode == 1
+    assert "1 lost, 1 ok" in after.stdout
+    missing = run("submit.py", "--status", "--grid", "smoke", "--results", tmp_path / "r")
+    assert "not submitted: " in missing.stdout
+
+
+def test_a_status_of_nothing_says_where_it_looked(run, tmp_path):
+    done = run("submit.py", "--status", "--results", tmp_path / "typo")
+    assert f"Nothing of this was submitted into {tmp_path / 'typo'}." in done.stdout
+
+
+def test_a_pipe_in_the_place_of_a_result_or_ledger_hangs_nobody(run, small_grid, tmp_path):
+    submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
+    (path,) = results_of(tmp_path / "r")
+    path.unlink()
+    os.mkfifo(path)
+    done = submit(run, small_grid, tmp_path / "r", "--set", "gpus=2", timeout=30)
+    assert "is no regular file; --force replaces it" in done.stdout
+    assert run("collect.py", "--results", tmp_path / "r", timeout=30).returncode == 1
+    (tmp_path / "r/local/submissions.jsonl").unlink()
+    os.mkfifo(tmp_path / "r/local/submissions.jsonl")
+    refused = submit(run, small_grid, tmp_path / "r", timeout=30)
+    assert refused.returncode == 2
+    assert "submissions.jsonl: is no regular file" in refused.stderr
+
+
 def test_cuda_visible_devices_reaches_the_case_as_it_is(run, small_grid, tmp_path):
     env = dict(os.environ) | {"CUDA_VISIBLE_DEVICES": ""}
     submit(run, small_grid, tmp_path / "r", "--set", "gpus=2", env=env)
@@ -205,6 +246,8 @@ def test_cuda_visible_devices_reaches_the_case_as_it_is(run, small_grid, tmp_pat
         (["--grid", "task4", "--max-gpu-hours", "1"], "has no time limit, so nothing bounds"),
         (["--grid", "task4", "--requeue"], "error: --requeue: "),
         (["--grid", "task4", "--status", "--watch"], "not allowed with argument --status"),
+        (["--status", "--force"], "error: --force: does nothing beside --status; leave it away"),
+        (["--watch", "--retries", "1", "--only", "error"], "error: --only: does nothing beside"),
         (["--cancel"], "error: --grid: missing; name one or more of: homework"),
         ([], "error: --grid: missing; name one or more of: homework"),
     ],

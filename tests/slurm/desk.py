@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -157,10 +158,9 @@ def rows_of(table: str) -> list[dict[str, str]]:
     """The rows of a status table, by its column titles."""
     header, *lines = table.splitlines()
     titles = ["case", "job id", "state", "reason", "node", "elapsed", "last seen", "outcome", "log"]
-    starts = [header.index(title) for title in titles]
+    starts = [re.search(rf"(?<!\S){title}(?!\S)", header).start() for title in titles]
     ends = [*starts[1:], None]
-    body = [line for line in lines if line[starts[-1] - 1 : starts[-1]] == " " and "@" not in line]
-    body = [line for line in body if line[starts[-1] :].startswith("/")]
+    body = [line for line in lines if line[starts[-1] :].startswith("/")]
     spans = list(zip(titles, starts, ends, strict=True))
     return [{title: line[start:end].strip() for title, start, end in spans} for line in body]
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -40,7 +41,9 @@ def test_a_worker_killed_by_sigkill_is_an_error_and_leaves_where_it_was(desk):
     assert row["node"] in ("gpu1", "gpu2")
     assert "killed by SIGKILL" in desk.reason()
     assert row["last seen"].startswith("timing")
+    assert "last seen at timing" in desk.reason()
     assert desk.reason() in desk.table()
+    assert desk.rows() == [row]  # a second look says the same
 
 
 def test_scancel_while_pending_is_cancelled(desk):
@@ -91,7 +94,7 @@ def test_retries_leave_out_the_node_that_failed_and_stop_at_their_number(desk):
     desk.wait_for("node_failed")
     desk.mend(other)
     third = desk.submit("--retries", "1")
-    assert "left out: node_failed, 2 times now: --retries 1 is used up" in third.stdout
+    assert "left out: node_failed, 2 times now: --retries 1 is used up; raise it" in third.stdout
     assert len(desk.job_ids()) == 2
 
 
@@ -155,8 +158,12 @@ def test_a_job_that_no_node_can_launch_is_node_failed_though_slurm_says_cancelle
 
 
 def test_gpus_unlike_the_requested_ones_are_a_mismatch(desk):
-    # SBATCH_GRES is an option of Slurm's that overrides what a script asks for.
-    desk.submit(SBATCH_GRES="gpu:3")
+    # Some sites put a script in sbatch's place that changes what people ask for.
+    sbatch = desk.folder / "sbatch"
+    real = shutil.which("sbatch")
+    sbatch.write_text(f'#!/bin/sh\n[ -f "$1" ] && sed -i s/gpu:2/gpu:3/ $1\nexec {real} "$@"\n')
+    sbatch.chmod(0o755)
+    desk.submit(PATH=f"{desk.folder}:{desk.environment['PATH']}")
     desk.wait_for("gpu_mismatch")
     assert desk.measured()[0]["job"]["allocated_gpus"] == 3
     assert "GPUs requested: 2, allocated by Slurm: 3" in desk.measured()[0]["error"]["message"]
@@ -211,7 +218,9 @@ def fault(statement):
 @pytest.mark.slow
 def test_a_job_that_reaches_its_time_limit_is_a_timeout(desk):
     desk.write_grid(measure=SLOW)
-    desk.submit(SBATCH_TIMELIMIT="1")  # minutes, the shortest that Slurm knows
+    desk.submit()
+    # A minute is the shortest limit that Slurm knows.
+    desk.slurm("scontrol", "update", f"jobid={desk.job_ids()[0]}", "timelimit=1")
     desk.wait_for_steps()
     desk.wait_for("timeout", patience_s=2 * PATIENCE_S)
     assert desk.rows()[0]["state"] == "TIMEOUT"
@@ -439,7 +448,7 @@ def test_cancel_ends_the_jobs_of_the_grid_and_no_others(desk, tmp_path):
         kept = desk.submit("--set", "gpus=3", "--set", "dim=8")
         assert kept.returncode == 0
         done = desk.run("--cancel", "--grid", desk.grid, "--set", "dim=16")
-        assert done.stdout.startswith("cancelled 2 jobs")
+        assert done.stdout.startswith("cancelled: 2 ")
         desk.wait_for("cancelled", "cancelled", "–")
         assert len(other.queue()) == 1
         assert foreign in desk.slurm("squeue", "--noheader", "--format=%i").split()
@@ -469,6 +478,47 @@ def test_a_submit_limit_is_said_and_a_rerun_carries_on(desk):
         assert len(desk.queue()) == 2
         desk.submit()
         assert len(desk.queue()) == len(set(desk.queue())) == 4
+
+
+def test_what_the_shell_sets_for_sbatch_does_not_change_a_job(desk):
+    with no_start(desk):
+        desk.submit(SBATCH_ARRAY_INX="0-2", SBATCH_TIMELIMIT="50", SBATCH_GRES="gpu:3", LOGNAME="x")
+        (job,) = desk.job_ids()
+        shown = desk.slurm("scontrol", "show", "job", job)
+        assert "TimeLimit=00:30:00" in shown
+        assert "TresPerNode=gres:gpu:2\n" in shown
+        assert "ArrayJobId" not in shown
+        assert desk.outcomes() == ["–"]
+
+
+def test_a_copy_of_a_results_folder_cancels_nothing_of_the_original(desk):
+    with no_start(desk):
+        desk.submit()
+        shutil.copytree(desk.results, desk.folder / "copy")
+        command = [*desk.command("--cancel", "--grid", desk.grid)[:-1], desk.folder / "copy"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=desk.environment, capture_output=True, text=True
+        )
+        assert done.stdout == "cancelled: 0\n"
+        assert len(desk.queue()) == 1
+
+
+def test_jobs_are_seen_and_cancelled_where_their_batches_are_gone(desk):
+    with no_start(desk):
+        desk.submit()
+        shutil.rmtree(desk.store / "batches")
+        assert [row["state"] for row in desk.rows()] == ["PENDING"]
+        assert desk.run("--cancel", "--grid", desk.grid).stdout.startswith("cancelled: 1 ")
+        desk.wait_for("cancelled")
+
+
+def test_a_large_array_is_cancelled_as_a_whole(desk):
+    desk.write_grid(gpus="[1]", depth=str(list(range(1, 41))))
+    with no_start(desk):
+        desk.submit()
+        assert desk.run("--cancel", "--grid", desk.grid).stdout.startswith("cancelled: 40 ")
+        assert set(desk.outcomes()) == {"cancelled"}
+        assert len(desk.outcomes()) == 40
 
 
 def test_leaving_the_watch_leaves_the_jobs_alone(desk):
