@@ -331,9 +331,9 @@ def test_a_job_that_slurm_restarts_counts_its_attempts(desk):
     job = desk.submit_slow_job("--requeue")
     (desk.store / "progress" / f"{desk.rows()[0]['case']}.json").unlink()
     desk.slurm("scontrol", "requeue", job)
-    # Slurm would let it wait for two minutes.
-    start_now = ("scontrol", "update", f"jobid={job}", "starttime=now")
-    wait_until(lambda: desk.cluster.ask(*start_now) or desk.rows()[0]["state"] == "RUNNING")
+    # Slurm lets it wait for two minutes; a node refuses a job that it killed a moment ago.
+    wait_until(lambda: "Reason=BeginTime" in desk.slurm("scontrol", "show", "job", job))
+    desk.slurm("scontrol", "update", f"jobid={job}", "starttime=now+3")
     desk.wait_for_steps()
     assert "mpbench: attempt 2 of job" in (desk.store / f"logs/{job}_0_log.out").read_text()
     desk.kill_worker(job)
