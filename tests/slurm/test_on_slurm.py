@@ -190,7 +190,11 @@ def test_what_slurm_refuses_is_shown_in_its_own_words_and_nothing_is_submitted(
     arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "typed")
     done = run(entry, *arguments, env=slurm)
     assert done.returncode == 2
-    assert "profiles.typed: gpu_request: Slurm refuses --gres=gpu:a100:2" in done.stderr
+    assert (
+        "profiles.typed: gpu_request, or submitit.cpus_per_task or mem_gb: Slurm refuses"
+        in done.stderr
+    )
+    assert "--gres=gpu:a100:2" in done.stderr
     assert "Requested node configuration is not available" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "r").exists()
