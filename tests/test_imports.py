@@ -96,6 +96,11 @@ def test_only_jobs_know_submitit(package):
 
 
 @sources
+def test_nothing_reads_a_pickle(path):
+    assert not {"pickle", "cloudpickle", "joblib"} & {i.top for i in imports_of(path)}
+
+
+@sources
 def test_nothing_is_called_mp_but_our_benchmark(path):
     called_mp = {i.name for i in imports_of(path) if (i.alias or i.name.split(".")[-1]) == "mp"}
     assert called_mp <= {"mp"}

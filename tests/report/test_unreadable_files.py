@@ -41,6 +41,15 @@ def test_a_file_that_is_not_the_result_is_named_and_costs_no_other(tmp_path, con
     assert evidence.reason(FIVE.case) == "its result file cannot be read"
 
 
+def test_a_huge_file_is_named_and_not_read(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    with Store(tmp_path, "slurm").result_path(FIVE.case).open("wb") as file:
+        file.truncate(10**12)
+    evidence, (complaint,) = load(tmp_path)
+    assert complaint.endswith("has 1000000000000 bytes, too many for a result; left out")
+    assert list(evidence.results) == [case(gpus=2)]
+
+
 def test_a_foreign_file_is_named_and_costs_no_row(tmp_path):
     write(tmp_path, "slurm", result(gpus=2), FIVE)
     (tmp_path / "slurm" / "notes.json").write_text("{}")
