@@ -11,7 +11,7 @@ from jobs.lock import Busy
 from jobs.observe import Observer
 from jobs.profile import Profile, load_profiles
 from jobs.slurm_commands import NoAnswer
-from jobs.status import print_status
+from jobs.status import print_status, some
 from jobs.watch import Look, watch
 from jobs.witness import Witness
 from study.errors import ConfigError
@@ -136,7 +136,7 @@ def _conclude(overseer: Overseer, seen: Look) -> int:
         print(f"Nothing of this was submitted into {overseer.results}.")
     missing = overseer.missing(seen.observations)
     if missing:
-        print(f"not submitted: {', '.join(missing)}")
+        print(f"not submitted: {some(missing)}")
     failed = any(o.outcome not in (None, "ok") for o in seen.observations)
     return int(failed or bool(missing) or overseer.witness.problem is not None)
 

@@ -22,7 +22,7 @@ COLUMNS: dict[str, Callable[[Observation], str | None]] = {
     "log": lambda o: _short(o.submission.log),
 }  # fmt: skip
 LEFT_OUT = ("log", "reason", "node", "elapsed", "last seen")  # where they do not fit, in this order
-IDS_SHOWN = 3  # of the cases that ended for the same reason
+IDS_SHOWN = 3  # of cases of which the same is said
 
 
 def print_status(observations: list[Observation]) -> None:
@@ -58,10 +58,11 @@ def reasons(observations: list[Observation]) -> list[str]:
     for o in observations:
         if o.outcome not in (None, "ok"):
             alike[str(o.outcome), o.why].append(o.submission.case_id)
-    return [f"{_some(ids)}: {outcome}: {why}" for (outcome, why), ids in alike.items()]
+    return [f"{some(ids)}: {outcome}: {why}" for (outcome, why), ids in alike.items()]
 
 
-def _some(ids: list[str]) -> str:
+def some(ids: list[str]) -> str:
+    """The first few, and how many more."""
     more = len(ids) - IDS_SHOWN
     return ", ".join(ids[:IDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
