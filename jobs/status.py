@@ -27,8 +27,9 @@ IDS_SHOWN = 3  # of cases of which the same is said
 
 def print_status(observations: list[Observation]) -> None:
     """The whole table on stdout, then what failed and why, and how many are how."""
-    lines = make_lines(observations) if observations else []
-    print("\n".join([*lines, *reasons(observations), summary(observations)]), flush=True)
+    if observations:
+        lines = [*make_lines(observations), *reasons(observations), summary(observations)]
+        print("\n".join(lines), flush=True)
 
 
 def make_lines(observations: list[Observation], width: int | None = None) -> list[str]:
@@ -70,7 +71,7 @@ def some(ids: list[str]) -> str:
 def summary(observations: list[Observation]) -> str:
     """How many cases are how, e.g. `3 RUNNING, 12 ok, 1 timeout`."""
     words = Counter(o.outcome or o.state or "unknown" for o in observations)
-    return ", ".join(f"{count} {word}" for word, count in sorted(words.items())) or "no jobs"
+    return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
 
 
 def _clock(seconds: int | None) -> str | None:
