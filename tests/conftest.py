@@ -1,6 +1,7 @@
 """Running the entry points as a person does, and the private Slurm cluster."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# A shell that starts the tests in the background makes them deaf to Ctrl-C, and all they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
