@@ -19,7 +19,8 @@ def cancel(observations: list[Observation], token: str) -> list[Observation]:
         ConfigError: scancel fails; in its own words.
     """
     ours = [o for o in observations if o.submission.batch.startswith(token)]
-    live = [o for o in ours if o.is_live and o.state is not None]
+    on_slurm = [o for o in ours if o.submission.executor == "slurm"]
+    live = [o for o in on_slurm if o.is_live and o.state is not None]
     ids = joined([o.submission for o in live])
     if ids and (done := ask("scancel", *ids)).returncode != 0:
         raise ConfigError("scancel", f"{done.stderr.strip()}; see which jobs remain with --status")

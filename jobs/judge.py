@@ -130,7 +130,8 @@ def _gone(seen: Observation, witness: Witness) -> Observation:
         return replace(seen, is_news=True)
     log = Path(seen.submission.log)
     outcome, why = verdict_of(None, trace_in(log), last_line(log))
-    if not log.exists() and witness.has_dropped(seen.submission):
+    dropped = not log.exists() and witness.has_dropped(seen.submission)
+    if dropped and witness.accounting_answers:
         outcome, why = "cancelled", "Slurm dropped it from its array before it started"
     if outcome == "lost" and not witness.accounting_answers:
         # It may answer later, so this is not written down.
@@ -146,7 +147,9 @@ def _with_slurm(seen: Observation, job: SlurmJob) -> Observation:
     seen = replace(
         seen,
         # Slurm's own id of what bears our mark, whatever sbatch was understood to have said.
-        submission=msgspec.structs.replace(seen.submission, job_id=job.job_id),
+        submission=msgspec.structs.replace(
+            seen.submission, job_id=job.job_id if job.batch else seen.submission.job_id
+        ),
         state=job.state,
         reason=job.reason,
         nodes=job.nodes,

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from study.errors import ConfigError
 from study.store import Store
 
+# The locks that this process holds, by file descriptor.
+_held: set[int] = set()
+
 
 class Busy(ConfigError):
     """Another submit.py is at work; it will end."""
@@ -29,4 +32,13 @@ def only_one(store: Store) -> Iterator[None]:
         except OSError as error:  # some shared file systems have no locks
             why = f"{store.folder} cannot be locked ({error.strerror})"
             print(f"note: {why}; start one submit.py only", file=sys.stderr)
-        yield
+        _held.add(file.fileno())
+        try:
+            yield
+        finally:
+            _held.clear()
+
+
+def held() -> tuple[int, ...]:
+    """What sbatch is to inherit: if we are killed while it runs, the lock lasts as long as it."""
+    return tuple(_held)

@@ -69,8 +69,10 @@ class Observer:
 
     def _newest(self, tried: list[Attempt]) -> Attempt:
         """The last attempt; but one that Slurm still has, though it be older or noted as ended."""
-        living = (a for a in reversed(tried) if self.witness.contradicts(a))
-        return next((Attempt(a.submission) for a in living), tried[-1])
+        living = [a for a in tried if self.witness.has_alive(a)]
+        newest = (living or tried)[-1]
+        is_open = living or self.witness.knows_more(newest)
+        return Attempt(newest.submission) if is_open else newest
 
     def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
         known = {(e.batch, e.case_id) for e in events if isinstance(e, Submission)}

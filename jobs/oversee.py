@@ -106,12 +106,13 @@ def watch_and_retry(order: Order) -> int:
     again = replace(order, choice=replace(order.choice, only=RETRIED))
     results = order.store.folder.parent
     overseer = Overseer(results, order.profile.name, order.grids, order.witness)
-    considered: set[str] = set()
+    considered: set[tuple[str, str]] = set()
     said: list[str] = []
 
     def look() -> Look:
         seen = overseer.look()
-        failed = {o.submission.batch for o in seen.observations if o.outcome in RETRIED}
+        ended = (o.submission for o in seen.observations if o.outcome in RETRIED)
+        failed = {(submission.batch, submission.case_id) for submission in ended}
         if failed <= considered:
             return Look(seen.observations, [*said, *seen.notes])
         try:
@@ -155,7 +156,7 @@ def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
             [o for o in seen.observations if o.profile == store.profile], store.token
         )
     overseer.look()  # keeps what Slurm says of them now
-    for store in overseer.stores:
+    for store in overseer.stores if overseer.witness.problem is None else ():
         # Of an array's element that never started, Slurm may keep no record.
         elements = [o for o in cancelled if o.state == "PENDING" and o.submission.is_element]
         ours = [o for o in elements if o.profile == store.profile]

@@ -97,14 +97,13 @@ def _verdict(case: Case, store: Store, view: View, choice: Choice) -> dict[str, 
     outcome, why = _standing(case, store, seen)
     failed = outcome not in (None, "ok")
     if seen is not None and seen.is_live:
-        held = {"replaces": seen.submission.job_id, "previous": outcome}
-        wanted = choice.is_made and _wanted(outcome, why, attempts, choice) is None
-        # Slurm itself will not start it, so a new job is no second one.
-        return (
-            held
-            if seen.is_stuck and failed and wanted
-            else {"left_out": _living(seen), "failed": failed}
-        )
+        exclude = _failed_nodes(attempts, choice)
+        held = {"replaces": seen.submission.job_id, "previous": outcome, "exclude": exclude}
+        # This Slurm itself will not start it, so a new job is no second one.
+        is_held = failed and seen.is_stuck and seen.state == "PENDING"
+        if is_held and choice.is_made and _wanted(outcome, why, attempts, choice) is None:
+            return held
+        return {"left_out": _living(seen), "failed": failed}
     left_out = _wanted(outcome, why, attempts, choice)
     if left_out is not None:
         return {"left_out": left_out, "failed": failed}

@@ -13,6 +13,7 @@ import submitit
 from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import _make_sbatch_string
 
+from jobs.lock import held
 from jobs.profile import Profile
 from jobs.slurm_commands import ask
 from study.case import Case
@@ -25,9 +26,18 @@ OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "stderr_to_stdout", 
 OURS |= {"slurm_nodes", "slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus"}
 OURS |= {"slurm_gpus_per_task", "slurm_gres", "slurm_comment", "slurm_time"}
 OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism", "slurm_signal_delay_s"}
-OURS_IN_SBATCH = {"array", "chdir", "comment", "error", "gpus", "gpus-per-node", "gpus-per-task"}
+OURS_IN_SBATCH = {
+    "array",
+    "chdir",
+    "clusters",
+    "comment",
+    "error",
+    "gpus",
+    "gpus-per-node",
+    "gpus-per-task",
+}
 OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-node", "output"}
-OURS_IN_SBATCH |= {"open-mode", "requeue", "signal", "test-only", "time", "wrap"}
+OURS_IN_SBATCH |= {"open-mode", "requeue", "signal", "test-only", "time", "wait", "wrap"}
 
 
 class JobExecutor(submitit.SlurmExecutor):
@@ -65,7 +75,7 @@ class JobExecutor(submitit.SlurmExecutor):
             NotQueued: sbatch failed, or did not say what it did.
         """
         path.write_text(self.script(command))
-        done = ask("sbatch", str(path))
+        done = ask("sbatch", str(path), pass_fds=held())
         try:
             if said := re.findall(r"^Submitted batch job (\d+)", done.stdout, re.MULTILINE):
                 return str(said[-1])

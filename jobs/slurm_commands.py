@@ -4,19 +4,30 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from study.errors import ConfigError
 
 TIMEOUT_S = 60
 # What a person sets to reach a cluster; every other SLURM_ variable comes from a job around us.
-KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS")
+KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER")
 FORGOTTEN = ("SLURM_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRUN_")
 
 
 # What every job sets itself; from the shell it would win over the script, and cost GPUs unseen.
 OVERRIDING = (
-    *("ARRAY_INX", "CHDIR", "ERROR", "GPUS", "GPUS_PER_NODE", "GPUS_PER_TASK", "GRES", "JOB_NAME"),
-    *("NO_REQUEUE", "OPEN_MODE", "OUTPUT", "REQUEUE", "SIGNAL", "TIMELIMIT", "WCKEY"),
+    *(
+        "ARRAY_INX",
+        "CHDIR",
+        "CLUSTERS",
+        "ERROR",
+        "GPUS",
+        "GPUS_PER_NODE",
+        "GPUS_PER_TASK",
+        "GRES",
+        "JOB_NAME",
+    ),
+    *("NO_REQUEUE", "OPEN_MODE", "OUTPUT", "REQUEUE", "SIGNAL", "TIMELIMIT", "WAIT", "WCKEY"),
 )
 
 
@@ -75,9 +86,13 @@ def answer_of(*command: str) -> str:
     return done.stdout
 
 
-def ask(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def ask(
+    *command: str, stdin: str = "", pass_fds: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run a Slurm command; NoAnswer where it is missing or not done in TIMEOUT_S."""
-    environment = os.environ | {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}  # seconds since 1970
+    # Times in seconds since 1970, and the elements of an array in full.
+    words = {"SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0", "LC_ALL": "C"}
+    environment = os.environ | words
     try:
         return subprocess.run(
             command,
@@ -87,6 +102,7 @@ def ask(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
             errors="replace",
             timeout=TIMEOUT_S,
             env=environment,
+            pass_fds=pass_fds,
         )
     except FileNotFoundError:
         raise NoAnswer(command[0], "not found; is this a Slurm cluster's login node?") from None

@@ -90,15 +90,17 @@ def jobs_in_memory() -> list[SlurmJob]:
 
 
 def _indices(text: str) -> list[str]:
-    """The elements that one record stands for: `0-2,5%4` are 0, 1, 2 and 5; empty is no array."""
+    """The elements that one record stands for: `0-2,5-9:2%4` are 0, 1, 2, 5, 7 and 9.
+
+    An empty text is no array, and one element without a name.
+    """
     indices: list[str] = []
     for part in text.partition("%")[0].split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit() and last.isdigit():
-            indices += [str(index) for index in range(int(first), int(last) + 1)]
-        else:
-            indices.append(part)
-    return indices
+        if match := re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", part):
+            first, last, step = match.groups()
+            elements = range(int(first), int(last or first) + 1, int(step or 1))
+            indices += [str(index) for index in elements]
+    return indices if text else [""]
 
 
 def _from_scontrol(record: dict[str, str], index: str) -> SlurmJob:

@@ -25,7 +25,9 @@ LAUNCH_FAILED = "launch failed requeued held"
 STUCK = (
     *(LAUNCH_FAILED, "JobHeldUser", "JobHeldAdmin", "BadConstraints", "DependencyNeverSatisfied"),
     *("PartitionTimeLimit", "PartitionNodeLimit", "InvalidAccount", "InvalidQOS"),
-    *("AssociationTimeLimit", "QOSTimeLimit", "ReservationDeleted"),
+    *("AssociationTimeLimit", "QOSTimeLimit", "ReservationDeleted", "JobHoldMaxRequeue"),
+    *("AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"),
+    "job requeued in held state",
 )
 
 
@@ -44,4 +46,6 @@ def exact_state(word: str) -> str:
 
 def is_stuck(state: str | None, reason: str) -> bool:
     """Whether the job will never start unless a person does something."""
+    if state in ("REQUEUE_HOLD", "SPECIAL_EXIT"):
+        return True
     return state == "PENDING" and reason.replace("_", " ") in {r.replace("_", " ") for r in STUCK}

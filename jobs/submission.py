@@ -19,12 +19,17 @@ SMALL_GRID = 32  # cases that still get a job of their own name
 DEFAULT_MAX_ARRAY_SIZE = 1001  # Slurm's own
 
 
+class Unsure(ConfigError):
+    """Nobody says whether a job was queued."""
+
+
 def make_batches(items: list[Item], config: dict[str, str]) -> list[list[Item]]:
     """The cases of each call of sbatch: arrays hold one resource shape, MaxArraySize at most."""
     if len(items) <= SMALL_GRID:
         return [[item] for item in items]
     allowed = config.get("MaxArraySize", "")
-    limit = int(allowed) if allowed.isdigit() and int(allowed) > 0 else DEFAULT_MAX_ARRAY_SIZE
+    # 0 is a Slurm without arrays.
+    limit = max(int(allowed), 1) if allowed.isdigit() else DEFAULT_MAX_ARRAY_SIZE
     shapes = groupby(sorted(items, key=_shape), key=_shape)
     batches = []
     for _, members in shapes:
@@ -77,7 +82,9 @@ def _submit(
     aside = make_way(batch, store)
     try:
         job_id = _queue(_executor(batch, name, profile, store, requeue), path, name)
-    except (ConfigError, OSError):
+    except Unsure:
+        raise  # the job may run and write its result where the old one was
+    except BaseException:
         for item, old in zip(batch, aside, strict=True):
             store.put_back(item.case, old)
         raise
@@ -106,7 +113,7 @@ def _queue(executor: JobExecutor, path: Path, name: str) -> str:
         try:
             queued = [job for job in jobs_in_queue([me()]) if job.batch == name]
         except NoAnswer as silence:
-            raise ConfigError(
+            raise Unsure(
                 "sbatch",
                 f"{error}; {silence}; if the job was queued all the same, the next run finds it",
             ) from None

@@ -22,7 +22,7 @@ _TRACES: tuple[tuple[str, Outcome], ...] = (
     (_DAEMON + r"DUE TO NODE FAILURE.*", "node_failed"),
     (_DAEMON + r"DUE TO PREEMPTION.*", "preempted"),
     (r"^Error running slurm prolog.*", "node_failed"),
-    (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT \S+ \*\*\*", "cancelled"),
+    (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT (?!.*JOB REQUEUE).*", "cancelled"),
     (r"^mpbench: .* failed: .*", "error"),
     (
         _DAEMON + r"task \d+: (Killed|Exited with exit code|Segmentation|Aborted|Bus error).*",

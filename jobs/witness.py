@@ -1,6 +1,7 @@
 """Slurm as a witness: asked as seldom as can be, and never for one job alone."""
 
 import time
+from pathlib import Path
 
 from jobs.slurm_commands import NoAnswer, me, slurm_config
 from jobs.slurm_jobs import SlurmJob, jobs_in_accounting, jobs_in_memory, jobs_in_queue
@@ -45,11 +46,16 @@ class Witness:
         of_here = submission.cluster in (None, self.cluster)
         return of_here and submission.user in (None, me())
 
-    def contradicts(self, attempt: Attempt) -> bool:
-        """Whether squeue shows what the ledger says has ended: as alive, or after it was lost."""
+    def has_alive(self, attempt: Attempt) -> bool:
+        """Whether squeue shows the attempt as one that has not ended, whatever the ledger says."""
+        job = self._by_place.get((attempt.submission.batch, attempt.submission.index))
+        return job is not None and not job.is_final
+
+    def knows_more(self, attempt: Attempt) -> bool:
+        """Whether squeue can tell how an attempt ended that the ledger calls lost."""
         job = self._by_place.get((attempt.submission.batch, attempt.submission.index))
         was_lost = attempt.ended is not None and attempt.ended.outcome == "lost"
-        return job is not None and (was_lost or not job.is_final)
+        return was_lost and job is not None and job.state != "COMPLETED"
 
     def find(self, submissions: list[Submission], settled: set[str]) -> dict[str, SlurmJob]:
         """Slurm's word on each of these submissions, by case id; missing where it has none.
@@ -102,8 +108,10 @@ class Witness:
         return submission.is_element and any(job.batch == submission.batch for job in self.queue)
 
     def _account_of(self, submission: Submission) -> SlurmJob | None:
-        # The whole array stands for those of its elements that never started.
-        job = self._accounts.get(submission.job_id) or self._accounts.get(submission.array)
+        job = self._accounts.get(submission.job_id)
+        if job is None and not Path(submission.log).exists():
+            # The whole array stands for those of its elements that never started.
+            job = self._accounts.get(submission.array)
         # A cluster that was set up anew gives its job ids again.
         if job is None or job.submitted_s is None:
             return None

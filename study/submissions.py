@@ -1,6 +1,7 @@
 """The ledger of what was submitted: JSON lines, appended; only broken ones are ever dropped."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import msgspec
 from study.case import Case
 from study.json_data import NOT_THE_DATA
 from study.outcome import Outcome
-from study.store import read_file
+from study.store import read_file, write_atomically
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
@@ -106,8 +107,8 @@ def drop_broken_lines(ledger: Path) -> None:
     """Keep a ledger with lines that cannot be read under another name, and go on without them."""
     events, broken = read(ledger)
     if broken:
-        ledger.rename(ledger.with_name(f"{ledger.name}.broken-{time.time_ns()}"))
-        append(ledger, *events)
+        shutil.copy2(ledger, ledger.with_name(f"{ledger.name}.broken-{time.time_ns()}"))
+        write_atomically(ledger, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
 
 
 def _last_byte(file: BinaryIO) -> bytes:
@@ -135,7 +136,8 @@ def _lines(ledger: Path) -> Iterator[bytes]:
 def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
     """The attempts at every case, oldest first, by case id; the last end of each counts."""
     attempts: dict[tuple[str, str], Attempt] = {}
-    for event in events:
+    # A line that was found again stands behind the end of its job.
+    for event in sorted(events, key=lambda e: isinstance(e, Ended)):
         key = (event.case_id, event.batch or event.job_id)  # Slurm may give a job id again
         if isinstance(event, Submission):
             attempts.setdefault(key, Attempt(event))

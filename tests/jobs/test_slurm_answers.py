@@ -1,6 +1,8 @@
 """What becomes of answers that a real Slurm gives only on a bad day."""
 
 import os
+import subprocess
+import sys
 import time
 
 import msgspec
@@ -8,6 +10,9 @@ import pytest
 
 from jobs import slurm_commands
 from jobs.batch import Assignment, write_batch
+from jobs.cancel import cancel
+from jobs.judge import Observation
+from jobs.lock import Busy, only_one
 from jobs.observe import Observer
 from jobs.plan import Item
 from jobs.profile import Profile
@@ -19,6 +24,7 @@ from study.case import Case
 from study.errors import ConfigError
 from study.store import Store
 from study.submissions import append, attempts_of_each_case, read
+from tests.conftest import ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
 
 PROFILE = Profile(
@@ -269,6 +275,73 @@ def test_the_newest_attempt_is_the_one_submitted_last_wherever_its_line_stands(s
     submitted(store, "18", submitted_at="2020-01-01T11:00:00.000+00:00")
     submitted(store, "17", submitted_at="2020-01-01T10:00:00.000+00:00")
     assert look(store).submission.job_id == "18"
+
+
+def test_an_older_lost_job_does_not_hide_how_a_newer_one_ended(store, slurm):
+    old = submitted(store, "17")
+    slurm().answer("squeue", squeue_line("17", "COMPLETED", f"d20-g2@{old}"))
+    assert look(store).outcome == "lost"
+    lines = len(store.submissions.read_text().splitlines())
+    assert look(store).outcome == "lost"
+    assert len(store.submissions.read_text().splitlines()) == lines
+    submitted(store, "18", submitted_at="2020-01-01T11:00:00.000+00:00")
+    store.log_path("18").write_text("slurmstepd: error: *** JOB 18 ON n1 x DUE TO TIME LIMIT ***\n")
+    seen = look(store)
+    assert (seen.submission.job_id, seen.outcome) == ("18", "timeout")
+
+
+def test_an_end_counts_though_the_line_of_its_job_was_found_again_behind_it(store, slurm):
+    slurm("slurmdbd").answer("sacct", sacct_line("17", "TIMEOUT"))
+    submitted(store)
+    assert look(store).outcome == "timeout"
+    first, second = store.submissions.read_text().splitlines()
+    store.submissions.write_text(f"{second}\n{first}\n")
+    assert look(store).outcome == "timeout"
+
+
+def test_the_lock_lasts_as_long_as_an_sbatch_that_outlives_us(store, slurm):
+    fake = slurm()
+    ready = fake.folder / "ready"
+    fake.write("sbatch", f"touch {ready}; sleep 5")
+    code = (
+        "from pathlib import Path\nfrom tests.jobs.test_slurm_answers import *\n"
+        f"store = Store(Path({str(store.folder.parent)!r}), 'mine')\n"
+        "with only_one(store): submit_one(store)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not ready.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    with pytest.raises(Busy), only_one(store):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"), [("17_[1%4]|CANCELLED by 0", "error"), ("17_0|TIMEOUT", "timeout")]
+)
+def test_what_sacct_says_of_a_whole_array_holds_for_no_element_that_ran(store, slurm, row, outcome):
+    slurm("slurmdbd").answer("sacct", f"{row}|0:0|n1|60|1577872800|1577872860\n")
+    submitted(store, "17_0")
+    store.log_path("17_0").write_text("mpbench: d20-g2 failed: error: no\n")
+    seen = look(store)
+    assert (seen.outcome, seen.submission.job_id) == (outcome, "17_0")
+
+
+def test_local_jobs_are_not_cancelled_with_scancel(store, slurm):
+    fake = slurm()
+    fake.answer("scancel", "", code=1)
+    submission = msgspec.structs.replace(attempt_of(store).submission, executor="local")
+    seen = Observation(submission=submission, state="RUNNING", is_live=True)
+    assert cancel([seen], store.token) == []
+    assert fake.calls("scancel") == []
+
+
+def attempt_of(store):
+    submitted(store)
+    ((attempt,),) = attempts_of(store)
+    return attempt
 
 
 def test_a_pipe_in_the_place_of_a_log_hangs_nobody(store, slurm):

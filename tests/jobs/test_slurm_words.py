@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.slurm_jobs import SlurmJob, seconds_of
+from jobs.slurm_jobs import SlurmJob, _indices, seconds_of
 from jobs.slurm_states import FINAL, LIVE, exact_state, is_stuck
 from jobs.traces import Trace
 from jobs.verdict import verdict_of
@@ -38,11 +38,26 @@ def test_a_time_is_read_in_each_of_its_spellings(clock, seconds):
     assert seconds_of(clock) == seconds
 
 
-def test_a_job_is_stuck_only_while_it_is_pending():
+def test_a_job_is_stuck_only_while_it_waits_for_a_person():
     assert is_stuck("PENDING", "launch failed requeued held")
     assert is_stuck("PENDING", "launch_failed_requeued_held")
     assert not is_stuck("PENDING", "Resources")
     assert not is_stuck("RUNNING", "JobHeldUser")
+    assert is_stuck("REQUEUE_HOLD", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "elements"),
+    [
+        ("", [""]),
+        ("7", ["7"]),
+        ("0-2,5%4", ["0", "1", "2", "5"]),
+        ("2-6:2", ["2", "4", "6"]),
+        ("1,3,...", ["1", "3"]),
+    ],
+)
+def test_the_elements_of_an_array_are_read_and_never_guessed(text, elements):
+    assert _indices(text) == elements
 
 
 def ended(state, exit_code="0:0", reason=""):
