@@ -26,16 +26,8 @@ OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "stderr_to_stdout", 
 OURS |= {"slurm_nodes", "slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus"}
 OURS |= {"slurm_gpus_per_task", "slurm_gres", "slurm_comment", "slurm_time"}
 OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism", "slurm_signal_delay_s"}
-OURS_IN_SBATCH = {
-    "array",
-    "chdir",
-    "clusters",
-    "comment",
-    "error",
-    "gpus",
-    "gpus-per-node",
-    "gpus-per-task",
-}
+OURS_IN_SBATCH = {"array", "chdir", "clusters", "comment", "error"}
+OURS_IN_SBATCH |= {"gpus", "gpus-per-node", "gpus-per-task"}
 OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-node", "output"}
 OURS_IN_SBATCH |= {"open-mode", "requeue", "signal", "test-only", "time", "wait", "wrap"}
 

@@ -29,11 +29,12 @@ def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Ve
     if job is None:
         if trace is None:
             return "lost", "Slurm has forgotten the job, and its log does not tell how it ended"
-        return trace.outcome, f"Slurm has forgotten the job; its log says: {trace.line}"
+        hint = f" ({SIGKILL_HINT})" if trace.line.endswith("Killed") else ""
+        return trace.outcome, f"Slurm has forgotten the job; its log says: {trace.line}{hint}"
     outcome = FINAL[job.state]
     said = f"Slurm says {_said(job)}"
     if trace is not None and trace.outcome in _SHARPER.get(job.state, ()):
-        return trace.outcome, f"{said}; its log says: {trace.line}{_hint(trace.line)}"
+        return trace.outcome, f"{said}; its log says: {trace.line}"
     if job.state == "COMPLETED":
         return "lost", f"{said}, but there is no result"
     if job.state == "FAILED" and last_words:
@@ -66,7 +67,3 @@ def _signal_in(exit_code: str) -> str:
     except ValueError:
         return ""
     return f", {SIGKILL_HINT}" if name == "SIGKILL" else f", {name}"
-
-
-def _hint(line: str) -> str:
-    return f" ({SIGKILL_HINT})" if line.endswith("Killed") else ""
