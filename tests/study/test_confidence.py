@@ -1,0 +1,148 @@
+"""An interval holds the true median as often as it says, and is None where it could not."""
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from study.confidence import Interval, estimate, interval
+from tests.study.noise import autocorrelated, white
+
+RUNS = 400
+
+
+def of_one_job(make, steps):
+    return make(np.random.default_rng(2), RUNS, steps)[:, np.newaxis]
+
+
+def of_jobs(jobs, steps, between):
+    """Runs of several jobs, which differ by `between` beside the spread of their steps."""
+    random = np.random.default_rng(3)
+    offsets = np.exp(between * random.normal(size=(RUNS, jobs, 1)))
+    return offsets * white(random, RUNS * jobs, steps).reshape(RUNS, jobs, steps)
+
+
+def coverage(samples):
+    """The share of samples (runs, jobs, steps) whose interval holds the true median, 1 s."""
+    found = [interval(jobs) for jobs in samples.tolist()]
+    return sum(i.low <= 1 <= i.high for i in found) / len(found)
+
+
+@pytest.mark.parametrize("steps", [10, 30, 100])
+def test_the_interval_of_independent_steps_holds_the_median_as_often_as_it_says(steps):
+    assert 0.91 <= coverage(of_one_job(white, steps)) <= 0.99
+
+
+def test_the_interval_of_dependent_steps_holds_the_median_as_often_as_it_says():
+    assert 0.91 <= coverage(of_one_job(autocorrelated, 200)) <= 0.99
+
+
+@pytest.mark.parametrize("jobs", [3, 5, 10])
+def test_the_interval_of_several_jobs_holds_the_median_of_all_jobs(jobs):
+    assert 0.91 <= coverage(of_jobs(jobs, 30, between=0.02)) <= 0.99
+
+
+def test_jobs_that_differ_in_nothing_have_an_interval_that_is_rather_too_wide():
+    assert coverage(of_jobs(5, 30, between=0)) >= 0.95
+
+
+def test_one_job_says_nothing_of_how_jobs_differ():
+    jobs = of_jobs(5, 200, between=0.02)[0].tolist()
+    alone = interval(jobs[:1]).half_width(estimate(jobs[:1]))
+    assert interval(jobs).half_width(estimate(jobs)) > 5 * alone
+
+
+def test_steps_within_the_jobs_count_beside_the_jobs():
+    spread = [[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]]
+    assert estimate(spread) == 1.3
+    assert interval(spread).low < 1.3 < interval(spread).high
+
+
+def test_the_estimate_is_the_median_of_the_job_medians():
+    assert estimate([[3.0, 1.0, 2.0, 4.0]]) == 2.5
+    assert estimate([[1.0] * 100, [2.0, 9.0, 2.0], [4.0]]) == 2.0
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [[], [[]], [[1.0]], [[1.0, 1.1, 1.2, 1.3, 1.4]], [[1.0], [1.1]], [[1.0, 1.1], [1.2, 1.3, 1.4]]],
+)
+def test_fewer_than_six_steps_have_no_interval(jobs):
+    assert interval(jobs) is None
+
+
+def test_six_steps_have_an_interval_that_holds_most_of_them():
+    found = interval([[1.02, 1.0, 1.05, 1.01, 1.04, 1.03]])
+    assert 0.9 < found.low < 1.01
+    assert 1.04 < found.high < 1.15
+
+
+def test_six_steps_in_two_jobs_have_an_interval_far_wider_than_in_one():
+    steps = [1.02, 1.0, 1.05, 1.01, 1.04, 1.03]
+    one, two = interval([steps]), interval([steps[:3], steps[3:]])
+    assert two.half_width(1) > 2 * one.half_width(1)
+    assert two.low > 0
+
+
+@pytest.mark.parametrize("jobs", [[[0.1] * 6], [[0.1] * 1000], [[0.1] * 3, [0.1] * 50]])
+def test_equal_steps_have_an_interval_without_width(jobs):
+    assert interval(jobs) == Interval(0.1, 0.1)
+
+
+def test_the_interval_of_steps_of_two_kinds_reaches_both():
+    steps = np.random.default_rng(4).permutation([1.0] * 20 + [2.0] * 21)
+    found = interval([steps.tolist()])
+    assert found.low <= 1
+    assert found.high >= 2
+
+
+def test_a_drift_widens_the_interval():
+    drifting = np.linspace(1.0, 1.05, 200)
+    shuffled = np.random.default_rng(5).permutation(drifting)
+    wide, narrow = interval([drifting.tolist()]), interval([shuffled.tolist()])
+    assert wide.half_width(1) > 2 * narrow.half_width(1)
+
+
+def test_a_few_slow_steps_hardly_move_the_interval():
+    steps = white(np.random.default_rng(6), 1, 200)[0]
+    slow = np.where(np.arange(200) % 50 == 7, 1.5 * steps, steps)
+    assert interval([slow.tolist()]).high == pytest.approx(
+        interval([steps.tolist()]).high, rel=1e-3
+    )
+
+
+def test_four_times_the_steps_halve_the_interval():
+    runs = white(np.random.default_rng(7), 100, 400).tolist()
+    short = sum(interval([run[:100]]).half_width(1) for run in runs)
+    assert sum(interval([run]).half_width(1) for run in runs) / short == pytest.approx(
+        0.5, abs=0.05
+    )
+
+
+def test_half_the_width_is_a_share_of_the_estimate():
+    assert Interval(1.9, 2.1).half_width(2.0) == pytest.approx(0.05)
+
+
+def test_the_same_steps_have_the_same_interval():
+    steps = white(np.random.default_rng(8), 1, 50)[0].tolist()
+    assert interval([steps]) == interval([list(steps)])
+
+
+def test_the_unit_of_time_does_not_matter():
+    steps = white(np.random.default_rng(9), 1, 50)[0]
+    found, thousandfold = interval([steps.tolist()]), interval([(1000 * steps).tolist()])
+    assert (thousandfold.low, thousandfold.high) == pytest.approx(
+        (1000 * found.low, 1000 * found.high)
+    )
+
+
+def test_twenty_thousand_steps_take_little_memory_and_time():
+    steps = white(np.random.default_rng(10), 1, 20_000)[0].tolist()
+    start = time.perf_counter()
+    interval([steps])
+    assert time.perf_counter() - start < 1  # some 0.06 s
+    tracemalloc.start()
+    interval([steps])
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
