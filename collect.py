@@ -20,7 +20,7 @@ from report.load import Evidence, load_evidence
 from report.markdown import render
 from report.raw import render_csv, render_json
 from report.selection import Selection, select
-from report.tables import make_table
+from report.tables import make_details, make_table
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
@@ -43,7 +43,7 @@ def main() -> int:
     except OSError as error:
         print(f"error: stdout: {error.strerror}; send the tables elsewhere", file=sys.stderr)
         os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
-    missing = [row for s in selections for row in s.rows if row.measured is None]
+    missing = [job for s in selections for row in s.rows for job in row.missing]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")
     return 1 if missing else 0
@@ -93,6 +93,7 @@ def make_section(selection: Selection) -> Section:
         facts=make_facts(selection),
         table=make_table(selection),
         answers=make_answers(selection),
+        details=make_details(selection),
     )
 
 

@@ -3,6 +3,7 @@
     python submit.py --grid task4                 on Slurm where there is one, else right here
     python submit.py --grid task4 --dry-run       show the plan and the sbatch scripts
     python submit.py --grid task2 --set dim=1024  the same cases with another layer size
+    python submit.py --grid task4 --repeats 5     every case in five jobs
     python submit.py --status                     where every submitted case stands
     python submit.py --watch                      the same, live, until everything has ended
     python submit.py --grid task4 --only failed   run again what failed
@@ -23,7 +24,7 @@ from jobs.oversee import cancel_jobs, show_status, watch_and_retry, watch_jobs
 from jobs.plan import Choice
 from jobs.profile import choose_profile
 from jobs.slurm_commands import forget_outer_job
-from study.case import parse_value
+from study.case import MAX_REPEATS, parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
@@ -65,6 +66,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--cluster", default="auto", metavar="PROFILE", help="a profile of cluster.yaml")
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="override a key of every case, e.g. depth=8; may be given more than once")  # fmt: skip
+    add("--repeats", type=int, default=1, metavar="N",
+        help="measure every case in N jobs; the tables then use all of them")  # fmt: skip
     add("--results", type=Path, default=Path("results"), metavar="DIR")
     action = parser.add_mutually_exclusive_group()
     add = action.add_argument
@@ -89,7 +92,11 @@ def parse_arguments() -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> int:
     refuse_idle_options(arguments)
     overrides = parse_overrides(arguments.set)
-    grids = [grid.with_overrides(overrides) for grid in load_grids(arguments.grid)]
+    check_repeats(arguments.repeats)
+    grids = [
+        grid.with_overrides(overrides).with_repeats(arguments.repeats)
+        for grid in load_grids(arguments.grid)
+    ]
     choice = parse_choice(arguments)
     if arguments.status:
         return show_status(arguments.results, arguments.cluster, grids)
@@ -137,6 +144,12 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set", f"{key} is given twice; give it once")
         overrides[key] = parse_value(key, value, "--set")
     return overrides
+
+
+def check_repeats(repeats: int) -> None:
+    """Refuse a number of jobs that no case can have."""
+    if not 1 <= repeats <= MAX_REPEATS:
+        raise ConfigError("--repeats", f"{repeats} is not a whole number from 1 to {MAX_REPEATS}")
 
 
 def parse_choice(arguments: argparse.Namespace) -> Choice:

@@ -32,6 +32,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     cluster: str | None
     submitted_at: str
+    trace: bool = False
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
         """The ledger's line once this has become a job."""

@@ -27,6 +27,7 @@ def assign(
             user=me(),
             cluster=cluster,
             submitted_at=now(),
+            trace=item.trace,
         )
         for item in batch
     ]

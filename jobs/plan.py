@@ -1,6 +1,6 @@
 """The plan: which cases to run, which to leave out, and why."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
@@ -14,6 +14,8 @@ from study.outcome import RETRIED, UNTRIED, Outcome
 from study.result_file import ResultError, read_result
 from study.store import Store
 from study.submissions import Attempt
+
+HAS_RESULT = "has a result"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Item:
         previous: how its last attempt ended, if there was one and it runs again.
         exclude: nodes that failed it, joined by commas; its next job leaves them out.
         replaces: the job that Slurm holds for ever, to be cancelled first.
+        trace: its job is to write a trace beside the result.
     """
 
     case: Case
@@ -55,6 +58,7 @@ class Item:
     previous: Outcome | None = None
     exclude: str = ""
     replaces: str | None = None
+    trace: bool = False
 
 
 def make_plan(
@@ -73,7 +77,17 @@ def make_plan(
             if case not in items:
                 verdict = _verdict(case, store, view, choice)
                 items[case] = Item(case=case, grid=grid.name, overrides=overrides, **verdict)
+            if grid.trace:
+                items[case] = _traced(items[case], store)
     return list(items.values())
+
+
+def _traced(item: Item, store: Store) -> Item:
+    """The item with a trace to write; a result without one is no reason to measure again."""
+    left_out = item.left_out
+    if left_out == HAS_RESULT and not store.trace_path(item.case).exists():
+        left_out += ", but no trace; --force measures again, with one"
+    return replace(item, trace=True, left_out=left_out)
 
 
 def check_possible(case: Case, profile: Profile, grid: Grid) -> None:
@@ -87,6 +101,10 @@ def check_possible(case: Case, profile: Profile, grid: Grid) -> None:
     if profile.device == "cpu" and case.dtype == "tf32":
         raise ConfigError(
             grid.source, f"dtype: tf32 needs a GPU, and {profile.source} has device: cpu"
+        )
+    if profile.device == "cpu" and case.execution == "cuda_graph":
+        raise ConfigError(
+            grid.source, f"execution: cuda_graph needs a GPU; {profile.source} has device: cpu"
         )
 
 
@@ -135,7 +153,7 @@ def _wanted(
     if choice.force or choice.only is not None or outcome is None:
         return None
     if outcome == "ok":
-        return "has a result"
+        return HAS_RESULT
     if choice.retries and outcome in RETRIED:
         return None
     if outcome in UNTRIED:

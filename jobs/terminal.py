@@ -28,7 +28,10 @@ def print_plan(items: list[Item], profile: Profile) -> None:
         what = (
             f"depth {c.depth}, {count_gpus(c.gpus)}, dim {c.dim}, batch {c.batch_size}, {c.split}"
         )
-        print(f"  {c.case_id}  {what}, {c.dtype}, {c.optimizer}  {_decision(item)}")
+        what += f", {c.dtype}, {c.optimizer}"
+        what += f", {c.execution}" if c.execution != "eager" else ""
+        what += f", repeat {c.repeat}" if c.repeat > 1 else ""
+        print(f"  {c.case_id}  {what}  {_decision(item)}")
     print(f"{len(to_run(items))} to run, {len(items) - len(to_run(items))} left out.", flush=True)
 
 

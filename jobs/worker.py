@@ -34,7 +34,7 @@ def main(batch: Path, parent: int | None = None) -> None:
     assignment = my_assignment(batch)
     print(f"{ATTEMPT} {attempt()} of job {job_id()} on {socket.gethostname()}", flush=True)
     case = assignment.case
-    store = Store(Path(assignment.results), assignment.profile)
+    store = store_of(assignment)
     if is_measured(store, assignment):
         print(f"mpbench: {case.case_id} has its result from an attempt before; nothing to do")
         return
@@ -54,6 +54,11 @@ def my_assignment(batch: Path) -> Assignment:
     if index >= len(assignments):
         sys.exit(f"mpbench: job failed: its batch {batch} is gone or holds no case {index}")
     return assignments[index]
+
+
+def store_of(assignment: Assignment) -> Store:
+    """Where its result belongs."""
+    return Store(Path(assignment.results), assignment.profile)
 
 
 def is_measured(store: Store, assignment: Assignment) -> bool:
@@ -96,7 +101,8 @@ def run_assigned(assignment: Assignment, report: "Reporter") -> Result:
         finished_at=started_at,
         attempt=attempt() if on_slurm else 1,
     )
-    result = run_case(assignment.case, assignment.device, job, report)
+    trace = store_of(assignment).trace_path(assignment.case) if assignment.trace else None
+    result = run_case(assignment.case, assignment.device, job, report, trace)
     return msgspec.structs.replace(result, job=msgspec.structs.replace(job, finished_at=now()))
 
 

@@ -1,13 +1,15 @@
 """`python -m mp --depth 20 --gpus 5`: one case by hand, here and now; its result as JSON."""
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
 import msgspec
 
 from mp.devices import POLICIES, visible_gpus
 from mp.outcome import run_case
-from study.case import KEYS, allowed, make_case, parse_value
+from study.case import KEYS, Case, allowed, make_case, parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.progress import Progress
@@ -22,6 +24,7 @@ def main() -> int:
         given = {key: getattr(arguments, key) for key in KEYS if getattr(arguments, key)}
         values = {key: parse_value(key, text, f"--{_flag(key)}") for key, text in given.items()}
         case = make_case(values, "python -m mp")
+        check_trace(arguments.trace, case)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -36,7 +39,7 @@ def main() -> int:
         started_at=started,
         finished_at=started,
     )
-    result = run_case(case, arguments.device, job, _report)
+    result = run_case(case, arguments.device, job, _report, arguments.trace)
     job = msgspec.structs.replace(job, finished_at=now())
     sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
     if result.error is not None:
@@ -50,7 +53,23 @@ def parse_arguments() -> argparse.Namespace:
     for key in KEYS:
         parser.add_argument(f"--{_flag(key)}", dest=key, metavar="VALUE", help=allowed(key))
     parser.add_argument("--device", choices=POLICIES, default="auto", help="default: auto")
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="also write the instrumented steps as a Chrome trace, for ui.perfetto.dev",
+    )
     return parser.parse_args()
+
+
+def check_trace(path: Path | None, case: Case) -> None:
+    """Refuse, before anything is measured, a trace that could not be written."""
+    if path is None:
+        return
+    if case.execution == "cuda_graph":
+        raise ConfigError("--trace", "a CUDA graph has no marks inside; use --execution eager")
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise ConfigError("--trace", f"{path} cannot be written; name a file in a folder of yours")
 
 
 def _flag(key: str) -> str:

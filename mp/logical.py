@@ -1,12 +1,13 @@
 """Logical GPUs: several stand-ins for GPUs that share one real device.
 
 On one real device `x.to(device)` never copies, so a split model would pass no baton. A logical GPU
-is therefore an empty tensor on the shared device, for which `x.to(gpu)` (torch's documented
-`Tensor.to(other)`) makes a real copy whenever x lies on another logical GPU, and none when it lies
-on this one, just as between real GPUs. Only `.to` is intercepted; nothing else is slowed down.
+is therefore a target on the shared device for which `x.to(gpu)` makes a real copy whenever x lies
+on another logical GPU, and none when it lies on this one, just as between real GPUs.
 """
 
 import torch
+
+from mp.baton import BatonTarget
 
 
 class _BatonCopy(torch.autograd.Function):
@@ -27,17 +28,10 @@ class _Group:
     last = None
 
 
-class LogicalGPU(torch.Tensor):
+class LogicalGPU(BatonTarget):
     """One logical GPU. Make them with `logical_gpus`."""
 
-    index: int
     group: _Group
-
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        if func is torch.Tensor.to and len(args) == 2 and isinstance(args[1], cls):
-            return args[1].receive(args[0])
-        return super().__torch_function__(func, types, args, kwargs or {})
 
     def receive(self, x):
         """x on this logical GPU: itself if it lies here already, else a copy."""

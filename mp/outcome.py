@@ -1,10 +1,12 @@
 """From a case to its result, whatever happens on the way."""
 
 import traceback
+from pathlib import Path
 
 import torch
 
-from mp.benchmark import Outputs, Report, run_benchmark
+from mp.benchmark import Outputs, run_benchmark
+from mp.measure import Report
 from mp.proof import prove_gpus
 from mp.provenance import describe_code
 from study.case import Case
@@ -13,8 +15,10 @@ from study.outcome import ResultOutcome
 from study.result import CaseFailure, Job, Result
 
 
-def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
-    """Run the case and return its result, also where it failed.
+def run_case(
+    case: Case, policy: str, job: Job, report: Report, trace: Path | None = None
+) -> Result:
+    """Run the case and return its result, also where it failed; write its trace, if asked to.
 
     KeyboardInterrupt and SystemExit pass through: nobody waits for that result.
     """
@@ -29,7 +33,7 @@ def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
     failure = None
     try:
         prove_gpus(job, policy)
-        run_benchmark(case, policy, report, keep)
+        run_benchmark(case, policy, report, keep, trace)
     except Exception as error:
         if not isinstance(error, CaseError):
             traceback.print_exc()  # for the job's log; the result keeps the last line of it
@@ -44,6 +48,7 @@ def run_case(case: Case, policy: str, job: Job, report: Report) -> Result:
         placement=outputs.placement,
         measurement=outputs.measurement,
         transfers=outputs.transfers,
+        ceilings=outputs.ceilings,
         environment=outputs.environment,
         job=job,
         code=code,

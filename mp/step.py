@@ -34,6 +34,15 @@ class TrainingStep:
         """Compute the gradients of the loss."""
         self.loss.backward()
 
+    def parameters_per_gpu(self):
+        """For each GPU the parameters of its layers."""
+        model = self.model
+        return [
+            [p for i, layer in enumerate(model.layers) if model.gpu_of_layer[i] == gpu
+             for p in layer.parameters()]
+            for gpu in range(len(model.devices))
+        ]  # fmt: skip
+
 
 def build_step(case: Case, devices: Devices) -> TrainingStep:
     """The case's model and batch.
@@ -45,6 +54,8 @@ def build_step(case: Case, devices: Devices) -> TrainingStep:
     dtype = torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
     model = LargeLinearModelMP(case.dim, case.depth, devices.gpus, case.split).to(dtype)
     optimizer = OPTIMIZERS[case.optimizer](model.parameters(), lr=LEARNING_RATE)
+    if case.execution == "cuda_graph" and case.optimizer == "adam":
+        optimizer.param_groups[0]["capturable"] = True  # its step count must live on the GPU
     x = torch.randn(case.batch_size, case.dim).to(dtype)
     target = torch.randn(case.batch_size, case.dim).to(dtype)
     return TrainingStep(model, optimizer, devices.put(x, 0), devices.put(target, case.gpus - 1))

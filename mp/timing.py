@@ -4,12 +4,11 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import TypeVar
 
 from mp.devices import Devices
-from mp.step import TrainingStep
 
-MIN_TIMED_STEPS = 3
-PHASE_STEPS = 3
+Verdict = TypeVar("Verdict")
 
 
 @contextmanager
@@ -33,38 +32,19 @@ def time_step(step: Callable[[], object], devices: Devices) -> float:
 
 
 def time_steps(
-    step: TrainingStep,
+    step: Callable[[], object],
     devices: Devices,
-    steps: int,
-    time_limit_s: float,
-    on_step: Callable[[int, float], None],
-) -> list[float]:
-    """Seconds of each step, until there are `steps` or the time limit has passed.
+    is_over: Callable[[list[float], float], Verdict | None],
+    on_step: Callable[[list[float], float], None],
+) -> tuple[list[float], Verdict]:
+    """Seconds of each step, until `is_over(times, elapsed_s)` says something; and what it says.
 
-    The limit leaves at least MIN_TIMED_STEPS (or `steps`, if fewer). `on_step(done, seconds)`
-    runs between steps, outside of the timed region.
+    `on_step`, which is told the same, and `is_over` run between steps, outside of the timed region.
     """
     times: list[float] = []
     start = perf_counter()
     with no_garbage_collection():
-        while len(times) < steps:
-            if len(times) >= MIN_TIMED_STEPS and perf_counter() - start >= time_limit_s:
-                break
+        while (verdict := is_over(times, perf_counter() - start)) is None:
             times.append(time_step(step, devices))
-            on_step(len(times), times[-1])
-    return times
-
-
-def time_phases(step: TrainingStep, devices: Devices) -> dict[str, list[float]]:
-    """Seconds of forward (with zero_grad and loss), backward and optimizer, a list entry a step.
-
-    Devices are synchronised between the phases, which a timed step does not do; the three add up
-    to a little more than a step where launching kernels takes longer than running them.
-    """
-    times: dict[str, list[float]] = {"forward": [], "backward": [], "optimizer": []}
-    with no_garbage_collection():
-        for _ in range(PHASE_STEPS):
-            times["forward"].append(time_step(step.forward, devices))
-            times["backward"].append(time_step(step.backward, devices))
-            times["optimizer"].append(time_step(step.optimizer.step, devices))
-    return times
+            on_step(times, perf_counter() - start)
+    return times, verdict

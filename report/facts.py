@@ -1,11 +1,13 @@
 """What stands once above a table: where and how its numbers were measured."""
 
-from report.hardware import hardware, shared_device
+from report.hardware import shared_device
 from report.measured import Measured
 from report.selection import Selection
-from report.units import between
+from report.time_use import cost_of_instruments
+from report.units import between, signed_percent
 
 WORDS = {"batch_size": "batch"}
+CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
 def make_facts(selection: Selection) -> list[str]:
@@ -17,6 +19,7 @@ def make_facts(selection: Selection) -> list[str]:
         facts.append(f"Changed from the grid's own setting: {changes}.")
     if results:
         facts += [_hardware(results), _samples(results)]
+        facts += filter(None, [_instruments(results)])
     if any(result.emulated for result in results):
         facts.append(_emulation(results))
     if selection.grid.table == "memory" and any(_has_peaks(result) for result in results):
@@ -32,7 +35,7 @@ def _has_peaks(result: Measured) -> bool:
 
 def _setting(selection: Selection) -> str:
     case = selection.rows[0].case
-    keys = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "seed")
+    keys = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed")
     parts = [
         f"{WORDS.get(key, key)} {getattr(case, key)}"
         for key in keys
@@ -43,21 +46,47 @@ def _setting(selection: Selection) -> str:
 
 
 def _hardware(results: list[Measured]) -> str:
-    names = sorted({hardware(result) for result in results})
+    names = sorted({result.hardware for result in results})
     versions = sorted({f"torch {r.environment.torch}" for r in results})
     return f"Hardware: {'; '.join(names)}. {'; '.join(versions)}."
 
 
 def _samples(results: list[Measured]) -> str:
-    measurements = [r.measurement for r in results]
+    measurements = [job.measurement for r in results for job in r.jobs]
     samples = between([len(m.step_times_s) for m in measurements])
     warmup = between([m.warmup_steps for m in measurements])
-    return f"Samples: {samples} timed steps a case, after {warmup} warm-up steps."
+    jobs = (
+        f" in each of {between([len(r.jobs) for r in results])} jobs" if _repeated(results) else ""
+    )
+    return (
+        f"Samples: {samples} timed steps a case{jobs}, after {warmup} warm-up steps. Step times "
+        "are medians with 95 % confidence intervals (block bootstrap)."
+    )
+
+
+def _repeated(results: list[Measured]) -> bool:
+    return any(result.repeats for result in results)
+
+
+def _instruments(results: list[Measured]) -> str | None:
+    """What the steps with marks cost, and whose clock told their times."""
+    costs = [cost for cost in map(cost_of_instruments, results) if cost is not None]
+    if not costs:
+        return None
+    breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
+    clocks = " and ".join(sorted({CLOCKS[breakdown.clock] for breakdown in breakdowns}))
+    steps = between([len(breakdown.step_times_s) for breakdown in breakdowns])
+    low, high = signed_percent(min(costs)), signed_percent(max(costs))
+    longer = low if low == high else f"{low} to {high}"
+    return (
+        f"Forward, backward, optimizer and where the time goes: means or medians of {steps} steps "
+        f"of their own with marks, told by {clocks}; beside a timed step these took {longer}."
+    )
 
 
 def _emulation(results: list[Measured]) -> str:
     emulated = [result for result in results if result.emulated]
-    device = " or ".join(sorted({shared_device(result) for result in emulated}))
+    device = " or ".join(sorted({shared_device(result.environment) for result in emulated}))
     return (
         f"EMULATED: {len(emulated)} of {len(results)} results come from logical GPUs that share "
         f"{device}. Layers, calls and moves are real; step times are not those of several GPUs, "

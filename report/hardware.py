@@ -1,16 +1,15 @@
-"""What a result was measured on, in words, and what may be compared with what."""
+"""What was measured on, in words."""
 
-from report.measured import Measured
+from study.environment import Environment
 
 
-def hardware(result: Measured) -> str:
+def hardware(environment: Environment) -> str:
     """The GPUs or the CPU that computed, without their number."""
-    environment = result.environment
     if environment.gpus:
         return " and ".join(sorted({gpu.name for gpu in environment.gpus}))
     return f"CPU {environment.cpu or 'of unknown name'} ({environment.cpu_threads} threads)"
 
 
-def shared_device(result: Measured) -> str:
+def shared_device(environment: Environment) -> str:
     """What the logical GPUs of an emulated result share."""
-    return "one GPU" if result.environment.gpus else "the CPU"
+    return "one GPU" if environment.gpus else "the CPU"

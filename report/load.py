@@ -1,7 +1,9 @@
 """What lies in a results folder: results, submissions and signs of life, read from JSON alone."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from study.case import Case
@@ -33,6 +35,14 @@ class Evidence:
     def cases(self) -> dict[Case, None]:
         """Every case that was submitted or has a result, in a stable order, once."""
         return dict.fromkeys([*(s.case for s in self.submissions), *self.results])
+
+    @cached_property
+    def repeats(self) -> defaultdict[Case, list[Case]]:
+        """The cases of each configuration, in the order of their repeats."""
+        found: defaultdict[Case, list[Case]] = defaultdict(list)
+        for case in sorted(self.cases(), key=lambda case: case.repeat):
+            found[case.configuration].append(case)
+        return found
 
     def reason(self, case: Case) -> str:
         """Why the case has no result, as far as the folder tells."""

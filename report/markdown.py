@@ -16,13 +16,16 @@ def _section(section: Section) -> str:
         "  \n".join(escape(fact) for fact in section.facts),
         _table(section.table),
         "\n\n".join(escape(answer) for answer in section.answers),
+        *(_table(table) for table in section.details),
     ]
     return "\n\n".join(parts)
 
 
 def _table(table: Table) -> str:
     rows = [[escape(cell) for cell in row] for row in table.rows]
-    return tabulate(rows, headers=list(table.columns), tablefmt="pipe", disable_numparse=True)
+    headers = list(table.columns)
+    text = str(tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True))
+    return f"**{escape(table.caption)}**\n\n{text}" if table.caption else text
 
 
 def escape(text: str) -> str:

@@ -1,34 +1,67 @@
-"""A result that holds a measurement, with every part present."""
+"""A configuration that was measured, in one job or in several, with every part present."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from report.hardware import hardware
 from study.case import Case
-from study.result import Environment, Measurement, Placement, Result, Transfers
+from study.ceilings import Ceilings
+from study.environment import Environment
+from study.measurement import Measurement
+from study.result import Placement, Result, Transfers
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What tables and answers are made from."""
+    """What tables and answers are made from: one job's result, and those that repeat it.
+
+    `jobs` holds all of them, this one first. Step times come from all jobs; what does not differ
+    from one job to the next, and what only one job can show, is this one's.
+    """
 
     case: Case
     emulated: bool
     placement: Placement
     measurement: Measurement
     transfers: Transfers
+    ceilings: Ceilings
     environment: Environment
+    repeats: Sequence["Measured"] = field(default=())
 
     @property
-    def steps_s(self) -> list[float]:
-        """The raw step times."""
-        return self.measurement.step_times_s
+    def jobs(self) -> list["Measured"]:
+        """This job and its repeats."""
+        return [self, *self.repeats]
+
+    @property
+    def steps_s(self) -> list[list[float]]:
+        """The raw step times of each job."""
+        return [job.measurement.step_times_s for job in self.jobs]
+
+    @property
+    def hardware(self) -> str:
+        """The GPUs or the CPU that computed, in words, without their number."""
+        return hardware(self.environment)
 
 
 def measured(result: Result) -> Measured | None:
     """The result's measurement, or None for a case that failed."""
     placement, measurement = result.placement, result.measurement
-    transfers, environment = result.transfers, result.environment
+    transfers, ceilings = result.transfers, result.ceilings
+    environment = result.environment
     if result.outcome != "ok" or placement is None or measurement is None:
         return None
-    if transfers is None or environment is None:
+    if transfers is None or ceilings is None or environment is None:
         return None
-    return Measured(result.case, result.emulated, placement, measurement, transfers, environment)
+    return Measured(
+        result.case, result.emulated, placement, measurement, transfers, ceilings, environment
+    )
+
+
+def combine(jobs: list[Measured]) -> Measured | None:
+    """The jobs of one configuration as one; those on other hardware than the first are left out."""
+    if not jobs:
+        return None
+    first = jobs[0]
+    same = [j for j in jobs[1:] if (j.hardware, j.emulated) == (first.hardware, first.emulated)]
+    return replace(first, repeats=same)

@@ -16,7 +16,7 @@ def render_json(selections: list[Selection]) -> str:
             "title": selection.grid.title,
             "profile": selection.profile,
             "changed": selection.changed,
-            "rows": [_row(row) for row in selection.rows],
+            "rows": [_row(job) for row in selection.rows for job in row.jobs],
         }
         for selection in selections
     ]
@@ -28,9 +28,10 @@ def render_csv(selections: list[Selection]) -> str:
     import pandas  # here, since importing it takes longer than all the rest
 
     records = [
-        {"grid": s.grid.name, "profile": s.profile} | _flat(_row(row))
+        {"grid": s.grid.name, "profile": s.profile} | _flat(_row(job))
         for s in selections
         for row in s.rows
+        for job in row.jobs
     ]
     frame = pandas.json_normalize(records).convert_dtypes()  # whole numbers stay whole
     return str(frame.drop(columns="result", errors="ignore").map(_cell).to_csv(index=False))

@@ -1,13 +1,14 @@
 """Which tables a grid has: one for each profile and setting, a row for each point of its axes."""
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from textwrap import shorten
 from typing import Any
 
 from report.load import Evidence
-from report.measured import Measured, measured
+from report.measured import Measured, combine, measured
 from study.case import Case, make_case
 from study.errors import ConfigError
 from study.grid import Grid
@@ -21,17 +22,32 @@ Setting = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Row:
-    """One case of a table; without a measurement it has the reason."""
+    """One case of a table; without a measurement it has the reason.
+
+    `repeats` are the rows of the same configuration in other jobs.
+    """
 
     case: Case
     result: Result | None
     reason: str | None
     outcome: Outcome | None = None
+    repeats: Sequence["Row"] = ()
 
     @property
+    def jobs(self) -> list["Row"]:
+        """This row and its repeats."""
+        return [self, *self.repeats]
+
+    @cached_property
     def measured(self) -> Measured | None:
-        """The measurement, if there is one."""
-        return measured(self.result) if self.result is not None else None
+        """The measurement of all jobs that have one."""
+        results = (row.result for row in self.jobs if row.result is not None)
+        return combine([m for m in map(measured, results) if m is not None])
+
+    @property
+    def missing(self) -> list["Row"]:
+        """The jobs that have no measurement."""
+        return [row for row in self.jobs if row.result is None or row.result.error is not None]
 
 
 @dataclass(frozen=True)
@@ -93,14 +109,16 @@ def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
 
 
 def _setting(grid: Grid, case: Case) -> Setting:
-    return tuple((key, value) for key, value in case.as_dict().items() if key not in grid.axes)
+    """All keys that are no axes; repeats of a configuration are no setting of their own."""
+    values = case.as_dict().items()
+    return tuple((key, v) for key, v in values if key not in grid.axes and key != "repeat")
 
 
 def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) -> Selection:
     own = grid.cases()[0].as_dict()
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
-    rows = [_row(case, evidence) for case in _points(variant, dict(setting))]
+    rows = [_row_with_repeats(c, grid, evidence) for c in _points(variant, dict(setting))]
     return Selection(variant, evidence.profile, changed, rows)
 
 
@@ -110,6 +128,14 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
             yield make_case(setting | dict(zip(grid.axes, values, strict=True)), grid.source)
         except ConfigError:
             continue  # e.g. the point of 5 GPUs in a setting with split half
+
+
+def _row_with_repeats(case: Case, grid: Grid, evidence: Evidence) -> Row:
+    if "repeat" in grid.axes:
+        return _row(case, evidence)
+    started = evidence.repeats[case.configuration]
+    first, *others = [_row(c, evidence) for c in started] or [_row(case, evidence)]
+    return replace(first, repeats=others)
 
 
 def _row(case: Case, evidence: Evidence) -> Row:

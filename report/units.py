@@ -1,6 +1,6 @@
 """Numbers for people: a unit, four digits, and a dash for what is not known."""
 
-from study.statistics import median, quartiles
+from study.confidence import Interval
 
 UNKNOWN = "–"
 
@@ -15,10 +15,11 @@ def seconds(value: float | None) -> str:
     return f"{value / 1e-6:.4g} µs"
 
 
-def median_and_quartiles(samples: list[float]) -> str:
-    """`median (first quartile – third quartile)`."""
-    low, high = quartiles(samples)
-    return f"{seconds(median(samples))} ({seconds(low)} – {seconds(high)})"
+def seconds_with_interval(value: float, interval: Interval | None) -> str:
+    """`median (low – high)`, in the unit of the median."""
+    if interval is None:
+        return f"{seconds(value)} ({UNKNOWN})"
+    return f"{seconds(value)} ({seconds(interval.low)} – {seconds(interval.high)})"
 
 
 def data_size(value: int | None) -> str:
@@ -51,3 +52,35 @@ def between(values: list[int]) -> str:
     """`7` or `7 to 20`."""
     low, high = min(values), max(values)
     return str(low) if low == high else f"{low} to {high}"
+
+
+def percent(share: float) -> str:
+    """A share as percent, to a tenth."""
+    return f"{100 * share:.1f} %"
+
+
+def signed_percent(share: float) -> str:
+    """A difference as percent, to a tenth, with its sign."""
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
+def flop_rate(value: float) -> str:
+    """Floating-point operations per second."""
+    return _per_second(value, "FLOP")
+
+
+def byte_rate(value: float) -> str:
+    """Bytes per second, in powers of ten, as bandwidths are given."""
+    return _per_second(value, "B")
+
+
+def _per_second(value: float, unit: str) -> str:
+    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6)):
+        if value >= scale:
+            return f"{value / scale:.4g} {prefix}{unit}/s"
+    return f"{value:.4g} {unit}/s"
+
+
+def plural(count: int, one: str) -> str:
+    """The word, with an s unless there is exactly one."""
+    return one if count == 1 else f"{one}s"

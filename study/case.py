@@ -9,6 +9,7 @@ from msgspec import Meta
 from study.errors import ConfigError
 
 Split = Literal["half", "even"]
+MAX_REPEATS = 1_000
 
 
 def _whole(low: int, high: int) -> Meta:
@@ -18,7 +19,10 @@ def _whole(low: int, high: int) -> Meta:
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One full configuration. Two cases with equal fields are the same case.
 
-    `steps` and `time_limit_s` end the timed steps, whichever comes first; warm-up is not counted.
+    Timed steps end once the 95 % confidence interval of their median is within `ci_half_width` of
+    it (relative; 0 is never), or at `steps` or `time_limit_s`, whichever comes first. Warm-up ends
+    once it is steady, or at `warmup_steps` or half of `time_limit_s`. `repeat` counts the jobs that
+    measure one configuration.
     """
 
     depth: Annotated[int, _whole(1, 100_000)]
@@ -29,12 +33,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     schedule: Literal["naive"] = "naive"
     dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "adam"] = "sgd"
+    execution: Literal["eager", "cuda_graph"] = "eager"
     seed: Annotated[int, _whole(0, 2**63 - 1)] = 0
-    warmup_steps: Annotated[int, _whole(0, 10_000)] = 3
-    steps: Annotated[int, _whole(1, 1_000_000)] = 20
+    warmup_steps: Annotated[int, _whole(0, 10_000)] = 1_000
+    steps: Annotated[int, _whole(1, 1_000_000)] = 10_000
     time_limit_s: Annotated[
         float, Meta(gt=0, le=604_800, description="a number of seconds above 0, at most 604800")
     ] = 60.0
+    ci_half_width: Annotated[
+        float, Meta(ge=0, le=0.5, description="a share of the median from 0 to 0.5, e.g. 0.005")
+    ] = 0.005
+    repeat: Annotated[int, _whole(1, MAX_REPEATS)] = 1
 
     @property
     def case_id(self) -> str:
@@ -45,7 +54,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def job_name(self) -> str:
         """What `squeue` shows."""
-        return f"mp-d{self.depth}-g{self.gpus}"
+        again = f"-r{self.repeat}" if self.repeat > 1 else ""
+        return f"mp-d{self.depth}-g{self.gpus}{again}"
+
+    @property
+    def configuration(self) -> "Case":
+        """The case without its repeat: what the jobs of all repeats have in common."""
+        return msgspec.structs.replace(self, repeat=1)
 
     def as_dict(self) -> dict[str, Any]:
         """All keys and values, in the order they are declared."""
@@ -109,5 +124,11 @@ def make_case(values: dict[str, Any], source: object) -> Case:
             source,
             f"gpus: {case.gpus} for {case.depth} layers would leave a GPU without a layer; "
             f"use at most {case.depth} GPUs or a greater depth",
+        )
+    if case.execution == "cuda_graph" and case.gpus > 1:
+        raise ConfigError(
+            source,
+            f"gpus: {case.gpus} with execution: cuda_graph, which captures the work of exactly 1 "
+            "GPU; use execution: eager",
         )
     return case

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
 from study.yaml_file import check_keys, read_mapping
@@ -18,8 +20,8 @@ TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers")
 # Each key of a case has one section of the grid file; depth and gpus are usually axes.
 SECTIONS = {
     "model": ("depth", "gpus", "dim", "batch_size", "split", "schedule"),
-    "train": ("dtype", "optimizer", "seed"),
-    "measure": ("warmup_steps", "steps", "time_limit_s"),
+    "train": ("dtype", "optimizer", "execution", "seed"),
+    "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
 }
 
 
@@ -33,23 +35,30 @@ class Grid:
     table: str
     axes: dict[str, tuple[Any, ...]]
     setting: dict[str, Any] = field(default_factory=dict)
+    trace: bool = False
     overridden: bool = False
+    repeats: int = 1
 
     def cases(self) -> list[Case]:
-        """Every combination of the axes, in the file's order, without repeats."""
-        count = math.prod(len(values) for values in self.axes.values())
+        """Every combination of the axes, in the file's order; then all again for each repeat."""
+        count = math.prod(len(values) for values in self.axes.values()) * self.repeats
         if count > MAX_CASES:
             raise ConfigError(
                 self.source, f"axes: {count} cases are more than {MAX_CASES}; use several grids"
             )
         combinations = itertools.product(*self.axes.values())
-        return [
+        once = [
             make_case(self.setting | dict(zip(self.axes, values, strict=True)), self.source)
             for values in combinations
         ]
+        # Round after round, so that what drifts on a cluster falls on all cases alike.
+        again = range(2, self.repeats + 1)
+        return once + [msgspec.structs.replace(case, repeat=n) for n in again for case in once]
 
     def contains(self, case: Case) -> bool:
-        """Whether the case is one of the grid's, without making them all."""
+        """Whether the case, or one that it repeats, is the grid's, without making them all."""
+        if case.repeat > 1 and "repeat" not in self.axes:
+            case = case.configuration
         on_axes = all(getattr(case, key) in values for key, values in self.axes.items())
         return on_axes and all(
             getattr(case, key) == self.setting.get(key, default)
@@ -62,6 +71,12 @@ class Grid:
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
         setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
         return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
+
+    def with_repeats(self, repeats: int) -> "Grid":
+        """The same grid with as many jobs for each case."""
+        if repeats > 1 and ("repeat" in self.axes or "repeat" in self.setting):
+            raise ConfigError("--repeats", f"{self.source} sets repeat itself; keep one of them")
+        return replace(self, repeats=repeats)
 
 
 def load_grids(names: list[str]) -> list[Grid]:
@@ -100,7 +115,7 @@ def _load(path: Path) -> list[Grid]:
 
 
 def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
-    check_keys(data, ("title", "table", "axes", *SECTIONS), path, "top level")
+    check_keys(data, ("title", "table", "trace", "axes", *SECTIONS), path, "top level")
     axes = _read_axes(path, data.get("axes"))
     setting = _read_setting(path, data, axes)
     table = data.get("table", TABLES[0])
@@ -109,7 +124,10 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     title = data.get("title", path.stem)
     if not isinstance(title, str) or not title.strip():
         raise ConfigError(path, f"title: {title!r} is no text; write it in quotes")
-    grid = Grid(path.stem, str(path), title, table, axes, setting)
+    trace = data.get("trace", False)
+    if not isinstance(trace, bool):
+        raise ConfigError(path, f"trace: {trace!r} is neither true nor false")
+    grid = Grid(path.stem, str(path), title, table, axes, setting, trace)
     if not {"depth", "gpus"} <= set(axes) | set(setting):
         raise ConfigError(path, "axes: depth and gpus are needed; write e.g. gpus: [2, 5]")
     return grid

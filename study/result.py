@@ -1,62 +1,34 @@
-"""A result: what one case measured, or why it did not. Raw SI values; null is unknown."""
+"""A result: what one case measured, or why it did not."""
 
 from typing import Literal
 
-import msgspec
-
 from study.case import Case
+from study.ceilings import Ceilings
+from study.environment import Environment
+from study.measurement import Measurement
 from study.outcome import ResultOutcome
+from study.record import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Phase = Literal["forward", "backward"]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a result file, strict about its keys."""
-
-
-class CaseFailure(_Record, frozen=True):
+class CaseFailure(Record, frozen=True):
     """What ended a case that has no measurement."""
 
     type: str
     message: str
 
 
-class Placement(_Record, frozen=True):
+class Placement(Record, frozen=True):
     """Which GPU (0 .. gpus-1) holds which layer (0 .. depth-1)."""
 
     gpu_of_layer: list[int]
     layers_per_gpu: list[int]
 
 
-class GpuMemory(_Record, frozen=True):
-    """One GPU of the case. The peaks are those of the timed steps; null where not known."""
-
-    index: int
-    device: str
-    layers: int
-    peak_allocated_bytes: int | None
-    peak_reserved_bytes: int | None
-
-
-class Measurement(_Record, frozen=True):
-    """Raw step times, one per timed step; phase times come from steps of their own."""
-
-    step_times_s: list[float]
-    stopped_by: Literal["steps", "time_limit"]
-    warmup_steps: int
-    forward_s: list[float]
-    backward_s: list[float]
-    optimizer_s: list[float]
-    first_loss: float | None
-    per_gpu: list[GpuMemory]
-    # Logical GPUs that share one real GPU have no peaks of their own; this is their sum's peak.
-    shared_peak_allocated_bytes: int | None
-    shared_peak_reserved_bytes: int | None
-
-
-class PairTransfers(_Record, frozen=True):
+class PairTransfers(Record, frozen=True):
     """Moves from one GPU to another in one phase of one step."""
 
     source: int
@@ -66,7 +38,7 @@ class PairTransfers(_Record, frozen=True):
     bytes: int
 
 
-class Transfers(_Record, frozen=True):
+class Transfers(Record, frozen=True):
     """What was seen moving in one training step."""
 
     to_calls_per_forward: int
@@ -78,33 +50,7 @@ class Transfers(_Record, frozen=True):
     by_pair: list[PairTransfers]
 
 
-class Gpu(_Record, frozen=True):
-    """One real GPU of the host, as far as torch and NVML tell."""
-
-    index: int
-    name: str
-    uuid: str | None
-    total_memory_bytes: int
-    sm_clock_hz: int | None
-    max_sm_clock_hz: int | None
-
-
-class Environment(_Record, frozen=True):
-    """Where it was measured. The clocks are read right after the timed steps."""
-
-    host: str
-    cpu: str | None
-    cpu_count: int | None
-    cpu_threads: int
-    gpus: list[Gpu]
-    driver: str | None
-    cuda: str | None
-    torch: str
-    python: str
-    tf32: bool
-
-
-class Job(_Record, frozen=True):
+class Job(Record, frozen=True):
     """The attempt that ran the case. Times are ISO 8601, UTC.
 
     `attempt` counts the starts of this one job; only `--requeue` allows a second.
@@ -121,14 +67,14 @@ class Job(_Record, frozen=True):
     attempt: int = 1
 
 
-class Code(_Record, frozen=True):
+class Code(Record, frozen=True):
     """The commit of this project that ran; null where git does not tell."""
 
     commit: str | None
     dirty: bool | None
 
 
-class Result(_Record, frozen=True):
+class Result(Record, frozen=True):
     """The content of `results/<profile>/<case id>.json`."""
 
     case: Case
@@ -139,6 +85,7 @@ class Result(_Record, frozen=True):
     placement: Placement | None
     measurement: Measurement | None
     transfers: Transfers | None
+    ceilings: Ceilings | None
     environment: Environment | None
     job: Job
     code: Code

@@ -63,14 +63,16 @@ def _check_consistency(result: Result) -> None:
 
 
 def _check_measurement(result: Result) -> None:
-    parts = (result.placement, result.measurement, result.transfers, result.environment)
-    if any(part is None for part in parts):
+    parts = (result.placement, result.measurement, result.transfers, result.ceilings)
+    if result.environment is None or any(part is None for part in parts):
         raise ResultError("has outcome ok but lacks a part of the measurement")
     placement, measurement, case = result.placement, result.measurement, result.case
     assert placement is not None
     assert measurement is not None
-    times = [measurement.step_times_s, measurement.forward_s]
-    times += [measurement.backward_s, measurement.optimizer_s]
+    times = [measurement.step_times_s]
+    if measurement.breakdown is not None:
+        phases = (measurement.forward_s, measurement.backward_s, measurement.optimizer_s)
+        times += [measurement.breakdown.step_times_s, *phases]
     if any(not seconds or min(seconds) <= 0 for seconds in times):
         raise ResultError("has outcome ok but lacks positive step or phase times")
     counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]

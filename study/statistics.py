@@ -1,12 +1,13 @@
 """Summaries of raw samples."""
 
 import statistics
+from collections.abc import Sequence
 from statistics import median
 
-__all__ = ["median", "quartiles", "separated"]
+__all__ = ["median", "outliers", "quartiles"]
 
 
-def quartiles(samples: list[float]) -> tuple[float, float]:
+def quartiles(samples: Sequence[float]) -> tuple[float, float]:
     """First and third quartile, by linear interpolation within the samples (R's type 7)."""
     if len(samples) == 1:
         return samples[0], samples[0]
@@ -14,7 +15,11 @@ def quartiles(samples: list[float]) -> tuple[float, float]:
     return first, third
 
 
-def separated(a: list[float], b: list[float]) -> bool:
-    """Whether the middle halves of two samples do not overlap; a coarse test for "different"."""
-    (a_low, a_high), (b_low, b_high) = quartiles(a), quartiles(b)
-    return a_high < b_low or b_high < a_low
+def outliers(samples: list[float]) -> int:
+    """How many samples lie more than three interquartile ranges outside of the quartiles.
+
+    Tukey's "far out" (Exploratory Data Analysis, 1977). They are counted and kept.
+    """
+    first, third = quartiles(samples)
+    reach = 3 * (third - first)
+    return sum(not first - reach <= sample <= third + reach for sample in samples)

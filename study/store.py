@@ -13,7 +13,7 @@ from pathlib import Path
 from study.case import Case
 from study.errors import ConfigError
 
-RESERVED_BYTES = 256 * 1024  # a result of some ten thousand steps
+RESERVED_BYTES = 512 * 1024  # a result of some twenty thousand steps
 
 
 class Store:
@@ -25,6 +25,7 @@ class Store:
         self.logs = self.folder / "logs"
         self.progress = self.folder / "progress"
         self.batches = self.folder / "batches"
+        self.traces = self.folder / "traces"
         self.submissions = self.folder / "submissions.jsonl"
 
     @property
@@ -43,6 +44,10 @@ class Store:
     def progress_path(self, case: Case) -> Path:
         """What the job last said of itself."""
         return self.progress / f"{case.case_id}.json"
+
+    def trace_path(self, case: Case) -> Path:
+        """Where a job puts the case's trace, if its grid asks for one."""
+        return self.traces / f"{case.case_id}.json"
 
     def prepare(self) -> None:
         """Make the folders and prove that they can be written."""

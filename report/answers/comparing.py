@@ -1,13 +1,11 @@
-"""Which measurements may be compared, and what sentences share."""
+"""Which measurements may be compared, the verdict on two, and what sentences share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from report.hardware import hardware
 from report.measured import Measured
+from study.comparison import Comparison, compare
 
 CANNOT = "cannot be told from these results"
-MIN_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -25,37 +23,59 @@ class Pair:
 def pairs(results: list[Measured], key: str) -> list[Pair]:
     """A pair for every group of measurements that differ in `key` alone."""
     groups: dict[tuple[object, ...], list[Measured]] = {}
-    others = [k for k in results[0].case.as_dict() if k != key]
+    others = [k for k in results[0].case.as_dict() if k not in (key, "repeat")]
     for result in results:
         groups.setdefault(tuple(getattr(result.case, k) for k in others), []).append(result)
-    varying = [k for k in others if len({getattr(r.case, k) for r in results}) > 1]
+    varying = _varying(results, others)
     return [
-        Pair(_label(group[0], varying), _extreme(group, key, min), _extreme(group, key, max))
+        Pair(_label(group[0], varying), *_extremes(group, key))
         for group in groups.values()
-        if len(group) > 1
+        if len({getattr(result.case, key) for result in group}) > 1
     ]
+
+
+def why_no_pair(results: list[Measured], key: str) -> str:
+    """Why there are no two to compare."""
+    if len({getattr(result.case, key) for result in results}) < 2:
+        return f"it takes two values of {key}, all else equal"
+    others = [k for k in results[0].case.as_dict() if k not in (key, "repeat")]
+    return f"the cases differ in {' and '.join(_varying(results, others))}, too"
+
+
+def _varying(results: list[Measured], keys: list[str]) -> list[str]:
+    return [k for k in keys if len({getattr(r.case, k) for r in results}) > 1]
 
 
 def _label(result: Measured, varying: list[str]) -> str:
     return "".join(f"{key} {getattr(result.case, key)}: " for key in varying)
 
 
-def _extreme(group: list[Measured], key: str, choose: Callable[..., Measured]) -> Measured:
-    return choose(group, key=lambda result: int(getattr(result.case, key)))
+def _extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
+    """The least and the most; of words, eager is the first: others are held against it."""
+    ranked = sorted(group, key=lambda result: getattr(result.case, key), reverse=key == "execution")
+    return ranked[0], ranked[-1]
 
 
-def incomparable(a: Measured, b: Measured) -> str | None:
-    """Why these step times must not be compared, if so."""
+def incomparable(a: Measured, b: Measured, key: str) -> str | None:
+    """Why the step times of these, which are to differ in `key` alone, must not be compared."""
+    keys = [k for k in a.case.as_dict() if k not in (key, "repeat")]
+    if differing := _varying([a, b], keys):
+        return f"the cases differ in {' and '.join(differing)}, too"
     if a.emulated != b.emulated:
         return "some results are emulated and some are not"
-    if hardware(a) != hardware(b):
-        names = sorted([hardware(a), hardware(b)])
-        return f"they were measured on different hardware ({'; '.join(names)})"
-    if min(len(a.steps_s), len(b.steps_s)) < MIN_STEPS:
-        return f"it takes {MIN_STEPS} timed steps a case"
+    if a.hardware != b.hardware:
+        names = "; ".join(sorted([a.hardware, b.hardware]))
+        return f"they were measured on different hardware ({names})"
+    if a.environment.torch != b.environment.torch:
+        versions = "; ".join(sorted([a.environment.torch, b.environment.torch]))
+        return f"they were measured with different versions of torch ({versions})"
+    if compare(a.steps_s, b.steps_s) is None:
+        return "there are too few timed steps for a confidence interval"
     return None
 
 
-def plural(count: int, one: str) -> str:
-    """The word, with an s unless there is exactly one."""
-    return one if count == 1 else f"{one}s"
+def verdict(a: Measured, b: Measured) -> Comparison:
+    """What b is beside a, where they are comparable."""
+    found = compare(a.steps_s, b.steps_s)
+    assert found is not None
+    return found

@@ -1,8 +1,7 @@
 """Task 1: how many layers each GPU gets, and at what point of forward() the data moves."""
 
-from report.answers.comparing import plural
 from report.measured import Measured
-from report.units import runs
+from report.units import plural, runs
 from study.result import PairTransfers, Transfers
 
 

@@ -1,17 +1,30 @@
 """Task 4: are all GPUs utilised, and does adding GPUs make training faster."""
 
-from report.answers.comparing import CANNOT, Pair, incomparable, pairs, plural
+from report.answers import utilisation
+from report.answers.comparing import (
+    CANNOT,
+    Pair,
+    incomparable,
+    pairs,
+    verdict,
+    why_no_pair,
+)
 from report.hardware import shared_device
 from report.measured import Measured
-from report.units import data_size, ratio, seconds
-from study.statistics import median, separated
+from report.units import data_size, plural, ratio, seconds
+from study.comparison import Comparison
+from study.confidence import estimate
 
-QUESTION = "Whether all GPUs work at the same time, and whether adding GPUs makes training faster,"
+QUESTION = "Whether adding GPUs makes training faster"
 
 
 def answer(results: list[Measured]) -> list[str]:
-    """What every GPU holds, then what adding GPUs does, for each pair of GPU counts."""
-    return [_all_hold_layers(results), *_adding_gpus(results)]
+    """What every GPU holds and does, then what adding GPUs does, for each pair of GPU counts."""
+    return [
+        _all_hold_layers(results),
+        *(utilisation.answer(result) for result in results),
+        *_adding_gpus(results),
+    ]
 
 
 def _all_hold_layers(results: list[Measured]) -> str:
@@ -29,32 +42,41 @@ def _all_hold_layers(results: list[Measured]) -> str:
 def _adding_gpus(results: list[Measured]) -> list[str]:
     found = pairs(results, "gpus")
     if not found:
-        return [f"{QUESTION} {CANNOT}: it takes two GPU counts, all else equal."]
+        return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
     return [_compare(pair) for pair in found]
 
 
 def _compare(pair: Pair) -> str:
     few, many = pair.least, pair.most
     if many.emulated:
-        return f"{pair.label}{QUESTION} {CANNOT}: the emulated GPUs share {shared_device(many)}."
-    if problem := incomparable(few, many):
+        shared = shared_device(many.environment)
+        return f"{pair.label}{QUESTION} {CANNOT}: the emulated GPUs share {shared}."
+    if problem := incomparable(few, many, "gpus"):
         return f"{pair.label}{QUESTION} {CANNOT}: {problem}."
-    a, b = few.steps_s, many.steps_s
-    change = (
-        f"from {few.case.gpus} to {many.case.gpus} GPUs the step time goes from "
-        f"{seconds(median(a))} to {seconds(median(b))}, {ratio(median(b) / median(a))} times"
-    )
+    found = verdict(few, many)
+    before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
+    words = found.words(_gpus(few), _gpus(many), plural=True)
     share = few.case.gpus / many.case.gpus
-    # Nearer to no gain at all than to the gain of GPUs that never wait.
-    waiting = median(b) / median(a) > (1 + share) / 2
-    if not separated(a, b):
-        verdict = "Adding GPUs makes no difference that can be seen"
-    elif median(b) < median(a):
-        verdict = "Adding GPUs makes training faster"
-    else:
-        verdict = "Adding GPUs makes training slower"
     return (
-        f"{pair.label}{verdict}: {change}. In proportion to the GPU count it would "
-        f"be {ratio(share)} times"
-        f"{', so the added GPUs mostly wait for the others' if waiting else ''}."
+        f"{pair.label}{ADDING[found.kind]}: {words}, with {before} and {after} a step. In "
+        f"proportion to the GPU count a step would take {ratio(share)} times as long"
+        f"{_waiting(found, share)}."
     )
+
+
+def _gpus(result: Measured) -> str:
+    return f"{result.case.gpus} {plural(result.case.gpus, 'GPU')}"
+
+
+ADDING = {
+    "faster": "Adding GPUs makes training faster",
+    "slower": "Adding GPUs makes training slower",
+    "same": "Adding GPUs makes no difference",
+    "undecided": f"{QUESTION} {CANNOT}",
+}
+
+
+def _waiting(found: Comparison, share: float) -> str:
+    """Nearer to no gain at all than to the gain of GPUs that never wait."""
+    waits = found.kind != "undecided" and found.ratio > (1 + share) / 2
+    return ", so the added GPUs mostly wait for the others" if waits else ""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from report.answers.comparing import plural
 from report.measured import Measured
+from report.units import plural
 
 # As in mp/placement.py; written again here, so that measured layer maps are held against it.
 RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {

@@ -1,37 +1,42 @@
 """Task 2: does more depth improve speed, and why."""
 
-from report.answers.comparing import CANNOT, Pair, incomparable, pairs
+from report.answers import launch_overhead
+from report.answers.comparing import CANNOT, Pair, incomparable, pairs, verdict, why_no_pair
 from report.measured import Measured
 from report.units import ratio, seconds
-from study.statistics import median, separated
+from study.confidence import estimate
 
 QUESTION = "Whether more depth improves speed"
 STEADY = 0.15  # a time per layer that changes by less is called steady
 
 
 def answer(results: list[Measured]) -> list[str]:
-    """Two sentences for each pair of the least and the greatest depth, all else equal."""
+    """Two sentences for each pair of the least and the greatest depth, all else equal.
+
+    Where there are CUDA graphs, what launching costs goes before.
+    """
+    launching = launch_overhead.answer(results)
     found = pairs(results, "depth")
     if not found:
-        return [f"{QUESTION} {CANNOT}: it takes two depths, all else equal."]
-    return [sentence for pair in found for sentence in _compare(pair)]
+        return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}."]
+    return [*launching, *(sentence for pair in found for sentence in _compare(pair))]
 
 
 def _compare(pair: Pair) -> list[str]:
     few, many = pair.least, pair.most
-    if problem := incomparable(few, many):
+    if problem := incomparable(few, many, "depth"):
         return [f"{pair.label}{QUESTION} {CANNOT}: {problem}."]
-    a, b = few.steps_s, many.steps_s
-    layers = many.case.depth / few.case.depth
+    found = verdict(few, many)
+    a, b = estimate(few.steps_s), estimate(many.steps_s)
     change = (
-        f"from depth {few.case.depth} to {many.case.depth} ({ratio(layers)} times the layers) the "
-        f"step time goes from {seconds(median(a))} to {seconds(median(b))}, "
-        f"{ratio(median(b) / median(a))} times"
+        f"from depth {few.case.depth} to {many.case.depth} "
+        f"({ratio(many.case.depth / few.case.depth)} times the layers) the step time goes from "
+        f"{seconds(a)} to {seconds(b)}; {found.words(_depth(few), _depth(many))}"
         f"{', on emulated GPUs' if many.emulated else ''}"
     )
-    if not separated(a, b):
-        return [f"{pair.label}No difference can be seen: {change}, and the quartiles overlap."]
-    if median(b) < median(a):
+    if found.kind in ("same", "undecided"):
+        return [f"{pair.label}No difference can be seen: {change}."]
+    if found.kind == "faster":
         return [
             f"{pair.label}In these results, yes: {change}. But layers that run one after another "
             "cannot get faster by being more: something else disturbed these measurements."
@@ -40,8 +45,12 @@ def _compare(pair: Pair) -> list[str]:
     return [slower, _time_per_layer(few, many)]
 
 
+def _depth(result: Measured) -> str:
+    return f"depth {result.case.depth}"
+
+
 def _time_per_layer(few: Measured, many: Measured) -> str:
-    before, after = (median(r.steps_s) / r.case.depth for r in (few, many))
+    before, after = (estimate(r.steps_s) / r.case.depth for r in (few, many))
     times = f"from {seconds(before)} to {seconds(after)}"
     if abs(after / before - 1) < STEADY:
         return (

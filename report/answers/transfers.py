@@ -1,8 +1,8 @@
 """Task 5: how often `.to` is called and moves data, and how that grows with the GPU count."""
 
-from report.answers.comparing import CANNOT, Pair, pairs, plural
+from report.answers.comparing import CANNOT, Pair, pairs, why_no_pair
 from report.measured import Measured
-from report.units import data_size
+from report.units import data_size, plural
 from study.result import Transfers
 
 QUESTION = "How communication grows with the GPU count"
@@ -21,7 +21,7 @@ def answer(results: list[Measured]) -> list[str]:
 def _growths(results: list[Measured]) -> list[str]:
     found = pairs(results, "gpus")
     if not found:
-        return [f"{QUESTION} {CANNOT}: it takes two GPU counts, all else equal."]
+        return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
     return [_growth(pair) for pair in found]
 
 

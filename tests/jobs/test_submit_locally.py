@@ -16,6 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60
 
 
+def lasting(grid, seconds):
+    """The grid's text with timed steps that go on for as long, however steady they are."""
+    limits = f"steps: 1000000, ci_half_width: 0, time_limit_s: {seconds}"
+    return grid.read_text().replace("steps: 3", limits)
+
+
 def results_of(folder):
     return {path: json.loads(path.read_text()) for path in folder.glob("local/*.json")}
 
@@ -82,7 +88,7 @@ def test_progress_names_the_case_on_stderr_and_stdout_stays_plain(run, small_gri
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_cleanly_and_keeps_what_is_finished(small_grid, tmp_path, number):
-    slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
+    slow = lasting(small_grid, 600)
     small_grid.write_text(slow.replace("gpus: [2, 5]", "gpus: [1, 2]"))
     with started(small_grid, tmp_path / "r") as process:
         log = _wait_for_timing(tmp_path / "r/local/logs")
@@ -133,7 +139,7 @@ def _alive(pid):
 
 
 def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_grid, tmp_path):
-    killed_first = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 3")
+    killed_first = lasting(small_grid, 3)
     small_grid.write_text(killed_first)
     with started(small_grid, tmp_path / "r") as process:
         _wait_for_timing(tmp_path / "r/local/logs")
@@ -156,7 +162,7 @@ def test_an_interrupted_second_run_leaves_the_first_result_in_place(run, small_g
 
 
 def test_a_case_does_not_outlive_a_killed_submit(small_grid, tmp_path):
-    slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
+    slow = lasting(small_grid, 600)
     small_grid.write_text(slow)
     with started(small_grid, tmp_path / "r") as process:
         _wait_for_timing(tmp_path / "r/local/logs")
@@ -178,7 +184,7 @@ def test_the_status_of_local_cases_knows_what_was_measured_killed_and_never_star
     run, small_grid, tmp_path
 ):
     submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
-    slow = small_grid.read_text().replace("steps: 3", "steps: 1000000, time_limit_s: 600")
+    slow = lasting(small_grid, 600)
     (tmp_path / "slow.yaml").write_text(slow)
     with started(tmp_path / "slow.yaml", tmp_path / "r", "--set", "gpus=5") as process:
         _wait_until(lambda: _submissions(tmp_path / "r") == 2)

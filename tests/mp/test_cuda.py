@@ -3,15 +3,19 @@
 import pytest
 import torch
 
-from mp.benchmark import describe_memory
 from mp.devices import Devices, choose_devices
-from mp.memory import reset_peaks
+from mp.graph import GraphedStep
+from mp.probes import record_timelines
 from mp.step import build_step
+from mp.timeline import break_down
 from mp.transfers import observe_transfers
+from report.predicted_memory import predict_peaks, predict_shared_peak
 from study.case import Case
+from study.errors import CaseError
 from tests.mp.test_outcome import run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
 
 
 def test_one_gpu_is_real_and_more_are_emulated_on_it():
@@ -52,12 +56,100 @@ def test_a_model_too_large_for_the_gpu_is_out_of_gpu_memory():
     assert result.placement.layers_per_gpu == [8]
 
 
-def test_peak_memory_is_at_least_the_parameters_and_gradients():
-    case = Case(depth=4, gpus=1, dim=1024, batch_size=8)
+def measured(gpus, policy="cuda", **keys):
+    """The measurement of a case, which must succeed."""
+    limits = {"warmup_steps": 2, "steps": 5} | keys
+    case = Case(depth=10, gpus=gpus, **limits)
+    result = run(case, policy=policy, requested=gpus, visible=torch.cuda.device_count())
+    assert result.outcome == "ok", result.error
+    return result
+
+
+COUNTS = [1, pytest.param(2, marks=two_gpus)]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("gpus", COUNTS)
+def test_peak_memory_is_predicted_within_five_percent(gpus, dtype, optimizer):
+    result = measured(gpus, dim=4096, dtype=dtype, optimizer=optimizer)
+    peaks = predict_peaks(result.case, result.placement.gpu_of_layer)
+    for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
+        expected = predicted.total + gpu.workspace_bytes
+        assert gpu.peak_allocated_bytes == pytest.approx(expected, rel=0.05)
+        assert gpu.peak_reserved_bytes >= gpu.peak_allocated_bytes
+
+
+@pytest.mark.parametrize("batch_size", [64, 8192])
+def test_the_peak_of_shared_memory_is_predicted_within_five_percent(batch_size):
+    gpus = torch.cuda.device_count() + 2
+    result = measured(gpus, policy="auto", dim=4096, batch_size=batch_size)
+    assert result.emulated
+    expected = predict_shared_peak(result.case, result.placement.gpu_of_layer)
+    expected += result.measurement.per_gpu[0].workspace_bytes
+    assert result.measurement.shared_peak_allocated_bytes == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("gpus", [*COUNTS, 5])
+def test_the_parts_of_a_step_add_up_on_the_clocks_of_the_gpus(gpus):
+    devices = choose_devices(gpus, "auto")
+    case = Case(depth=20, gpus=gpus, dim=4096, batch_size=512)
+    found = break_down(record_timelines(build_step(case, devices), devices, 10.0), "cuda_events")
+    for gpu in found.per_gpu:
+        parts = [v for k in gpu.__struct_fields__ if k != "index" for v in getattr(gpu, k)]
+        assert sum(parts) == pytest.approx(sum(found.step_times_s), rel=0.01)
+        assert min(parts) > -1e-5
+
+
+@two_gpus
+def test_two_real_gpus_compute_about_half_of_the_time_each():
+    found = measured(2, dim=4096, batch_size=2048).measurement.breakdown
+    for gpu in found.per_gpu:
+        busy = sum(gpu.forward_s) + sum(gpu.backward_s) + sum(gpu.optimizer_s)
+        assert 0.35 < busy / sum(found.step_times_s) < 0.65
+
+
+@two_gpus
+def test_copies_between_two_real_gpus_arrive_and_are_timed():
+    there, back = measured(2, dim=1024).ceilings.copies
+    assert (there.source, there.target, back.source, back.target) == (0, 1, 1, 0)
+    assert there.bandwidth_bytes_per_s > 1e9
+    assert there.latency_s < there.bandwidth_bytes / there.bandwidth_bytes_per_s
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_cuda_graph_has_the_losses_of_eager_steps(optimizer):
     devices = choose_devices(1, "cuda")
-    step = build_step(case, devices)
-    reset_peaks(devices)
-    step()
-    (gpu,) = describe_memory(case, devices)
-    assert gpu.peak_allocated_bytes >= 2 * 4 * 4 * 1024 * 1025
-    assert gpu.peak_reserved_bytes >= gpu.peak_allocated_bytes
+    keys = {"depth": 8, "gpus": 1, "dim": 256, "batch_size": 16, "optimizer": optimizer}
+    eager = build_step(Case(**keys), devices)
+    graphed = GraphedStep(build_step(Case(**keys, execution="cuda_graph"), devices), devices)
+    for _ in range(3):  # the graph has trained as many to warm up
+        eager()
+    ours, theirs = [], []
+    for _ in range(10):
+        eager()
+        graphed()
+        theirs.append(eager.loss.item())
+        ours.append(graphed.loss.item())
+    assert ours == pytest.approx(theirs, rel=1e-5)
+    assert len(set(ours)) == len(ours)
+
+
+def test_a_graphed_case_is_measured_without_marks():
+    result = measured(1, dim=256, execution="cuda_graph")
+    assert result.measurement.breakdown is None
+    assert result.measurement.forward_s == []
+
+
+def test_a_graph_on_emulated_gpus_is_refused():
+    devices = choose_devices(torch.cuda.device_count() + 1, "auto")
+    step = build_step(Case(depth=20, gpus=len(devices.gpus), dim=16, batch_size=4), devices)
+    with pytest.raises(CaseError, match="one real CUDA GPU only"):
+        GraphedStep(step, devices)
+
+
+def test_the_gpus_are_described_before_and_after_under_load():
+    (gpu,) = measured(1, dim=4096, batch_size=4096).environment.gpus
+    for state in (gpu.before, gpu.after):
+        assert 0 < state.sm_clock_hz <= gpu.max_sm_clock_hz
+        assert state.throttle_reasons is not None

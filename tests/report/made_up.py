@@ -1,19 +1,20 @@
 """Made-up results: consistent as measured ones are, with the numbers that a test needs."""
 
+import random
 from pathlib import Path
 
 import msgspec
 
 from study.case import Case
+from study.ceilings import Ceilings, CopyRate, GemmRate
+from study.confidence import interval
+from study.environment import Environment, Gpu, GpuLink, GpuState
 from study.grid import Grid, load_grids
+from study.measurement import Breakdown, GpuMemory, GpuTime, Measurement
 from study.result import (
     CaseFailure,
     Code,
-    Environment,
-    Gpu,
-    GpuMemory,
     Job,
-    Measurement,
     PairTransfers,
     Placement,
     Result,
@@ -65,6 +66,7 @@ def result(
         placement=Placement(gpu_of_layer=places, layers_per_gpu=_counts(places, made)),
         measurement=_measurement(made, steps_s or _spread(step_s), places, peaks, emulated),
         transfers=_transfers(made, places),
+        ceilings=_ceilings(made, emulated),
         environment=_environment(made, gpu_name, emulated),
         job=_job(made),
         code=Code(commit="0" * 40, dirty=False),
@@ -74,7 +76,7 @@ def result(
 def failed(outcome: str = "oom_gpu", message: str = "CUDA out of memory", **keys) -> Result:
     """A case that ended in an error, before anything was measured."""
     changes = {"outcome": outcome, "error": CaseFailure(type="Error", message=message)}
-    nothing = dict.fromkeys(("placement", "measurement", "transfers", "environment"))
+    nothing = dict.fromkeys(("placement", "measurement", "transfers", "ceilings", "environment"))
     return msgspec.structs.replace(result(**keys), **changes, **nothing)
 
 
@@ -84,11 +86,15 @@ def moving(given: Result, **changes) -> Result:
     return msgspec.structs.replace(given, transfers=seen)
 
 
-def sharing(given: Result, peak: int) -> Result:
-    """The emulated result, with the peak memory of the one GPU below its logical ones."""
-    changes = {"shared_peak_allocated_bytes": peak, "shared_peak_reserved_bytes": 2 * peak}
+def measuring(given: Result, **changes) -> Result:
+    """The result, having measured something else."""
     measurement = msgspec.structs.replace(given.measurement, **changes)
     return msgspec.structs.replace(given, measurement=measurement)
+
+
+def sharing(given: Result, peak: int) -> Result:
+    """The emulated result, with the peak memory of the one GPU below its logical ones."""
+    return measuring(given, shared_peak_allocated_bytes=peak, shared_peak_reserved_bytes=2 * peak)
 
 
 def write(folder: Path, profile: str, *results: Result) -> None:
@@ -147,20 +153,28 @@ def _counts(places: list[int], case: Case) -> list[int]:
 
 
 def _spread(step_s: float) -> list[float]:
-    return [step_s * factor for factor in (0.98, 0.99, 1.0, 1.01, 1.02)]
+    """Steps that vary by 2 % about this median, in an order without a trend."""
+    factors = [1 + 0.02 * (k - 20) / 20 for k in range(41)]
+    random.Random(0).shuffle(factors)
+    return [step_s * factor for factor in factors]
 
 
 def _measurement(case, steps_s, places, peaks, emulated) -> Measurement:
     counts = _counts(places, case)
     peaks = peaks or [100 * MIB * count for count in counts]
     third = [sum(steps_s) / len(steps_s) / 3] * 3
+    found = interval([steps_s])
     return Measurement(
         step_times_s=steps_s,
-        stopped_by="steps",
-        warmup_steps=case.warmup_steps + 1,
+        stopped_by="converged",
+        converged=True,
+        median_ci_s=None if found is None else (found.low, found.high),
+        warmup_steps=10,
+        warmup_steady=True,
         forward_s=third,
         backward_s=third,
         optimizer_s=third,
+        breakdown=_breakdown(case, sum(third)),
         first_loss=1.5,
         per_gpu=[
             GpuMemory(
@@ -169,12 +183,62 @@ def _measurement(case, steps_s, places, peaks, emulated) -> Measurement:
                 layers=count,
                 peak_allocated_bytes=None if emulated else peaks[gpu],
                 peak_reserved_bytes=None if emulated else 2 * peaks[gpu],
+                workspace_bytes=None if emulated else 32 * MIB,
+                driver_used_bytes=None if emulated else 3 * peaks[gpu],
             )
             for gpu, count in enumerate(counts)
         ],
         shared_peak_allocated_bytes=None,
         shared_peak_reserved_bytes=None,
     )
+
+
+def _breakdown(case: Case, step_s: float) -> Breakdown:
+    """Every GPU computes its share of the step, one after another, in six equal parts of time."""
+    part = step_s / case.gpus / 6
+    one_gpu = GpuTime(
+        index=0,
+        forward_s=[part] * 3,
+        backward_s=[2 * part] * 3,
+        optimizer_s=[part] * 3,
+        transfer_in_s=[part] * 3,
+        transfer_out_s=[part] * 3,
+        idle_s=[step_s - 6 * part] * 3,
+    )
+    return Breakdown(
+        clock="cuda_events",
+        step_times_s=[step_s] * 3,
+        per_gpu=[msgspec.structs.replace(one_gpu, index=gpu) for gpu in range(case.gpus)],
+    )
+
+
+def _ceilings(case: Case, emulated: bool) -> Ceilings:
+    pairs = [(0, 0)] if emulated or case.gpus == 1 else [(0, 1), (1, 0)]
+    gemm = GemmRate(
+        device="cuda:0",
+        dtype=case.dtype,
+        m=8192,
+        n=8192,
+        k=8192,
+        flop_per_s=50e12,
+        sustained_s=0.5,
+        sustained_flop_per_s=40e12,
+    )
+    copies = [
+        CopyRate(
+            source=source,
+            target=target,
+            checked_bytes=64 * MIB,
+            peer_access=True,
+            latency_s=5e-6,
+            message_bytes=MIB,
+            message_s=8e-6,
+            bandwidth_bytes=256 * MIB,
+            bandwidth_bytes_per_s=400e9,
+        )
+        for source, target in pairs
+    ]
+    return Ceilings(gemm=[gemm], copies=copies)
 
 
 def _transfers(case: Case, places: list[int]) -> Transfers:
@@ -199,10 +263,20 @@ def _transfers(case: Case, places: list[int]) -> Transfers:
 
 def _environment(case: Case, gpu_name: str | None, emulated: bool) -> Environment:
     real = 0 if gpu_name is None else 1 if emulated else case.gpus
+    at_work = GpuState(
+        sm_clock_hz=1_400_000_000,
+        memory_clock_hz=2_619_000_000,
+        throttle_reasons=[],
+        temperature_celsius=50,
+        power_w=300.0,
+        utilization=1.0,
+    )
     return Environment(
         host="node1",
+        kernel="6.1",
         cpu="EPYC",
         cpu_count=64,
+        cpu_affinity=8,
         cpu_threads=8,
         gpus=[
             Gpu(
@@ -210,16 +284,28 @@ def _environment(case: Case, gpu_name: str | None, emulated: bool) -> Environmen
                 name=str(gpu_name),
                 uuid=f"uuid-{index}",
                 total_memory_bytes=40 * 2**30,
-                sm_clock_hz=1_400_000_000,
-                max_sm_clock_hz=None,
+                max_sm_clock_hz=1_410_000_000,
+                power_limit_w=400.0,
+                before=at_work,
+                after=at_work,
             )
             for index in range(real)
         ],
+        topology=[
+            GpuLink(source=a, target=b, path="PHB", nvlinks=12)
+            for a in range(real)
+            for b in range(a + 1, real)
+        ],
         driver="550.1",
         cuda="12.8",
+        cudnn="9.1.0",
+        nccl="2.28.9",
         torch="2.11.0",
         python="3.11.7",
+        packages={"torch": "2.11.0"},
+        variables={},
         tf32=False,
+        float32_matmul_precision="highest",
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collect import make_section
-from report.document import Section
+from report.document import Section, Table
 from report.load import load_evidence
 from report.selection import select
 from study.grid import load_grids
@@ -30,6 +30,13 @@ def answer_of(folder: Path, name: str, *results) -> str:
     return "\n".join(only_section(folder, name).answers)
 
 
-def cells(section: Section) -> list[dict[str, str]]:
+def details_of(folder: Path, name: str) -> dict[str, Table]:
+    """The tables behind the answers, by the words of their caption up to a comma."""
+    return {table.caption.split(",")[0].split(" of a")[0].split(":")[0]: table
+            for table in only_section(folder, name).details}  # fmt: skip
+
+
+def cells(shown: Section | Table) -> list[dict[str, str]]:
     """The rows of the table, each by column."""
-    return [dict(zip(section.table.columns, row, strict=True)) for row in section.table.rows]
+    table = shown.table if isinstance(shown, Section) else shown
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]

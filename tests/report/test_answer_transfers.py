@@ -41,7 +41,7 @@ def test_moves_that_do_not_come_back_are_no_move_each_way(tmp_path):
 def test_one_gpu_count_tells_nothing_of_growth(tmp_path):
     answer = answer_of(tmp_path, "task5", result(gpus=5))
     assert "20 calls, of which 4 moved data" in answer
-    assert "cannot be told from these results: it takes two GPU counts" in answer
+    assert "cannot be told from these results: it takes two values of gpus" in answer
 
 
 def test_emulated_moves_are_counted_like_real_ones(tmp_path):

@@ -16,7 +16,7 @@ def reason(folder):
     write(folder, "slurm", result(gpus=2))
     measured, row = cells(only_section(folder))
     assert measured["result"] == "ok"
-    assert row["step time: median (quartiles)"] == "–"
+    assert row["step time (95 % CI)"] == "–"
     return row["result"]
 
 

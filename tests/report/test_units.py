@@ -2,7 +2,19 @@
 
 import pytest
 
-from report.units import between, data_size, median_and_quartiles, ratio, runs, seconds
+from report.units import (
+    between,
+    byte_rate,
+    data_size,
+    flop_rate,
+    percent,
+    ratio,
+    runs,
+    seconds,
+    seconds_with_interval,
+    signed_percent,
+)
+from study.confidence import Interval
 
 
 @pytest.mark.parametrize(
@@ -51,8 +63,22 @@ def test_layers_that_follow_one_another_are_one_run(numbers, text):
     assert runs(numbers) == text
 
 
-def test_samples_are_a_median_with_its_quartiles():
-    assert median_and_quartiles([0.5, 0.1, 0.4, 0.2, 0.3]) == "300 ms (200 ms – 400 ms)"
+def test_a_median_has_its_interval_or_a_dash():
+    assert seconds_with_interval(0.3, Interval(0.2, 0.4)) == "300 ms (200 ms – 400 ms)"
+    assert seconds_with_interval(0.3, None) == "300 ms (–)"
+
+
+def test_shares_are_percents_to_a_tenth():
+    assert (percent(0.4567), signed_percent(0.031), signed_percent(-0.0104)) == (
+        "45.7 %",
+        "+3.1 %",
+        "−1.0 %",
+    )
+
+
+def test_rates_have_decimal_prefixes():
+    assert (flop_rate(791.2e12), byte_rate(4.25e12)) == ("791.2 TFLOP/s", "4.25 TB/s")
+    assert (byte_rate(397e9), byte_rate(12.0)) == ("397 GB/s", "12 B/s")
 
 
 def test_a_range_of_one_value_is_that_value():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.desk import PATIENCE_S, ROOT, SLOW, Desk, rows_of, wait_until
+from tests.slurm.desk import PATIENCE_S, ROOT, SLOW, Desk, lasting, rows_of, wait_until
 
 pytestmark = [
     pytest.mark.slurm,
@@ -99,7 +99,7 @@ def test_retries_leave_out_the_node_that_failed_and_stop_at_their_number(desk):
 
 
 def test_a_killed_and_restarted_slurmd_loses_no_case(desk):
-    desk.write_grid(measure="measure: {warmup_steps: 1, steps: 1000000, time_limit_s: 6}")
+    desk.write_grid(measure=lasting(6))
     desk.submit()
     desk.wait_for_steps()
     node = desk.rows()[0]["node"]
@@ -109,7 +109,7 @@ def test_a_killed_and_restarted_slurmd_loses_no_case(desk):
 
 
 def test_a_restarted_slurmctld_loses_no_case(desk):
-    desk.write_grid(measure="measure: {warmup_steps: 1, steps: 1000000, time_limit_s: 6}")
+    desk.write_grid(measure=lasting(6))
     desk.submit()
     desk.wait_for_steps()
     desk.cluster.stop("slurmctld")
@@ -255,7 +255,7 @@ def settings(cluster, line):
 
 
 def test_a_result_that_a_read_only_folder_refuses_is_an_error_and_stands_in_the_log(desk):
-    desk.write_grid(measure="measure: {warmup_steps: 1, steps: 1000000, time_limit_s: 5}")
+    desk.write_grid(measure=lasting(5))
     desk.submit()
     desk.wait_for_steps()
     (job,) = desk.job_ids()
@@ -279,7 +279,9 @@ def save_from_log(desk):
 
 def test_a_result_fits_on_a_disk_that_filled_while_it_was_measured(desk):
     with small_disk(
-        desk, "steps: 10000, time_limit_s: 5", "--set", "dim=2048", "--set", "batch_size=256"
+        desk,
+        "steps: 10000, ci_half_width: 0, time_limit_s: 5",
+        *("--set", "dim=2048", "--set", "batch_size=256"),
     ):
         desk.wait_for("ok")
         assert desk.measured()[0]["measurement"]["stopped_by"] == "time_limit"
@@ -287,7 +289,7 @@ def test_a_result_fits_on_a_disk_that_filled_while_it_was_measured(desk):
 
 def test_a_result_that_a_full_disk_refuses_is_an_error_and_stands_in_the_log(desk):
     # More steps than the reserved space can hold.
-    with small_disk(desk, "steps: 30000"):
+    with small_disk(desk, "steps: 30000, ci_half_width: 0"):
         desk.wait_for("error")
         assert "the result could not be written: No space left on device" in desk.reason()
         (submitted,) = desk.events("submitted")

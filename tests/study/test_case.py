@@ -18,10 +18,13 @@ OTHER = {
     "split": "half",
     "dtype": "bfloat16",
     "optimizer": "adam",
+    "execution": "cuda_graph",
     "seed": 1,
     "warmup_steps": 1,
     "steps": 1,
     "time_limit_s": 1.0,
+    "ci_half_width": 0.0,
+    "repeat": 2,
 }
 
 
@@ -51,10 +54,27 @@ def test_every_key_that_has_a_choice_is_part_of_the_id():
     assert set(KEYS) - set(OTHER) == {"schedule"}  # one value so far
 
 
+def test_repeats_have_ids_of_their_own_and_one_configuration():
+    again = Case(depth=20, gpus=5, repeat=2)
+    assert again.case_id != CASE.case_id
+    assert again.configuration == CASE == CASE.configuration
+    assert (CASE.job_name, again.job_name) == ("mp-d20-g5", "mp-d20-g5-r2")
+
+
+def test_a_graph_of_several_gpus_is_refused_with_the_way_out():
+    with pytest.raises(ConfigError, match=r"gpus: 2 with execution: cuda_graph.*use .*eager"):
+        make_case({"depth": 4, "gpus": 2, "execution": "cuda_graph"}, "here")
+    assert make_case({"depth": 4, "gpus": 1, "execution": "cuda_graph"}, "here").gpus == 1
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("depth", 0),
+        ("ci_half_width", -0.1),
+        ("ci_half_width", 0.6),
+        ("repeat", 0),
+        ("execution", "graph"),
         ("depth", "6"),
         ("depth", "six"),
         ("depth", 100_001),

@@ -70,3 +70,23 @@ def test_an_override_leaves_the_grid_itself_as_it_was():
     given = grid(depth=(20,), gpus=(2, 5))
     given.with_overrides({"gpus": 4, "dim": 8})
     assert given == grid(depth=(20,), gpus=(2, 5))
+
+
+def test_repeats_come_round_after_round():
+    cases = grid(depth=(20,), gpus=(2, 5)).with_repeats(3).cases()
+    assert [(c.gpus, c.repeat) for c in cases] == [(2, 1), (5, 1), (2, 2), (5, 2), (2, 3), (5, 3)]
+
+
+def test_a_grid_contains_the_repeats_of_its_cases():
+    given = grid(depth=(20,), gpus=(2, 5))
+    assert all(given.contains(case) for case in given.with_repeats(2).cases())
+
+
+def test_a_grid_that_repeats_itself_takes_no_repeats_from_outside():
+    with pytest.raises(ConfigError, match="sets repeat itself"):
+        grid(depth=(20,), gpus=(2,), repeat=(1, 2)).with_repeats(2)
+
+
+def test_repeats_count_among_the_cases_that_are_too_many():
+    with pytest.raises(ConfigError, match="cases are more than"):
+        grid(depth=(20,), gpus=(2,), seed=range(1000)).with_repeats(1000).cases()

@@ -41,10 +41,13 @@ def test_depth_and_gpus_need_not_be_axes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        (AXES + "modle: {dim: 8}", ("'modle'", "known keys: title, table, axes, model")),
+        (AXES + "modle: {dim: 8}", ("'modle'", "known keys: title, table, trace, axes, model")),
         (AXES + "model: {dims: 8}", ("model", "'dims'", "known keys: depth, gpus, dim")),
         (AXES + "model: {dtype: tf32}", ("model", "'dtype'", "known keys: depth, gpus, dim")),
-        (AXES + "train: {dim: 8}", ("train", "'dim'", "known keys: dtype, optimizer, seed")),
+        (
+            AXES + "train: {dim: 8}",
+            ("train", "'dim'", "known keys: dtype, optimizer, execution, seed"),
+        ),
         ("axes: {layers: [8]}", ("axes", "'layers'", "known keys: depth, gpus, dim")),
         (AXES + "model: {1: 2}", ("model", "unknown key 1")),
     ],
@@ -124,8 +127,16 @@ def test_a_file_that_is_not_utf8_cannot_be_read(tmp_path):
     assert complaint(tmp_path, b"title: \xff\n").startswith("cannot be read: 'utf-8'")
 
 
+def test_a_grid_may_ask_for_traces(tmp_path):
+    assert read(tmp_path, AXES).trace is False
+    assert read(tmp_path, AXES + "trace: true\n").trace is True
+    assert "trace: 'yes please' is neither true nor false" in complaint(
+        tmp_path, AXES + "trace: yes please\n"
+    )
+
+
 def test_an_unknown_grid_names_the_known_ones():
-    with pytest.raises(ConfigError, match=r"--grid: 'task6' is neither .* homework, smoke, task1"):
+    with pytest.raises(ConfigError, match=r"--grid: 'task6' is neither .* launch, smoke, task1"):
         load_grids(["task6"])
 
 

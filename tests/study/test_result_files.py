@@ -35,8 +35,8 @@ def test_a_loss_that_is_not_a_number_becomes_null():
 
 
 def test_another_schema_version_says_which():
-    with pytest.raises(ResultError, match="has schema_version 2; this code reads 1"):
-        decode(changed(schema_version=2, a_key_of_the_future=True))
+    with pytest.raises(ResultError, match="has schema_version 3; this code reads 2"):
+        decode(changed(schema_version=3, a_key_of_the_future=True))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_another_schema_version_says_which():
         b"[1, 2]",
         b"\x00\x01\x02",
         b"\x80\x04\x95",
-        b'{"schema_version":1,"case_id":"\xff"}',
+        b'{"schema_version":2,"case_id":"\xff"}',
         b"[" * 100_000,
         encode(MEASURED)[:-100],
         encode(MEASURED) * 2,

@@ -1,8 +1,8 @@
-"""Quartiles, and when two samples are told apart."""
+"""Quartiles, and what lies far outside of them."""
 
 import pytest
 
-from study.statistics import quartiles, separated
+from study.statistics import outliers, quartiles
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,12 @@ def test_one_slow_step_moves_no_quartile():
     assert quartiles([1.0, 2.0, 3.0, 4.0, 500.0]) == (2.0, 4.0)
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ([1.0, 2.0, 3.0], [10.0, 11.0, 12.0], True),
-        ([10.0, 11.0, 12.0], [1.0, 2.0, 3.0], True),
-        ([1.0, 2.0, 3.0], [2.0, 3.0, 4.0], False),
-        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], False),
-        ([2.0], [2.0], False),
-        ([2.0], [2.1], True),
-    ],
-)
-def test_samples_are_separated_where_their_middle_halves_do_not_meet(a, b, expected):
-    assert separated(a, b) is expected
+def test_far_out_steps_are_counted_and_noise_is_not():
+    noise = [1.0 + 0.01 * ((7 * n) % 10) for n in range(100)]
+    assert outliers(noise) == 0
+    assert outliers([*noise, 5.0, 0.01]) == 2
+
+
+def test_where_all_steps_are_equal_any_other_is_far_out():
+    assert outliers([1.0] * 50 + [1.001]) == 1
+    assert outliers([1.0]) == 0

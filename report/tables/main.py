@@ -1,22 +1,27 @@
-"""The table of each kind: which columns it has and what stands in a cell."""
+"""The main table of each kind: which columns it has and what stands in a cell."""
 
 from collections.abc import Callable
 
 from report.document import Table
 from report.measured import Measured
+from report.notes import notes_on
 from report.selection import Row, Selection
-from report.units import UNKNOWN, data_size, median_and_quartiles, runs, seconds
+from report.step_time import step_time
+from report.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
 from study.statistics import median
 
 Cells = dict[str, str]
+LAST = ("notes", "result")
+STEP_TIME = "step time (95 % CI)"
 
 
-def make_table(selection: Selection) -> Table:
-    """One row per case; columns of the axes, then of the table's kind, then the reason."""
+def make_main_table(selection: Selection) -> Table:
+    """One row per case; columns of the axes, then of the table's kind, then notes and reason."""
     cells = [_cells(row, selection) for row in selection.rows]
     columns = list(dict.fromkeys(column for row in cells for column in row))
-    if "result" in columns:  # the reason stands last, whichever row had one first
-        columns = [*(c for c in columns if c != "result"), "result"]
+    for last in LAST:  # whichever row had one first
+        if last in columns:
+            columns = [*(c for c in columns if c != last), last]
     if not any(row.measured for row in selection.rows):
         columns = [*columns[:-1], *HEADINGS[selection.grid.table], "result"]
     return Table(columns, [[row.get(column, UNKNOWN) for column in columns] for row in cells])
@@ -29,6 +34,8 @@ def _cells(row: Row, selection: Selection) -> Cells:
         return cells | {"result": row.reason or UNKNOWN}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
     cells |= KINDS[selection.grid.table](result)
+    if notes := notes_on(row, result):
+        cells["notes"] = notes
     if any(other.measured is None for other in selection.rows):
         cells["result"] = "ok"
     return cells
@@ -38,16 +45,14 @@ def _heading(key: str) -> str:
     return {"gpus": "GPUs", "batch_size": "batch"}.get(key, key)
 
 
-def step_time(result: Measured) -> Cells:
+def step_times(result: Measured) -> Cells:
     """Task 2: how the step time grows."""
     measurement = result.measurement
-    step = median(measurement.step_times_s)
-    return {
-        "step time: median (quartiles)": median_and_quartiles(measurement.step_times_s),
-        "time per layer": seconds(step / result.case.depth),
-        "forward": seconds(median(measurement.forward_s)),
-        "backward": seconds(median(measurement.backward_s)),
-        "optimizer": seconds(median(measurement.optimizer_s)),
+    return _step_time(result) | {
+        "time per layer": seconds(step_time(result).estimate_s / result.case.depth),
+        "forward": _median(measurement.forward_s),
+        "backward": _median(measurement.backward_s),
+        "optimizer": _median(measurement.optimizer_s),
     }
 
 
@@ -55,7 +60,7 @@ def layer_map(result: Measured) -> Cells:
     """Task 1: the layers of each GPU, and where the data was seen to move."""
     return _layers_of_gpus(result) | {
         "data moves before layer": runs(result.transfers.moved_before_layers),
-        "step time: median (quartiles)": median_and_quartiles(result.measurement.step_times_s),
+        **_step_time(result),
     }
 
 
@@ -67,7 +72,7 @@ def placement_rule(result: Measured) -> Cells:
 def memory(result: Measured) -> Cells:
     """Task 4: step time and peak memory of every GPU."""
     measurement = result.measurement
-    cells = {"step time: median (quartiles)": median_and_quartiles(measurement.step_times_s)}
+    cells = _step_time(result)
     if measurement.shared_peak_allocated_bytes is not None:
         cells["all GPUs together"] = _peaks(
             measurement.shared_peak_allocated_bytes, measurement.shared_peak_reserved_bytes
@@ -89,6 +94,20 @@ def transfers(result: Measured) -> Cells:
     }
 
 
+def _step_time(result: Measured) -> Cells:
+    """The median step of all jobs, its interval, and how many steps that took."""
+    found = step_time(result)
+    steps = sum(map(len, result.steps_s))
+    return {
+        STEP_TIME: seconds_with_interval(found.estimate_s, found.interval),
+        "steps": f"{steps} in {len(result.jobs)} jobs" if result.repeats else str(steps),
+    }
+
+
+def _median(samples: list[float]) -> str:
+    return seconds(median(samples)) if samples else UNKNOWN
+
+
 def _layers_of_gpus(result: Measured) -> Cells:
     placement = result.placement
     cells = {}
@@ -105,7 +124,7 @@ def _peaks(allocated: int | None, reserved: int | None) -> str:
 
 
 KINDS: dict[str, Callable[[Measured], Cells]] = {
-    "step_time": step_time,
+    "step_time": step_times,
     "layer_map": layer_map,
     "placement_rule": placement_rule,
     "memory": memory,
@@ -114,9 +133,9 @@ KINDS: dict[str, Callable[[Measured], Cells]] = {
 
 # What a table without any measurement still shows.
 HEADINGS = {
-    "step_time": ("step time: median (quartiles)", "time per layer"),
+    "step_time": (STEP_TIME, "time per layer"),
     "layer_map": ("data moves before layer",),
     "placement_rule": ("layers of GPU 0",),
-    "memory": ("step time: median (quartiles)", "GPU 0"),
+    "memory": (STEP_TIME, "GPU 0"),
     "transfers": ("`.to` calls per forward", "moves forward", "moves backward"),
 }

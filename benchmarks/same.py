@@ -1,0 +1,68 @@
+"""A/A: pairs of processes that measure the same case; how many are called different?
+
+    python benchmarks/same.py [--pairs 20] [--device cuda] [KEY=VALUE ...]
+
+The keys are those of a case. Each process warms up and times its steps by the rules of a job, but
+checks nothing and measures nothing else. At most one pair in twenty should be called different.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mp.devices import POLICIES, choose_devices
+from mp.precision import set_precision
+from mp.step import build_step
+from mp.stopping import StoppingRule, WarmupRule
+from mp.timing import time_steps
+from study.case import make_case, parse_value
+from study.comparison import compare
+
+CASE = ("depth=20", "gpus=1", "dim=4096", "time_limit_s=5")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--device", choices=POLICIES, default="auto")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("case", nargs="*", default=CASE)
+    arguments = parser.parse_args()
+    if arguments.once:
+        print(json.dumps(measure(arguments.device, arguments.case)))
+        return
+    different = 0
+    for number in range(arguments.pairs):
+        a, b = (in_a_process(arguments.device, arguments.case) for _ in range(2))
+        found = compare([a], [b])
+        assert found is not None, "too few steps"
+        different += found.kind in ("slower", "faster")
+        print(f"{number + 1:3d}  {len(a):5d} and {len(b):5d} steps: {found.words('a', 'b')}")
+    print(f"called different: {different} of {arguments.pairs}", flush=True)
+
+
+def in_a_process(device: str, case: list[str]) -> list[float]:
+    """The timed steps of one process."""
+    command = [sys.executable, __file__, "--once", "--device", device, *case]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    times: list[float] = json.loads(done.stdout)
+    return times
+
+
+def measure(device: str, texts: list[str]) -> list[float]:
+    """Warm up, then time the steps until they are known well enough."""
+    pairs = (text.split("=", 1) for text in texts)
+    case = make_case({key: parse_value(key, value, "case") for key, value in pairs}, "case")
+    devices = choose_devices(case.gpus, device)
+    set_precision(case, devices)
+    step = build_step(case, devices)
+    time_steps(step, devices, WarmupRule(case), lambda times, elapsed: None)
+    return time_steps(step, devices, StoppingRule(case), lambda times, elapsed: None)[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The measurement of a step that stands ready: warm-up, timed steps, memory, then instruments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from mp.clocks import clock_of
+from mp.devices import Devices
+from mp.environment import States, read_states
+from mp.graph import GraphedStep
+from mp.memory import describe_memory, peaks, reset_peaks
+from mp.placement import layer_map
+from mp.probes import record_timelines
+from mp.step import TrainingStep
+from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
+from mp.timeline import Timeline, break_down
+from mp.timing import time_steps
+from study.case import Case
+from study.confidence import interval
+from study.measurement import Measurement
+from study.progress import Progress
+from study.statistics import median
+
+Report = Callable[[Progress], None]
+Run = TrainingStep | GraphedStep
+
+LOAD_S = 0.1
+MAX_LOAD_STEPS = 100
+PROBED_SHARE = 0.25  # of the time limit, at most, for steps with instruments
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement, the GPUs' states around its timed steps, and its timelines, if it has some."""
+
+    measurement: Measurement
+    before: States
+    after: States
+    timelines: list[Timeline]
+
+
+def measure(
+    case: Case,
+    run: Run,
+    devices: Devices,
+    first_loss: float,
+    workspaces: dict[torch.device, int | None],
+    report: Report,
+) -> Measured:
+    """Measure the step. Every kind of figure comes from steps of its own."""
+    warmup, how_warmed = time_steps(
+        run, devices, WarmupRule(case), partial(_announce, report, case, "warm-up")
+    )
+    before = states_under_load(run, devices, warmup)
+    reset_peaks(devices)
+    rule = StoppingRule(case)
+    stopped_by: StoppedBy
+    times, stopped_by = time_steps(run, devices, rule, partial(_announce, report, case, "timing"))
+    layers = layer_map(case.depth, case.gpus, case.split)
+    counts = [layers.count(gpu) for gpu in range(case.gpus)]
+    memory = describe_memory(counts, devices, workspaces)
+    shared = peaks(devices.real[0]) if devices.emulated else (None, None)
+    after = states_under_load(run, devices, times)
+
+    timelines = []
+    if isinstance(run, TrainingStep):  # the kernels of a graph are launched without us
+        report(Progress(phase="where the time goes"))
+        timelines = record_timelines(run, devices, PROBED_SHARE * case.time_limit_s)
+    phases = list(zip(*(timeline.phases_s() for timeline in timelines), strict=True))
+    forward, backward, optimizer = map(list, phases or ((), (), ()))
+    found = interval([times])
+    measurement = Measurement(
+        step_times_s=times,
+        stopped_by=stopped_by,
+        converged=rule.is_narrow(times, found),
+        median_ci_s=None if found is None else (found.low, found.high),
+        warmup_steps=len(warmup),
+        warmup_steady=True if how_warmed == "steady" else is_steady(warmup),
+        forward_s=forward,
+        backward_s=backward,
+        optimizer_s=optimizer,
+        breakdown=break_down(timelines, clock_of(devices).name) if timelines else None,
+        first_loss=first_loss,
+        per_gpu=memory,
+        shared_peak_allocated_bytes=shared[0],
+        shared_peak_reserved_bytes=shared[1],
+    )
+    return Measured(measurement, before, after, timelines)
+
+
+def states_under_load(run: Run, devices: Devices, times: list[float]) -> States:
+    """What NVML tells of the GPUs while steps are queued on them: an idle GPU lowers its clocks."""
+    if devices.real[0].type != "cuda":
+        return {}
+    steps = min(MAX_LOAD_STEPS, round(LOAD_S / median(times)) if times else 1)
+    for _ in range(max(1, steps)):
+        run()
+    states = read_states(devices)
+    devices.synchronize()
+    return states
+
+
+def _announce(report: Report, case: Case, phase: str, times: list[float], elapsed_s: float) -> None:
+    """A report after every step, with the time that its limits leave at most."""
+    timing = phase == "timing"
+    steps = case.steps if timing else case.warmup_steps
+    limit_s = case.time_limit_s if timing else case.time_limit_s / 2
+    by_steps = (steps - len(times)) * elapsed_s / len(times)
+    left_s = max(0.0, min(by_steps, limit_s - elapsed_s))
+    report(Progress(phase=phase, step=len(times), steps=steps, remaining_s=left_s))

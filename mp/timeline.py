@@ -1,0 +1,81 @@
+"""Where a step's time went: spans of compute and transfer on every GPU.
+
+GPU 0   forward  out                                    in  backward  optimizer
+GPU 1            in  forward  backward  out                           optimizer
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from study.measurement import Breakdown, GpuTime
+
+Kind = Literal["forward", "backward", "optimizer", "transfer_out", "transfer_in"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something that one GPU did, in seconds since the step's start.
+
+    A transfer is two spans, one on each side, with the other GPU as `peer`, and a `number`.
+    """
+
+    gpu: int
+    kind: Kind
+    start_s: float
+    end_s: float
+    peer: int | None = None
+    bytes: int = 0
+    number: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One instrumented step.
+
+    `step_s` is on the host's clock, from all devices idle to all devices idle; `ends_s` holds, for
+    each GPU, the same span on its own clock. `phase_ends_s` are the ends of forward and backward.
+    """
+
+    spans: list[Span]
+    step_s: float
+    ends_s: list[float]
+    phase_ends_s: tuple[float, float]
+
+    def seconds(self, gpu: int, kind: Kind) -> float:
+        """What this GPU spent on this kind of work."""
+        return sum(span.seconds for span in self.spans if (span.gpu, span.kind) == (gpu, kind))
+
+    def idle_s(self, gpu: int) -> float:
+        """What is left of the step on the GPU's own clock."""
+        return self.ends_s[gpu] - sum(span.seconds for span in self.spans if span.gpu == gpu)
+
+    def phases_s(self) -> tuple[float, float, float]:
+        """Forward, backward and optimizer of the whole step; they add up to it."""
+        forward_end, backward_end = self.phase_ends_s
+        return forward_end, backward_end - forward_end, self.step_s - backward_end
+
+
+def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"]) -> Breakdown:
+    """The sums of every GPU, an entry for each step."""
+    gpus = range(len(timelines[0].ends_s))
+    return Breakdown(
+        clock=clock,
+        step_times_s=[timeline.step_s for timeline in timelines],
+        per_gpu=[
+            GpuTime(
+                index=gpu,
+                forward_s=[t.seconds(gpu, "forward") for t in timelines],
+                backward_s=[t.seconds(gpu, "backward") for t in timelines],
+                optimizer_s=[t.seconds(gpu, "optimizer") for t in timelines],
+                transfer_in_s=[t.seconds(gpu, "transfer_in") for t in timelines],
+                transfer_out_s=[t.seconds(gpu, "transfer_out") for t in timelines],
+                idle_s=[t.idle_s(gpu) for t in timelines],
+            )
+            for gpu in gpus
+        ],
+    )

@@ -1,0 +1,29 @@
+"""The tables of each kind of grid: a main one with a row for each case, then details."""
+
+from collections.abc import Callable
+
+from report.document import Table
+from report.measured import Measured
+from report.selection import Selection
+from report.tables import copies, limits, memory, where_time_goes
+from report.tables.main import make_main_table
+
+DETAILS: dict[str, list[Callable[[list[Measured]], Table]]] = {
+    "step_time": [limits.make_table],
+    "layer_map": [],
+    "placement_rule": [],
+    "memory": [where_time_goes.make_table, memory.make_table, limits.make_table],
+    "transfers": [copies.make_table],
+}
+
+
+def make_table(selection: Selection) -> Table:
+    """One row per case."""
+    return make_main_table(selection)
+
+
+def make_details(selection: Selection) -> list[Table]:
+    """What there is to say about GPUs, pairs of GPUs and limits; no table without a row."""
+    results = [row.measured for row in selection.rows if row.measured is not None]
+    tables = [make(results) for make in DETAILS[selection.grid.table]]
+    return [table for table in tables if table.rows]

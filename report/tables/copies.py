@@ -1,0 +1,40 @@
+"""Copies between GPUs: proven to arrive, and how long they take."""
+
+from report.document import Table, make_rows
+from report.measured import Measured
+from report.tables.label import label_cells
+from report.units import UNKNOWN, byte_rate, data_size, seconds
+from study.ceilings import CopyRate
+
+CAPTION = "Copies, checked and timed before the steps"
+
+
+def make_table(results: list[Measured]) -> Table:
+    """A row for each pair of GPUs that passes the baton."""
+    rows = [
+        label_cells(result, results) | _cells(copy, result)
+        for result in results
+        for copy in result.ceilings.copies
+    ]
+    return make_rows(CAPTION, rows)
+
+
+def _cells(copy: CopyRate, result: Measured) -> dict[str, str]:
+    within = copy.source == copy.target
+    return {
+        "copy": "within one device" if within else f"GPU {copy.source} to GPU {copy.target}",
+        "arrived unchanged": data_size(copy.checked_bytes),
+        "one element": seconds(copy.latency_s),
+        "one baton": f"{seconds(copy.message_s)} ({data_size(copy.message_bytes)})",
+        "bandwidth": byte_rate(copy.bandwidth_bytes_per_s),
+        "path": UNKNOWN if within else _path(copy, result),
+    }
+
+
+def _path(copy: CopyRate, result: Measured) -> str:
+    """How the two are connected, in nvidia-smi's words."""
+    ends = {result.environment.gpus[gpu].index for gpu in (copy.source, copy.target)}
+    for link in result.environment.topology:
+        if {link.source, link.target} == ends:
+            return f"NV{link.nvlinks}" if link.nvlinks else link.path or UNKNOWN
+    return UNKNOWN

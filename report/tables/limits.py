@@ -1,0 +1,29 @@
+"""How far from the limit: a step's matrix products beside the fastest one of the same job."""
+
+from report.document import Table, make_rows
+from report.flops import step_flops
+from report.measured import Measured
+from report.step_time import step_time
+from report.tables.label import label_cells
+from report.units import flop_rate, percent
+
+CAPTION = "Distance from the limit: matrix products of a step, and the fastest on one GPU"
+
+
+def make_table(results: list[Measured]) -> Table:
+    """A row for each case. The naive split keeps one GPU at work, so one GPU is the limit."""
+    return make_rows(CAPTION, [label_cells(r, results) | _cells(r) for r in results])
+
+
+def _cells(result: Measured) -> dict[str, str]:
+    achieved = step_flops(result.case) / step_time(result).estimate_s
+    fastest = max(result.ceilings.gemm, key=lambda gemm: gemm.flop_per_s)
+    return {
+        "operations a step": f"{step_flops(result.case):.4g}",
+        "achieved": flop_rate(achieved),
+        "fastest product": flop_rate(fastest.flop_per_s),
+        "its shape (m × n × k)": f"{fastest.m} × {fastest.n} × {fastest.k}, {fastest.dtype}",
+        "share of it": percent(achieved / fastest.flop_per_s),
+        "sustained": flop_rate(fastest.sustained_flop_per_s),
+        "share of that": percent(achieved / fastest.sustained_flop_per_s),
+    }

@@ -1,0 +1,61 @@
+"""Where the time of each GPU went, from steps with instruments."""
+
+from dataclasses import dataclass
+
+from report.measured import Measured
+from study.measurement import Breakdown, GpuTime
+from study.statistics import median
+
+
+@dataclass(frozen=True)
+class TimeUse:
+    """What one GPU did in a step, in seconds; means over all instrumented steps."""
+
+    gpu: int
+    forward_s: float
+    backward_s: float
+    optimizer_s: float
+    transfer_in_s: float
+    transfer_out_s: float
+    idle_s: float
+
+    @property
+    def step_s(self) -> float:
+        """All of it."""
+        return self.compute_s + self.transfer_in_s + self.transfer_out_s + self.idle_s
+
+    @property
+    def compute_s(self) -> float:
+        """Forward, backward and optimizer."""
+        return self.forward_s + self.backward_s + self.optimizer_s
+
+    @property
+    def utilisation(self) -> float:
+        """The share of the step that this GPU computed, 0 to 1."""
+        return self.compute_s / self.step_s
+
+
+def time_use(result: Measured) -> list[TimeUse]:
+    """For each GPU where its time went; empty where no step had instruments."""
+    breakdowns = [job.measurement.breakdown for job in result.jobs]
+    known = [breakdown for breakdown in breakdowns if breakdown is not None]
+    return [_mean(gpu, known) for gpu in range(result.case.gpus)] if known else []
+
+
+def _mean(gpu: int, breakdowns: list[Breakdown]) -> TimeUse:
+    times = [breakdown.per_gpu[gpu] for breakdown in breakdowns]
+
+    def mean(key: str) -> float:
+        values: list[float] = [value for time in times for value in getattr(time, key)]
+        return sum(values) / len(values)
+
+    keys = [key for key in GpuTime.__struct_fields__ if key != "index"]
+    return TimeUse(gpu, **{key: mean(key) for key in keys})
+
+
+def cost_of_instruments(result: Measured) -> float | None:
+    """How much longer a step with marks took than a timed one, as a share of it; medians."""
+    breakdown = result.measurement.breakdown
+    if breakdown is None:
+        return None
+    return median(breakdown.step_times_s) / median(result.measurement.step_times_s) - 1

@@ -1,0 +1,94 @@
+"""Where a step's time goes: marks where the baton is passed, and training as without them."""
+
+import itertools
+
+import pytest
+import torch
+
+from mp.devices import choose_devices
+from mp.probes import record_timeline, record_timelines
+from mp.step import build_step
+from mp.timeline import break_down
+from study.case import Case
+
+
+def made(gpus=3, **keys):
+    case = Case(depth=6, gpus=gpus, dim=32, batch_size=8, **keys)
+    devices = choose_devices(gpus, "cpu")
+    return build_step(case, devices), devices
+
+
+def test_one_gpu_after_another_works_and_passes_the_baton():
+    step, devices = made()
+    picture = [
+        f"{span.gpu} {span.kind}" + ("" if span.peer is None else f" {span.peer}")
+        for span in record_timeline(step, devices).spans
+    ]
+    assert picture == [
+        "0 forward", "0 transfer_out 1", "1 transfer_in 0",
+        "1 forward", "1 transfer_out 2", "2 transfer_in 1",
+        "2 forward",
+        "2 backward", "2 transfer_out 1", "1 transfer_in 2",
+        "1 backward", "1 transfer_out 0", "0 transfer_in 1",
+        "0 backward",
+        "0 optimizer", "1 optimizer", "2 optimizer",
+    ]  # fmt: skip
+
+
+def test_spans_of_a_gpu_follow_one_another():
+    step, devices = made()
+    timeline = record_timeline(step, devices)
+    for gpu in range(3):
+        spans = [span for span in timeline.spans if span.gpu == gpu]
+        assert all(span.start_s <= span.end_s for span in spans)
+        assert all(a.end_s <= b.start_s for a, b in itertools.pairwise(spans))
+        assert spans[-1].end_s <= timeline.step_s
+
+
+def test_the_bytes_of_a_pass_are_those_of_the_baton():
+    step, devices = made()
+    passes = [span for span in record_timeline(step, devices).spans if span.peer is not None]
+    assert {span.bytes for span in passes} == {8 * 32 * 4}
+    assert sorted(span.number for span in passes) == sorted([0, 1, 2, 3] * 2)
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 5])
+def test_the_parts_of_every_gpu_add_up_to_the_step(gpus):
+    step, devices = made(gpus)
+    found = break_down(record_timelines(step, devices, 10.0), "host")
+    parts = ("forward_s", "backward_s", "optimizer_s", "transfer_in_s", "transfer_out_s", "idle_s")
+    assert len(found.per_gpu) == gpus
+    for gpu in found.per_gpu:
+        whole = sum(sum(getattr(gpu, part)) for part in parts)
+        assert whole == pytest.approx(sum(found.step_times_s), rel=0.01)
+        assert min(gpu.idle_s) >= 0
+
+
+def test_the_phases_add_up_to_the_step():
+    step, devices = made()
+    timeline = record_timeline(step, devices)
+    assert sum(timeline.phases_s()) == pytest.approx(timeline.step_s)
+    assert min(timeline.phases_s()) > 0
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_steps_with_marks_train_as_steps_without(optimizer):
+    marked, devices = made(optimizer=optimizer)
+    plain, _ = made(optimizer=optimizer)
+    for _ in range(3):
+        record_timeline(marked, devices)
+        plain()
+    for ours, theirs in zip(marked.model.parameters(), plain.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_step_is_afterwards_what_it_was():
+    step, devices = made()
+    before = (step.model.devices, len(step.optimizer.param_groups[0]["params"]))
+    record_timeline(step, devices)
+    assert (step.model.devices, len(step.optimizer.param_groups[0]["params"])) == before
+
+
+def test_a_time_limit_that_has_passed_still_leaves_three_steps_with_marks():
+    step, devices = made()
+    assert len(record_timelines(step, devices, 1e-9)) == 3

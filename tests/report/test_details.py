@@ -1,0 +1,71 @@
+"""The tables behind the answers: where time and memory go, copies, and limits."""
+
+import pytest
+
+from tests.report.made_up import MIB, measuring, result, sharing, write
+from tests.report.shown import cells, details_of
+
+
+def test_the_time_of_every_gpu_adds_up_to_its_step(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5))
+    rows = cells(details_of(tmp_path, "task4")["Where the time goes"])
+    assert [(row["GPUs"], row["GPU"]) for row in rows[:3]] == [("2", "0"), ("2", "1"), ("5", "0")]
+    parts = ("forward", "backward", "optimizer", "transfer in", "transfer out", "idle")
+    for row in rows:
+        shares = [float(row[part].split("(")[1].split(" ")[0]) for part in parts]
+        assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert rows[0]["computes"] == "33.3 %"
+    assert rows[0]["NVML says"] == "100.0 %"
+
+
+def test_a_logical_gpu_has_no_utilisation_of_nvml(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2, emulated=True))
+    rows = cells(details_of(tmp_path, "task4")["Where the time goes"])
+    assert {row["NVML says"] for row in rows} == {"–"}
+    assert {row["GPUs"] for row in rows} == {"2 (emulated)"}
+
+
+def test_memory_is_predicted_beside_what_was_seen(tmp_path):
+    half = 10 * 4 * (4096**2 + 4096)
+    predicted = 2 * half + 32 * MIB
+    write(tmp_path, "slurm", result(gpus=2, peaks=[predicted, 2 * predicted]))
+    first, second = cells(details_of(tmp_path, "task4")["Memory at the peak"])
+    assert first["parameters"] == first["gradients"] == "640.2 MiB"
+    assert first["cuBLAS"] == "32 MiB"
+    assert first["difference"] in ("−0.1 %", "−0.2 %")
+    assert second["difference"].startswith("+99.")
+    assert second["in use (driver)"] == "7.689 GiB"
+
+
+def test_logical_gpus_on_one_gpu_have_a_row_for_what_they_hold_together(tmp_path):
+    write(tmp_path, "slurm", sharing(result(gpus=2, emulated=True), 3 * 2**30))
+    rows = cells(details_of(tmp_path, "task4")["Memory at the peak"])
+    assert [row["GPU"] for row in rows] == ["0", "1", "all on one"]
+    assert [row["allocated"] for row in rows] == ["–", "–", "3 GiB"]
+    assert rows[2]["difference"].startswith("+1")
+
+
+def test_the_limit_is_the_fastest_product_of_the_same_job(tmp_path):
+    step_s = 2 * 64 * 4096**2 * 59 / 25e12
+    write(tmp_path, "slurm", result(gpus=2, step_s=step_s))
+    (row,) = cells(details_of(tmp_path, "task4")["Distance from the limit"])
+    assert row["achieved"] == "25 TFLOP/s"
+    assert row["fastest product"] == "50 TFLOP/s"
+    assert (row["share of it"], row["share of that"]) == ("50.0 %", "62.5 %")
+
+
+def test_copies_are_shown_for_both_ways_of_a_pair(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=5, emulated=True))
+    there, back, within = cells(details_of(tmp_path, "task5")["Copies"])
+    assert (there["copy"], back["copy"]) == ("GPU 0 to GPU 1", "GPU 1 to GPU 0")
+    assert (there["one element"], there["bandwidth"], there["path"]) == ("5 µs", "400 GB/s", "NV12")
+    assert (within["copy"], within["path"]) == ("within one device", "–")
+
+
+def test_without_marks_there_is_no_table_of_time(tmp_path):
+    write(tmp_path, "slurm", measuring(result(gpus=2), breakdown=None))
+    assert "Where the time goes" not in details_of(tmp_path, "task4")
+
+
+def test_without_results_there_are_no_details(tmp_path):
+    assert details_of(tmp_path, "task4") == {}
