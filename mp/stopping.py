@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from study.confidence import Interval, estimate, interval
-
 from study.case import Case
+from study.confidence import Interval, estimate, interval
 from study.statistics import median, quartiles
 
 StoppedBy = Literal["converged", "steps", "time_limit"]

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from study.confidence import Interval, estimate, interval
-
 from report.measured import Measured
+from study.confidence import Interval, estimate, interval
 
 
 @dataclass(frozen=True)
