@@ -30,9 +30,8 @@ class EventClock:
     """CUDA events, told by each GPU itself.
 
     Clocks of different GPUs cannot be read against one another. Each begins with an event of its
-    own, recorded while all are idle, and the host's clock says how long after the first that was;
-    so times of different GPUs agree to within the few microseconds that an idle GPU takes to reach
-    an event.
+    own, recorded while all are idle, and the host's clock says when that was; so times of different
+    GPUs agree to within the some 10 microseconds that an idle GPU takes to reach an event.
     """
 
     name: Literal["cuda_events"] = "cuda_events"
@@ -45,8 +44,9 @@ class EventClock:
         """Begin at 0 seconds. All devices must be idle."""
         first = perf_counter()
         for device in self.devices.real:
-            late_by = perf_counter() - first
-            self.origins[device] = (_record(device), late_by)
+            before = perf_counter()
+            event = _record(device)
+            self.origins[device] = (event, (before + perf_counter()) / 2 - first)
 
     def mark(self, gpu):
         """A moment on this GPU: when it has done what was asked of it so far."""

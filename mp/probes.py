@@ -68,7 +68,7 @@ class _Recorder:
     clock: HostClock | EventClock
     open: dict[int, Any] = field(default_factory=dict)
     pieces: list[Any] = field(default_factory=list)
-    passes: int = 0
+    transfers: list[Any] = field(default_factory=list)
 
     def begin(self, gpu, kind):
         self.open[gpu] = (kind, (gpu, self.clock.mark(gpu)))
@@ -76,25 +76,29 @@ class _Recorder:
     def end(self, gpu):
         kind, start = self.open.pop(gpu)
         end = (gpu, self.clock.mark(gpu))
-        self.pieces.append((gpu, kind, start, end, None, 0, None))
+        self.pieces.append((gpu, kind, start, end))
         return end
 
     def transfer(self, source, target, start, size):
         """A copy from source to target has been asked for; it began at `start` on the source."""
         sent = (source, self.clock.mark(source))
         received = (target, self.clock.mark(target))
-        number, self.passes = self.passes, self.passes + 1
-        self.pieces.append((source, "transfer_out", start, sent, target, size, number))
-        # The receiver's own clock says when it had the data; it cannot say when the copy began.
-        self.pieces.append((target, "transfer_in", start, received, source, size, number))
+        self.transfers.append((source, target, start, sent, received, size))
 
     def at(self, moment):
         """Seconds since the step's start."""
         return self.clock.seconds(*moment)
 
     def spans(self):
-        return [Span(gpu, kind, self.at(start), self.at(end), *rest)
-                for gpu, kind, start, end, *rest in self.pieces]  # fmt: skip
+        """All that was seen, in no order."""
+        for gpu, kind, start, end in self.pieces:
+            yield Span(gpu, kind, self.at(start), self.at(end))
+        for number, (source, target, start, sent, received, size) in enumerate(self.transfers):
+            start_s, sent_s, received_s = map(self.at, (start, sent, received))
+            # The receiver's clock tells when the data was there; how long it took, the sender's.
+            began_s = received_s - (sent_s - start_s)
+            yield Span(source, "transfer_out", start_s, sent_s, target, size, number)
+            yield Span(target, "transfer_in", began_s, received_s, source, size, number)
 
 
 class _Probe(BatonTarget):

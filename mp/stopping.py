@@ -11,10 +11,11 @@ from study.statistics import median, quartiles
 StoppedBy = Literal["converged", "steps", "time_limit"]
 
 WINDOW_STEPS = 5
-WINDOW_S = 0.2  # a GPU takes some 100 ms to raise its clocks
+WINDOW_S = 0.5  # a GPU takes some 100 ms to raise its clocks, and longer to settle
 STEADY = 0.01
 MIN_STEPS = 3  # whatever the time limit
-FIRST_LOOK = 30  # steps before the first interval: a narrow one of few steps may be luck
+FIRST_LOOK = 30  # steps before the first interval: a narrow one of few steps may be luck,
+FIRST_LOOK_S = 5.0  # and one of a moment knows nothing of what changes from second to second
 LOOK_AGAIN = 1.25  # times as many steps; looking takes time, and looking often finds luck
 
 
@@ -53,8 +54,8 @@ class WarmupRule:
 class StoppingRule:
     """Ends the timed steps of a case once their median is known well enough.
 
-    The 95 % interval of the median is looked at after 30 steps, and again each time there are a
-    quarter more.
+    The 95 % interval of the median is looked at after 30 steps and 5 seconds, and again each time
+    there are a quarter more steps.
     """
 
     def __init__(self, case: Case) -> None:
@@ -63,7 +64,7 @@ class StoppingRule:
 
     def __call__(self, times: Sequence[float], elapsed_s: float) -> StoppedBy | None:
         """Why to stop after these step times (seconds), or None to go on."""
-        if self._looks(len(times)) and self.is_narrow(times, interval([times])):
+        if self._looks(len(times), elapsed_s) and self.is_narrow(times, interval([times])):
             return "converged"
         if len(times) >= self.case.steps:
             return "steps"
@@ -71,8 +72,8 @@ class StoppingRule:
             return "time_limit"
         return None
 
-    def _looks(self, steps: int) -> bool:
-        if steps < self.next_look or self.case.ci_half_width == 0:
+    def _looks(self, steps: int, elapsed_s: float) -> bool:
+        if self.case.ci_half_width == 0 or steps < self.next_look or elapsed_s < FIRST_LOOK_S:
             return False
         self.next_look = math.ceil(steps * LOOK_AGAIN)
         return True

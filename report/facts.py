@@ -60,8 +60,15 @@ def _samples(results: list[Measured]) -> str:
     )
     return (
         f"Samples: {samples} timed steps a case{jobs}, after {warmup} warm-up steps. Step times "
-        "are medians with 95 % confidence intervals (block bootstrap)."
+        f"are medians with 95 % confidence intervals (block bootstrap){_of_one_job(results)}."
     )
+
+
+def _of_one_job(results: list[Measured]) -> str:
+    """What an interval of steps does not know."""
+    if all(result.repeats for result in results):
+        return ""
+    return "; how one job differs from the next is not in them: --repeats 5 shows that"
 
 
 def _repeated(results: list[Measured]) -> bool:

@@ -35,7 +35,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     optimizer: Literal["sgd", "adam"] = "sgd"
     execution: Literal["eager", "cuda_graph"] = "eager"
     seed: Annotated[int, _whole(0, 2**63 - 1)] = 0
-    warmup_steps: Annotated[int, _whole(0, 10_000)] = 1_000
+    warmup_steps: Annotated[int, _whole(0, 10_000)] = 10_000
     steps: Annotated[int, _whole(1, 1_000_000)] = 10_000
     time_limit_s: Annotated[
         float, Meta(gt=0, le=604_800, description="a number of seconds above 0, at most 604800")

@@ -17,7 +17,7 @@ def noisy(steps, noise, centre=0.1, seed=0):
     return [centre * (1 + source.gauss(0, noise)) for _ in range(steps)]
 
 
-def end_of(rule, times, seconds_a_step=0.0):
+def end_of(rule, times, seconds_a_step=0.2):
     """(steps, verdict) where the rule ends a run with these step times."""
     for steps in range(len(times) + 1):
         verdict = rule(times[:steps], steps * seconds_a_step)
@@ -36,12 +36,12 @@ def test_two_windows_are_needed_to_tell():
 
 
 def test_a_window_of_short_steps_lasts_long_enough_for_clocks_to_rise():
-    assert is_steady([0.001] * 399) is None
-    assert is_steady([0.001] * 400) is True
+    assert is_steady([0.001] * 999) is None
+    assert is_steady([0.001] * 1000) is True
 
 
 def test_noise_without_a_trend_is_steady():
-    steady = [is_steady(noisy(10, 0.05, seed=seed)) for seed in range(100)]
+    steady = [is_steady(noisy(10, 0.05, centre=0.2, seed=seed)) for seed in range(100)]
     assert sum(steady) > 50  # and the next look comes five steps later
 
 
@@ -51,12 +51,12 @@ def test_warmup_ends_once_the_first_slow_steps_are_behind():
 
 
 @pytest.mark.parametrize(
-    ("limits", "steps"), [({"warmup_steps": 7}, 7), ({"time_limit_s": 10}, 5), ({}, None)]
+    ("limits", "steps"), [({"warmup_steps": 7}, 7), ({"time_limit_s": 10}, 5), ({}, 30)]
 )
 def test_warmup_that_never_becomes_steady_ends_at_its_steps_or_half_the_time(limits, steps):
     times = [0.1 * 1.5**n for n in range(40)]
     found = end_of(WarmupRule(case(**limits)), times, seconds_a_step=1.0)
-    assert found == ((steps, "limit") if steps else (30, "limit"))
+    assert found == (steps, "limit")
 
 
 def test_timed_steps_end_once_the_interval_is_narrow():
@@ -67,18 +67,24 @@ def test_timed_steps_end_once_the_interval_is_narrow():
 
 def test_more_noise_takes_more_steps():
     quiet, _ = end_of(StoppingRule(case()), noisy(5000, 0.005))
-    loud, _ = end_of(StoppingRule(case()), noisy(5000, 0.03))
+    loud, _ = end_of(StoppingRule(case(time_limit_s=5000)), noisy(5000, 0.03))
     assert quiet < loud
 
 
 def test_a_narrower_goal_takes_more_steps():
     loose, _ = end_of(StoppingRule(case(ci_half_width=0.02)), noisy(5000, 0.02))
-    tight, _ = end_of(StoppingRule(case(ci_half_width=0.002)), noisy(5000, 0.02))
+    tight, _ = end_of(StoppingRule(case(ci_half_width=0.002, time_limit_s=5000)), noisy(5000, 0.02))
     assert loose < tight
 
 
+def test_seconds_must_have_passed_before_the_first_look():
+    steps, verdict = end_of(StoppingRule(case()), [0.1] * 1000, seconds_a_step=0.01)
+    assert (steps, verdict) == (500, "converged")
+
+
 def test_no_run_of_luck_ends_the_steps_before_the_first_look():
-    assert end_of(StoppingRule(case()), [0.1] * 100) == (FIRST_LOOK, "converged")
+    found = end_of(StoppingRule(case()), [0.1] * 100, seconds_a_step=1.0)
+    assert found == (FIRST_LOOK, "converged")
 
 
 def test_a_half_width_of_zero_is_never_narrow_enough():
