@@ -2,8 +2,9 @@
 
     python collect.py > tables.md                     all tasks of the homework, as Markdown
     python collect.py --grid task4 --format csv       the raw values of one grid
+    python collect.py --compare OLD_RESULTS           these results beside others, case by case
 
-Exits with 1 where a table has a row without a measurement.
+Exits with 1 where a table has a row without a measurement, or a case got slower than allowed.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 from report.answers import make_answers
+from report.compare import compare_sets, make_comparison, regressions, result_set
 from report.document import Section
 from report.facts import make_facts
 from report.load import Evidence, load_evidence
@@ -21,6 +23,7 @@ from report.markdown import render
 from report.raw import render_csv, render_json
 from report.selection import Selection, select
 from report.tables import make_details, make_table
+from report.units import percent
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
@@ -32,21 +35,49 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: tables hold dashes
     try:
+        check_options(arguments)
         evidence = load_evidence(arguments.results, complain)
+        if arguments.compare is not None:
+            return compare(arguments, evidence)
         grids = load_grids(arguments.grid or grids_to_show(evidence))
         selections = [selection for grid in grids for selection in select(grid, evidence)]
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    try:
-        print(RENDER[arguments.format](selections), end="", flush=True)
-    except OSError as error:
-        print(f"error: stdout: {error.strerror}; send the tables elsewhere", file=sys.stderr)
-        os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
+    show(RENDER[arguments.format](selections))
     missing = [job for s in selections for row in s.rows for job in row.missing]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")
     return 1 if missing else 0
+
+
+def compare(arguments: argparse.Namespace, evidence: list[Evidence]) -> int:
+    """Show the results beside others; 1 where some are missing or one got too slow."""
+    if not arguments.compare.is_dir():
+        raise ConfigError("--compare", f"{arguments.compare} is no folder of results; name one")
+    grids = load_grids(arguments.grid) if arguments.grid else []
+    others = load_evidence(arguments.compare, complain)
+    before = result_set(str(arguments.compare), others, grids)
+    after = result_set(str(arguments.results), evidence, grids)
+    rows = compare_sets(before, after)
+    show(render([make_comparison(before, after, rows)]))
+    missing = [row for row in rows if row.is_missing]
+    if missing:
+        complain(f"cases that one of the two sets has not measured: {len(missing)}")
+    limit = arguments.fail_on_regression
+    slower = regressions(rows, limit) if limit is not None else []
+    for row in slower:
+        complain(f"slower by {percent(limit)} or more: {row.case.case_id} ({row.profile})")
+    return 1 if missing or slower else 0
+
+
+def show(text: str) -> None:
+    """The one thing on stdout."""
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        print(f"error: stdout: {error.strerror}; send the tables elsewhere", file=sys.stderr)
+        os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,7 +93,35 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--format", choices=tuple(RENDER), default="md")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="DIR",
+        help="show the results beside those of another folder, which were there before",
+    )
+    parser.add_argument(
+        "--fail-on-regression",
+        type=parse_percent,
+        metavar="P%",
+        help="with --compare: exit with 1 if a case is slower, by a verdict, and by that much",
+    )
     return parser.parse_args()
+
+
+def parse_percent(text: str) -> float:
+    """`3%` as 0.03."""
+    share = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0% to 100%, e.g. 3%")
+    return share
+
+
+def check_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that contradict one another."""
+    if arguments.fail_on_regression is not None and arguments.compare is None:
+        raise ConfigError("--fail-on-regression", "needs --compare DIR, the results before")
+    if arguments.compare is not None and arguments.format != "md":
+        raise ConfigError("--format", f"{arguments.format} has no comparisons; leave it away")
 
 
 def complain(text: str) -> None:

@@ -7,9 +7,7 @@ GPU 1            in  forward  backward  out                           optimizer
 from dataclasses import dataclass
 from typing import Literal
 
-from study.measurement import Breakdown, GpuTime
-
-Kind = Literal["forward", "backward", "optimizer", "transfer_out", "transfer_in"]
+from study.measurement import Breakdown, GpuTime, SpanKind, TimeSpan
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Span:
     """
 
     gpu: int
-    kind: Kind
+    kind: SpanKind
     start_s: float
     end_s: float
     peer: int | None = None
@@ -46,7 +44,7 @@ class Timeline:
     ends_s: list[float]
     phase_ends_s: tuple[float, float]
 
-    def seconds(self, gpu: int, kind: Kind) -> float:
+    def seconds(self, gpu: int, kind: SpanKind) -> float:
         """What this GPU spent on this kind of work."""
         return sum(span.seconds for span in self.spans if (span.gpu, span.kind) == (gpu, kind))
 
@@ -61,7 +59,7 @@ class Timeline:
 
 
 def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"]) -> Breakdown:
-    """The sums of every GPU, an entry for each step."""
+    """The sums of every GPU, an entry for each step, and the spans of a typical one."""
     gpus = range(len(timelines[0].ends_s))
     return Breakdown(
         clock=clock,
@@ -78,4 +76,20 @@ def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"])
             )
             for gpu in gpus
         ],
+        typical_step=[
+            TimeSpan(
+                gpu=span.gpu,
+                kind=span.kind,
+                start_s=span.start_s,
+                end_s=span.end_s,
+                peer=span.peer,
+            )
+            for span in _typical(timelines).spans
+        ],
     )
+
+
+def _typical(timelines: list[Timeline]) -> Timeline:
+    """The step of median length."""
+    ranked = sorted(timelines, key=lambda timeline: timeline.step_s)
+    return ranked[len(ranked) // 2]

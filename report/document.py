@@ -16,10 +16,28 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A drawing as SVG text, self-contained; `alt` says in words what it shows."""
+
+    caption: str
+    svg: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Source code that ran."""
+
+    caption: str
+    code: str
+
+
+@dataclass(frozen=True)
 class Section:
     """One table with what must be known to read it above, and what follows from it below.
 
-    `details` are the tables behind the answers.
+    `details` are the tables behind the answers. Figures and listings are for documents that can
+    show them; Markdown leaves figures out.
     """
 
     title: str
@@ -27,6 +45,17 @@ class Section:
     table: Table
     answers: Sequence[str]
     details: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    listings: Sequence[Listing] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A finished report; `about` is its title block, a name and a value a line."""
+
+    title: str
+    about: Sequence[tuple[str, str]]
+    sections: Sequence[Section]
 
 
 def make_rows(caption: str, rows: list[dict[str, str]]) -> Table:

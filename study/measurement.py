@@ -38,16 +38,31 @@ class GpuTime(Record, frozen=True):
     idle_s: list[float]
 
 
+SpanKind = Literal["forward", "backward", "optimizer", "transfer_out", "transfer_in"]
+
+
+class TimeSpan(Record, frozen=True):
+    """Something that one GPU did, in seconds since its step began; with whom, for a transfer."""
+
+    gpu: int
+    kind: SpanKind
+    start_s: float
+    end_s: float
+    peer: int | None = None
+
+
 class Breakdown(Record, frozen=True):
     """Steps of their own, with instruments.
 
     `clock` says who told the time: events on the GPUs, or the host beside the CPU. `step_times_s`
     are on the host's clock, from all devices idle to all devices idle, like timed steps.
+    `typical_step` are the spans of the one of median length.
     """
 
     clock: Literal["cuda_events", "host"]
     step_times_s: list[float]
     per_gpu: list[GpuTime]
+    typical_step: list[TimeSpan]
 
 
 class Measurement(Record, frozen=True):

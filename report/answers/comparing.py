@@ -56,8 +56,15 @@ def _extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
     return ranked[0], ranked[-1]
 
 
-def incomparable(a: Measured, b: Measured, key: str) -> str | None:
-    """Why the step times of these, which are to differ in `key` alone, must not be compared."""
+def incomparable(
+    a: Measured, b: Measured, key: str | None = None, any_torch: bool = False
+) -> str | None:
+    """Why the step times of these must not be compared.
+
+    Args:
+        key: what they are to differ in; None for two measurements of the same configuration.
+        any_torch: whether the versions of torch may differ.
+    """
     keys = [k for k in a.case.as_dict() if k not in (key, "repeat")]
     if differing := _varying([a, b], keys):
         return f"the cases differ in {' and '.join(differing)}, too"
@@ -66,7 +73,7 @@ def incomparable(a: Measured, b: Measured, key: str) -> str | None:
     if a.hardware != b.hardware:
         names = "; ".join(sorted([a.hardware, b.hardware]))
         return f"they were measured on different hardware ({names})"
-    if a.environment.torch != b.environment.torch:
+    if a.environment.torch != b.environment.torch and not any_torch:
         versions = "; ".join(sorted([a.environment.torch, b.environment.torch]))
         return f"they were measured with different versions of torch ({versions})"
     if compare(a.steps_s, b.steps_s) is None:

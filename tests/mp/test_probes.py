@@ -92,3 +92,11 @@ def test_the_step_is_afterwards_what_it_was():
 def test_a_time_limit_that_has_passed_still_leaves_three_steps_with_marks():
     step, devices = made()
     assert len(record_timelines(step, devices, 1e-9)) == 3
+
+
+def test_the_typical_step_is_the_one_of_median_length():
+    step, devices = made()
+    timelines = record_timelines(step, devices, 1e-9)
+    found = break_down(timelines, "host")
+    middle = sorted(timelines, key=lambda timeline: timeline.step_s)[1]
+    assert [span.end_s for span in found.typical_step] == [span.end_s for span in middle.spans]

@@ -10,7 +10,7 @@ from study.ceilings import Ceilings, CopyRate, GemmRate
 from study.confidence import interval
 from study.environment import Environment, Gpu, GpuLink, GpuState
 from study.grid import Grid, load_grids
-from study.measurement import Breakdown, GpuMemory, GpuTime, Measurement
+from study.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan
 from study.result import (
     CaseFailure,
     Code,
@@ -209,7 +209,20 @@ def _breakdown(case: Case, step_s: float) -> Breakdown:
         clock="cuda_events",
         step_times_s=[step_s] * 3,
         per_gpu=[msgspec.structs.replace(one_gpu, index=gpu) for gpu in range(case.gpus)],
+        typical_step=_typical_step(case.gpus, part),
     )
+
+
+def _typical_step(gpus: int, part: float) -> list[TimeSpan]:
+    """Forward from GPU to GPU and back again, then all optimizers."""
+    spans = []
+    there = [(gpu, "forward", gpu * part, 1) for gpu in range(gpus)]
+    back = [(gpu, "backward", (3 * gpus - 2 * gpu - 2) * part, 2) for gpu in range(gpus)]
+    update = [(gpu, "optimizer", 3 * gpus * part, 1) for gpu in range(gpus)]
+    for gpu, kind, start, parts in there + back + update:
+        end = start + parts * part
+        spans.append(TimeSpan(gpu=gpu, kind=kind, start_s=start, end_s=end))
+    return spans
 
 
 def _ceilings(case: Case, emulated: bool) -> Ceilings:

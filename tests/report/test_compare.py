@@ -1,0 +1,124 @@
+"""Two sets of results side by side."""
+
+import pytest
+
+from study.grid import load_grids
+from tests.report.made_up import failed, measuring, result, write
+
+GOOD = {"gpus": 2}
+
+
+@pytest.fixture
+def compare(run, tmp_path):
+    """Compare the results in `new` with those in `old`."""
+    return lambda *arguments: run(
+        "collect.py", "--results", tmp_path / "new", "--compare", tmp_path / "old", *arguments
+    )
+
+
+def row_of(text, start="| slurm"):
+    lines = [line for line in text.splitlines() if line.startswith(start)]
+    (row,) = lines
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+@pytest.mark.parametrize(
+    ("after_s", "ratio", "verdict"),
+    [(0.2, "2.000", "slower"), (0.09, "0.900", "faster"), (0.1, "1.000", "same")],
+)
+def test_a_case_has_a_ratio_and_a_verdict(compare, tmp_path, after_s, ratio, verdict):
+    write(tmp_path / "old", "slurm", result(gpus=2, step_s=0.1))
+    write(tmp_path / "new", "slurm", result(gpus=2, step_s=after_s))
+    done = compare()
+    row = row_of(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert row[-2].startswith(f"{ratio} (")
+    assert row[-1] == verdict
+    assert f"1 case compared: 1 {verdict}." in done.stdout
+
+
+def test_noise_leaves_the_verdict_open(compare, tmp_path):
+    noisy = [0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11]
+    write(tmp_path / "old", "slurm", result(gpus=2, steps_s=noisy))
+    write(tmp_path / "new", "slurm", result(gpus=2, steps_s=noisy[::-1]))
+    assert row_of(compare().stdout)[-1] == "cannot tell"
+
+
+@pytest.mark.parametrize(("limit", "code"), [("3%", 1), ("20%", 0), ("0%", 1)])
+def test_a_regression_beyond_the_limit_is_exit_code_1(compare, tmp_path, limit, code):
+    write(tmp_path / "old", "slurm", result(gpus=2, step_s=0.1))
+    write(tmp_path / "new", "slurm", result(gpus=2, step_s=0.105))
+    done = compare("--fail-on-regression", limit)
+    assert done.returncode == code
+    assert ("slower by" in done.stderr) is bool(code)
+
+
+def test_what_got_faster_is_no_regression(compare, tmp_path):
+    write(tmp_path / "old", "slurm", result(gpus=2, step_s=0.2))
+    write(tmp_path / "new", "slurm", result(gpus=2, step_s=0.1))
+    assert compare("--fail-on-regression", "0%").returncode == 0
+
+
+def test_another_configuration_is_refused_and_the_key_that_differs_named(compare, tmp_path):
+    write(tmp_path / "old", "slurm", result(gpus=2, dim=1024))
+    write(tmp_path / "new", "slurm", result(gpus=2))
+    done = compare()
+    assert done.returncode == 1
+    assert "missing before; the nearest case there differs in dim (1024, not 4096)" in done.stdout
+    assert "missing after; the nearest case there differs in dim (4096, not 1024)" in done.stdout
+    assert "0 cases compared: none. 2 cases not compared; each says why." in done.stdout
+
+
+def test_other_hardware_is_not_compared(compare, tmp_path):
+    write(tmp_path / "old", "slurm", result(gpus=2))
+    write(tmp_path / "new", "slurm", result(gpus=2, gpu_name="NVIDIA H100"))
+    row = row_of(compare().stdout)
+    assert row[-1].startswith("not compared: they were measured on different hardware")
+
+
+def test_a_case_that_failed_after_is_missing(compare, tmp_path):
+    write(tmp_path / "old", "slurm", result(gpus=2))
+    write(tmp_path / "new", "slurm", failed(gpus=2))
+    done = compare()
+    assert done.returncode == 1
+    assert row_of(done.stdout)[-1] == "not measured after"
+
+
+def test_too_few_steps_are_not_compared(compare, tmp_path):
+    few = measuring(result(gpus=2), step_times_s=[0.1], median_ci_s=None)
+    write(tmp_path / "old", "slurm", few)
+    write(tmp_path / "new", "slurm", result(gpus=2))
+    assert "too few timed steps" in row_of(compare().stdout)[-1]
+
+
+def test_profiles_of_other_names_are_paired_where_each_set_has_one(compare, tmp_path):
+    write(tmp_path / "old", "course", result(gpus=2))
+    write(tmp_path / "new", "slurm", result(gpus=2))
+    assert row_of(compare().stdout, "| course")[0] == "course → slurm"
+
+
+def test_a_grid_limits_what_is_compared(compare, tmp_path):
+    (task4,) = load_grids(["task4"])
+    for folder in ("old", "new"):
+        write(tmp_path / folder, "slurm", result(gpus=2), result("task2", depth=6))
+    done = compare("--grid", "task4")
+    assert "1 case compared" in done.stdout
+    assert task4.contains(result(gpus=2).case)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--compare", "nowhere"), "error: --compare: nowhere is no folder of results; name one"),
+        (("--fail-on-regression", "3%"), "error: --fail-on-regression: needs --compare DIR"),
+        (("--fail-on-regression", "3"), "'3' is not a percentage from 0% to 100%, e.g. 3%"),
+        (("--fail-on-regression", "x%"), "--fail-on-regression"),
+        (("--compare", ".", "--format", "csv"), "error: --format: csv has no comparisons"),
+    ],
+)
+def test_bad_options_are_one_line_and_exit_code_2(run, tmp_path, arguments, complaint):
+    done = run("collect.py", "--results", tmp_path, *arguments)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
