@@ -2,6 +2,7 @@
 
     python collect.py > tables.md                     all tasks of the homework, as Markdown
     python collect.py --grid task4 --format csv       the raw values of one grid
+    python collect.py --report report.pdf             the finished report; or report.html
     python collect.py --compare OLD_RESULTS           these results beside others, case by case
 
 Exits with 1 where a table has a row without a measurement, or a case got slower than allowed.
@@ -14,19 +15,18 @@ import signal
 import sys
 from pathlib import Path
 
-from report.answers import make_answers
 from report.compare import compare_sets, make_comparison, regressions, result_set
-from report.document import Section
-from report.facts import make_facts
 from report.load import Evidence, load_evidence
 from report.markdown import render
 from report.raw import render_csv, render_json
+from report.sections import make_section
 from report.selection import Selection, select
-from report.tables import make_details, make_table
+from report.title import make_document
 from report.units import percent
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
+from study.store import write_atomically
 
 
 def main() -> int:
@@ -44,7 +44,10 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    show(RENDER[arguments.format](selections))
+    if arguments.report is not None:
+        write_report(arguments.report, selections)
+    else:
+        show(RENDER[arguments.format](selections))
     missing = [job for s in selections for row in s.rows for job in row.missing]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")
@@ -71,6 +74,21 @@ def compare(arguments: argparse.Namespace, evidence: list[Evidence]) -> int:
     return 1 if missing or slower else 0
 
 
+def write_report(path: Path, selections: list[Selection]) -> None:
+    """The finished document; only the one of its format is imported."""
+    sections = [make_section(selection, with_figures=True) for selection in selections]
+    document = make_document(selections, sections)
+    if path.suffix == ".pdf":
+        from report.pdf import render_pdf
+
+        content = render_pdf(document)
+    else:
+        from report.html import render_html
+
+        content = render_html(document).encode()
+    write_atomically(path, content, durable=False)
+
+
 def show(text: str) -> None:
     """The one thing on stdout."""
     try:
@@ -93,6 +111,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--format", choices=tuple(RENDER), default="md")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write the finished report, with figures, to a .pdf or .html file",
+    )
     parser.add_argument(
         "--compare",
         type=Path,
@@ -117,7 +141,15 @@ def parse_percent(text: str) -> float:
 
 
 def check_options(arguments: argparse.Namespace) -> None:
-    """Refuse options that contradict one another."""
+    """Refuse options that contradict one another, and a report that could not be written."""
+    report = arguments.report
+    if report is not None:
+        if report.suffix not in (".pdf", ".html"):
+            raise ConfigError("--report", f"{report} is neither .pdf nor .html; name one of them")
+        if report.is_dir() or not os.access(report.absolute().parent, os.W_OK):
+            raise ConfigError("--report", f"{report} cannot be written; name a file elsewhere")
+        if arguments.compare is not None or arguments.format != "md":
+            raise ConfigError("--report", "stands alone; leave --compare and --format away")
     if arguments.fail_on_regression is not None and arguments.compare is None:
         raise ConfigError("--fail-on-regression", "needs --compare DIR, the results before")
     if arguments.compare is not None and arguments.format != "md":
@@ -143,17 +175,6 @@ def grids_to_show(evidence: list[Evidence]) -> list[str]:
 def render_markdown(selections: list[Selection]) -> str:
     """The document as Markdown."""
     return render([make_section(selection) for selection in selections])
-
-
-def make_section(selection: Selection) -> Section:
-    """Facts, table and answers of one selection."""
-    return Section(
-        title=selection.grid.title,
-        facts=make_facts(selection),
-        table=make_table(selection),
-        answers=make_answers(selection),
-        details=make_details(selection),
-    )
 
 
 RENDER = {"md": render_markdown, "csv": render_csv, "json": render_json}

@@ -2,7 +2,10 @@
 
 from tabulate import tabulate
 
-from report.document import Section, Table
+from report.document import Listing, Section, Table
+from report.text import one_line
+
+ESCAPES = str.maketrans({"\\": "\\\\", "|": "\\|", "[": "\\[", "<": "&lt;"})
 
 
 def render(sections: list[Section]) -> str:
@@ -17,6 +20,7 @@ def _section(section: Section) -> str:
         _table(section.table),
         "\n\n".join(escape(answer) for answer in section.answers),
         *(_table(table) for table in section.details),
+        *(_listing(listing) for listing in section.listings),
     ]
     return "\n\n".join(parts)
 
@@ -28,10 +32,10 @@ def _table(table: Table) -> str:
     return f"**{escape(table.caption)}**\n\n{text}" if table.caption else text
 
 
+def _listing(listing: Listing) -> str:
+    return f"**{escape(listing.caption)}**\n\n```python\n{listing.code}\n```"
+
+
 def escape(text: str) -> str:
     """Text on one line that neither ends a table's cell nor becomes HTML."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    line = " ".join(printable.split())
-    for character, escaped in (("\\", "\\\\"), ("|", "\\|"), ("[", "\\["), ("<", "&lt;")):
-        line = line.replace(character, escaped)
-    return line
+    return one_line(text).translate(ESCAPES)

@@ -5,7 +5,6 @@ forward keeps the input of every layer; backward frees it once the layer's gradi
 the optimizer comes when all gradients are there and the activations are gone.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from study.case import Case
@@ -39,57 +38,82 @@ class Bytes:
 
 def predict_peaks(case: Case, gpu_of_layer: list[int]) -> list[Bytes]:
     """For each GPU what it holds when it holds most; without cuBLAS's workspace."""
-    moments = list(_moments(case, gpu_of_layer))
-    return [max((m[gpu] for m in moments), key=lambda held: held.total) for gpu in range(case.gpus)]
+    return _go_through_step(case, gpu_of_layer).peaks
 
 
 def predict_shared_peak(case: Case, gpu_of_layer: list[int]) -> int:
     """The peak of all GPUs together, in bytes, where one device holds what is on each of them."""
-    moments = _moments(case, gpu_of_layer)
-    return max(sum(held.total for held in moment) for moment in moments)
+    return _go_through_step(case, gpu_of_layer).shared_peak
 
 
-def _moments(case: Case, gpu_of_layer: list[int]) -> Iterator[list[Bytes]]:
-    """What each GPU holds at every moment of a step that may be a peak."""
+class _Account:
+    """What each GPU holds as a step goes on, and the most it held."""
+
+    def __init__(self, at_rest: list[Bytes]) -> None:
+        self.held = list(at_rest)
+        self.peaks = list(at_rest)
+        self.total = sum(held.total for held in at_rest)
+        self.shared_peak = self.total
+
+    def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
+        """Something comes or goes, in bytes."""
+        now = self.held[gpu]
+        self.held[gpu] = replace(
+            now,
+            gradients=now.gradients + gradients,
+            activations=now.activations + activations,
+        )
+        self.total += gradients + activations
+
+    def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
+        """A moment that may be this GPU's peak, with something that soon goes again."""
+        more = activations + temporaries
+        self.shared_peak = max(self.shared_peak, self.total + more)
+        now = self.held[gpu]
+        if now.total + more > self.peaks[gpu].total:
+            self.peaks[gpu] = replace(
+                now, activations=now.activations + activations, temporaries=temporaries
+            )
+
+
+def _go_through_step(case: Case, gpu_of_layer: list[int]) -> _Account:
+    """Forward, backward and optimizer, with a look at every moment that may be a peak."""
     element = ELEMENT_BYTES[case.dtype]
     layer = (case.dim**2 + case.dim) * element
     rows = case.batch_size * case.dim * element
     first, last = gpu_of_layer[0], gpu_of_layer[-1]
-    held = [_at_rest(gpu_of_layer.count(gpu) * layer, case) for gpu in range(case.gpus)]
-
-    def change(gpu: int, **by: int) -> None:
-        values = {name: getattr(held[gpu], name) + size for name, size in by.items()}
-        held[gpu] = replace(held[gpu], **values)
-
-    def with_one_more(gpu: int, more: int = rows) -> list[Bytes]:
-        """As it is, and one tensor that soon goes again."""
-        return [
-            replace(h, activations=h.activations + more) if g == gpu else h
-            for g, h in enumerate(held)
-        ]
-
-    change(first, activations=rows)  # the batch
-    change(last, activations=rows)  # its target
-    change(last, activations=rows)  # the loss: torch's mse_loss keeps it in a buffer of that size
-    for i, gpu in enumerate(gpu_of_layer):
-        change(gpu, activations=rows)  # the output; the one before it is still there
-        yield with_one_more(gpu, rows if i else 0)
-        if i + 1 < case.depth and gpu_of_layer[i + 1] != gpu:  # it goes where it is used
-            change(gpu, activations=-rows)
-            change(gpu_of_layer[i + 1], activations=rows)
-    yield with_one_more(last)  # the output's gradient, which then takes the output's place
-    for i in range(case.depth - 1, -1, -1):
-        gpu = gpu_of_layer[i]
-        change(gpu, gradients=layer)
-        yield with_one_more(gpu, rows if i else 0)  # the gradient of its input
-        change(gpu, activations=-rows)  # its input; the gradients take one another's place
-        if i and gpu_of_layer[i - 1] != gpu:
-            change(gpu, activations=-rows)
-            change(gpu_of_layer[i - 1], activations=rows)
-    extra = OPTIMIZER_TEMPORARIES[case.optimizer]
-    yield [replace(h, temporaries=extra * h.parameters) for h in held]
-
-
-def _at_rest(parameters: int, case: Case) -> Bytes:
     states = OPTIMIZER_STATES[case.optimizer]
-    return Bytes(parameters=parameters, optimizer_state=states * parameters)
+    sizes = [gpu_of_layer.count(gpu) * layer for gpu in range(case.gpus)]
+    account = _Account([Bytes(parameters=n, optimizer_state=states * n) for n in sizes])
+    account.change(first, activations=rows)  # the batch
+    # Its target; and the loss, which torch's mse_loss keeps in a buffer of the output's size.
+    account.change(last, activations=2 * rows)
+    _forward(account, gpu_of_layer, rows)
+    account.look(last, activations=rows)  # the output's gradient, which then takes its place
+    _backward(account, gpu_of_layer, rows, layer)
+    extra = OPTIMIZER_TEMPORARIES[case.optimizer]
+    for gpu, size in enumerate(sizes):
+        account.look(gpu, temporaries=extra * size)
+    # On one device, torch's foreach optimizer has all temporaries at once.
+    account.shared_peak = max(account.shared_peak, account.total + extra * sum(sizes))
+    return account
+
+
+def _forward(account: _Account, gpu_of_layer: list[int], rows: int) -> None:
+    for i, gpu in enumerate(gpu_of_layer):
+        account.change(gpu, activations=rows)  # the output; the one before it is still there
+        account.look(gpu, activations=rows if i else 0)
+        if i + 1 < len(gpu_of_layer) and gpu_of_layer[i + 1] != gpu:  # it goes where it is used
+            account.change(gpu, activations=-rows)
+            account.change(gpu_of_layer[i + 1], activations=rows)
+
+
+def _backward(account: _Account, gpu_of_layer: list[int], rows: int, layer: int) -> None:
+    for i in range(len(gpu_of_layer) - 1, -1, -1):
+        gpu = gpu_of_layer[i]
+        account.change(gpu, gradients=layer)
+        account.look(gpu, activations=rows if i else 0)  # the gradient of its input
+        account.change(gpu, activations=-rows)  # its input; gradients take one another's place
+        if i and gpu_of_layer[i - 1] != gpu:
+            account.change(gpu, activations=-rows)
+            account.change(gpu_of_layer[i - 1], activations=rows)

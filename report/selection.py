@@ -96,7 +96,7 @@ def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
 
     A case that only some other grid describes is left to that grid.
     """
-    own = _setting(grid, grid.cases()[0])
+    own = _setting(grid, grid.first_case())
     submitted = {submission.case for submission in evidence.submissions}
     ours = {s.case for s in evidence.submissions if _belongs(s, grid)}
     found = dict.fromkeys(
@@ -115,7 +115,7 @@ def _setting(grid: Grid, case: Case) -> Setting:
 
 
 def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) -> Selection:
-    own = grid.cases()[0].as_dict()
+    own = grid.first_case().as_dict()
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
     rows = [_row_with_repeats(c, grid, evidence) for c in _points(variant, dict(setting))]

@@ -115,6 +115,12 @@ def make_case(values: dict[str, Any], source: object) -> Case:
     if missing:
         raise ConfigError(source, f"{missing[0]}: missing; add it under axes or model")
     case = Case(**checked)
+    check_together(case, source)
+    return case
+
+
+def check_together(case: Case, source: object) -> None:
+    """Refuse a case whose keys, each of them right, do not go together."""
     if case.split == "half" and case.gpus != 2:
         raise ConfigError(
             source, f"gpus: {case.gpus} with split: half, which takes exactly 2; use split: even"
@@ -131,4 +137,3 @@ def make_case(values: dict[str, Any], source: object) -> Case:
             f"gpus: {case.gpus} with execution: cuda_graph, which captures the work of exactly 1 "
             "GPU; use execution: eager",
         )
-    return case

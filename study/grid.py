@@ -55,6 +55,10 @@ class Grid:
         again = range(2, self.repeats + 1)
         return once + [msgspec.structs.replace(case, repeat=n) for n in again for case in once]
 
+    def first_case(self) -> Case:
+        """The first of the cases, without making the others."""
+        return make_case(self.setting | {k: v[0] for k, v in self.axes.items()}, self.source)
+
     def contains(self, case: Case) -> bool:
         """Whether the case, or one that it repeats, is the grid's, without making them all."""
         if case.repeat > 1 and "repeat" not in self.axes:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from study.case import make_case
+from study.case import check_together
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
 from study.result import SCHEMA_VERSION, Result
@@ -41,13 +41,23 @@ def read_result(path: Path) -> Result:
 def decode(data: bytes) -> Result:
     """The result in these bytes; ResultError for anything else."""
     try:
-        version = msgspec.json.decode(data, type=_Header).schema_version
-        if version != SCHEMA_VERSION:
-            raise ResultError(f"has schema_version {version}; this code reads {SCHEMA_VERSION}")
-        result = msgspec.json.decode(data, type=Result)
+        result = _decode_result(data)
         _check_consistency(result)
     except (*NOT_THE_DATA, ConfigError) as error:
         raise ResultError(f"is not a result: {error}") from None
+    return result
+
+
+def _decode_result(data: bytes) -> Result:
+    try:
+        result = msgspec.json.decode(data, type=Result)
+        version = result.schema_version
+    except NOT_THE_DATA:  # the version may be why
+        version = msgspec.json.decode(data, type=_Header).schema_version
+        if version == SCHEMA_VERSION:
+            raise
+    if version != SCHEMA_VERSION:
+        raise ResultError(f"has schema_version {version}; this code reads {SCHEMA_VERSION}")
     return result
 
 
@@ -55,7 +65,7 @@ def _check_consistency(result: Result) -> None:
     """Refuse what a report would otherwise show as a measurement without being one."""
     if result.case_id != result.case.case_id:
         raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
-    make_case(result.case.as_dict(), "its case")
+    check_together(result.case, "its case")
     if (result.outcome == "ok") != (result.error is None):
         raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
     if result.outcome == "ok":

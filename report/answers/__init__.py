@@ -6,6 +6,7 @@ from report.answers import layer_map, memory, placement_rule, step_time, transfe
 from report.answers.comparing import CANNOT
 from report.measured import Measured
 from report.selection import Row, Selection
+from report.units import plural
 
 ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {
     "step_time": step_time.answer,
@@ -14,6 +15,8 @@ ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {
     "memory": memory.answer,
     "transfers": transfers.answer,
 }
+
+NAMED = 5  # failed cases, before they become a number
 
 QUESTIONS = {
     "step_time": step_time.QUESTION,
@@ -33,5 +36,15 @@ def make_answers(selection: Selection) -> list[str]:
 
 
 def _missing(rows: list[Row]) -> list[str]:
-    missing = sum(row.measured is None for row in rows)
-    return [f"Missing from this answer: {missing} of {len(rows)} cases."] if missing else []
+    """How many cases are missing, and which of them failed, the first few by name."""
+    missing = [row for row in rows if row.measured is None]
+    if not missing:
+        return []
+    failed = [
+        f"depth {row.case.depth} on {row.case.gpus} {plural(row.case.gpus, 'GPU')} ({row.outcome})"
+        for row in missing
+        if row.outcome is not None
+    ]
+    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
+    return [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"]

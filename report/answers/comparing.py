@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from report.measured import Measured
+from study.case import KEYS
 from study.comparison import Comparison, compare
 
 CANNOT = "cannot be told from these results"
@@ -20,16 +21,21 @@ class Pair:
     most: Measured
 
 
+def groups(results: list[Measured], key: str) -> dict[str, list[Measured]]:
+    """The measurements that differ in `key` alone, by what tells them from the other groups."""
+    others = [k for k in KEYS if k not in (key, "repeat")]
+    varying = _varying(results, others)
+    found: dict[str, list[Measured]] = {}
+    for result in results:
+        found.setdefault(_label(result, varying), []).append(result)
+    return found
+
+
 def pairs(results: list[Measured], key: str) -> list[Pair]:
     """A pair for every group of measurements that differ in `key` alone."""
-    groups: dict[tuple[object, ...], list[Measured]] = {}
-    others = [k for k in results[0].case.as_dict() if k not in (key, "repeat")]
-    for result in results:
-        groups.setdefault(tuple(getattr(result.case, k) for k in others), []).append(result)
-    varying = _varying(results, others)
     return [
-        Pair(_label(group[0], varying), *_extremes(group, key))
-        for group in groups.values()
+        Pair(label, *extremes(group, key))
+        for label, group in groups(results, key).items()
         if len({getattr(result.case, key) for result in group}) > 1
     ]
 
@@ -38,7 +44,7 @@ def why_no_pair(results: list[Measured], key: str) -> str:
     """Why there are no two to compare."""
     if len({getattr(result.case, key) for result in results}) < 2:
         return f"it takes two values of {key}, all else equal"
-    others = [k for k in results[0].case.as_dict() if k not in (key, "repeat")]
+    others = [k for k in KEYS if k not in (key, "repeat")]
     return f"the cases differ in {' and '.join(_varying(results, others))}, too"
 
 
@@ -50,7 +56,7 @@ def _label(result: Measured, varying: list[str]) -> str:
     return "".join(f"{key} {getattr(result.case, key)}: " for key in varying)
 
 
-def _extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
+def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
     """The least and the most; of words, eager is the first: others are held against it."""
     ranked = sorted(group, key=lambda result: getattr(result.case, key), reverse=key == "execution")
     return ranked[0], ranked[-1]
@@ -65,7 +71,7 @@ def incomparable(
         key: what they are to differ in; None for two measurements of the same configuration.
         any_torch: whether the versions of torch may differ.
     """
-    keys = [k for k in a.case.as_dict() if k not in (key, "repeat")]
+    keys = [k for k in KEYS if k not in (key, "repeat")]
     if differing := _varying([a, b], keys):
         return f"the cases differ in {' and '.join(differing)}, too"
     if a.emulated != b.emulated:

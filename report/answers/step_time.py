@@ -1,7 +1,17 @@
 """Task 2: does more depth improve speed, and why."""
 
 from report.answers import launch_overhead
-from report.answers.comparing import CANNOT, Pair, incomparable, pairs, verdict, why_no_pair
+from report.answers.comparing import (
+    CANNOT,
+    Pair,
+    extremes,
+    groups,
+    incomparable,
+    pairs,
+    verdict,
+    why_no_pair,
+)
+from report.fit import fit_depth
 from report.measured import Measured
 from report.units import ratio, seconds
 from study.confidence import estimate
@@ -19,7 +29,25 @@ def answer(results: list[Measured]) -> list[str]:
     found = pairs(results, "depth")
     if not found:
         return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}."]
-    return [*launching, *(sentence for pair in found for sentence in _compare(pair))]
+    compared = [sentence for pair in found for sentence in _compare(pair)]
+    return [*launching, *compared, *_lines(results)]
+
+
+def _lines(results: list[Measured]) -> list[str]:
+    """How well a straight line describes the step times that differ in depth alone."""
+    lines = {label: _line(group) for label, group in groups(results, "depth").items()}
+    return [f"{label}{line}" for label, line in lines.items() if line is not None]
+
+
+def _line(group: list[Measured]) -> str | None:
+    line = fit_depth(group)
+    if line is None or line.slope_s <= 0:
+        return None
+    if any(incomparable(group[0], other, "depth") for other in group):
+        return None
+    if verdict(*extremes(group, "depth")).kind != "slower":
+        return None  # a line through noise
+    return f"A line through all {len(group)} depths: {line.words}."
 
 
 def _compare(pair: Pair) -> list[str]:

@@ -2,7 +2,7 @@
 
 from report.document import Table, make_rows
 from report.measured import Measured
-from report.tables.label import label_cells
+from report.tables.label import Labels
 from report.units import UNKNOWN, byte_rate, data_size, seconds
 from study.ceilings import CopyRate
 
@@ -11,8 +11,9 @@ CAPTION = "Copies, checked and timed before the steps"
 
 def make_table(results: list[Measured]) -> Table:
     """A row for each pair of GPUs that passes the baton."""
+    labels = Labels(results)
     rows = [
-        label_cells(result, results) | _cells(copy, result)
+        labels.of(result) | _cells(copy, result)
         for result in results
         for copy in result.ceilings.copies
     ]

@@ -1,15 +1,19 @@
 """What names a case in a table of details, where cases have several rows."""
 
 from report.measured import Measured
+from study.case import KEYS
 
 
-def label_cells(result: Measured, results: list[Measured]) -> dict[str, str]:
+class Labels:
     """Depth and GPUs, and whatever else differs between the cases."""
-    others = [key for key in result.case.as_dict() if key not in ("depth", "gpus", "repeat")]
-    cells = {"depth": str(result.case.depth)}
-    cells["GPUs"] = f"{result.case.gpus} (emulated)" if result.emulated else str(result.case.gpus)
-    return cells | {
-        key: str(getattr(result.case, key))
-        for key in others
-        if len({getattr(r.case, key) for r in results}) > 1
-    }
+
+    def __init__(self, results: list[Measured]) -> None:
+        others = [key for key in KEYS if key not in ("depth", "gpus", "repeat")]
+        self.varying = [k for k in others if len({getattr(r.case, k) for r in results}) > 1]
+
+    def of(self, result: Measured) -> dict[str, str]:
+        """The first cells of a row of this case."""
+        case = result.case
+        cells = {"depth": str(case.depth)}
+        cells["GPUs"] = f"{case.gpus} (emulated)" if result.emulated else str(case.gpus)
+        return cells | {key: str(getattr(case, key)) for key in self.varying}

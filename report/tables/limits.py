@@ -4,7 +4,7 @@ from report.document import Table, make_rows
 from report.flops import step_flops
 from report.measured import Measured
 from report.step_time import step_time
-from report.tables.label import label_cells
+from report.tables.label import Labels
 from report.units import flop_rate, percent
 
 CAPTION = "Distance from the limit: matrix products of a step, and the fastest on one GPU"
@@ -12,7 +12,8 @@ CAPTION = "Distance from the limit: matrix products of a step, and the fastest o
 
 def make_table(results: list[Measured]) -> Table:
     """A row for each case. The naive split keeps one GPU at work, so one GPU is the limit."""
-    return make_rows(CAPTION, [label_cells(r, results) | _cells(r) for r in results])
+    labels = Labels(results)
+    return make_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
 
 
 def _cells(result: Measured) -> dict[str, str]:

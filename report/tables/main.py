@@ -17,7 +17,8 @@ STEP_TIME = "step time (95 % CI)"
 
 def make_main_table(selection: Selection) -> Table:
     """One row per case; columns of the axes, then of the table's kind, then notes and reason."""
-    cells = [_cells(row, selection) for row in selection.rows]
+    some_missing = any(row.measured is None for row in selection.rows)
+    cells = [_cells(row, selection, some_missing) for row in selection.rows]
     columns = list(dict.fromkeys(column for row in cells for column in row))
     for last in LAST:  # whichever row had one first
         if last in columns:
@@ -27,7 +28,7 @@ def make_main_table(selection: Selection) -> Table:
     return Table(columns, [[row.get(column, UNKNOWN) for column in columns] for row in cells])
 
 
-def _cells(row: Row, selection: Selection) -> Cells:
+def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
     cells = {_heading(key): str(getattr(row.case, key)) for key in selection.grid.axes}
     result = row.measured
     if result is None:
@@ -36,7 +37,7 @@ def _cells(row: Row, selection: Selection) -> Cells:
     cells |= KINDS[selection.grid.table](result)
     if notes := notes_on(row, result):
         cells["notes"] = notes
-    if any(other.measured is None for other in selection.rows):
+    if some_missing:
         cells["result"] = "ok"
     return cells
 

@@ -3,7 +3,7 @@
 from report.document import Table, make_rows
 from report.measured import Measured
 from report.predicted_memory import Bytes, predict_peaks, predict_shared_peak
-from report.tables.label import label_cells
+from report.tables.label import Labels
 from report.units import UNKNOWN, data_size, signed_percent
 from study.measurement import GpuMemory
 
@@ -12,10 +12,10 @@ CAPTION = "Memory at the peak of a step, predicted from the placement and measur
 
 def make_table(results: list[Measured]) -> Table:
     """A row for each GPU; logical GPUs that share one have a row for their sum."""
-    rows = []
+    labels, rows = Labels(results), []
     for result in results:
         peaks = predict_peaks(result.case, result.placement.gpu_of_layer)
-        label = label_cells(result, results)
+        label = labels.of(result)
         for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
             rows.append(label | {"GPU": str(gpu.index)} | _cells(predicted, gpu, result))
         if result.measurement.shared_peak_allocated_bytes is not None:

@@ -2,7 +2,7 @@
 
 from report.document import Table, make_rows
 from report.measured import Measured
-from report.tables.label import label_cells
+from report.tables.label import Labels
 from report.time_use import TimeUse, time_use
 from report.units import UNKNOWN, percent, seconds
 from study.environment import GpuState
@@ -12,10 +12,9 @@ CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks
 
 def make_table(results: list[Measured]) -> Table:
     """Shares are of the step of the same row; they add up to it."""
+    labels = Labels(results)
     rows = [
-        label_cells(result, results) | _cells(use, result)
-        for result in results
-        for use in time_use(result)
+        labels.of(result) | _cells(use, result) for result in results for use in time_use(result)
     ]
     return make_rows(CAPTION, rows)
 

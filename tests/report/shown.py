@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from collect import make_section
 from report.document import Section, Table
 from report.load import load_evidence
+from report.sections import make_section
 from report.selection import select
 from study.grid import load_grids
 from tests.report.made_up import write

@@ -78,3 +78,26 @@ def test_two_timed_steps_are_too_few_to_compare(tmp_path):
     assert "there are too few timed steps for a confidence interval" in answer_of(
         tmp_path, "task2", *few
     )
+
+
+def test_three_depths_have_a_line_with_a_slope_and_its_fit(tmp_path):
+    straight = answer_of(tmp_path / "a", "task2", *depths({6: 0.04, 12: 0.07, 24: 0.13}))
+    assert "A line through all 3 depths: 5 ms per layer (R² = 1.0000)." in straight
+    bent = answer_of(tmp_path / "b", "task2", *depths({6: 0.04, 12: 0.12, 24: 0.13}))
+    assert "(R² = 0.6" in bent
+
+
+def test_two_depths_have_no_line(tmp_path):
+    assert "A line" not in answer_of(tmp_path, "task2", *depths({6: 0.04, 12: 0.07}))
+
+
+def test_depths_on_different_hardware_have_no_line(tmp_path):
+    other = depths({12: 0.06}, gpu_name="NVIDIA H100")
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 24: 0.12}), *other)
+    assert "A line" not in answer
+
+
+def test_a_case_that_ran_out_of_memory_is_named(tmp_path):
+    broken = failed(task="task2", depth=24)
+    answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06}), broken)
+    assert answer.endswith("1 of 3 cases. Failed: depth 24 on 2 GPUs (oom_gpu).")

@@ -1,0 +1,92 @@
+"""Step time for each GPU count: more GPUs, and a step that takes as long."""
+
+from math import ceil
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.patches import Patch
+
+from report.document import Figure
+from report.figures.labels import label, origin, series
+from report.figures.style import (
+    BLACK,
+    EDGE,
+    EMULATED,
+    GPU_COLOURS,
+    LEGEND_LINE,
+    SMALL,
+    draw,
+    time_unit,
+)
+from report.measured import Measured
+from report.step_time import step_time
+from report.units import seconds
+
+CAPTION = "Step time for each GPU count"
+MIN_ROOM = 4  # GPU counts; of fewer the bars would be as wide as they are high
+MAX_NUMBERS = 14  # as many find room above their bars
+
+
+def make_figure(results: list[Measured]) -> Figure:
+    """Bars from zero, so that their lengths may be compared, with 95 % intervals."""
+    found = series(results, "gpus")
+    counts = sorted({result.case.gpus for result in results})
+
+    def plot(drawing: Drawing) -> None:
+        axes = drawing.subplots()
+        unit, unit_name = time_unit(step_time(result).estimate_s for result in results)
+        width = 0.6 / len(found)
+        for number, cases in enumerate(found.values()):
+            shift = (number - (len(found) - 1) / 2) * width
+            for result in cases:
+                at = counts.index(result.case.gpus) + shift
+                numbered = len(results) <= MAX_NUMBERS
+                _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, unit, numbered)
+        axes.set_xticks(range(len(counts)), [str(count) for count in counts])
+        room = max(0.0, (MIN_ROOM - len(counts)) / 2)
+        axes.set_xlim(-0.6 - room, len(counts) - 0.4 + room)
+        axes.set(xlabel="GPUs", ylabel=f"step time ({unit_name})")
+        axes.margins(y=0.15)
+        axes.grid(axis="y")
+        if keys := _keys(results, list(found)):
+            drawing.legend(handles=keys, loc="outside lower center", ncols=3)
+
+    source = origin(results)
+    times = "; ".join(f"{label(r, results)} {seconds(step_time(r).estimate_s)}" for r in results)
+    return Figure(
+        caption=f"{CAPTION}, medians with 95 % confidence intervals.",
+        svg=draw(2.4 + LEGEND_LINE * ceil(len(found) / 3), source, plot),
+        alt=f"{CAPTION} ({source}). {times}.",
+    )
+
+
+def _plot_bar(
+    axes: Axes, at: float, width: float, colour: str, result: Measured, unit: float, numbered: bool
+) -> None:
+    found = step_time(result)
+    top = found.estimate_s / unit
+    hatch = EMULATED if result.emulated else None
+    axes.bar(at, top, 0.9 * width, color=colour, hatch=hatch, **EDGE)
+    high = top
+    if found.interval is not None:
+        low, high = found.interval.low / unit, max(top, found.interval.high / unit)
+        axes.errorbar(at, top, yerr=[[max(0.0, top - low)], [high - top]], color=BLACK)
+    if numbered:
+        offset: dict[str, Any] = {
+            "xytext": (0, 3),
+            "textcoords": "offset points",
+            "fontsize": SMALL,
+        }
+        axes.annotate(seconds(found.estimate_s), (at, high), ha="center", va="bottom", **offset)
+
+
+def _keys(results: list[Measured], names: list[str]) -> list[Patch]:
+    """What colours and hatches mean, where there is more than one."""
+    keys = []
+    if len(names) > 1:
+        colours = [GPU_COLOURS[number % 7] for number in range(len(names))]
+        keys = [Patch(facecolor=c, label=n, **EDGE) for c, n in zip(colours, names, strict=True)]
+    if any(result.emulated for result in results):
+        keys.append(Patch(facecolor="white", hatch=EMULATED, label="emulated", **EDGE))
+    return keys

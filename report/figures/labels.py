@@ -1,0 +1,69 @@
+"""The words in drawings: what tells a case from the others, and where its numbers come from."""
+
+from collections.abc import Sequence
+
+from report.hardware import shared_device
+from report.measured import Measured
+from report.units import plural
+
+WORDS = {"batch_size": "batch"}
+MAX_ORIGIN = 90  # characters; as many as fit above a drawing
+
+
+def label(result: Measured, results: Sequence[Measured], besides: str = "") -> str:
+    """The GPUs, and whatever else differs between the cases, besides this key."""
+    text = _label(result, results, besides)
+    return f"{text} (emulated)" if result.emulated else text
+
+
+def series(results: Sequence[Measured], key: str) -> dict[str, list[Measured]]:
+    """The cases that differ in nothing but this key, in its order; each by its label."""
+    found: dict[str, list[Measured]] = {}
+    name = _label if key == "gpus" else label  # emulated GPU counts stand beside real ones
+    for result in sorted(results, key=lambda r: int(getattr(r.case, key))):
+        found.setdefault(name(result, results, key), []).append(result)
+    return found
+
+
+def _label(result: Measured, results: Sequence[Measured], besides: str) -> str:
+    keys = ["gpus", *(key for key in result.case.as_dict() if key not in ("gpus", "repeat"))]
+    if len({r.case.configuration for r in results}) < len(results):
+        keys.append("repeat")
+    shown = [key for key in keys if key == "gpus" or _differs(key, results)]
+    words = [_word(key, getattr(result.case, key)) for key in shown if key != besides]
+    if len({r.hardware for r in results}) > 1:
+        words.append(result.hardware)
+    return ", ".join(words)
+
+
+def _differs(key: str, results: Sequence[Measured]) -> bool:
+    return len({getattr(result.case, key) for result in results}) > 1
+
+
+def _word(key: str, value: object) -> str:
+    if key == "gpus":
+        return f"{value} {plural(int(str(value)), 'GPU')}"
+    return value if isinstance(value, str) else f"{WORDS.get(key, key)} {value}"
+
+
+def origin(results: Sequence[Measured]) -> str:
+    """The hardware in words; before it, what is emulated, and on what."""
+    emulated = [result for result in results if result.emulated]
+    text = "; ".join(sorted({result.hardware for result in results}))
+    if emulated:
+        text = f"{_emulation(emulated, results)} · {text}"
+    return text if len(text) <= MAX_ORIGIN else f"{text[: MAX_ORIGIN - 1]}…"
+
+
+def _emulation(emulated: list[Measured], results: Sequence[Measured]) -> str:
+    device = " or ".join(sorted({shared_device(result.environment) for result in emulated}))
+    if len(emulated) == len(results):
+        return f"emulated on {device}"
+    counts = sorted({result.case.gpus for result in emulated})
+    return f"emulated on {device}: {', '.join(map(str, counts))} GPUs"
+
+
+def first_of(results: list[Measured], limit: int) -> tuple[list[Measured], str]:
+    """As many cases as a drawing has room for, and words for its caption if some are left out."""
+    note = f" (the first {limit} of {len(results)} cases)" if len(results) > limit else ""
+    return results[:limit], note

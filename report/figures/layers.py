@@ -1,0 +1,90 @@
+"""Which GPU has which layer, and where data was seen to move from one to the next."""
+
+from itertools import groupby
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from report.document import Figure
+from report.figures.labels import first_of, label, origin
+from report.figures.style import BLACK, GPU_COLOURS, SMALL, draw, ink_on
+from report.measured import Measured
+from report.units import runs
+
+CAPTION = "The GPU of each layer"
+MAX_CASES = 16
+MAX_CELLS = 40  # as many layers of a case can be numbered; of more, those of a GPU are one cell
+HEIGHT = 0.7
+
+
+def make_figure(results: list[Measured]) -> Figure:
+    """A row for each case, the first on top; a cell for each layer, with its GPU's number."""
+    shown, note = first_of(results, MAX_CASES)
+    deepest = max(result.case.depth for result in shown)
+
+    def plot(drawing: Drawing) -> None:
+        axes = drawing.subplots()
+        for row, result in enumerate(shown):
+            _plot_case(axes, row, result, deepest)
+        axes.set_yticks(range(len(shown)), [label(result, shown) for result in shown])
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_xlim(-0.6, deepest - 0.4)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20, min_n_ticks=1))
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("layer (number in a cell: its GPU)")
+        if any(result.transfers.moved_before_layers for result in shown):
+            drawing.legend(handles=[_border()], loc="outside lower center")
+
+    source = origin(shown)
+    return Figure(
+        caption=f"{CAPTION}{note}.",
+        svg=draw(1.05 + 0.3 * len(shown), source, plot),
+        alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, shown) for result in shown)}",
+    )
+
+
+def _plot_case(axes: Axes, row: int, result: Measured, deepest: int) -> None:
+    for first, count, gpu in cells(result, deepest):
+        colour = GPU_COLOURS[gpu % len(GPU_COLOURS)]
+        left = first - 0.5
+        axes.barh(row, count, HEIGHT, left, align="center", color=colour, edgecolor="white",
+                  linewidth=1 if deepest <= MAX_CELLS else 0)  # fmt: skip
+        if count * MAX_CELLS >= deepest:  # wide enough for its number
+            centre = left + count / 2
+            text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
+            axes.text(centre, row, str(gpu), color=ink_on(colour), **text)
+    borders = [layer - 0.5 for layer in result.transfers.moved_before_layers]
+    width = 2 if deepest <= MAX_CELLS else 0.8
+    axes.vlines(borders, row - 0.48, row + 0.48, BLACK, linewidth=width)
+
+
+def cells(result: Measured, deepest: int) -> list[tuple[int, int, int]]:
+    """First layer, number of layers and GPU of each cell, beside a case of the deepest depth."""
+    places = list(enumerate(result.placement.gpu_of_layer))
+    if deepest <= MAX_CELLS:
+        return [(layer, 1, gpu) for layer, gpu in places]
+    together = [list(run) for _, run in groupby(places, key=lambda place: place[1])]
+    return [(run[0][0], len(run), run[0][1]) for run in together]
+
+
+def _border() -> Line2D:
+    style: dict[str, Any] = {
+        "linestyle": "none",
+        "marker": "|",
+        "markersize": 10,
+        "markeredgewidth": 2,
+    }
+    return Line2D([], [], color=BLACK, label="data was seen to move to another GPU", **style)
+
+
+def _in_words(result: Measured, results: list[Measured]) -> str:
+    places = result.placement.gpu_of_layer
+    layers = (
+        f"GPU {gpu} layers {runs([layer for layer, at in enumerate(places) if at == gpu])}"
+        for gpu in dict.fromkeys(places)
+    )
+    return f"{label(result, results)}: {', '.join(layers)}."

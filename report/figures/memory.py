@@ -1,0 +1,123 @@
+"""Memory of each GPU at its peak: what it should hold, part by part, and what it was seen to."""
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from report.document import Figure
+from report.figures.labels import first_of, label, origin
+from report.figures.style import BLACK, BLUE, EDGE, GREEN, GREY, ORANGE, SKY, SMALL, byte_unit, draw
+from report.measured import Measured
+from report.predicted_memory import Bytes, predict_peaks
+from report.units import data_size
+
+CAPTION = "Memory of each GPU at the peak of a step"
+PARTS = (
+    ("parameters", BLUE, ""),
+    ("gradients", SKY, "\\\\"),
+    ("optimizer", ORANGE, "xx"),
+    ("activations", GREEN, ".."),
+    ("cuBLAS and the rest", GREY, "++"),
+)
+MAX_CASES, MAX_GPUS = 8, 64  # more have no room
+MAX_TICKS = 40  # as many GPUs can be numbered
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One GPU: its parts in bytes, in the order of PARTS, and its measured peak."""
+
+    at: float
+    gpu: int
+    parts: tuple[int, ...]
+    allocated: int | None
+
+
+def make_figure(results: list[Measured]) -> Figure | None:
+    """A group of bars for each case; None where no GPU of its own was measured."""
+    shown, note = first_of([r for r in results if r.case.gpus <= MAX_GPUS], MAX_CASES)
+    groups = _groups(shown)
+    bars = [bar for group in groups for bar in group]
+    if all(bar.allocated is None for bar in bars):
+        return None
+
+    def plot(drawing: Drawing) -> None:
+        axes = drawing.subplots()
+        unit, unit_name = byte_unit([max(sum(bar.parts), bar.allocated or 0) for bar in bars])
+        for bar in bars:
+            _plot_bar(axes, bar, unit)
+        few = bars if len(bars) <= MAX_TICKS else []
+        axes.set_xticks([bar.at for bar in few], [str(bar.gpu) for bar in few])
+        axes.tick_params(axis="x", length=0)
+        names = axes.secondary_xaxis(0.0)
+        centres = [(group[0].at + group[-1].at) / 2 for group in groups]
+        titles = [_title(r, bars, shown) for r, bars in zip(shown, groups, strict=True)]
+        names.set_xticks(centres, titles)
+        names.tick_params(axis="x", length=0, labelsize=SMALL)
+        names.set_xlabel("GPU, of each case")
+        axes.set_ylabel(f"memory ({unit_name})")
+        axes.grid(axis="y")
+        drawing.legend(handles=_keys(bars), loc="outside lower center", ncols=3)
+
+    source = origin(shown)
+    sentences = [_in_words(r, bars, shown) for r, bars in zip(shown, groups, strict=True)]
+    return Figure(
+        caption=f"{CAPTION}: predicted parts, and the measured peak{note}.",
+        svg=draw(3.4, source, plot),
+        alt=f"{CAPTION} ({source}). {' '.join(sentences)}",
+    )
+
+
+def _groups(results: list[Measured]) -> list[list[Bar]]:
+    groups, start = [], 0
+    for result in results:
+        peaks = predict_peaks(result.case, result.placement.gpu_of_layer)
+        pairs = zip(peaks, result.measurement.per_gpu, strict=True)
+        seen = [(parts, gpu.peak_allocated_bytes) for parts, gpu in pairs]
+        groups.append([Bar(start + i, i, _parts(*one), one[1]) for i, one in enumerate(seen)])
+        start += max(len(seen), 3) + 1  # its name needs room
+    return groups
+
+
+def _parts(held: Bytes, allocated: int | None) -> tuple[int, ...]:
+    rest = 0 if allocated is None else max(0, allocated - held.total)
+    optimizer = held.optimizer_state + held.temporaries
+    return held.parameters, held.gradients, optimizer, held.activations, rest
+
+
+def _plot_bar(axes: Axes, bar: Bar, unit: float) -> None:
+    bottom = 0.0
+    for (_, colour, hatch), size in zip(PARTS, bar.parts, strict=True):
+        if size:
+            axes.bar(bar.at, size / unit, 0.8, bottom, color=colour, hatch=hatch, **EDGE)
+        bottom += size / unit
+    if bar.allocated is not None:
+        axes.hlines(bar.allocated / unit, bar.at - 0.48, bar.at + 0.48, color=BLACK, linewidth=2)
+
+
+def _title(result: Measured, bars: list[Bar], results: list[Measured]) -> str:
+    """Short lines, below the GPUs' numbers; it says where there is nothing but a prediction."""
+    words = label(result, results).replace(", ", "\n").replace(" (", "\n(")
+    known = any(bar.allocated is not None for bar in bars)
+    return f"\n{words}" if known else f"\n{words}\npredicted only"
+
+
+def _keys(bars: list[Bar]) -> list[Patch | Line2D]:
+    keys: list[Patch | Line2D] = [
+        Patch(facecolor=colour, hatch=hatch, label=name, **EDGE)
+        for part, (name, colour, hatch) in enumerate(PARTS)
+        if any(bar.parts[part] for bar in bars)
+    ]
+    return [*keys, Line2D([], [], color=BLACK, linewidth=2, label="measured peak")]
+
+
+def _in_words(result: Measured, bars: list[Bar], results: list[Measured]) -> str:
+    each = (
+        f"GPU {bar.gpu} predicted {data_size(sum(bar.parts[:-1]))}, "
+        + ("not measured" if bar.allocated is None else f"measured {data_size(bar.allocated)}")
+        for bar in bars
+    )
+    return f"{label(result, results)}: {'; '.join(each)}."

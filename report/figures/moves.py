@@ -1,0 +1,87 @@
+"""How often and how much data moves in a step: once at each border, there and back."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
+
+from report.document import Figure
+from report.figures.labels import label, origin
+from report.figures.style import BLACK, BLUE, RED, byte_unit, draw
+from report.measured import Measured
+from report.units import data_size
+
+CAPTION = "Moves of data between GPUs in a step"
+# Both ways move the same, so one is drawn within the other.
+WAYS = (("forward", BLUE, "o", 9.0, "white"), ("backward", RED, "s", 4.0, RED))
+Way = tuple[str, str, str, float, str]
+
+
+def make_figure(results: list[Measured]) -> Figure:
+    """Moves beside their closed form, and the bytes that they moved; against the GPU count."""
+
+    def plot(drawing: Drawing) -> None:
+        left, right = drawing.subplots(1, 2)
+        most = max(result.case.gpus for result in results)
+        ends = [1, max(2, most)]
+        left.plot(ends, [closed_form(n) for n in ends], "--", color=BLACK, label="N − 1", zorder=1)
+        sizes = [_moved(result, way[0]) for result in results for way in WAYS]
+        unit, unit_name = byte_unit(sizes)
+        for way in WAYS:
+            _plot_way(left, results, [_moves(result, way[0]) for result in results], way)
+            _plot_way(right, results, [_moved(result, way[0]) / unit for result in results], way)
+        left.set_ylabel("moves a step, each way")
+        left.yaxis.set_major_locator(MaxNLocator(integer=True))
+        right.set_ylabel(f"moved a step, each way ({unit_name})")
+        for axes in (left, right):
+            axes.set_xlabel("GPUs (N)")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlim(0.7, ends[1] + 0.3)
+            axes.set_ylim(bottom=0)
+            axes.grid(True)
+        left.legend(loc="upper left")
+
+    source = origin(results)
+    return Figure(
+        caption=f"{CAPTION}; the line is N − 1 for N GPUs, each way.",
+        svg=draw(2.6, source, plot),
+        alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, results) for result in results)}",
+    )
+
+
+def closed_form(gpus: int) -> int:
+    """Layers in runs have one border fewer than there are GPUs."""
+    return gpus - 1
+
+
+def _plot_way(axes: Axes, results: list[Measured], values: Sequence[float], way: Way) -> None:
+    name, colour, marker, size, inside = way
+    axes.plot(
+        [result.case.gpus for result in results],
+        values,
+        linestyle="none",
+        marker=marker,
+        markersize=size,
+        markerfacecolor=inside,
+        color=colour,
+        label=name,
+        clip_on=False,  # points at 0 are whole
+        zorder=3,
+    )
+
+
+def _moves(result: Measured, way: str) -> int:
+    seen = result.transfers
+    return seen.moves_forward if way == "forward" else seen.moves_backward
+
+
+def _moved(result: Measured, way: str) -> int:
+    seen = result.transfers
+    return seen.bytes_forward if way == "forward" else seen.bytes_backward
+
+
+def _in_words(result: Measured, results: list[Measured]) -> str:
+    ways = (f"{_moves(result, w)} {w} ({data_size(_moved(result, w))})" for w, *_ in WAYS)
+    expected = closed_form(result.case.gpus)
+    return f"{label(result, results)}: {', '.join(ways)}; N − 1 is {expected}."

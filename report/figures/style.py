@@ -1,0 +1,94 @@
+"""How all drawings look, in colour and in grey, and the one way in which they become SVG."""
+
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure as Drawing
+
+# Okabe and Ito's colours, which nobody confuses; neighbours in a row of GPUs differ in grey too.
+BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#E69F00", "#009E73"
+YELLOW, RED, SKY, PURPLE = "#F0E442", "#D55E00", "#56B4E9", "#CC79A7"
+GREY = "#D9D9D9"
+GPU_COLOURS = (BLUE, ORANGE, GREEN, YELLOW, RED, SKY, PURPLE)
+SERIES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
+EMULATED = "////"  # the hatch of bars whose numbers are not those of several GPUs
+
+WIDTH = 6.3  # inches: the text of an A4 page
+SMALL = 7  # points
+LEGEND_LINE = 0.18  # inches
+EDGE: dict[str, Any] = {"edgecolor": BLACK, "linewidth": 0.5}
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GREY,
+    "grid.linewidth": 0.5,
+    "hatch.linewidth": 0.5,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "errorbar.capsize": 3,
+    "text.parse_math": False,  # a $ is a $
+    "svg.fonttype": "path",  # no font is asked for where the drawing is shown
+    "svg.hashsalt": "mpbench",  # else ids are random
+}
+NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+def draw(height: float, origin: str, plot: Callable[[Drawing], None]) -> str:
+    """The SVG text of what `plot` draws, with where it comes from in the corner.
+
+    It begins with its svg element, and stays the same for the same numbers.
+    """
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # A letter that the font lacks is a box, and costs no report.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        matplotlib.rcdefaults()  # whatever style the user has
+        matplotlib.rcParams.update(STYLE)
+        drawing = Drawing(figsize=(WIDTH, height), layout="constrained")
+        colour = RED if origin.startswith("emulated") else "#555555"
+        drawing.suptitle(origin, x=0.99, ha="right", fontsize=SMALL, color=colour)
+        plot(drawing)
+        return to_svg(drawing)
+
+
+def to_svg(drawing: Drawing) -> str:
+    """The drawing as an svg element, whose ids no other drawing has."""
+    text = io.StringIO()
+    drawing.savefig(text, format="svg", metadata=NOTHING)
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]  # the prologue is for files, not for HTML
+    # Glyphs and clip paths have the same ids in all drawings, and one page may show several.
+    own = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}"
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", svg)
+
+
+def time_unit(seconds: Iterable[float]) -> tuple[float, str]:
+    """The unit for an axis of these times, as seconds and as text."""
+    return _unit(seconds, (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+
+def byte_unit(sizes: Iterable[float]) -> tuple[float, str]:
+    """The unit for an axis of these sizes, as bytes and as text."""
+    return _unit(sizes, (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+def _unit(values: Iterable[float], *units: tuple[float, str]) -> tuple[float, str]:
+    """The largest one in which the greatest value is 1 or more, else the smallest."""
+    greatest = max(values)
+    return next((unit for unit in units if greatest >= unit[0]), units[-1])
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever can be read on this colour."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return BLACK if 0.3 * red + 0.59 * green + 0.11 * blue > 120 else "#FFFFFF"

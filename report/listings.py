@@ -1,0 +1,55 @@
+"""The source code that a task asks for, as it was when the results were measured."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+from report.document import Listing
+from report.selection import Selection
+
+ROOT = Path(__file__).resolve().parent.parent
+# What task 3 hands in: where layers are put, and the rule that says where.
+PIECES = (("mp/model.py", "__init__"), ("mp/placement.py", "gpu_of_layer"))
+
+
+def make_listings(selection: Selection) -> list[Listing]:
+    """The constructor and the placement rule, below a table of layer maps; else nothing."""
+    if selection.grid.table != "placement_rule":
+        return []
+    commit = _commit(selection)
+    return [_listing(path, function, commit) for path, function in PIECES]
+
+
+def _commit(selection: Selection) -> str | None:
+    """The one commit that all results come from, if no file differed from it."""
+    codes = [job.result.code for row in selection.rows for job in row.jobs if job.result]
+    commits = {None if code.dirty is not False else code.commit for code in codes}
+    return commits.pop() if len(commits) == 1 else None
+
+
+def _listing(path: str, function: str, commit: str | None) -> Listing:
+    committed = _at(commit, path) if commit is not None else None
+    where = (
+        f"{path} at commit {str(commit)[:7]}" if committed is not None else f"{path} as it is now"
+    )
+    source = (ROOT / path).read_text() if committed is None else committed
+    return Listing(f"{function} of {where}", _function(source, function))
+
+
+def _at(commit: str, path: str) -> str | None:
+    """The file at this commit; None where git does not have it."""
+    command = ["git", "-C", str(ROOT), "show", f"{commit}:{path}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _function(source: str, name: str) -> str:
+    """The text of the first function of this name, without what all its lines are indented by."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
+            return "\n".join(line[node.col_offset :] for line in lines)
+    return source

@@ -1,0 +1,58 @@
+"""A document as PDF, set by Typst.
+
+The template report.typ gets the document as JSON and never evaluates a string of it, so nothing
+that stands in a result can become markup. The same document gives the same bytes: no date and no
+path is written, and only the fonts within Typst are used.
+"""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import typst
+
+from report.document import Document
+from report.text import one_line, printable
+from study.errors import ConfigError
+
+TEMPLATE = Path(__file__).with_name("report.typ")
+
+
+def render_pdf(document: Document) -> bytes:
+    """The finished pages.
+
+    Raises:
+        ConfigError: Typst cannot set it; the message names the section where one alone is to blame.
+    """
+    try:
+        return _compile(document)
+    except typst.TypstError as error:
+        where = _culprit(document)
+        raise ConfigError("--report", f"{where}: {error.message}; use .html instead") from error
+
+
+def _compile(document: Document) -> bytes:
+    data = json.dumps(_printable(asdict(document)))
+    inputs = {"document": data}
+    return typst.compile(TEMPLATE, format="pdf", sys_inputs=inputs, ignore_system_fonts=True)
+
+
+def _culprit(document: Document) -> str:
+    """The first section that cannot be set alone either."""
+    for section in document.sections:
+        try:
+            _compile(replace(document, sections=[section]))
+        except typst.TypstError:
+            return f"section {section.title!r}"
+    return f"document {document.title!r}"
+
+
+def _printable(value: object, key: str = "") -> object:
+    """The same data with every text on one line, except for code and drawings."""
+    if isinstance(value, dict):
+        return {key: _printable(part, key) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_printable(part) for part in value]
+    if key == "code":
+        return "\n".join(printable(line.expandtabs()) for line in str(value).splitlines())
+    return str(value) if key == "svg" else one_line(str(value))

@@ -1,0 +1,69 @@
+"""The title block of a report: what was measured, where, when, and with what result."""
+
+from datetime import datetime
+
+from report.document import Document, Section
+from report.hardware import hardware
+from report.selection import Row, Selection
+from report.units import UNKNOWN
+from study.result import Result
+
+TITLE = "What happens when a model is split over several GPUs"
+
+
+def make_document(selections: list[Selection], sections: list[Section]) -> Document:
+    """The sections, with a title block that follows from their results."""
+    jobs = list(_jobs(selections).values())
+    results = [job.result for job in jobs if job.result is not None]
+    grids = list(dict.fromkeys(selection.grid.name for selection in selections))
+    profiles = dict.fromkeys(s.profile for s in selections if s.profile is not None)
+    about = [
+        ("Grid" if len(grids) == 1 else "Grids", ", ".join(grids)),
+        ("Cluster profile", ", ".join(profiles) or UNKNOWN),
+        ("Hardware", _hardware(results)),
+        ("Measured", _dates(results)),
+        ("Commit", _commits(results)),
+        ("Cases", _counts(jobs)),
+    ]
+    title = selections[0].grid.title if len(selections) == 1 else TITLE
+    return Document(title, about, sections)
+
+
+def _jobs(selections: list[Selection]) -> dict[tuple[str | None, str], Row]:
+    """Every job once, however many tasks ask for its case."""
+    jobs: dict[tuple[str | None, str], Row] = {}
+    for selection in selections:
+        for row in selection.rows:
+            for job in row.jobs:
+                jobs[selection.profile, job.case.case_id] = job
+    return jobs
+
+
+def _hardware(results: list[Result]) -> str:
+    environments = [result.environment for result in results if result.environment is not None]
+    names = sorted({hardware(environment) for environment in environments})
+    hosts = sorted({environment.host for environment in environments})
+    return f"{'; '.join(names)} ({', '.join(hosts)})" if names else UNKNOWN
+
+
+def _dates(results: list[Result]) -> str:
+    days = sorted({datetime.fromisoformat(r.job.finished_at).date() for r in results})
+    if not days:
+        return UNKNOWN
+    first, last = days[0].isoformat(), days[-1].isoformat()
+    return first if first == last else f"{first} to {last}"
+
+
+def _commits(results: list[Result]) -> str:
+    codes = {(r.code.commit, r.code.dirty) for r in results}
+    texts = {
+        UNKNOWN if commit is None else f"{commit[:7]}{' with changed files' if dirty else ''}"
+        for commit, dirty in codes
+    }
+    return ", ".join(sorted(texts)) or UNKNOWN
+
+
+def _counts(jobs: list[Row]) -> str:
+    ok = sum(job.result is not None and job.result.outcome == "ok" for job in jobs)
+    failed = sum(job.outcome not in (None, "ok") for job in jobs)
+    return f"{ok} ok, {failed} failed, {len(jobs) - ok - failed} missing"

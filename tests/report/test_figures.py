@@ -1,0 +1,270 @@
+"""The drawings of a report: which there are, what is written in them, and that they are stable."""
+
+import itertools
+import re
+import subprocess
+import sys
+from html import unescape
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from report.figures import depth, gantt, layers, make_figures, memory, moves
+from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
+from report.fit import fit_depth
+from report.load import load_evidence
+from report.measured import measured
+from report.selection import select
+from tests.report.made_up import MIB, case, failed, grid, measuring, result, sharing, write
+
+
+def figures(folder, task, *results):
+    """The figures of the one table of these results."""
+    write(folder, "slurm", *results)
+    (selection,) = select(grid(task), load_evidence(folder, pytest.fail))
+    return make_figures(selection)
+
+
+def words(figure):
+    """All that is written in the drawing: matplotlib leaves the text beside the letters' shapes."""
+    return unescape(" | ".join(re.findall(r"<!-- (.*?) -->", figure.svg, re.DOTALL)))
+
+
+def results_of(task, **keys):
+    """A result for each case of the task."""
+    return [result(task, depth=c.depth, gpus=c.gpus, **keys) for c in grid(task).cases()]
+
+
+def drawings_of(made):
+    """Every kind of drawing of these results."""
+    shown = [measured(r) for r in made]
+    makers = [depth, gantt, layers, memory, moves]
+    return [maker.make_figure(shown) for maker in makers]
+
+
+FIGURES_OF_TASKS = {
+    "task1": ["The GPU of each layer", "What each GPU does"],
+    "task2": ["Step time against depth"],
+    "task3": ["The GPU of each layer"],
+    "task4": ["Step time for each GPU count", "What each GPU does", "Memory of each GPU"],
+    "task5": ["Moves of data"],
+}
+
+
+@pytest.mark.parametrize("task", FIGURES_OF_TASKS)
+def test_each_task_has_its_figures(task, tmp_path):
+    made = figures(tmp_path, task, *results_of(task))
+    starts = FIGURES_OF_TASKS[task]
+    assert [f.caption[: len(s)] for f, s in zip(made, starts, strict=True)] == starts
+    assert all(figure.alt and "NVIDIA A100" in words(figure) for figure in made)
+
+
+@pytest.mark.parametrize("task", FIGURES_OF_TASKS)
+def test_what_was_emulated_is_marked_within_every_drawing(task, tmp_path):
+    shared = figures(tmp_path / "gpu", task, *results_of(task, emulated=True))
+    on_cpu = figures(tmp_path / "cpu", task, *results_of(task, gpu_name=None))
+    assert shared
+    assert on_cpu
+    for made, mark in ((shared, "emulated on one GPU"), (on_cpu, "emulated on the CPU")):
+        assert all(mark in words(figure) and mark in figure.alt for figure in made)
+
+
+def test_emulated_beside_real_says_which_is_which(tmp_path):
+    made = figures(tmp_path, "task4", result(gpus=2), result(gpus=5, emulated=True))
+    assert all("emulated on one GPU: 5 GPUs · NVIDIA A100" in words(figure) for figure in made)
+    _, steps, peaks = map(words, made)
+    assert re.search(r"\| 5 GPUs \(emulated\)", steps)
+    assert "predicted only" in peaks
+
+
+def test_nothing_is_called_emulated_on_real_gpus(tmp_path):
+    made = figures(tmp_path, "task4", *results_of("task4"))
+    assert not any("emulated" in words(f) + f.alt for f in made)
+
+
+@pytest.mark.parametrize("task", FIGURES_OF_TASKS)
+def test_nothing_is_drawn_without_a_measurement(task, tmp_path):
+    cases = grid(task).cases()
+    assert figures(tmp_path, task) == []
+    assert figures(tmp_path, task, *(failed(task=task, gpus=c.gpus) for c in cases)) == []
+
+
+@pytest.mark.parametrize("task", FIGURES_OF_TASKS)
+def test_one_case_of_one_step_can_be_drawn(task, tmp_path):
+    first = case(task)
+    short = result(task, depth=first.depth, gpus=first.gpus, steps_s=[0.1])
+    assert short.measurement.median_ci_s is None
+    assert figures(tmp_path, task, short)
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path):
+    first = figures(tmp_path / "a", "task4", *results_of("task4"))
+    assert figures(tmp_path / "b", "task4", *results_of("task4")) == first
+
+
+def test_another_process_gives_the_same_bytes():
+    code = (
+        "from report.figures.style import draw\n"
+        "print(draw(2, 'here', lambda d: d.subplots().bar([1], [2], hatch='//', label='x')))"
+    )
+    done = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(2)]
+    assert done[0].stdout.startswith(b"<svg")
+    assert done[0].stdout == done[1].stdout
+
+
+def test_a_users_style_changes_nothing():
+    import matplotlib
+
+    plain = draw(2, "here", lambda drawing: drawing.subplots())
+    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 20, "svg.fonttype": "none"}):
+        styled = draw(2, "here", lambda drawing: drawing.subplots())
+        assert matplotlib.rcParams["font.size"] == 20
+    assert styled == plain
+
+
+def test_an_svg_is_well_formed_and_needs_nothing_from_elsewhere(tmp_path):
+    for figure in figures(tmp_path, "task4", *results_of("task4")):
+        assert ElementTree.fromstring(figure.svg).tag.endswith("svg")
+        targets = re.findall(r'(?:href="|url\()(.)', figure.svg)
+        assert set(targets) == {"#"}
+        assert "<text" not in figure.svg
+
+
+def test_figures_on_one_page_share_no_ids(tmp_path):
+    made = figures(tmp_path, "task4", *results_of("task4"))
+    ids = [set(re.findall(r'\bid="([^"]+)"', figure.svg)) for figure in made]
+    assert len(set.union(*ids)) == sum(map(len, ids))
+    for figure, own in zip(made, ids, strict=True):
+        used = re.findall(r'(?:href="#|url\(#)([^")]+)', figure.svg)
+        assert set(used) <= own
+
+
+def test_the_slope_of_the_step_times_is_the_time_per_layer(tmp_path):
+    made = [result("task2", depth=d, step_s=0.005 + 0.002 * d) for d in (6, 12, 24)]
+    (figure,) = figures(tmp_path, "task2", *made)
+    assert "2 GPUs: 2 ms per layer (R² = 1.0000)" in words(figure)
+    assert "2 ms per layer" in figure.alt
+    assert "step time (ms)" in words(figure)
+
+
+def test_two_depths_have_no_line(tmp_path):
+    made = [result("task2", depth=d, step_s=0.002 * d) for d in (6, 12)]
+    (figure,) = figures(tmp_path, "task2", *made)
+    assert "per layer" not in words(figure)
+    assert "least-squares" not in figure.caption
+
+
+def test_step_times_that_are_all_equal_have_a_line_without_r2():
+    same = [measured(result("task2", depth=d, step_s=0.1)) for d in (6, 12, 24)]
+    assert fit_depth(same).r_squared is None
+
+
+def test_what_differs_besides_depth_is_a_series_of_its_own(tmp_path):
+    made = [
+        result("task2", depth=d, gpus=1, split="even", step_s=per_layer * d, execution=execution)
+        for execution, per_layer in (("eager", 0.004), ("cuda_graph", 0.001))
+        for d in (6, 12, 24)
+    ]
+    figure = depth.make_figure([measured(r) for r in made])
+    assert "1 GPU, eager: 4 ms per layer" in words(figure)
+    assert "1 GPU, cuda_graph: 1 ms per layer" in words(figure)
+
+
+def test_emulated_and_real_depths_share_no_line():
+    real = [result("task2", depth=d, step_s=0.001 * d) for d in (6, 12)]
+    figure = depth.make_figure([measured(r) for r in [*real, result("task2", emulated=True)]])
+    assert "per layer" not in words(figure)
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 5, 8])
+def test_moves_have_the_closed_form(gpus):
+    seen = result("task5", depth=20, gpus=gpus).transfers
+    assert moves.closed_form(gpus) == seen.moves_forward == seen.moves_backward
+
+
+def test_moves_are_told_both_ways(tmp_path):
+    (figure,) = figures(tmp_path, "task5", *results_of("task5"))
+    assert "N − 1" in words(figure)
+    assert "5 GPUs: 4 forward (4 MiB), 4 backward (4 MiB); N − 1 is 4." in figure.alt
+
+
+def test_neighbouring_gpus_have_different_colours():
+    around = [*GPU_COLOURS, GPU_COLOURS[0]]
+    assert all(one != other for one, other in itertools.pairwise(around))
+
+
+def test_a_layer_is_a_cell_and_of_many_layers_those_of_a_gpu_are_one():
+    few = measured(result("task1", depth=6))
+    many = measured(result("task1", depth=1000, split="even", gpus=3))
+    assert layers.cells(few, 6) == [(i, 1, i // 3) for i in range(6)]
+    assert layers.cells(many, 1000) == [(0, 334, 0), (334, 333, 1), (667, 333, 2)]
+    assert layers.make_figure([few, many]).alt.count("layers") >= 5
+
+
+def test_a_case_without_marks_has_no_gantt(tmp_path):
+    plain = [measuring(r, breakdown=None) for r in results_of("task4")]
+    captions = [f.caption for f in figures(tmp_path, "task4", *plain)]
+    assert not any(caption.startswith(gantt.CAPTION) for caption in captions)
+    half = gantt.make_figure([measured(plain[0]), measured(result(gpus=5))])
+    assert "GPU 4" in words(half)
+    assert "2 GPUs" not in words(half)
+
+
+def test_memory_without_peaks_is_not_drawn(tmp_path):
+    made = [sharing(r, 100 * MIB) for r in results_of("task4", emulated=True)]
+    captions = [f.caption for f in figures(tmp_path, "task4", *made)]
+    assert not any(caption.startswith(memory.CAPTION) for caption in captions)
+
+
+def test_memory_names_predicted_parts_and_the_measured_peak():
+    peak = 2048 * MIB
+    figure = memory.make_figure([measured(result(gpus=2, optimizer="adam", peaks=[peak] * 2))])
+    named = ("parameters", "gradients", "optimizer", "activations", "measured peak")
+    assert all(word in words(figure) for word in named)
+    assert "measured 2 GiB" in figure.alt
+
+
+def test_a_peak_below_the_prediction_leaves_no_rest():
+    figure = memory.make_figure([measured(result(gpus=2, peaks=[MIB, MIB]))])
+    assert "rest" not in words(figure)
+
+
+@pytest.mark.parametrize("name", ["$A_1$ and $", r"\frac{$", "数 ☃ 🦄", "<b>&--</b>"])
+def test_a_name_is_text_whatever_is_in_it(name):
+    shown = drawings_of([result(gpus=2, gpu_name=name), result(gpus=5, gpu_name=name)])
+    for figure in shown:
+        assert name.replace("--", "- -") in words(figure)  # as XML's comments are
+        ElementTree.fromstring(figure.svg)
+
+
+def test_a_grid_of_many_cases_is_drawn_in_part_and_says_so():
+    some = [measured(result(depth=200, gpus=gpus)) for gpus in range(1, 81)]
+    assert "the first 6 of 64 cases" in gantt.make_figure(some).caption
+    assert "the first 16 of 80 cases" in layers.make_figure(some).caption
+    assert "the first 8 of 64 cases" in memory.make_figure(some).caption
+
+
+def test_repeats_are_one_point(tmp_path):
+    jobs = [result("task2", depth=6, repeat=n) for n in (1, 2, 3)]
+    (figure,) = figures(tmp_path, "task2", *jobs)
+    assert figure.alt.count("depth 6") == 1
+    assert "repeat" not in words(figure)
+
+
+def test_units_follow_the_greatest_value():
+    assert time_unit([0.5, 2.0]) == (1.0, "s")
+    assert time_unit([2e-5, 2e-3]) == (1e-3, "ms")
+    assert time_unit([2e-6]) == (1e-6, "µs")
+    assert byte_unit([0, 0]) == (2**10, "KiB")
+
+
+def test_a_config_of_one_gpu_moves_nothing():
+    alone = measured(msgspec.structs.replace(result("task5", gpus=1)))
+    assert "0 forward (0 B)" in moves.make_figure([alone]).alt
+
+
+def test_a_case_of_very_many_gpus_has_no_row_for_each_of_them():
+    huge = [measured(result(depth=4096, gpus=4096))]
+    assert gantt.make_figure(huge) is None
+    assert memory.make_figure(huge) is None

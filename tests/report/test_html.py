@@ -1,0 +1,282 @@
+"""The page: text stays text, it needs nothing else, and in a browser it does what it says."""
+
+import json
+import os
+import shutil
+from base64 import b64encode
+from hashlib import sha256
+from xml.etree import ElementTree
+
+import pytest
+
+from report.document import Document, Figure, Listing, Section, Table
+from report.html import SCRIPT, STYLE, render_html
+from tests.report.chromium import Browser
+
+NASTY = (
+    "<script>alert(1)</script> \" ' & </style> javascript:x =1+1 $x {y} \\ <!-- \x00\x07\x1b \u202e"
+)
+SHOWN = "<script>alert(1)</script> \" ' & </style> javascript:x =1+1 $x {y} \\ <!--"
+SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="400pt" height="100pt" viewBox="0 0 400 100"
+ xmlns="http://www.w3.org/2000/svg" version="1.1">
+<metadata>made by somebody</metadata>
+<defs><style type="text/css">*{stroke-linecap: butt}</style>
+<path id="glyph" d="M 0 0 L 9 9"/></defs>
+<g id="axes"><rect width="400" height="100" style="fill: #ffcc00; stroke-linejoin: miter"/>
+<use xlink:href="#glyph" x="5" style="fill: #ffcc00"/><text x="9" y="50">time</text></g></svg>"""
+DURATIONS = ["–", "2 s", "5.656 ms (5.634 ms – 5.68 ms)", "900 µs", "not measured", "10.1 ms"]
+
+
+def figure(svg=SVG, alt="Two bars."):
+    return Figure("Where the time goes", svg, alt)
+
+
+def section(**changes):
+    rows = [[text, str(i), "a long note " * 9] for i, text in enumerate(DURATIONS)]
+    values = {
+        "title": "Task 4",
+        "facts": ["Profile: local.", "EMULATED: no real GPUs."],
+        "table": Table(["step time", "GPUs", "notes"], rows),
+        "answers": ["Layer i goes to GPU `i * gpus // depth`."],
+        "details": [Table(["a"], [["1"]], "Details of it")],
+        "figures": [figure(), figure()],
+        "listings": [Listing("the rule", "def f():\n    return 1 < 2")],
+    }
+    return Section(**(values | changes))
+
+
+def document(*sections, title="A report", about=(("Grid", "task4"),)):
+    return Document(title, about, sections or (section(),))
+
+
+def parsed(page):
+    """The page as a tree; it is well-formed XML too, but for what the script may hold."""
+    return ElementTree.fromstring(page.replace(SCRIPT.read_text(), ""))
+
+
+def text_of(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+NASTY_PLACES = {
+    "title": document(title=NASTY),
+    "about": document(about=[(NASTY, NASTY)]),
+    "heading": document(section(title=NASTY)),
+    "fact": document(section(facts=[NASTY])),
+    "table": document(section(table=Table([NASTY], [[NASTY]], NASTY))),
+    "answer": document(section(answers=[NASTY])),
+    "details": document(section(details=[Table([NASTY], [[NASTY]], NASTY)])),
+    "listing": document(section(listings=[Listing(NASTY, NASTY)])),
+    "figure": document(section(figures=[Figure(NASTY, SVG, NASTY)])),
+}
+
+
+@pytest.mark.parametrize("place", NASTY_PLACES)
+def test_text_stays_text_wherever_it_stands(place):
+    page = render_html(NASTY_PLACES[place])
+    assert SHOWN in text_of(parsed(page))
+    assert page.count("<script") == page.count("</style>") == 1
+    assert not {c for c in page if not c.isprintable()} - {"\n"}
+
+
+def test_a_section_is_heading_facts_figures_table_answers_details_listings():
+    page = parsed(render_html(document()))
+    found = page.find(".//section")
+    kinds = " ".join(f"{part.tag}.{part.get('class', '')}".rstrip(".") for part in found)
+    assert kinds == "h2 div.facts figure figure div.wide div.answers figure figure"
+    assert [text_of(head) for head in found.iter("th")] == ["step time", "GPUs", "notes", "a"]
+    captions = [text_of(caption) for caption in found.iter("figcaption")]
+    assert captions == ["Where the time goes"] * 2 + ["Details of it", "the rule"]
+    assert text_of(found.find("div[@class='answers']//code")) == "i * gpus // depth"
+    assert found.find("figure/pre/code").text == "def f():\n    return 1 < 2"
+    assert text_of(found.find(".//p[@class='emulated']")).startswith("EMULATED")
+
+
+def test_the_contents_lead_to_every_section():
+    page = parsed(render_html(document(section(title="One"), section(title="Two"))))
+    targets = [section.get("id") for section in page.iter("section")]
+    assert [link.get("href") for link in page.find(".//nav").iter("a")] == [
+        f"#{t}" for t in targets
+    ]
+    assert [text_of(link) for link in page.find(".//nav").iter("a")] == ["One", "Two"]
+
+
+def test_a_drawing_says_what_it_shows_and_keeps_its_ids_to_itself():
+    page = render_html(document())
+    first, second = parsed(page).iter("svg")
+    assert (first.get("role"), first.get("aria-label")) == ("img", "Two bars.")
+    assert "made by somebody" not in page
+    ids = [element.get("id") for element in parsed(page).iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    for svg in (first, second):
+        assert svg.find(".//use").get("href") == f"#{svg.find('.//path').get('id')}"
+
+
+def test_a_drawing_brings_no_script_and_no_link_to_the_outside():
+    bad = SVG.replace(
+        "<g ",
+        '<script>x()</script><a xlink:href="https://x.org"><text onclick="x()">t</text></a>'
+        '<rect style="fill: url(https://x.org)"/><rect style="}body{color:red"/><g ',
+    )
+    page = render_html(document(section(figures=[figure(bad)])))
+    assert page.count("<script") == 1
+    assert not {"onclick", "x()", "x.org", "color:red"} & set(page.replace('"', " ").split())
+    assert "x.org" not in page
+
+
+def test_only_the_inlined_style_and_script_are_allowed():
+    page = parsed(render_html(document()))
+    policy = page.find(".//meta[@http-equiv]").get("content")
+    style = b64encode(sha256(page.find(".//style").text.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'; ")
+    assert f"style-src 'sha256-{style}';" in policy
+    assert "unsafe" not in policy
+    assert not [element for element in page.iter() if element.get("style")]
+
+
+def test_the_page_names_no_address():
+    page = render_html(document())
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "</" not in SCRIPT.read_text()
+    assert "<" not in STYLE.read_text()
+
+
+def test_the_same_document_gives_the_same_page():
+    assert render_html(document()) == render_html(document())
+
+
+def test_a_document_without_sections_is_a_page():
+    assert text_of(parsed(render_html(Document("Empty", [], []))).find(".//h1")) == "Empty"
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    program = shutil.which("chromium")
+    if program is None:
+        reason = "no chromium here (apt-get install chromium)"
+        (pytest.fail if os.environ.get("MPBENCH_REQUIRE_CHROMIUM") else pytest.skip)(reason)
+    browser = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    wide = Table([f"column {i}" for i in range(30)], [["1.316 GiB / 1.326 GiB"] * 30], "Wide")
+    long = section(title="x" * 200, facts=[NASTY], details=[wide], answers=["`" + "y" * 200 + "`"])
+    path.write_text(render_html(document(section(), long)), encoding="utf-8")
+    return path
+
+
+def column(browser, index=0):
+    code = f"[...document.querySelector('tbody').rows].map(r => r.cells[{index}].textContent)"
+    return browser.run(code)
+
+
+def test_the_browser_asks_for_nothing_else_and_complains_of_nothing(browser, page):
+    browser.open(page)
+    requests = browser.seen("Network.requestWillBeSent")
+    assert {request["request"]["url"] for request in requests} == {page.as_uri()}
+    assert not browser.seen("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+
+
+def test_the_policy_lets_nothing_else_run_or_load(browser, page):
+    browser.open(page)
+    browser.run("document.body.append(Object.assign(document.createElement('script'), "
+                "{textContent: 'window.ran = true'}), "
+                "Object.assign(new Image(), {src: 'http://127.0.0.1:9/x.png'}))")  # fmt: skip
+    assert browser.run("window.ran") is None
+    complaints = [entry["entry"]["text"] for entry in browser.seen("Log.entryAdded")]
+    assert len([c for c in complaints if "Content Security Policy" in c]) == 2
+
+
+def test_a_click_on_a_heading_sorts_by_value_and_unit_with_dashes_last(browser, page):
+    browser.open(page)
+    sorting = "document.querySelector('th').ariaSort"
+    browser.run("document.querySelector('th button').click()")
+    rising = ["900 µs", DURATIONS[2], "10.1 ms", "2 s", "not measured", "–"]
+    assert (column(browser), browser.run(sorting)) == (rising, "ascending")
+    browser.run("document.querySelector('th button').click()")
+    falling = ["not measured", "2 s", "10.1 ms", DURATIONS[2], "900 µs", "–"]
+    assert (column(browser), browser.run(sorting)) == (falling, "descending")
+    browser.run("document.querySelector('th button').click()")
+    assert (column(browser), browser.run(sorting)) == (DURATIONS, None)
+
+
+def test_enter_on_a_heading_sorts(browser, page):
+    browser.open(page)
+    browser.run("document.querySelectorAll('th button')[1].focus()")
+    browser.press("Enter")
+    browser.press("Enter")
+    assert column(browser, 1) == ["5", "4", "3", "2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    "rising",
+    [
+        ["100 B", "2 KiB", "1.5 MiB / 9 GiB", "1.316 GiB / 1.326 GiB", "–"],
+        ["384.9 kB/s", "2 MB/s", "16.01 GFLOP/s", "1 TFLOP/s"],
+        ["−3.5 %", "+0.0 %", "9.5 %", "43.5 %", "failed"],
+        ["2", "5 (emulated)", "10", "3.651e+10"],
+        ["GPU 0 to GPU 1", "GPU 2 to GPU 0", "GPU 10 to GPU 0", "– (no copy)"],
+    ],
+)
+def test_cells_are_sorted_by_what_they_mean(browser, page, rising):
+    browser.open(page)
+    cells = f"{json.dumps(rising[::-1])}.map((textContent) => ({{textContent}}))"
+    sort = f"{cells}.sort((a, b) => compare(sortKey(a), sortKey(b))).map(c => c.textContent)"
+    assert browser.run(sort) == rising
+
+
+def test_a_figure_looks_as_its_style_attributes_said(browser, page):
+    browser.open(page)
+    style = "getComputedStyle(document.querySelector('svg rect'))"
+    assert browser.run(f"{style}.fill") == "rgb(255, 204, 0)"
+    assert browser.run(f"{style}.strokeLinejoin") == "miter"
+
+
+def test_a_figure_is_zoomed_and_moved_and_reset(browser, page):
+    browser.open(page)
+    box = "document.querySelector('svg').getAttribute('viewBox')"
+    button = "[...document.querySelectorAll('.zoom button')].find(b => b.title === '{}').click()"
+    browser.run(button.format("Zoom in"))
+    assert browser.run(box) == "66.667 16.667 266.667 66.667"
+    browser.run("document.querySelector('.drawing').dispatchEvent("
+                "new KeyboardEvent('keydown', {key: 'ArrowRight'}))")  # fmt: skip
+    assert browser.run(box) == "93.333 16.667 266.667 66.667"
+    browser.run("document.querySelector('svg').dispatchEvent(new MouseEvent('dblclick'))")
+    assert browser.run(box) == "0 0 400 100"
+
+
+def test_a_figure_is_zoomed_by_the_wheel_and_moved_by_the_mouse(browser, page):
+    browser.open(page)
+    box = "document.querySelector('svg').getAttribute('viewBox').split(' ').map(Number)"
+    browser.run("document.querySelector('svg').scrollIntoView()")
+    at = {"x": 600, "y": 100, "button": "left", "buttons": 1, "clickCount": 1}
+    wheel = {"type": "mouseWheel", "deltaX": 0, "deltaY": -60}
+    browser.ask("Input.dispatchMouseEvent", **at, **wheel)
+    assert browser.run(box) == [0, 0, 400, 100]  # a wheel alone scrolls the page
+    browser.run("document.querySelector('svg').scrollIntoView()")
+    browser.ask("Input.dispatchMouseEvent", **at, **wheel, modifiers=2)
+    left, _, width, _ = browser.run(box)
+    assert width < 400
+    browser.ask("Input.dispatchMouseEvent", **at, type="mousePressed")
+    browser.ask("Input.dispatchMouseEvent", **at | {"x": 560}, type="mouseMoved")
+    browser.ask("Input.dispatchMouseEvent", **at | {"x": 560}, type="mouseReleased")
+    assert browser.run(box)[0] > left
+
+
+def test_on_a_phone_the_page_does_not_scroll_sideways_and_is_large_enough(browser, page):
+    browser.open(page, width=360)
+    assert browser.run("document.scrollingElement.scrollWidth") <= 360
+    sizes = browser.run("[...document.querySelectorAll('body *:not(svg, svg *, script)')]"
+                        ".map(e => parseFloat(getComputedStyle(e).fontSize))")  # fmt: skip
+    assert min(sizes) >= 14
+    assert browser.run("document.querySelectorAll('.wide')[4].scrollWidth") > 360

@@ -1,0 +1,50 @@
+"""The title block: what was measured, where, when, and with what result."""
+
+import msgspec
+import pytest
+
+from report.load import load_evidence
+from report.selection import select
+from report.title import make_document
+from study.grid import load_grids
+from tests.report.made_up import failed, result, write
+
+
+def about(folder, *grids):
+    """The title block of these grids, by name."""
+    evidence = load_evidence(folder, pytest.fail)
+    chosen = load_grids(list(grids))
+    selections = [s for grid in chosen for s in select(grid, evidence)]
+    return dict(make_document(selections, []).about)
+
+
+def measured_on(given, day, commit="a" * 40, dirty=False):
+    job = msgspec.structs.replace(given.job, finished_at=f"{day}T10:00:00.000+00:00")
+    code = msgspec.structs.replace(given.code, commit=commit, dirty=dirty)
+    return msgspec.structs.replace(given, job=job, code=code)
+
+
+def test_cases_that_two_tasks_share_count_once(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), failed(gpus=5))
+    assert about(tmp_path, "task4", "task5")["Cases"] == "1 ok, 1 failed, 0 missing"
+
+
+def test_what_nobody_measured_is_missing_and_the_rest_unknown(tmp_path):
+    found = about(tmp_path, "task4")
+    assert found["Cases"] == "0 ok, 0 failed, 2 missing"
+    assert found["Hardware"] == found["Measured"] == found["Commit"] == "–"
+
+
+def test_days_are_a_range_and_hardware_names_its_hosts(tmp_path):
+    first = measured_on(result(gpus=2), "2030-01-01")
+    write(tmp_path, "slurm", first, measured_on(result(gpus=5), "2030-01-03"))
+    found = about(tmp_path, "task4")
+    assert found["Measured"] == "2030-01-01 to 2030-01-03"
+    assert found["Hardware"] == "NVIDIA A100 (node1)"
+    assert found["Commit"] == "aaaaaaa"
+    assert (found["Grid"], found["Cluster profile"]) == ("task4", "slurm")
+
+
+def test_code_that_differed_from_its_commit_is_said(tmp_path):
+    write(tmp_path, "slurm", measured_on(result(gpus=2), "2030-01-01", dirty=True))
+    assert about(tmp_path, "task4")["Commit"] == "aaaaaaa with changed files"
