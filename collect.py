@@ -15,7 +15,13 @@ import signal
 import sys
 from pathlib import Path
 
-from report.compare import compare_sets, make_comparison, regressions, result_set
+from report.compare import (
+    Counterparts,
+    compare_sets,
+    make_comparison,
+    regressions,
+    result_set,
+)
 from report.load import Evidence, load_evidence
 from report.markdown import render
 from report.raw import render_csv, render_json
@@ -26,7 +32,7 @@ from report.units import percent
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
-from study.store import write_atomically
+from study.store import check_target, write_atomically
 
 
 def main() -> int:
@@ -56,8 +62,9 @@ def main() -> int:
 
 def compare(arguments: argparse.Namespace, evidence: list[Evidence]) -> int:
     """Show the results beside others; 1 where some are missing or one got too slow."""
-    if not arguments.compare.is_dir():
-        raise ConfigError("--compare", f"{arguments.compare} is no folder of results; name one")
+    for option, folder in (("--compare", arguments.compare), ("--results", arguments.results)):
+        if not folder.is_dir():
+            raise ConfigError(option, f"{folder} is no folder of results; name one")
     grids = load_grids(arguments.grid) if arguments.grid else []
     others = load_evidence(arguments.compare, complain)
     before = result_set(str(arguments.compare), others, grids)
@@ -66,12 +73,20 @@ def compare(arguments: argparse.Namespace, evidence: list[Evidence]) -> int:
     show(render([make_comparison(before, after, rows)]))
     missing = [row for row in rows if row.is_missing]
     if missing:
-        complain(f"cases that one of the two sets has not measured: {len(missing)}")
+        complain(f"cases with jobs that one of the two sets has not measured: {len(missing)}")
     limit = arguments.fail_on_regression
-    slower = regressions(rows, limit) if limit is not None else []
+    return 1 if (limit is not None and not passes(rows, limit)) or missing else 0
+
+
+def passes(rows: list[Counterparts], limit: float) -> bool:
+    """Whether every case was compared and none got slower than allowed; says what did not."""
+    slower = regressions(rows, limit)
     for row in slower:
         complain(f"slower by {percent(limit)} or more: {row.case.case_id} ({row.profile})")
-    return 1 if missing or slower else 0
+    compared = [row for row in rows if row.verdict is not None]
+    if not compared or len(compared) < len(rows):
+        complain(f"compared: {len(compared)} of {len(rows)} cases; a gate passes only if all were")
+    return bool(compared) and len(compared) == len(rows) and not slower
 
 
 def write_report(path: Path, selections: list[Selection]) -> None:
@@ -86,7 +101,7 @@ def write_report(path: Path, selections: list[Selection]) -> None:
         from report.html import render_html
 
         content = render_html(document).encode()
-    write_atomically(path, content, durable=False)
+    write_atomically(path.resolve(), content, durable=False)
 
 
 def show(text: str) -> None:
@@ -134,7 +149,10 @@ def parse_arguments() -> argparse.Namespace:
 
 def parse_percent(text: str) -> float:
     """`3%` as 0.03."""
-    share = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
+    try:
+        share = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
+    except ValueError:
+        share = -1.0
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0% to 100%, e.g. 3%")
     return share
@@ -146,8 +164,7 @@ def check_options(arguments: argparse.Namespace) -> None:
     if report is not None:
         if report.suffix not in (".pdf", ".html"):
             raise ConfigError("--report", f"{report} is neither .pdf nor .html; name one of them")
-        if report.is_dir() or not os.access(report.absolute().parent, os.W_OK):
-            raise ConfigError("--report", f"{report} cannot be written; name a file elsewhere")
+        check_target(report, "--report")
         if arguments.compare is not None or arguments.format != "md":
             raise ConfigError("--report", "stands alone; leave --compare and --format away")
     if arguments.fail_on_regression is not None and arguments.compare is None:

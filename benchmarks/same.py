@@ -58,7 +58,7 @@ def measure(device: str, texts: list[str]) -> list[float]:
     pairs = (text.split("=", 1) for text in texts)
     case = make_case({key: parse_value(key, value, "case") for key, value in pairs}, "case")
     devices = choose_devices(case.gpus, device)
-    set_precision(case, devices)
+    set_precision(case)
     step = build_step(case, devices)
     time_steps(step, devices, WarmupRule(case), lambda times, elapsed: None)
     return time_steps(step, devices, StoppingRule(case), lambda times, elapsed: None)[0]

@@ -153,7 +153,7 @@ def _end_of(returncode: int) -> str:
 
 def _summary(item: Item, result: Result | None, store: Store) -> str:
     name = f"{item.case.case_id}  (depth {item.case.depth}, {count_gpus(item.case.gpus)})"
-    if result is None or result.measurement is None:
+    if result is None or result.measurement is None or result.error is not None:
         problem = "no result" if result is None else f"{result.outcome}: {result.why_failed}"
         log = store.logs / f"{item.case.case_id}.log"
         return f"[red]failed[/]  {name}: {escape(problem)}; log: {escape(str(log))}"

@@ -1,7 +1,6 @@
 """`python -m mp --depth 20 --gpus 5`: one case by hand, here and now; its result as JSON."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from study.errors import ConfigError
 from study.progress import Progress
 from study.result import Job
 from study.result_file import encode
-from study.store import now
+from study.store import check_target, now
 
 
 def main() -> int:
@@ -68,8 +67,7 @@ def check_trace(path: Path | None, case: Case) -> None:
         return
     if case.execution == "cuda_graph":
         raise ConfigError("--trace", "a CUDA graph has no marks inside; use --execution eager")
-    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise ConfigError("--trace", f"{path} cannot be written; name a file in a folder of yours")
+    check_target(path, "--trace")
 
 
 def _flag(key: str) -> str:

@@ -1,12 +1,13 @@
 """One case, from its configuration to a measurement."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mp.check import check_equals_unsplit, check_moves
+from mp.check import check_equals_unsplit, check_moves, check_possible
 from mp.copies import measure_copies
-from mp.devices import choose_devices
+from mp.devices import Devices, choose_devices
 from mp.environment import describe_environment
 from mp.gemm import measure_gemm
 from mp.graph import GraphedStep
@@ -15,6 +16,7 @@ from mp.memory import allocated, release_cache
 from mp.placement import layer_map
 from mp.precision import set_precision
 from mp.step import build_step
+from mp.timeline import Timeline
 from mp.trace import write_trace
 from mp.transfers import observe_transfers
 from study.case import Case
@@ -49,6 +51,7 @@ def run_benchmark(
     Raises whatever ends the case: CaseError, torch.OutOfMemoryError, or any other error.
     """
     devices = choose_devices(case.gpus, policy)
+    check_possible(case, devices)
     placement = describe_placement(case)
     outputs = Outputs(devices.emulated, placement)
     keep(outputs)
@@ -60,7 +63,7 @@ def run_benchmark(
     release_cache()
     report(Progress(phase="check against the unsplit model"))
     check_equals_unsplit(case, devices)
-    set_precision(case, devices)
+    set_precision(case)
     report(Progress(phase="matrix products"))
     outputs = replace(outputs, ceilings=Ceilings(gemm=measure_gemm(case, devices), copies=copies))
     keep(outputs)
@@ -79,8 +82,16 @@ def run_benchmark(
     done = measure(case, run, devices, first_loss, workspaces, report)
     environment = describe_environment(devices, done.before, done.after)
     keep(replace(outputs, measurement=done.measurement, environment=environment))
-    if trace is not None:
-        write_trace(trace, done.timelines, case, devices)
+    if trace is not None and done.timelines:
+        try_to_write_trace(trace, done.timelines, case, devices)
+
+
+def try_to_write_trace(path: Path, timelines: list[Timeline], case: Case, devices: Devices) -> None:
+    """A trace that cannot be written costs no measurement; the job's log says so."""
+    try:
+        write_trace(path, timelines, case, devices)
+    except OSError as error:
+        print(f"note: no trace: {path}: {error.strerror}", file=sys.stderr)
 
 
 def describe_placement(case: Case) -> Placement:

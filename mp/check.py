@@ -32,6 +32,19 @@ def gradients(model: nn.Module, x: torch.Tensor, target: torch.Tensor) -> list[t
     return [loss.detach().cpu(), *(p.grad.cpu() for p in model.parameters())]
 
 
+def check_possible(case: Case, devices: Devices) -> None:
+    """What these devices cannot do at all, said before anything is measured.
+
+    Raises:
+        CaseError: TF32 or a CUDA graph without a GPU of its own.
+    """
+    on_cuda = devices.real[0].type == "cuda"
+    if case.dtype == "tf32" and not on_cuda:
+        raise CaseError("dtype: tf32 exists on CUDA GPUs only; use float32 or bfloat16")
+    if case.execution == "cuda_graph" and (devices.emulated or not on_cuda):
+        raise CaseError("execution: cuda_graph exists on one real CUDA GPU only; use eager")
+
+
 def check_moves(placement: Placement, seen: Transfers) -> None:
     """The baton must have moved exactly where the layer map changes from one GPU to the next.
 

@@ -37,7 +37,7 @@ VARIABLES = (
     "NCCL_P2P_DISABLE",
     "NCCL_P2P_LEVEL",
 )
-# The dependencies in pyproject.toml, and what does the computing below torch.
+# What a job uses of the dependencies in pyproject.toml, and what does the computing below torch.
 PACKAGES = (
     "torch",
     "submitit",

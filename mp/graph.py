@@ -4,7 +4,6 @@ import torch
 
 from mp.devices import Devices
 from mp.step import TrainingStep
-from study.errors import CaseError
 
 WARMUP_STEPS = 3  # on the side stream, as torch's documentation of CUDA graphs asks for
 
@@ -16,8 +15,6 @@ class GraphedStep:
     """
 
     def __init__(self, step: TrainingStep, devices: Devices) -> None:
-        if devices.emulated or devices.real[0].type != "cuda":
-            raise CaseError("execution: cuda_graph exists on one real CUDA GPU only; use eager")
         self.eager = step
         step.loss = None  # its autograd graph would tie the parameters to another stream
         with torch.cuda.device(devices.real[0]):

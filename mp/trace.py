@@ -26,7 +26,7 @@ def write_trace(path: Path, timelines: list[Timeline], case: Case, devices: Devi
     events = [*_names(devices), *_steps(timelines)]
     about = {"case": case.as_dict(), "case_id": case.case_id, "emulated": devices.emulated}
     trace = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": about}
-    write_atomically(path, msgspec.json.encode(trace), durable=False)
+    write_atomically(path.resolve(), msgspec.json.encode(trace), durable=False)
 
 
 def _names(devices: Devices) -> Iterator[Event]:

@@ -1,7 +1,8 @@
 """Two sets of results side by side: what became of each case, and whether that is a difference."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from report.answers.comparing import incomparable, verdict
 from report.document import Section, make_rows
@@ -18,10 +19,14 @@ KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "c
 
 @dataclass(frozen=True)
 class ResultSet:
-    """The configurations of one results folder, by profile; None for one without a measurement."""
+    """The configurations of one results folder, by profile; None for one without a measurement.
+
+    `unmeasured` counts the jobs of a configuration, by profile, that left none.
+    """
 
     name: str
     found: dict[str, dict[Case, Measured | None]] = field(default_factory=dict)
+    unmeasured: Counter[tuple[str, Case]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,18 @@ class Counterparts:
     after: Measured | None
     verdict: Comparison | None
     reason: str = ""
+    unmeasured: int = 0
 
     @property
     def is_missing(self) -> bool:
-        """Whether a set has no measurement of it."""
-        return self.before is None or self.after is None
+        """Whether a set lacks a measurement of it, of one of its jobs at least."""
+        return self.before is None or self.after is None or self.unmeasured > 0
 
 
 def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> ResultSet:
     """What was submitted or measured of these grids; of everything, where none is named."""
     found: dict[str, dict[Case, Measured | None]] = {}
+    unmeasured: Counter[tuple[str, Case]] = Counter()
     for profile in evidence:
         for configuration, cases in profile.repeats.items():
             if grids and not any(grid.contains(configuration) for grid in grids):
@@ -51,14 +58,21 @@ def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> Result
             results = [profile.results[case] for case in cases if case in profile.results]
             jobs = [job for job in map(measured, results) if job is not None]
             found.setdefault(profile.profile, {})[configuration] = combine(jobs)
-    return ResultSet(name, found)
+            unmeasured[profile.profile, configuration] = len(cases) - len(jobs)
+    return ResultSet(name, found, unmeasured)
 
 
 def compare_sets(before: ResultSet, after: ResultSet) -> list[Counterparts]:
     """Every configuration of either set; where each has one profile, their names may differ."""
     return [
-        _counterparts(label, case, old.get(case), new.get(case), old, new)
-        for label, old, new in _profiles(before, after)
+        replace(
+            _counterparts(" → ".join(dict.fromkeys(names)), case, old, new),
+            unmeasured=sum(
+                results.unmeasured[name, case]
+                for results, name in zip((before, after), names, strict=True)
+            ),
+        )
+        for names, old, new in _profiles(before, after)
         for case in dict.fromkeys([*new, *old])
     ]
 
@@ -66,28 +80,25 @@ def compare_sets(before: ResultSet, after: ResultSet) -> list[Counterparts]:
 Cases = dict[Case, Measured | None]
 
 
-def _profiles(before: ResultSet, after: ResultSet) -> Iterator[tuple[str, Cases, Cases]]:
+def _profiles(
+    before: ResultSet, after: ResultSet
+) -> Iterator[tuple[tuple[str, str], Cases, Cases]]:
+    """The names of a profile in both sets, and its cases there."""
     if len(before.found) == len(after.found) == 1:
         ((old_name, old),) = before.found.items()
         ((new_name, new),) = after.found.items()
-        yield old_name if old_name == new_name else f"{old_name} → {new_name}", old, new
+        yield (old_name, new_name), old, new
         return
     for name in dict.fromkeys([*after.found, *before.found]):
-        yield name, before.found.get(name, {}), after.found.get(name, {})
+        yield (name, name), before.found.get(name, {}), after.found.get(name, {})
 
 
-def _counterparts(
-    profile: str,
-    case: Case,
-    old: Measured | None,
-    new: Measured | None,
-    before: Cases,
-    after: Cases,
-) -> Counterparts:
+def _counterparts(profile: str, case: Case, before: Cases, after: Cases) -> Counterparts:
+    old, new = before.get(case), after.get(case)
     if old is None or new is None:
         reason = _why_missing(case, old, new, before, after)
         return Counterparts(profile, case, old, new, None, reason)
-    problem = incomparable(old, new, any_torch=True)
+    problem = incomparable(old, new, any_software=True)
     if problem is not None:
         return Counterparts(profile, case, old, new, None, f"not compared: {problem}")
     return Counterparts(profile, case, old, new, verdict(old, new))
@@ -154,9 +165,10 @@ def _cells(row: Counterparts, varying: list[str]) -> dict[str, str]:
     if row.verdict is None:
         return cells | {"verdict": row.reason}
     found = row.verdict
+    lost = f"{row.unmeasured} {plural(row.unmeasured, 'job')}"
     return cells | {
         "after / before (95 % CI)": f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
-        "verdict": KINDS[found.kind],
+        "verdict": KINDS[found.kind] + (f"; {lost} not measured" if row.unmeasured else ""),
     }
 
 

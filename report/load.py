@@ -97,5 +97,5 @@ def _load_profile(store: Store, complain: Complain) -> Evidence:
         complain(f"{store.submissions} cannot be read: {error.strerror}; left out")
     if broken:
         complain(f"{store.submissions}: lines that cannot be read: {broken}; left out")
-    submissions = [event for event in events if isinstance(event, Submission)]
+    submissions = [e for e in events if isinstance(e, Submission) and e.is_of_this_version]
     return Evidence(store, results, unreadable, submissions, attempts_of_each_case(events))

@@ -59,9 +59,15 @@ def measured(result: Result) -> Measured | None:
 
 
 def combine(jobs: list[Measured]) -> Measured | None:
-    """The jobs of one configuration as one; those on other hardware than the first are left out."""
-    if not jobs:
+    """The jobs of one configuration as one: those that agree on where they were measured.
+
+    Where not all do, the largest group counts, and of equal ones that of the earliest repeat.
+    """
+    groups: dict[tuple[object, ...], list[Measured]] = {}
+    for job in jobs:
+        place = (job.hardware, job.emulated, job.environment.torch)
+        groups.setdefault(place, []).append(job)
+    if not groups:
         return None
-    first = jobs[0]
-    same = [j for j in jobs[1:] if (j.hardware, j.emulated) == (first.hardware, first.emulated)]
-    return replace(first, repeats=same)
+    first, *others = max(groups.values(), key=len)
+    return replace(first, repeats=others)

@@ -63,4 +63,4 @@ def _jobs(row: Row) -> Iterator[str]:
     used = 0 if measured is None else len(measured.jobs)
     others = len(row.jobs) - len(row.missing) - used
     if others:
-        yield f"left out: {others} {plural(others, 'job')} on other hardware"
+        yield f"left out: {others} {plural(others, 'job')} on other hardware or torch"

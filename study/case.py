@@ -79,9 +79,10 @@ def check_value(key: str, value: Any, source: object) -> Any:
     if key not in _TYPES:
         raise ConfigError(source, f"unknown key {key!r}; known keys: {', '.join(KEYS)}")
     try:
-        return msgspec.convert(value, type=_TYPES[key])
+        converted = msgspec.convert(value, type=_TYPES[key])
     except msgspec.ValidationError:
         raise ConfigError(source, f"{key}: {value!r} is not {allowed(key)}") from None
+    return 0.0 if converted == 0.0 and isinstance(converted, float) else converted  # not -0.0
 
 
 def parse_value(key: str, text: str, source: object) -> Any:

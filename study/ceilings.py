@@ -1,6 +1,6 @@
 """What the hardware can do, measured in the same job: matrix products and copies."""
 
-from study.record import Record
+from study.record import Bytes, Count, PerSecond, Record, Seconds
 
 
 class GemmRate(Record, frozen=True):
@@ -15,9 +15,9 @@ class GemmRate(Record, frozen=True):
     m: int
     n: int
     k: int
-    flop_per_s: float
-    sustained_s: float
-    sustained_flop_per_s: float
+    flop_per_s: PerSecond
+    sustained_s: Seconds
+    sustained_flop_per_s: PerSecond
 
 
 class CopyRate(Record, frozen=True):
@@ -28,19 +28,19 @@ class CopyRate(Record, frozen=True):
     `bandwidth_bytes` once. `peer_access` is what the driver claims, null where nobody asked.
     """
 
-    source: int
-    target: int
-    checked_bytes: int
+    source: Count
+    target: Count
+    checked_bytes: Bytes
     peer_access: bool | None
-    latency_s: float
-    message_bytes: int
-    message_s: float
-    bandwidth_bytes: int
-    bandwidth_bytes_per_s: float
+    latency_s: Seconds
+    message_bytes: Bytes
+    message_s: Seconds
+    bandwidth_bytes: Bytes
+    bandwidth_bytes_per_s: PerSecond
 
 
 class Ceilings(Record, frozen=True):
-    """The largest rates seen; a list is empty only where there was nothing to measure."""
+    """The largest rates seen: of each real device, and of each pair of GPUs that copies."""
 
     gemm: list[GemmRate]
     copies: list[CopyRate]

@@ -61,7 +61,7 @@ class Grid:
 
     def contains(self, case: Case) -> bool:
         """Whether the case, or one that it repeats, is the grid's, without making them all."""
-        if case.repeat > 1 and "repeat" not in self.axes:
+        if "repeat" not in self.axes | self.setting:
             case = case.configuration
         on_axes = all(getattr(case, key) in values for key, values in self.axes.items())
         return on_axes and all(

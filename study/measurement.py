@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from study.record import Record
+from study.record import Bytes, Count, Record, Remainder, Seconds
 
 
 class GpuMemory(Record, frozen=True):
@@ -13,13 +13,13 @@ class GpuMemory(Record, frozen=True):
     and other processes included.
     """
 
-    index: int
+    index: Count
     device: str
-    layers: int
-    peak_allocated_bytes: int | None
-    peak_reserved_bytes: int | None
-    workspace_bytes: int | None = None
-    driver_used_bytes: int | None = None
+    layers: Count
+    peak_allocated_bytes: Bytes | None
+    peak_reserved_bytes: Bytes | None
+    workspace_bytes: Bytes | None = None
+    driver_used_bytes: Bytes | None = None
 
 
 class GpuTime(Record, frozen=True):
@@ -29,13 +29,13 @@ class GpuTime(Record, frozen=True):
     is none of the others is `idle_s`.
     """
 
-    index: int
-    forward_s: list[float]
-    backward_s: list[float]
-    optimizer_s: list[float]
-    transfer_in_s: list[float]
-    transfer_out_s: list[float]
-    idle_s: list[float]
+    index: Count
+    forward_s: list[Seconds]
+    backward_s: list[Seconds]
+    optimizer_s: list[Seconds]
+    transfer_in_s: list[Seconds]
+    transfer_out_s: list[Seconds]
+    idle_s: list[Remainder]
 
 
 SpanKind = Literal["forward", "backward", "optimizer", "transfer_out", "transfer_in"]
@@ -44,10 +44,10 @@ SpanKind = Literal["forward", "backward", "optimizer", "transfer_out", "transfer
 class TimeSpan(Record, frozen=True):
     """Something that one GPU did, in seconds since its step began; with whom, for a transfer."""
 
-    gpu: int
+    gpu: Count
     kind: SpanKind
-    start_s: float
-    end_s: float
+    start_s: Remainder
+    end_s: Remainder
     peer: int | None = None
 
 
@@ -60,7 +60,7 @@ class Breakdown(Record, frozen=True):
     """
 
     clock: Literal["cuda_events", "host"]
-    step_times_s: list[float]
+    step_times_s: list[Seconds]
     per_gpu: list[GpuTime]
     typical_step: list[TimeSpan]
 
@@ -73,18 +73,18 @@ class Measurement(Record, frozen=True):
     what ended the timed steps. `warmup_steady` is null where warm-up was too short to tell.
     """
 
-    step_times_s: list[float]
+    step_times_s: list[Seconds]
     stopped_by: Literal["converged", "steps", "time_limit"]
     converged: bool
-    median_ci_s: tuple[float, float] | None
-    warmup_steps: int
+    median_ci_s: tuple[Seconds, Seconds] | None
+    warmup_steps: Count
     warmup_steady: bool | None
-    forward_s: list[float]
-    backward_s: list[float]
-    optimizer_s: list[float]
+    forward_s: list[Seconds]
+    backward_s: list[Seconds]
+    optimizer_s: list[Seconds]
     breakdown: Breakdown | None
     first_loss: float | None
     per_gpu: list[GpuMemory]
     # Logical GPUs that share one real GPU have no peaks of their own; this is their sum's peak.
-    shared_peak_allocated_bytes: int | None
-    shared_peak_reserved_bytes: int | None
+    shared_peak_allocated_bytes: Bytes | None
+    shared_peak_reserved_bytes: Bytes | None

@@ -1,6 +1,16 @@
 """What every part of a result file has in common."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0)]
+Bytes = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+# What is left over between clocks may fall short of nothing by a little.
+Remainder = Annotated[float, Meta(ge=-1, le=1e9)]
+PerSecond = Annotated[float, Meta(gt=0, le=1e30)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,8 +5,10 @@ from pathlib import Path
 import msgspec
 
 from study.case import check_together
+from study.ceilings import Ceilings
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
+from study.measurement import Measurement
 from study.result import SCHEMA_VERSION, Result
 from study.store import read_file
 
@@ -76,17 +78,49 @@ def _check_measurement(result: Result) -> None:
     parts = (result.placement, result.measurement, result.transfers, result.ceilings)
     if result.environment is None or any(part is None for part in parts):
         raise ResultError("has outcome ok but lacks a part of the measurement")
-    placement, measurement, case = result.placement, result.measurement, result.case
+    placement, measurement, ceilings = result.placement, result.measurement, result.ceilings
+    case = result.case
     assert placement is not None
     assert measurement is not None
-    times = [measurement.step_times_s]
-    if measurement.breakdown is not None:
-        phases = (measurement.forward_s, measurement.backward_s, measurement.optimizer_s)
-        times += [measurement.breakdown.step_times_s, *phases]
-    if any(not seconds or min(seconds) <= 0 for seconds in times):
-        raise ResultError("has outcome ok but lacks positive step or phase times")
+    assert ceilings is not None
     counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
     if len(placement.gpu_of_layer) != case.depth or placement.layers_per_gpu != counts:
         raise ResultError("has a placement that does not fit its depth and GPUs")
     if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
         raise ResultError("lacks a GPU under per_gpu")
+    _check_times(measurement)
+    _check_breakdown(measurement, case.gpus)
+    _check_ceilings(ceilings, case.gpus)
+
+
+def _check_times(measurement: Measurement) -> None:
+    times = measurement.step_times_s
+    if not times or min(times) <= 0:
+        raise ResultError("has outcome ok but lacks positive step times")
+    interval = measurement.median_ci_s
+    if interval is not None and not 0 < interval[0] <= interval[1]:
+        raise ResultError(f"has an interval from {interval[0]} to {interval[1]} seconds")
+
+
+def _check_breakdown(measurement: Measurement, gpus: int) -> None:
+    """Every GPU and every phase has one figure for each step with marks."""
+    breakdown = measurement.breakdown
+    if breakdown is None:
+        return
+    if [gpu.index for gpu in breakdown.per_gpu] != list(range(gpus)):
+        raise ResultError("lacks a GPU in its breakdown")
+    if any(span.gpu >= gpus for span in breakdown.typical_step):
+        raise ResultError("has a typical step with a GPU that it does not have")
+    lists = [measurement.forward_s, measurement.backward_s, measurement.optimizer_s]
+    for gpu in breakdown.per_gpu:
+        lists += [getattr(gpu, key) for key in gpu.__struct_fields__ if key.endswith("_s")]
+    steps = len(breakdown.step_times_s)
+    if not steps or any(len(values) != steps for values in lists):
+        raise ResultError("has a breakdown whose parts are not of the same steps")
+
+
+def _check_ceilings(ceilings: Ceilings, gpus: int) -> None:
+    if not ceilings.gemm:
+        raise ResultError("has no matrix product under ceilings")
+    if any(max(copy.source, copy.target) >= gpus for copy in ceilings.copies):
+        raise ResultError("has copies of a GPU that it does not have")

@@ -105,6 +105,22 @@ def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
         raise
 
 
+def check_target(path: Path, source: str) -> None:
+    """Refuse, before the work is done, a file that could not be written at its end.
+
+    Raises:
+        ConfigError: a folder, a device or a pipe is in its place, or nothing can be written there.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise ConfigError(source, f"{path} is no regular file; name another")
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+            pass
+    except OSError as error:
+        raise ConfigError(source, f"{path} cannot be written: {error.strerror}") from None
+
+
 def _sync_folder(folder: Path, durable: bool) -> None:
     """Make a rename last, too."""
     if durable:

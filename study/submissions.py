@@ -40,6 +40,14 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     cluster: str | None = None
 
     @property
+    def is_of_this_version(self) -> bool:
+        """Whether the case still has the id it was submitted under.
+
+        A version with other keys has other ids; nothing it knows tells of such a job.
+        """
+        return self.case.case_id == self.case_id
+
+    @property
     def array(self) -> str:
         """The job's id without the index of an array's element."""
         return self.job_id.partition("_")[0]
@@ -140,6 +148,8 @@ def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
     for event in sorted(events, key=lambda e: isinstance(e, Ended)):
         key = (event.case_id, event.batch or event.job_id)  # Slurm may give a job id again
         if isinstance(event, Submission):
+            if not event.is_of_this_version:
+                continue
             attempts.setdefault(key, Attempt(event))
         elif key in attempts:
             attempts[key] = replace(attempts[key], ended=event)

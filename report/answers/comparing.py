@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from report.conditions import conditions
 from report.measured import Measured
 from study.case import KEYS
 from study.comparison import Comparison, compare
@@ -40,6 +41,15 @@ def pairs(results: list[Measured], key: str) -> list[Pair]:
     ]
 
 
+def from_the_least(results: list[Measured], key: str) -> list[Pair]:
+    """In every such group, the measurement with the least of the key and each of the others."""
+    found = []
+    for label, group in groups(results, key).items():
+        least, *others = sorted(group, key=lambda result: int(getattr(result.case, key)))
+        found += [Pair(label, least, other) for other in others]
+    return found
+
+
 def why_no_pair(results: list[Measured], key: str) -> str:
     """Why there are no two to compare."""
     if len({getattr(result.case, key) for result in results}) < 2:
@@ -63,27 +73,26 @@ def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
 
 
 def incomparable(
-    a: Measured, b: Measured, key: str | None = None, any_torch: bool = False
+    a: Measured, b: Measured, key: str | None = None, any_software: bool = False
 ) -> str | None:
     """Why the step times of these must not be compared.
 
     Args:
         key: what they are to differ in; None for two measurements of the same configuration.
-        any_torch: whether the versions of torch may differ.
+        any_software: whether the versions of torch and of the driver may differ.
     """
     keys = [k for k in KEYS if k not in (key, "repeat")]
     if differing := _varying([a, b], keys):
         return f"the cases differ in {' and '.join(differing)}, too"
     if a.emulated != b.emulated:
         return "some results are emulated and some are not"
-    if a.hardware != b.hardware:
-        names = "; ".join(sorted([a.hardware, b.hardware]))
-        return f"they were measured on different hardware ({names})"
-    if a.environment.torch != b.environment.torch and not any_torch:
-        versions = "; ".join(sorted([a.environment.torch, b.environment.torch]))
-        return f"they were measured with different versions of torch ({versions})"
+    left, right = conditions(a, any_software), conditions(b, any_software)
+    for name in left:
+        if left[name] != right[name]:
+            values = "; ".join(sorted([left[name], right[name]]))
+            return f"they were measured {name} ({values})"
     if compare(a.steps_s, b.steps_s) is None:
-        return "there are too few timed steps for a confidence interval"
+        return "there are too few timed steps or jobs for a confidence interval"
     return None
 
 

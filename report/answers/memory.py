@@ -4,8 +4,8 @@ from report.answers import utilisation
 from report.answers.comparing import (
     CANNOT,
     Pair,
+    from_the_least,
     incomparable,
-    pairs,
     verdict,
     why_no_pair,
 )
@@ -40,7 +40,7 @@ def _all_hold_layers(results: list[Measured]) -> str:
 
 
 def _adding_gpus(results: list[Measured]) -> list[str]:
-    found = pairs(results, "gpus")
+    found = from_the_least(results, "gpus")
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
     return [_compare(pair) for pair in found]
@@ -48,7 +48,7 @@ def _adding_gpus(results: list[Measured]) -> list[str]:
 
 def _compare(pair: Pair) -> str:
     few, many = pair.least, pair.most
-    if many.emulated:
+    if few.emulated and many.emulated:
         shared = shared_device(many.environment)
         return f"{pair.label}{QUESTION} {CANNOT}: the emulated GPUs share {shared}."
     if problem := incomparable(few, many, "gpus"):

@@ -1,8 +1,12 @@
 """`python -m mp`: one case by hand, JSON on stdout."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
+
+import pytest
 
 
 def run(*arguments):
@@ -24,3 +28,19 @@ def test_an_option_of_the_wrong_type_is_one_line_and_exit_code_2():
     assert done.returncode == 2
     assert done.stderr == "error: --depth: depth: 'six' is not a whole number from 1 to 100000\n"
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["folder", "pipe", "missing/trace.json", "x" * 255])
+def test_a_trace_that_could_not_be_written_is_refused_before_anything_runs(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    done = run("--depth", "2", "--gpus", "2", "--dim", "8", "--trace", str(tmp_path / name))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --trace: ")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_graph_has_no_trace():
+    done = run("--depth", "2", "--gpus", "1", "--execution", "cuda_graph", "--trace", "t.json")
+    assert done.returncode == 2
+    assert "a CUDA graph has no marks inside" in done.stderr

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mp.check import check_possible
 from mp.devices import Devices, choose_devices
 from mp.graph import GraphedStep
 from mp.probes import record_timelines
@@ -144,9 +145,8 @@ def test_a_graphed_case_is_measured_without_marks():
 
 def test_a_graph_on_emulated_gpus_is_refused():
     devices = choose_devices(torch.cuda.device_count() + 1, "auto")
-    step = build_step(Case(depth=20, gpus=len(devices.gpus), dim=16, batch_size=4), devices)
     with pytest.raises(CaseError, match="one real CUDA GPU only"):
-        GraphedStep(step, devices)
+        check_possible(Case(depth=20, gpus=1, execution="cuda_graph"), devices)
 
 
 def test_the_gpus_are_described_before_and_after_under_load():

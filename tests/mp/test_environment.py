@@ -262,7 +262,7 @@ def test_packages_hold_the_versions_of_what_is_installed():
     assert "pytest" not in packages
 
 
-def test_every_dependency_is_among_the_packages():
+def test_every_dependency_but_those_of_the_report_is_among_the_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[\w-]+", dependency)[0] for dependency in project["dependencies"]}
-    assert names <= set(PACKAGES)
+    assert names - {"matplotlib", "typst"} <= set(PACKAGES)

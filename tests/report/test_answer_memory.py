@@ -1,7 +1,10 @@
 """Task 4: memory of every GPU, and whether more GPUs are faster; the answer follows the numbers."""
 
+import msgspec
 import pytest
 
+from report.answers.memory import _adding_gpus
+from report.measured import measured
 from tests.report.made_up import MIB, failed, measuring, result
 from tests.report.shown import answer_of, cells, only_section
 
@@ -102,3 +105,41 @@ def test_one_gpu_count_tells_nothing_of_adding_gpus(tmp_path, more):
 def test_without_any_measurement_there_is_no_answer(tmp_path):
     answer = answer_of(tmp_path, "task4", failed(gpus=2), failed(gpus=5))
     assert answer.endswith("cannot be told from these results: no case has been measured.")
+
+
+def test_every_gpu_count_is_held_against_the_least(tmp_path):
+    few = [result("task3", gpus=gpus, step_s=s) for gpus, s in ((1, 0.1), (2, 0.05), (4, 0.1))]
+    found = _adding_gpus([measured(r) for r in few])
+    assert [answer.split(":")[0] for answer in found] == [
+        "Adding GPUs makes training faster",
+        "Adding GPUs makes no difference",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"variables": {"CUDA_LAUNCH_BLOCKING": "1"}}, "with different variables"),
+        ({"tf32": True}, "with and without TF32"),
+        ({"cpu": "Xeon"}, "beside different CPUs (EPYC; Xeon)"),
+        ({"driver": "1.0"}, "with different drivers (1.0; 550.1)"),
+        ({"torch": "1.0"}, "with different versions of torch (1.0; 2.11.0)"),
+    ],
+)
+def test_what_was_measured_otherwise_is_not_compared(tmp_path, changes, reason):
+    other = result(gpus=5)
+    environment = msgspec.structs.replace(other.environment, **changes)
+    other = msgspec.structs.replace(other, environment=environment)
+    answer = answer_of(tmp_path, "task4", result(gpus=2), other)
+    assert f"they were measured {reason}" in answer
+    assert "Adding GPUs makes" not in answer
+
+
+def test_which_gpus_a_job_sees_is_no_difference(tmp_path):
+    both = [result(gpus=gpus) for gpus in (2, 5)]
+    seen = [{"CUDA_VISIBLE_DEVICES": ids} for ids in ("0,1", "0,1,2,3,4")]
+    both = [
+        msgspec.structs.replace(r, environment=msgspec.structs.replace(r.environment, variables=v))
+        for r, v in zip(both, seen, strict=True)
+    ]
+    assert "Adding GPUs makes no difference" in answer_of(tmp_path, "task4", *both)

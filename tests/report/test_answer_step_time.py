@@ -75,7 +75,7 @@ def test_emulated_and_real_depths_are_not_compared(tmp_path):
 
 def test_two_timed_steps_are_too_few_to_compare(tmp_path):
     few = [result("task2", depth=d, steps_s=[0.1 * d, 0.1 * d]) for d in (6, 12, 24)]
-    assert "there are too few timed steps for a confidence interval" in answer_of(
+    assert "there are too few timed steps or jobs for a confidence interval" in answer_of(
         tmp_path, "task2", *few
     )
 

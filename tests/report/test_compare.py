@@ -97,6 +97,29 @@ def test_profiles_of_other_names_are_paired_where_each_set_has_one(compare, tmp_
     assert row_of(compare().stdout, "| course")[0] == "course → slurm"
 
 
+@pytest.mark.parametrize("fault", ["nothing", "hardware", "steps", "job"])
+def test_a_gate_does_not_pass_where_a_case_was_not_compared(compare, tmp_path, fault):
+    after = result(gpus=2, gpu_name="NVIDIA H100" if fault == "hardware" else "NVIDIA A100")
+    if fault == "steps":
+        after = measuring(after, step_times_s=[0.1] * 4, median_ci_s=None)
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+    if fault != "nothing":
+        write(tmp_path / "old", "slurm", result(gpus=2))
+        write(tmp_path / "new", "slurm", after)
+    if fault == "job":
+        write(tmp_path / "new", "slurm", failed(gpus=2, repeat=2))
+    done = compare("--fail-on-regression", "3%")
+    assert done.returncode == 1
+    assert done.stderr
+
+
+def test_a_failed_job_stands_beside_the_verdict(compare, tmp_path):
+    write(tmp_path / "old", "slurm", result(gpus=2))
+    write(tmp_path / "new", "slurm", result(gpus=2), failed(gpus=2, repeat=2))
+    assert row_of(compare().stdout)[-1] == "same; 1 job not measured"
+
+
 def test_a_grid_limits_what_is_compared(compare, tmp_path):
     (task4,) = load_grids(["task4"])
     for folder in ("old", "new"):
@@ -112,7 +135,8 @@ def test_a_grid_limits_what_is_compared(compare, tmp_path):
         (("--compare", "nowhere"), "error: --compare: nowhere is no folder of results; name one"),
         (("--fail-on-regression", "3%"), "error: --fail-on-regression: needs --compare DIR"),
         (("--fail-on-regression", "3"), "'3' is not a percentage from 0% to 100%, e.g. 3%"),
-        (("--fail-on-regression", "x%"), "--fail-on-regression"),
+        (("--fail-on-regression", "x%"), "'x%' is not a percentage from 0% to 100%, e.g. 3%"),
+        (("--compare", ".", "--results", "nowhere"), "error: --results: nowhere is no folder"),
         (("--compare", ".", "--format", "csv"), "error: --format: csv has no comparisons"),
     ],
 )

@@ -54,7 +54,7 @@ def test_a_repeat_on_other_hardware_is_left_out_and_said(tmp_path):
     write(tmp_path, "slurm", result(gpus=2), other, result(gpus=5))
     row = row_of(tmp_path)
     assert row["steps"] == "41"
-    assert row["notes"] == "left out: 1 job on other hardware"
+    assert row["notes"] == "left out: 1 job on other hardware or torch"
 
 
 def test_a_repeat_that_waits_for_its_job_is_missing(tmp_path):
@@ -77,3 +77,20 @@ def test_raw_values_have_a_row_for_every_job(tmp_path):
     assert render_csv(selections).count("\n") == 1 + 4
     (table,) = msgspec.json.decode(render_json(selections))
     assert [row["case"]["repeat"] for row in table["rows"]] == [1, 2, 3, 1]
+
+
+def test_jobs_of_another_torch_are_not_pooled(tmp_path):
+    first, *others = repeats([0.1, 0.2, 0.2])
+    old = msgspec.structs.replace(first.environment, torch="1.0")
+    write(tmp_path, "slurm", msgspec.structs.replace(first, environment=old), *others)
+    write(tmp_path, "slurm", result(gpus=5))
+    row = row_of(tmp_path)
+    assert row["steps"] == "82 in 2 jobs"
+    assert row["notes"] == "left out: 1 job on other hardware or torch"
+
+
+def test_a_repeat_that_a_person_set_is_found(tmp_path):
+    again = msgspec.structs.replace(case(gpus=2), repeat=2)
+    submit(tmp_path, "slurm", again, overrides={"repeat": 2})
+    write(tmp_path, "slurm", result(gpus=2, repeat=2), result(gpus=5))
+    assert row_of(tmp_path)["steps"] == "41"

@@ -90,3 +90,9 @@ def test_a_grid_that_repeats_itself_takes_no_repeats_from_outside():
 def test_repeats_count_among_the_cases_that_are_too_many():
     with pytest.raises(ConfigError, match="cases are more than"):
         grid(depth=(20,), gpus=(2,), seed=range(1000)).with_repeats(1000).cases()
+
+
+@pytest.mark.parametrize("setting", [{}, {"repeat": 2}])
+def test_a_grid_contains_its_own_cases_whatever_repeat_it_sets(setting):
+    given = grid(depth=(20,), gpus=(2, 5)).with_overrides(setting)
+    assert all(given.contains(case) for case in given.cases())

@@ -119,3 +119,9 @@ def test_an_event_after_a_cut_off_line_is_not_lost(tmp_path):
 def test_a_line_that_is_no_json_at_all_is_counted(tmp_path, line):
     (tmp_path / "submissions.jsonl").write_bytes(line + b"\n")
     assert read(tmp_path / "submissions.jsonl") == ([], 1)
+
+
+def test_a_job_of_a_version_with_other_ids_is_no_attempt_at_any_case():
+    old = msgspec.structs.replace(submitted(TWO, "1"), case_id="d20-g2-00000000")
+    found = attempts_of_each_case([old, submitted(FIVE, "2")])
+    assert found == {FIVE.case_id: [Attempt(submitted(FIVE, "2"))]}

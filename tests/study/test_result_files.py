@@ -85,7 +85,7 @@ def test_ok_without_a_part_of_the_measurement_is_refused(part):
 
 @pytest.mark.parametrize("times", [[], [0.1, 0.0], [0.1, -1.0]])
 def test_ok_without_positive_step_times_is_refused(times):
-    with pytest.raises(ResultError, match="lacks positive step or phase times"):
+    with pytest.raises(ResultError, match=r"lacks positive step times|>= 0"):
         decode(measuring(step_times_s=times))
 
 
@@ -114,7 +114,13 @@ def test_a_result_whose_parts_contradict_one_another_is_refused(keys, complaint)
 
 @pytest.mark.parametrize(
     ("keys", "complaint"),
-    [({"forward_s": []}, "lacks positive step or phase times"), ({"per_gpu": []}, "lacks a GPU")],
+    [
+        ({"forward_s": []}, "parts are not of the same steps"),
+        ({"per_gpu": []}, "lacks a GPU"),
+        ({"median_ci_s": (2.0, 0.5)}, "has an interval from 2.0 to 0.5 seconds"),
+        ({"median_ci_s": (-2.0, 1.0)}, "median_ci_s"),
+        ({"warmup_steps": -7}, "warmup_steps"),
+    ],
 )
 def test_a_measurement_that_lacks_something_is_refused(keys, complaint):
     with pytest.raises(ResultError, match=complaint):
@@ -126,3 +132,45 @@ def test_a_result_of_a_case_that_nothing_could_run_is_refused():
     given = msgspec.structs.replace(MEASURED, case=case, case_id=case.case_id)
     with pytest.raises(ResultError, match="takes exactly 2"):
         decode(encode(given))
+
+
+def broken_down(**changes):
+    breakdown = msgspec.structs.replace(MEASURED.measurement.breakdown, **changes)
+    return measuring(breakdown=msgspec.to_builtins(breakdown))
+
+
+def one_gpu(**changes):
+    first, *others = MEASURED.measurement.breakdown.per_gpu
+    return [msgspec.structs.replace(first, **changes), *others]
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"per_gpu": []}, "lacks a GPU in its breakdown"),
+        ({"per_gpu": one_gpu(idle_s=[])}, "parts are not of the same steps"),
+        ({"per_gpu": one_gpu(idle_s=[1e308] * 3)}, "idle_s"),
+        ({"per_gpu": one_gpu(forward_s=[-1.0] * 3)}, "forward_s"),
+        ({"step_times_s": []}, "parts are not of the same steps"),
+    ],
+)
+def test_a_breakdown_that_does_not_hold_together_is_refused(keys, complaint):
+    with pytest.raises(ResultError, match=complaint):
+        decode(broken_down(**keys))
+
+
+@pytest.mark.parametrize(
+    ("part", "keys", "complaint"),
+    [
+        ("gemm", None, "has no matrix product under ceilings"),
+        ("gemm", {"flop_per_s": 0.0}, "flop_per_s"),
+        ("gemm", {"sustained_flop_per_s": -5.0}, "sustained_flop_per_s"),
+        ("copies", {"target": 7}, "has copies of a GPU that it does not have"),
+    ],
+)
+def test_ceilings_that_cannot_be_are_refused(part, keys, complaint):
+    entries = getattr(MEASURED.ceilings, part)
+    changed_entries = [] if keys is None else [msgspec.structs.replace(entries[0], **keys)]
+    ceilings = msgspec.structs.replace(MEASURED.ceilings, **{part: changed_entries})
+    with pytest.raises(ResultError, match=complaint):
+        decode(changed(ceilings=msgspec.to_builtins(ceilings)))

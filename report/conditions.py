@@ -1,0 +1,26 @@
+"""What must be equal for two step times to be compared, beside their cases."""
+
+from report.measured import Measured
+from report.units import UNKNOWN
+
+# Which of its GPUs a job sees changes no speed, and differs with their number.
+WITHOUT_EFFECT = ("CUDA_VISIBLE_DEVICES",)
+
+
+def conditions(result: Measured, any_software: bool = False) -> dict[str, str]:
+    """Each condition as words that go behind "they were measured", and its value."""
+    environment = result.environment
+    limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
+    variables = {k: v for k, v in environment.variables.items() if k not in WITHOUT_EFFECT}
+    found = {
+        "on different hardware": result.hardware,
+        "beside different CPUs": environment.cpu or UNKNOWN,
+        "with different power limits": ", ".join(f"{limit:g} W" for limit in limits),
+        "with and without TF32": str(environment.tf32),
+        "with different variables": str(variables),
+    }
+    software = {
+        "with different versions of torch": environment.torch,
+        "with different drivers": environment.driver or UNKNOWN,
+    }
+    return found if any_software else found | software
