@@ -1,6 +1,6 @@
 """A document as Markdown."""
 
-from tabulate import tabulate
+from collections.abc import Sequence
 
 from report.document import Listing, Section, Table
 from report.text import one_line
@@ -26,10 +26,18 @@ def _section(section: Section) -> str:
 
 
 def _table(table: Table) -> str:
-    rows = [[escape(cell) for cell in row] for row in table.rows]
-    headers = list(table.columns)
-    text = str(tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True))
+    """A pipe table in columns; cells are finished text, of which tabulate would guess the types."""
+    columns = [[escape(cell) for cell in column] for column in zip(*table.rows, strict=True)]
+    columns = columns or [[] for _ in table.columns]
+    titles = [escape(title) for title in table.columns]
+    widths = [max(3, *map(len, (title, *c))) for title, c in zip(titles, columns, strict=True)]
+    lines = [titles, ["-" * width for width in widths], *zip(*columns, strict=True)]
+    text = "\n".join(_line(cells, widths) for cells in lines)
     return f"**{escape(table.caption)}**\n\n{text}" if table.caption else text
+
+
+def _line(cells: Sequence[str], widths: list[int]) -> str:
+    return f"| {' | '.join(map(str.ljust, cells, widths))} |"
 
 
 def _listing(listing: Listing) -> str:

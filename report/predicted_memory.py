@@ -5,7 +5,7 @@ forward keeps the input of every layer; backward frees it once the layer's gradi
 the optimizer comes when all gradients are there and the activations are gone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from study.case import Case
 
@@ -47,33 +47,49 @@ def predict_shared_peak(case: Case, gpu_of_layer: list[int]) -> int:
 
 
 class _Account:
-    """What each GPU holds as a step goes on, and the most it held."""
+    """What each GPU holds as a step goes on, and the most it held, in plain numbers of bytes."""
 
-    def __init__(self, at_rest: list[Bytes]) -> None:
-        self.held = list(at_rest)
-        self.peaks = list(at_rest)
-        self.total = sum(held.total for held in at_rest)
-        self.shared_peak = self.total
+    def __init__(self, case: Case, parameters: list[int]) -> None:
+        self.states = OPTIMIZER_STATES[case.optimizer]
+        self.parameters = parameters
+        self.gradients = [0] * case.gpus
+        self.activations = [0] * case.gpus
+        # Of what comes and goes: the sum, gradients, activations, temporaries.
+        self.most = [(0, 0, 0, 0)] * case.gpus
+        self.now = self.shared_most = 0
 
     def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
-        """Something comes or goes, in bytes."""
-        now = self.held[gpu]
-        self.held[gpu] = replace(
-            now,
-            gradients=now.gradients + gradients,
-            activations=now.activations + activations,
-        )
-        self.total += gradients + activations
+        """Something comes or goes."""
+        self.gradients[gpu] += gradients
+        self.activations[gpu] += activations
+        self.now += gradients + activations
 
     def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
         """A moment that may be this GPU's peak, with something that soon goes again."""
-        more = activations + temporaries
-        self.shared_peak = max(self.shared_peak, self.total + more)
-        now = self.held[gpu]
-        if now.total + more > self.peaks[gpu].total:
-            self.peaks[gpu] = replace(
-                now, activations=now.activations + activations, temporaries=temporaries
+        gradients, kept = self.gradients[gpu], self.activations[gpu] + activations
+        here = gradients + kept + temporaries
+        if here > self.most[gpu][0]:
+            self.most[gpu] = (here, gradients, kept, temporaries)
+        self.look_at_all(activations + temporaries)
+
+    def look_at_all(self, more: int) -> None:
+        """A moment that may be the peak of all GPUs together."""
+        self.shared_most = max(self.shared_most, self.now + more)
+
+    @property
+    def peaks(self) -> list[Bytes]:
+        """What each GPU held when it held most."""
+        return [
+            Bytes(held, gradients, self.states * held, activations, temporaries)
+            for held, (_, gradients, activations, temporaries) in zip(
+                self.parameters, self.most, strict=True
             )
+        ]
+
+    @property
+    def shared_peak(self) -> int:
+        """The most that all GPUs held together."""
+        return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
 def _go_through_step(case: Case, gpu_of_layer: list[int]) -> _Account:
@@ -82,9 +98,8 @@ def _go_through_step(case: Case, gpu_of_layer: list[int]) -> _Account:
     layer = (case.dim**2 + case.dim) * element
     rows = case.batch_size * case.dim * element
     first, last = gpu_of_layer[0], gpu_of_layer[-1]
-    states = OPTIMIZER_STATES[case.optimizer]
     sizes = [gpu_of_layer.count(gpu) * layer for gpu in range(case.gpus)]
-    account = _Account([Bytes(parameters=n, optimizer_state=states * n) for n in sizes])
+    account = _Account(case, sizes)
     account.change(first, activations=rows)  # the batch
     # Its target; and the loss, which torch's mse_loss keeps in a buffer of the output's size.
     account.change(last, activations=2 * rows)
@@ -95,7 +110,7 @@ def _go_through_step(case: Case, gpu_of_layer: list[int]) -> _Account:
     for gpu, size in enumerate(sizes):
         account.look(gpu, temporaries=extra * size)
     # On one device, torch's foreach optimizer has all temporaries at once.
-    account.shared_peak = max(account.shared_peak, account.total + extra * sum(sizes))
+    account.look_at_all(extra * sum(sizes))
     return account
 
 
