@@ -16,20 +16,14 @@ import signal
 import sys
 from pathlib import Path
 
-from report.compare import (
-    Counterparts,
-    compare_sets,
-    make_comparison,
-    regressions,
-    result_set,
-)
+from report.compare import complaints, make_comparison
+from report.counterparts import compare_sets, result_set
 from report.load import Evidence, load_evidence
 from report.markdown import render
 from report.raw import render_csv, render_json
 from report.sections import make_section
 from report.selection import Selection, select
 from report.title import make_document
-from report.units import percent
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
@@ -38,7 +32,7 @@ from study.store import check_target, write_atomically
 
 def main() -> int:
     arguments = parse_arguments()
-    gc.disable()  # results by the thousand stay alive to the end, and none makes a cycle
+    gc.disable()  # results by the thousand stay to the end; looking at them again takes a third
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `collect.py | head` is no error
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: tables hold dashes
@@ -49,13 +43,13 @@ def main() -> int:
             return compare(arguments, evidence)
         grids = load_grids(arguments.grid or grids_to_show(evidence))
         selections = [selection for grid in grids for selection in select(grid, evidence)]
+        if arguments.report is not None:
+            write_report(arguments.report, selections)
+        else:
+            show(RENDER[arguments.format](selections))
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.report is not None:
-        write_report(arguments.report, selections)
-    else:
-        show(RENDER[arguments.format](selections))
     missing = [job for s in selections for row in s.rows for job in row.missing]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")
@@ -73,22 +67,10 @@ def compare(arguments: argparse.Namespace, evidence: list[Evidence]) -> int:
     after = result_set(str(arguments.results), evidence, grids)
     rows = compare_sets(before, after)
     show(render([make_comparison(before, after, rows)]))
-    missing = [row for row in rows if row.is_missing]
-    if missing:
-        complain(f"cases with jobs that one of the two sets has not measured: {len(missing)}")
-    limit = arguments.fail_on_regression
-    return 1 if (limit is not None and not passes(rows, limit)) or missing else 0
-
-
-def passes(rows: list[Counterparts], limit: float) -> bool:
-    """Whether every case was compared and none got slower than allowed; says what did not."""
-    slower = regressions(rows, limit)
-    for row in slower:
-        complain(f"slower by {percent(limit)} or more: {row.case.case_id} ({row.profile})")
-    compared = [row for row in rows if row.verdict is not None]
-    if not compared or len(compared) < len(rows):
-        complain(f"compared: {len(compared)} of {len(rows)} cases; a gate passes only if all were")
-    return bool(compared) and len(compared) == len(rows) and not slower
+    problems = complaints(rows, arguments.fail_on_regression)
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
 
 
 def write_report(path: Path, selections: list[Selection]) -> None:
@@ -103,7 +85,10 @@ def write_report(path: Path, selections: list[Selection]) -> None:
         from report.html import render_html
 
         content = render_html(document).encode()
-    write_atomically(path.resolve(), content, durable=False)
+    try:
+        write_atomically(path.resolve(), content, durable=False)
+    except OSError as error:
+        raise ConfigError("--report", f"{path} cannot be written: {error.strerror}") from None
 
 
 def show(text: str) -> None:

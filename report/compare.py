@@ -1,128 +1,12 @@
-"""Two sets of results side by side: what became of each case, and whether that is a difference."""
+"""Two sets of results side by side, as a section of a document, and a gate that they may pass."""
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-
-from report.answers.comparing import incomparable, verdict
+from report.counterparts import Counterparts, ResultSet
 from report.document import Section, make_rows
-from report.load import Evidence
-from report.measured import Measured, combine, measured
+from report.measured import Measured
 from report.step_time import step_time
-from report.units import UNKNOWN, plural, seconds_with_interval
-from study.case import Case
-from study.comparison import Comparison
-from study.grid import Grid
+from report.units import UNKNOWN, percent, plural, seconds_with_interval
 
 KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
-
-
-@dataclass(frozen=True)
-class ResultSet:
-    """The configurations of one results folder, by profile; None for one without a measurement.
-
-    `unmeasured` counts the jobs of a configuration, by profile, that left none.
-    """
-
-    name: str
-    found: dict[str, dict[Case, Measured | None]] = field(default_factory=dict)
-    unmeasured: Counter[tuple[str, Case]] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
-class Counterparts:
-    """A configuration in both sets. Without a verdict there is a reason."""
-
-    profile: str
-    case: Case
-    before: Measured | None
-    after: Measured | None
-    verdict: Comparison | None
-    reason: str = ""
-    unmeasured: int = 0
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether a set lacks a measurement of it, of one of its jobs at least."""
-        return self.before is None or self.after is None or self.unmeasured > 0
-
-
-def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> ResultSet:
-    """What was submitted or measured of these grids; of everything, where none is named."""
-    found: dict[str, dict[Case, Measured | None]] = {}
-    unmeasured: Counter[tuple[str, Case]] = Counter()
-    for profile in evidence:
-        for configuration, cases in profile.repeats.items():
-            if grids and not any(grid.contains(configuration) for grid in grids):
-                continue
-            results = [profile.results[case] for case in cases if case in profile.results]
-            jobs = [job for job in map(measured, results) if job is not None]
-            found.setdefault(profile.profile, {})[configuration] = combine(jobs)
-            unmeasured[profile.profile, configuration] = len(cases) - len(jobs)
-    return ResultSet(name, found, unmeasured)
-
-
-def compare_sets(before: ResultSet, after: ResultSet) -> list[Counterparts]:
-    """Every configuration of either set; where each has one profile, their names may differ."""
-    return [
-        replace(
-            _counterparts(" → ".join(dict.fromkeys(names)), case, old, new),
-            unmeasured=sum(
-                results.unmeasured[name, case]
-                for results, name in zip((before, after), names, strict=True)
-            ),
-        )
-        for names, old, new in _profiles(before, after)
-        for case in dict.fromkeys([*new, *old])
-    ]
-
-
-Cases = dict[Case, Measured | None]
-
-
-def _profiles(
-    before: ResultSet, after: ResultSet
-) -> Iterator[tuple[tuple[str, str], Cases, Cases]]:
-    """The names of a profile in both sets, and its cases there."""
-    if len(before.found) == len(after.found) == 1:
-        ((old_name, old),) = before.found.items()
-        ((new_name, new),) = after.found.items()
-        yield (old_name, new_name), old, new
-        return
-    for name in dict.fromkeys([*after.found, *before.found]):
-        yield (name, name), before.found.get(name, {}), after.found.get(name, {})
-
-
-def _counterparts(profile: str, case: Case, before: Cases, after: Cases) -> Counterparts:
-    old, new = before.get(case), after.get(case)
-    if old is None or new is None:
-        reason = _why_missing(case, old, new, before, after)
-        return Counterparts(profile, case, old, new, None, reason)
-    problem = incomparable(old, new, any_software=True)
-    if problem is not None:
-        return Counterparts(profile, case, old, new, None, f"not compared: {problem}")
-    return Counterparts(profile, case, old, new, verdict(old, new))
-
-
-def _why_missing(
-    case: Case, old: Measured | None, new: Measured | None, before: Cases, after: Cases
-) -> str:
-    """Which set lacks it, and which key the nearest configuration there has otherwise."""
-    if old is None and new is None:
-        return "measured in neither"
-    where, cases = ("before", before) if old is None else ("after", after)
-    if case in cases:
-        return f"not measured {where}"
-    others = [_differing(case, other) for other in cases if other not in (before if old else after)]
-    nearest = min(others, key=len, default=[])
-    if not nearest:
-        return f"missing {where}"
-    return f"missing {where}; the nearest case there differs in {', '.join(nearest)}"
-
-
-def _differing(case: Case, other: Case) -> list[str]:
-    mine, theirs = case.as_dict(), other.as_dict()
-    return [f"{key} ({theirs[key]}, not {mine[key]})" for key in mine if mine[key] != theirs[key]]
 
 
 def make_comparison(before: ResultSet, after: ResultSet, rows: list[Counterparts]) -> Section:
@@ -179,7 +63,24 @@ def _step_time(result: Measured | None) -> str:
     return seconds_with_interval(found.estimate_s, found.interval)
 
 
-def regressions(rows: list[Counterparts], tolerance: float) -> list[Counterparts]:
-    """The cases that are slower by a verdict, and by this share of the step time at least."""
-    slower = (row for row in rows if row.verdict is not None and row.verdict.kind == "slower")
-    return [row for row in slower if row.verdict is not None and row.verdict.ratio - 1 >= tolerance]
+def complaints(rows: list[Counterparts], limit: float | None) -> list[str]:
+    """What is wrong with the newer set, a line each: jobs that are missing and, with a limit, cases
+    that are slower by a verdict and by that share at least, or that nobody could compare."""
+    found = []
+    if missing := sum(row.is_missing for row in rows):
+        found.append(f"cases with jobs that one of the two sets has not measured: {missing}")
+    if limit is None:
+        return found
+    compared = [row for row in rows if row.verdict is not None]
+    for row in compared:
+        if _is_slower(row, limit):
+            found.append(f"slower by {percent(limit)} or more: {row.case.case_id} ({row.profile})")
+    if not compared or len(compared) < len(rows):
+        count = f"{len(compared)} of {len(rows)}"
+        found.append(f"compared: {count} cases; a gate passes only if all were")
+    return found
+
+
+def _is_slower(row: Counterparts, limit: float) -> bool:
+    found = row.verdict
+    return found is not None and found.kind == "slower" and found.ratio - 1 >= limit
