@@ -51,13 +51,13 @@ def run_benchmark(
     Raises whatever ends the case: CaseError, torch.OutOfMemoryError, or any other error.
     """
     devices = choose_devices(case.gpus, policy)
-    check_possible(case, devices)
     placement = describe_placement(case)
     outputs = Outputs(devices.emulated, placement)
     keep(outputs)
     outputs = replace(outputs, environment=describe_environment(devices, {}, {}))
     keep(outputs)
 
+    check_possible(case, devices)
     report(Progress(phase="check copies"))
     copies = measure_copies(case, devices)
     release_cache()

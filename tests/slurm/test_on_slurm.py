@@ -265,3 +265,21 @@ def test_a_controller_that_does_not_answer_is_an_error_and_no_reason_to_run_here
     assert done.returncode == 2
     assert "Slurm does not answer" in done.stderr
     assert not (tmp_path / "r").exists()
+
+
+def test_repeats_are_jobs_of_their_own_and_one_row(submit, slurm, small_grid, run, tmp_path):
+    small_grid.write_text(f"{small_grid.read_text()}trace: true\n")
+    done = submit("--grid", small_grid, "--repeats", "3", "--set", "gpus=2")
+    assert done.returncode == 0, done.stderr
+    wait_until_ended(slurm, tmp_path)
+    assert len({event["job_id"] for event in ledger(tmp_path)}) == 3
+    assert {event["job_name"] for event in ledger(tmp_path)} == {
+        "mp-d20-g2",
+        "mp-d20-g2-r2",
+        "mp-d20-g2-r3",
+    }
+    shown = run("collect.py", "--grid", small_grid, "--results", tmp_path / "r", env=slurm)
+    assert "| 9 in 3 jobs |" in shown.stdout
+    traces = list((tmp_path / "r/testcluster/traces").glob("*.json"))
+    assert len(traces) == 3
+    assert all(json.loads(path.read_text())["traceEvents"] for path in traces)
