@@ -4,16 +4,19 @@ from collections.abc import Iterator
 
 from report.measured import Measured
 from report.selection import Row
-from report.units import plural
+from report.time_use import cost_of_instruments
+from report.units import plural, signed_percent
 from study.environment import Gpu, GpuState
 from study.statistics import outliers
 
 CAPPED = 0.95  # of a GPU's highest clock
+DISTURBED = 0.5  # of a step
 
 
 def notes_on(row: Row, result: Measured) -> str:
     """All notes on a row, in one cell; empty where there is none."""
-    return "; ".join([*_convergence(result), *_outliers(result), *_clocks(result), *_jobs(row)])
+    notes = (_convergence(result), _outliers(result), _marks(result), _clocks(result), _jobs(row))
+    return "; ".join(note for some in notes for note in some)
 
 
 def _convergence(result: Measured) -> Iterator[str]:
@@ -26,12 +29,20 @@ def _convergence(result: Measured) -> Iterator[str]:
         yield f"not within ±{100 * target:g} %{jobs}: stopped by {why}"
     if any(m.warmup_steady is False for m in measurements):
         yield "warm-up was not steady"
+    elif any(m.warmup_steady is None for m in measurements):
+        yield "warm-up too short to tell whether it was steady"
 
 
 def _outliers(result: Measured) -> Iterator[str]:
     count = sum(outliers(times) for times in result.steps_s)
     if count:
         yield f"outliers: {count} of {sum(map(len, result.steps_s))} steps"
+
+
+def _marks(result: Measured) -> Iterator[str]:
+    cost = cost_of_instruments(result)
+    if cost is not None and abs(cost) > DISTURBED:
+        yield f"steps with marks took {signed_percent(cost)}: their parts are not those of a step"
 
 
 def _clocks(result: Measured) -> Iterator[str]:

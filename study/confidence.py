@@ -74,8 +74,13 @@ def log_deviations(jobs: Jobs, seed: int = 0) -> Floats | None:
     medians = np.empty(drawn.shape)
     for job, (steps, length) in enumerate(zip(times, lengths, strict=True)):
         medians[drawn == job] = _resampled(steps, length, int(np.sum(drawn == job)), random)
-    units = len(jobs) if len(jobs) > 1 else len(times[0]) / lengths[0]
-    return np.log(_medians(medians) / estimate(jobs)) * _expansion(units)
+    value = estimate(jobs)
+    deviations: Floats = np.log(_medians(medians) / value)
+    if len(jobs) > 1:
+        return deviations * _expansion(len(jobs))
+    expanded = deviations * _expansion(len(times[0]) / lengths[0])
+    # However few its steps, the median of one job lies among them.
+    return np.clip(expanded, *np.log([times[0].min() / value, times[0].max() / value]))
 
 
 def _expansion(units: float) -> float:

@@ -62,7 +62,9 @@ def _compare(pair: Pair) -> list[str]:
         f"{seconds(a)} to {seconds(b)}; {found.words(_depth(few), _depth(many))}"
         f"{', on emulated GPUs' if many.emulated else ''}"
     )
-    if found.kind in ("same", "undecided"):
+    if found.kind == "undecided":
+        return [f"{pair.label}{QUESTION} {CANNOT}: {change}."]
+    if found.kind == "same":
         return [f"{pair.label}No difference can be seen: {change}."]
     if found.kind == "faster":
         return [

@@ -6,6 +6,7 @@ from report.measured import Measured
 from report.time_use import TimeUse, time_use
 from report.units import percent, plural, ratio
 
+MOSTLY = 0.75  # of the GPUs at work at a time
 OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word
 
 
@@ -26,10 +27,10 @@ def _together(uses: list[TimeUse]) -> str:
     if len(uses) == 1:
         return ""
     at_a_time = sum(use.utilisation for use in uses)
+    text = f": on average {ratio(at_a_time)} of {len(uses)} compute at a time"
+    if at_a_time < MOSTLY * len(uses):
+        text += ", so they are not all utilised and mostly wait for one another"
     optimizer = sum(use.optimizer_s / use.step_s for use in uses)
-    text = f": {ratio(at_a_time)} of {len(uses)} GPUs at a time on average"
-    if at_a_time <= 1:
-        return text
-    if optimizer > OVERLAP:
-        text += f", with optimizer steps ({percent(optimizer)} in all) that may run side by side"
+    if at_a_time > 1 and optimizer > OVERLAP:
+        text += f"; optimizer steps ({percent(optimizer)} in all) may run side by side"
     return text

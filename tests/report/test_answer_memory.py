@@ -51,7 +51,7 @@ def test_each_gpu_has_its_share_of_the_step_in_the_answer(tmp_path):
     answer = answer_of(tmp_path, "task4", result(gpus=2), result(gpus=5))
     shares = ", ".join(f"GPU {gpu} 13.3 %" for gpu in range(5))
     assert f"On 5 GPUs, the share of a step in which each computes is {shares}" in answer
-    assert "0.667 of 5 GPUs at a time on average" in answer
+    assert "on average 0.667 of 5 compute at a time, so they are not all utilised" in answer
 
 
 def test_without_marks_the_use_of_the_gpus_cannot_be_told(tmp_path):

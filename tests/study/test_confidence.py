@@ -150,3 +150,14 @@ def test_twenty_thousand_steps_take_little_memory_and_time():
     interval([steps])
     assert tracemalloc.get_traced_memory()[1] < 20e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("steps", [6, 20, 200])
+def test_the_interval_of_one_job_never_leaves_its_steps(steps):
+    random = np.random.default_rng(11)
+    for _ in range(50):
+        slow = random.random(steps) < 0.45
+        times = np.where(slow, 100.0, 1.0) * np.exp(0.1 * random.normal(size=steps))
+        found = interval([times.tolist()])
+        least, most = times.min() * (1 - 1e-12), times.max() * (1 + 1e-12)
+        assert least <= found.low <= found.high <= most
