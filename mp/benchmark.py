@@ -79,7 +79,8 @@ def run_benchmark(
 
     first_loss = float(step.loss.item())  # of the step that was observed, before any training
     run = GraphedStep(step, devices) if case.execution == "cuda_graph" else step
-    done = measure(case, run, devices, first_loss, workspaces, report)
+    layers = placement.layers_per_gpu
+    done = measure(case, run, devices, layers, first_loss, workspaces, report)
     environment = describe_environment(devices, done.before, done.after)
     keep(replace(outputs, measurement=done.measurement, environment=environment))
     if trace is not None and done.timelines:

@@ -11,7 +11,6 @@ from mp.devices import Devices
 from mp.environment import States, read_states
 from mp.graph import GraphedStep
 from mp.memory import describe_memory, peaks, reset_peaks
-from mp.placement import layer_map
 from mp.probes import record_timelines
 from mp.step import TrainingStep
 from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
@@ -45,6 +44,7 @@ def measure(
     case: Case,
     run: Run,
     devices: Devices,
+    layers_per_gpu: list[int],
     first_loss: float,
     workspaces: dict[torch.device, int | None],
     report: Report,
@@ -58,9 +58,7 @@ def measure(
     rule = StoppingRule(case)
     stopped_by: StoppedBy
     times, stopped_by = time_steps(run, devices, rule, partial(_announce, report, case, "timing"))
-    layers = layer_map(case.depth, case.gpus, case.split)
-    counts = [layers.count(gpu) for gpu in range(case.gpus)]
-    memory = describe_memory(counts, devices, workspaces)
+    memory = describe_memory(layers_per_gpu, devices, workspaces)
     shared = peaks(devices.real[0]) if devices.emulated else (None, None)
     after = states_under_load(run, devices, times)
 
