@@ -12,7 +12,7 @@ from mp.environment import describe_environment
 from mp.gemm import measure_gemm
 from mp.graph import GraphedStep
 from mp.measure import Report, measure
-from mp.memory import allocated, release_cache
+from mp.memory import measure_scratch, release_cache
 from mp.placement import layer_map
 from mp.precision import set_precision
 from mp.step import build_step
@@ -67,7 +67,7 @@ def run_benchmark(
     report(Progress(phase="matrix products"))
     outputs = replace(outputs, ceilings=Ceilings(gemm=measure_gemm(case, devices), copies=copies))
     keep(outputs)
-    workspaces = allocated(devices)  # nothing else is left by now
+    scratch = measure_scratch(case, devices)  # nothing else is left by now
 
     report(Progress(phase="build"))
     step = build_step(case, devices)
@@ -80,7 +80,7 @@ def run_benchmark(
     first_loss = float(step.loss.item())  # of the step that was observed, before any training
     run = GraphedStep(step, devices) if case.execution == "cuda_graph" else step
     layers = placement.layers_per_gpu
-    done = measure(case, run, devices, layers, first_loss, workspaces, report)
+    done = measure(case, run, devices, layers, first_loss, scratch, report)
     environment = describe_environment(devices, done.before, done.after)
     keep(replace(outputs, measurement=done.measurement, environment=environment))
     if trace is not None and done.timelines:

@@ -10,7 +10,7 @@ from mp.clocks import clock_of
 from mp.devices import Devices
 from mp.environment import States, read_states
 from mp.graph import GraphedStep
-from mp.memory import describe_memory, peaks, reset_peaks
+from mp.memory import Scratch, describe_memory, peaks, reset_peaks
 from mp.probes import record_timelines
 from mp.step import TrainingStep
 from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
@@ -46,7 +46,7 @@ def measure(
     devices: Devices,
     layers_per_gpu: list[int],
     first_loss: float,
-    workspaces: dict[torch.device, int | None],
+    scratch: dict[torch.device, Scratch],
     report: Report,
 ) -> Measured:
     """Measure the step. Every kind of figure comes from steps of its own."""
@@ -58,7 +58,7 @@ def measure(
     rule = StoppingRule(case)
     stopped_by: StoppedBy
     times, stopped_by = time_steps(run, devices, rule, partial(_announce, report, case, "timing"))
-    memory = describe_memory(layers_per_gpu, devices, workspaces)
+    memory = describe_memory(layers_per_gpu, devices, scratch)
     shared = peaks(devices.real[0]) if devices.emulated else (None, None)
     after = states_under_load(run, devices, times)
 

@@ -1,8 +1,11 @@
 """Memory of every GPU, not only of the current one."""
 
+from dataclasses import dataclass
+
 import torch
 
 from mp.devices import Devices
+from study.case import Case
 from study.measurement import GpuMemory
 
 
@@ -12,9 +15,31 @@ def release_cache() -> None:
         torch.cuda.empty_cache()
 
 
-def allocated(devices: Devices) -> dict[torch.device, int | None]:
-    """Bytes that tensors and workspaces hold now, on each real device; None on a CPU."""
-    return {d: torch.cuda.memory_allocated(d) if d.type == "cuda" else None for d in devices.real}
+@dataclass(frozen=True)
+class Scratch:
+    """Bytes of a GPU that are no tensors of the step; None on a CPU.
+
+    `workspace` stays; `reduction` comes and goes with every sum over the rows of a batch.
+    """
+
+    workspace: int | None = None
+    reduction: int | None = None
+
+
+def measure_scratch(case: Case, devices: Devices) -> dict[torch.device, Scratch]:
+    """What torch and cuBLAS hold for themselves on each real device, while nothing else is left."""
+    return {d: _scratch(case, d) if d.type == "cuda" else Scratch() for d in devices.real}
+
+
+def _scratch(case: Case, device: torch.device) -> Scratch:
+    workspace = torch.cuda.memory_allocated(device)
+    dtype = torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
+    rows = torch.zeros(case.batch_size, case.dim, dtype=dtype, device=device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    total = rows.sum(0)  # as backward does for a bias's gradient
+    peak = torch.cuda.max_memory_allocated(device)
+    return Scratch(workspace, peak - before - total.numel() * total.element_size())
 
 
 def reset_peaks(devices: Devices) -> None:
@@ -40,7 +65,7 @@ def driver_used(device: torch.device) -> int | None:
 
 
 def describe_memory(
-    layers: list[int], devices: Devices, workspaces: dict[torch.device, int | None]
+    layers: list[int], devices: Devices, scratch: dict[torch.device, Scratch]
 ) -> list[GpuMemory]:
     """Memory of every GPU; null for logical ones, whose device is not theirs alone."""
     entries = []
@@ -54,7 +79,8 @@ def describe_memory(
                 layers=count,
                 peak_allocated_bytes=peak_allocated,
                 peak_reserved_bytes=peak_reserved,
-                workspace_bytes=workspaces[device],
+                workspace_bytes=scratch[device].workspace,
+                reduction_bytes=scratch[device].reduction,
                 driver_used_bytes=driver_used(device),
             )
         )

@@ -15,7 +15,7 @@ WINDOW_S = 0.5  # a GPU takes some 100 ms to raise its clocks, and longer to set
 STEADY = 0.01
 MIN_STEPS = 3  # whatever the time limit
 FIRST_LOOK = 30  # steps before the first interval: a narrow one of few steps may be luck,
-FIRST_LOOK_S = 5.0  # and one of a moment knows nothing of what changes from second to second
+FIRST_LOOK_S = 10.0  # and one of a moment knows nothing of what changes from second to second
 LOOK_AGAIN = 1.25  # times as many steps; looking takes time, and looking often finds luck
 
 
@@ -54,7 +54,7 @@ class WarmupRule:
 class StoppingRule:
     """Ends the timed steps of a case once their median is known well enough.
 
-    The 95 % interval of the median is looked at after 30 steps and 5 seconds, and again each time
+    The 95 % interval of the median is looked at after 30 steps and 10 seconds, and again each time
     there are a quarter more steps.
     """
 

@@ -7,6 +7,7 @@ the optimizer comes when all gradients are there and the activations are gone.
 
 from dataclasses import dataclass
 
+from report.measured import Measured
 from study.case import Case
 
 ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
@@ -20,7 +21,8 @@ class Bytes:
     """What one GPU holds, in bytes.
 
     `activations` are the batch, what forward keeps for backward, the loss, and the gradients of all
-    these on their way; `temporaries` are what the optimizer holds while it works.
+    these on their way; `temporaries` are what the optimizer, or the sum over a batch's rows, holds
+    while it works.
     """
 
     parameters: int = 0
@@ -36,14 +38,35 @@ class Bytes:
         return state + self.activations + self.temporaries
 
 
-def predict_peaks(case: Case, gpu_of_layer: list[int]) -> list[Bytes]:
-    """For each GPU what it holds when it holds most; without cuBLAS's workspace."""
-    return _go_through_step(case, gpu_of_layer).peaks
+def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[Bytes]:
+    """For each GPU what it holds when it holds most; without cuBLAS's workspace.
+
+    `reduction` is what the kernel of a bias's gradient takes for itself, in bytes. torch chooses it
+    by the GPU, so it is measured, not predicted.
+    """
+    return _go_through_step(case, gpu_of_layer, reduction).peaks
 
 
-def predict_shared_peak(case: Case, gpu_of_layer: list[int]) -> int:
+def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> int:
     """The peak of all GPUs together, in bytes, where one device holds what is on each of them."""
-    return _go_through_step(case, gpu_of_layer).shared_peak
+    return _go_through_step(case, gpu_of_layer, reduction).shared_peak
+
+
+def predicted_of(result: Measured) -> list[Bytes]:
+    """For each GPU of a result what it holds when it holds most."""
+    return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
+
+
+def predicted_shared_peak_of(result: Measured) -> int:
+    """The peak of all GPUs of a result together, in bytes."""
+    return predict_shared_peak(result.case, result.placement.gpu_of_layer, _reduction(result))
+
+
+def _reduction(result: Measured) -> int:
+    """A graph's temporaries live in its own pool, which is reserved and not allocated."""
+    if result.case.execution == "cuda_graph":
+        return 0
+    return max(gpu.reduction_bytes or 0 for gpu in result.measurement.per_gpu)
 
 
 class _Account:
@@ -92,7 +115,7 @@ class _Account:
         return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
-def _go_through_step(case: Case, gpu_of_layer: list[int]) -> _Account:
+def _go_through_step(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account:
     """Forward, backward and optimizer, with a look at every moment that may be a peak."""
     element = ELEMENT_BYTES[case.dtype]
     layer = (case.dim**2 + case.dim) * element
@@ -105,7 +128,7 @@ def _go_through_step(case: Case, gpu_of_layer: list[int]) -> _Account:
     account.change(last, activations=2 * rows)
     _forward(account, gpu_of_layer, rows)
     account.look(last, activations=rows)  # the output's gradient, which then takes its place
-    _backward(account, gpu_of_layer, rows, layer)
+    _backward(account, gpu_of_layer, rows, layer, reduction)
     extra = OPTIMIZER_TEMPORARIES[case.optimizer]
     for gpu, size in enumerate(sizes):
         account.look(gpu, temporaries=extra * size)
@@ -123,11 +146,14 @@ def _forward(account: _Account, gpu_of_layer: list[int], rows: int) -> None:
             account.change(gpu_of_layer[i + 1], activations=rows)
 
 
-def _backward(account: _Account, gpu_of_layer: list[int], rows: int, layer: int) -> None:
+def _backward(
+    account: _Account, gpu_of_layer: list[int], rows: int, layer: int, reduction: int
+) -> None:
     for i in range(len(gpu_of_layer) - 1, -1, -1):
         gpu = gpu_of_layer[i]
         account.change(gpu, gradients=layer)
-        account.look(gpu, activations=rows if i else 0)  # the gradient of its input
+        # The gradient of its input, and what the bias's gradient takes to be summed.
+        account.look(gpu, activations=rows if i else 0, temporaries=reduction)
         account.change(gpu, activations=-rows)  # its input; gradients take one another's place
         if i and gpu_of_layer[i - 1] != gpu:
             account.change(gpu, activations=-rows)

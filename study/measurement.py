@@ -9,8 +9,9 @@ class GpuMemory(Record, frozen=True):
     """One GPU of the case. The peaks are those of the timed steps; null where not known.
 
     `workspace_bytes` is what cuBLAS took for itself with the first matrix products; it is part of
-    the peak. `driver_used_bytes` is all that is in use on the GPU as the driver sees it, contexts
-    and other processes included.
+    the peak. `reduction_bytes` is what the sum over a batch's rows, a bias's gradient, takes
+    while it runs; it comes and goes within backward. `driver_used_bytes` is all that is in use on
+    the GPU as the driver sees it, contexts and other processes included.
     """
 
     index: Count
@@ -19,6 +20,7 @@ class GpuMemory(Record, frozen=True):
     peak_allocated_bytes: Bytes | None
     peak_reserved_bytes: Bytes | None
     workspace_bytes: Bytes | None = None
+    reduction_bytes: Bytes | None = None
     driver_used_bytes: Bytes | None = None
 
 

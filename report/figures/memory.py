@@ -9,9 +9,21 @@ from matplotlib.patches import Patch
 
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
-from report.figures.style import BLACK, BLUE, EDGE, GREEN, GREY, ORANGE, SKY, SMALL, byte_unit, draw
+from report.figures.style import (
+    BLACK,
+    BLUE,
+    EDGE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    SMALL,
+    YELLOW,
+    byte_unit,
+    draw,
+)
 from report.measured import Measured
-from report.predicted_memory import Bytes, predict_peaks
+from report.predicted_memory import Bytes, predicted_of
 from report.units import data_size
 
 CAPTION = "Memory of each GPU at the peak of a step"
@@ -20,6 +32,7 @@ PARTS = (
     ("gradients", SKY, "\\\\"),
     ("optimizer", ORANGE, "xx"),
     ("activations", GREEN, ".."),
+    ("temporaries", YELLOW, "//"),
     ("cuBLAS and the rest", GREY, "++"),
 )
 MAX_CASES, MAX_GPUS = 8, 64  # more have no room
@@ -74,7 +87,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
 def _groups(results: list[Measured]) -> list[list[Bar]]:
     groups, start = [], 0
     for result in results:
-        peaks = predict_peaks(result.case, result.placement.gpu_of_layer)
+        peaks = predicted_of(result)
         pairs = zip(peaks, result.measurement.per_gpu, strict=True)
         seen = [(parts, gpu.peak_allocated_bytes) for parts, gpu in pairs]
         groups.append([Bar(start + i, i, _parts(*one), one[1]) for i, one in enumerate(seen)])
@@ -84,8 +97,14 @@ def _groups(results: list[Measured]) -> list[list[Bar]]:
 
 def _parts(held: Bytes, allocated: int | None) -> tuple[int, ...]:
     rest = 0 if allocated is None else max(0, allocated - held.total)
-    optimizer = held.optimizer_state + held.temporaries
-    return held.parameters, held.gradients, optimizer, held.activations, rest
+    return (
+        held.parameters,
+        held.gradients,
+        held.optimizer_state,
+        held.activations,
+        held.temporaries,
+        rest,
+    )
 
 
 def _plot_bar(axes: Axes, bar: Bar, unit: float) -> None:

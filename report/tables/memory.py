@@ -2,7 +2,7 @@
 
 from report.document import Table, make_rows
 from report.measured import Measured
-from report.predicted_memory import Bytes, predict_peaks, predict_shared_peak
+from report.predicted_memory import Bytes, predicted_of, predicted_shared_peak_of
 from report.tables.label import Labels
 from report.units import UNKNOWN, data_size, signed_percent
 from study.measurement import GpuMemory
@@ -14,7 +14,7 @@ def make_table(results: list[Measured]) -> Table:
     """A row for each GPU; logical GPUs that share one have a row for their sum."""
     labels, rows = Labels(results), []
     for result in results:
-        peaks = predict_peaks(result.case, result.placement.gpu_of_layer)
+        peaks = predicted_of(result)
         label = labels.of(result)
         for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
             rows.append(label | {"GPU": str(gpu.index)} | _cells(predicted, gpu, result))
@@ -28,8 +28,9 @@ def _cells(predicted: Bytes, gpu: GpuMemory, result: Measured) -> dict[str, str]
     return {
         "parameters": data_size(predicted.parameters),
         "gradients": data_size(predicted.gradients),
-        "optimizer": data_size(predicted.optimizer_state + predicted.temporaries),
+        "optimizer": data_size(predicted.optimizer_state),
         "activations": data_size(predicted.activations),
+        "temporaries": data_size(predicted.temporaries),
         "cuBLAS": data_size(workspace),
     } | _totals(
         predicted.total + (workspace or 0),
@@ -42,7 +43,7 @@ def _cells(predicted: Bytes, gpu: GpuMemory, result: Measured) -> dict[str, str]
 def _shared(result: Measured) -> dict[str, str]:
     measurement = result.measurement
     workspace = measurement.per_gpu[0].workspace_bytes
-    total = predict_shared_peak(result.case, result.placement.gpu_of_layer) + (workspace or 0)
+    total = predicted_shared_peak_of(result) + (workspace or 0)
     return {"cuBLAS": data_size(workspace)} | _totals(
         total,
         measurement.shared_peak_allocated_bytes,

@@ -10,7 +10,7 @@ from mp.probes import record_timelines
 from mp.step import build_step
 from mp.timeline import break_down
 from mp.transfers import observe_transfers
-from report.predicted_memory import predict_peaks, predict_shared_peak
+from report.predicted_memory import predicted_of, predicted_shared_peak_of
 from study.case import Case
 from study.errors import CaseError
 from tests.mp.test_outcome import run
@@ -71,10 +71,12 @@ COUNTS = [1, pytest.param(2, marks=two_gpus)]
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("batch_size", [64, 4096])
 @pytest.mark.parametrize("gpus", COUNTS)
-def test_peak_memory_is_predicted_within_five_percent(gpus, dtype, optimizer):
-    result = measured(gpus, dim=4096, dtype=dtype, optimizer=optimizer)
-    peaks = predict_peaks(result.case, result.placement.gpu_of_layer)
+def test_peak_memory_is_predicted_within_five_percent(gpus, batch_size, dtype, optimizer):
+    keys = {"dtype": dtype, "optimizer": optimizer, "batch_size": batch_size}
+    result = measured(gpus, dim=4096, **keys)
+    peaks = predicted_of(result)
     for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
         expected = predicted.total + gpu.workspace_bytes
         assert gpu.peak_allocated_bytes == pytest.approx(expected, rel=0.05)
@@ -86,7 +88,7 @@ def test_the_peak_of_shared_memory_is_predicted_within_five_percent(batch_size):
     gpus = torch.cuda.device_count() + 2
     result = measured(gpus, policy="auto", dim=4096, batch_size=batch_size)
     assert result.emulated
-    expected = predict_shared_peak(result.case, result.placement.gpu_of_layer)
+    expected = predicted_shared_peak_of(result)
     expected += result.measurement.per_gpu[0].workspace_bytes
     assert result.measurement.shared_peak_allocated_bytes == pytest.approx(expected, rel=0.05)
 

@@ -79,7 +79,7 @@ def test_a_narrower_goal_takes_more_steps():
 
 def test_seconds_must_have_passed_before_the_first_look():
     steps, verdict = end_of(StoppingRule(case()), [0.1] * 1000, seconds_a_step=0.01)
-    assert (steps, verdict) == (500, "converged")
+    assert (steps, verdict) == (1000, "converged")
 
 
 def test_no_run_of_luck_ends_the_steps_before_the_first_look():

@@ -49,6 +49,16 @@ def test_gpus_that_share_a_device_peak_together_no_higher_than_one_by_one():
     assert max(held.total for held in each) < shared <= sum(held.total for held in each)
 
 
+def test_what_a_bias_gradient_takes_to_be_summed_counts_where_it_raises_the_peak():
+    case = Case(depth=4, gpus=1, dim=16, batch_size=2)
+    plain, small, large = (predict_peaks(case, [0] * 4, size)[0] for size in (0, 8, 10**6))
+    assert small.total == plain.total + 8
+    assert large.total == plain.total + 10**6
+    assert large.temporaries == 10**6
+    shared = [predict_shared_peak(case, [0] * 4, size) for size in (0, 10**6)]
+    assert shared[1] == shared[0] + 10**6
+
+
 def test_bfloat16_takes_half():
     (full,), _ = peaks(gpus=1)
     (half,), _ = peaks(gpus=1, dtype="bfloat16")

@@ -47,10 +47,15 @@ def test_jobs_that_differ_among_themselves_are_hardly_ever_called_different():
 @pytest.mark.parametrize(
     ("b", "kind", "ratio"), [(0.1, "same", 1), (0.11, "slower", 1.1), (0.09, "faster", 0.9)]
 )
-def test_equal_steps_are_compared_exactly(b, kind, ratio):
-    found = compare([[0.1] * 6], [[b] * 6])
+def test_jobs_of_equal_steps_are_compared_exactly(b, kind, ratio):
+    found = compare([[0.1] * 6] * 3, [[b] * 6] * 3)
     assert found.kind == kind
     assert (found.low, found.ratio, found.high) == pytest.approx((ratio, ratio, ratio))
+
+
+def test_one_job_is_never_known_better_than_jobs_agree():
+    found = compare([[0.1] * 6], [[0.1] * 6])
+    assert (found.low, found.ratio, found.high) == pytest.approx((0.9945, 1, 1.0055), abs=5e-4)
 
 
 @pytest.mark.parametrize(
