@@ -7,8 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from study.errors import ConfigError
+from study.schedules import PIPELINES, check_schedule, is_meant
 
 Split = Literal["half", "even"]
+Schedule = Literal["naive", "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor"]
 MAX_REPEATS = 1_000
 
 
@@ -23,6 +25,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     it (relative; 0 is never), or at `steps` or `time_limit_s`, whichever comes first. Warm-up ends
     once it is steady, or at `warmup_steps` or half of `time_limit_s`. `repeat` counts the jobs that
     measure one configuration.
+
+    `schedule`: `naive` has one GPU at work at a time; `tensor` splits every layer over all GPUs;
+    the others are pipelines of `micro_batches` (study/schedules.py has their rules).
+    `chunks_per_gpu` is how many runs of layers each GPU of an interleaved pipeline holds; `balance`
+    says whether stages get equal numbers of layers or, as far as possible, equal times.
     """
 
     depth: Annotated[int, _whole(1, 100_000)]
@@ -30,7 +37,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dim: Annotated[int, _whole(1, 1_000_000)] = 4096
     batch_size: Annotated[int, _whole(1, 100_000_000)] = 64
     split: Split = "even"
-    schedule: Literal["naive"] = "naive"
+    schedule: Schedule = "naive"
+    micro_batches: Annotated[int, _whole(1, 1_000_000)] = 1
+    chunks_per_gpu: Annotated[int, _whole(1, 1_000)] = 2
+    balance: Literal["layers", "time"] = "layers"
     dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "adam"] = "sgd"
     execution: Literal["eager", "cuda_graph"] = "eager"
@@ -48,14 +58,22 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def case_id(self) -> str:
         """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back."""
-        digest = hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        meant = {k: v for k, v in self.as_dict().items() if is_meant(k, self.schedule)}
+        digest = hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()
         return f"d{self.depth}-g{self.gpus}-{digest[:8]}"
 
     @property
     def job_name(self) -> str:
         """What `squeue` shows."""
         again = f"-r{self.repeat}" if self.repeat > 1 else ""
-        return f"mp-d{self.depth}-g{self.gpus}{again}"
+        how = "" if self.schedule == "naive" else f"-{self.schedule}"
+        micro = f"-m{self.micro_batches}" if self.schedule in PIPELINES else ""
+        return f"mp-d{self.depth}-g{self.gpus}{how}{micro}{again}"
+
+    @property
+    def in_processes(self) -> bool:
+        """Whether each GPU has a process of its own; else one process has them all."""
+        return self.schedule != "naive"
 
     @property
     def configuration(self) -> "Case":
@@ -132,6 +150,7 @@ def check_together(case: Case, source: object) -> None:
             f"gpus: {case.gpus} for {case.depth} layers would leave a GPU without a layer; "
             f"use at most {case.depth} GPUs or a greater depth",
         )
+    check_schedule(case, source)
     if case.execution == "cuda_graph" and case.gpus > 1:
         raise ConfigError(
             source,

@@ -45,8 +45,17 @@ class GpuLink(Record, frozen=True):
     nvlinks: int | None
 
 
+class RankPlace(Record, frozen=True):
+    """Where the process of one GPU ran: its device, and how many threads it computed with."""
+
+    rank: int
+    host: str
+    device: str
+    threads: int
+
+
 class Environment(Record, frozen=True):
-    """Host, hardware and software."""
+    """Host, hardware and software; of the first process, where each GPU has one of its own."""
 
     host: str
     kernel: str
@@ -66,3 +75,4 @@ class Environment(Record, frozen=True):
     variables: dict[str, str]
     tf32: bool
     float32_matmul_precision: str
+    ranks: tuple[RankPlace, ...] = ()

@@ -10,16 +10,18 @@ import msgspec
 
 from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
+from study.schedules import is_meant
 from study.yaml_file import check_keys, read_mapping
 
 GRIDS = Path(__file__).resolve().parent.parent / "grids"
 MAX_CASES = 100_000
 MAX_NAME = 1000  # characters; a longer path is no file's anywhere
-TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers")
+TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules")
 
 # Each key of a case has one section of the grid file; depth and gpus are usually axes.
 SECTIONS = {
-    "model": ("depth", "gpus", "dim", "batch_size", "split", "schedule"),
+    "model": ("depth", "gpus", "dim", "batch_size", "split"),
+    "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance"),
     "train": ("dtype", "optimizer", "execution", "seed"),
     "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
 }
@@ -47,27 +49,39 @@ class Grid:
                 self.source, f"axes: {count} cases are more than {MAX_CASES}; use several grids"
             )
         combinations = itertools.product(*self.axes.values())
-        once = [
-            make_case(self.setting | dict(zip(self.axes, values, strict=True)), self.source)
-            for values in combinations
-        ]
+        each = [self._case(dict(zip(self.axes, values, strict=True))) for values in combinations]
+        once = list(dict.fromkeys(each))
         # Round after round, so that what drifts on a cluster falls on all cases alike.
         again = range(2, self.repeats + 1)
         return once + [msgspec.structs.replace(case, repeat=n) for n in again for case in once]
 
     def first_case(self) -> Case:
         """The first of the cases, without making the others."""
-        return make_case(self.setting | {k: v[0] for k, v in self.axes.items()}, self.source)
+        return self._case({k: v[0] for k, v in self.axes.items()})
+
+    def _case(self, values: dict[str, Any]) -> Case:
+        """The case of these values; a key that its schedule does not have stays out of it."""
+        values = self.setting | values
+        return make_case(
+            {k: v for k, v in values.items() if not self._drops(k, values)}, self.source
+        )
+
+    def _drops(self, key: str, values: dict[str, Any]) -> bool:
+        """Whether the key is for other schedules of the grid than the one of these values."""
+        schedules = self.axes.get("schedule", ())
+        schedule = values.get("schedule", DEFAULTS["schedule"])
+        return not is_meant(key, schedule) and any(is_meant(key, other) for other in schedules)
 
     def contains(self, case: Case) -> bool:
         """Whether the case, or one that it repeats, is the grid's, without making them all."""
         if "repeat" not in self.axes | self.setting:
             case = case.configuration
-        on_axes = all(getattr(case, key) in values for key, values in self.axes.items())
-        return on_axes and all(
-            getattr(case, key) == self.setting.get(key, default)
+        values = case.as_dict()
+        return all(
+            values[key] == default
+            if self._drops(key, values)
+            else values[key] in self.axes.get(key, (self.setting.get(key, default),))
             for key, default in DEFAULTS.items()
-            if key not in self.axes
         )
 
     def with_overrides(self, overrides: dict[str, Any]) -> "Grid":

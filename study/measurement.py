@@ -28,7 +28,10 @@ class GpuTime(Record, frozen=True):
     """Where one GPU's time went, in seconds, one entry for each instrumented step.
 
     `transfer_out_s` and `transfer_in_s` are the copies from and to this GPU, whichever way; what
-    is none of the others is `idle_s`.
+    is none of the others is `idle_s`. In a pipeline of processes `backward_s` holds both kinds of
+    gradients, `weight_gradient_s` those of weights where the schedule computes them on their own;
+    `transfer_in_s` is the time from where another GPU had made what this one waits for; sends stop
+    nobody, so `transfer_out_s` is 0.
     """
 
     index: Count
@@ -38,19 +41,33 @@ class GpuTime(Record, frozen=True):
     transfer_in_s: list[Seconds]
     transfer_out_s: list[Seconds]
     idle_s: list[Remainder]
+    weight_gradient_s: list[Seconds] | None = None
 
 
-SpanKind = Literal["forward", "backward", "optimizer", "transfer_out", "transfer_in"]
+SpanKind = Literal[
+    "forward",
+    "backward",
+    "input_gradient",
+    "weight_gradient",
+    "optimizer",
+    "transfer_out",
+    "transfer_in",
+]
 
 
 class TimeSpan(Record, frozen=True):
-    """Something that one GPU did, in seconds since its step began; with whom, for a transfer."""
+    """Something that one GPU did, in seconds since its step began; with whom, for a transfer.
+
+    In a pipeline: for which stage and micro-batch. `backward` is all gradients at once.
+    """
 
     gpu: Count
     kind: SpanKind
     start_s: Remainder
     end_s: Remainder
     peer: int | None = None
+    stage: int | None = None
+    micro_batch: int | None = None
 
 
 class Breakdown(Record, frozen=True):

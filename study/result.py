@@ -22,10 +22,16 @@ class CaseFailure(Record, frozen=True):
 
 
 class Placement(Record, frozen=True):
-    """Which GPU (0 .. gpus-1) holds which layer (0 .. depth-1)."""
+    """Which GPU (0 .. gpus-1) holds which layer (0 .. depth-1).
+
+    A GPU of an interleaved pipeline holds several stages; null where a GPU's layers are one run.
+    Under `tensor` every GPU holds a share of every layer: `gpu_of_layer` is empty, and
+    `layers_per_gpu` is the depth for each.
+    """
 
     gpu_of_layer: list[int]
     layers_per_gpu: list[int]
+    stage_of_layer: list[int] | None = None
 
 
 class PairTransfers(Record, frozen=True):
@@ -38,16 +44,29 @@ class PairTransfers(Record, frozen=True):
     bytes: int
 
 
-class Transfers(Record, frozen=True):
-    """What was seen moving in one training step."""
+class Collective(Record, frozen=True):
+    """What all GPUs did together in one phase of one step; `bytes` are of one GPU's tensors."""
 
-    to_calls_per_forward: int
+    operation: str
+    phase: Phase
+    calls: int
+    bytes: int
+
+
+class Transfers(Record, frozen=True):
+    """What was seen moving in one training step, micro-batches and all.
+
+    `to_calls_per_forward` is null where processes send and receive and nobody calls `x.to`.
+    """
+
+    to_calls_per_forward: int | None
     moves_forward: int
     moves_backward: int
     bytes_forward: int
     bytes_backward: int
     moved_before_layers: list[int]
     by_pair: list[PairTransfers]
+    collectives: tuple[Collective, ...] = ()
 
 
 class Job(Record, frozen=True):

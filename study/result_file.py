@@ -4,12 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from study.case import check_together
+from study.case import Case, check_together
 from study.ceilings import Ceilings
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
 from study.measurement import Measurement
-from study.result import SCHEMA_VERSION, Result
+from study.result import SCHEMA_VERSION, Placement, Result
 from study.store import read_file
 
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
@@ -83,14 +83,22 @@ def _check_measurement(result: Result) -> None:
     assert placement is not None
     assert measurement is not None
     assert ceilings is not None
-    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
-    if len(placement.gpu_of_layer) != case.depth or placement.layers_per_gpu != counts:
-        raise ResultError("has a placement that does not fit its depth and GPUs")
+    _check_placement(placement, case)
     if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
         raise ResultError("lacks a GPU under per_gpu")
     _check_times(measurement)
     _check_breakdown(measurement, case.gpus)
     _check_ceilings(ceilings, case.gpus)
+
+
+def _check_placement(placement: Placement, case: Case) -> None:
+    """Every layer has a GPU, or, split into shares, every GPU has a share of every layer."""
+    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
+    layers = case.depth
+    if case.schedule == "tensor":
+        counts, layers = [case.depth] * case.gpus, 0
+    if len(placement.gpu_of_layer) != layers or placement.layers_per_gpu != counts:
+        raise ResultError("has a placement that does not fit its depth and GPUs")
 
 
 def _check_times(measurement: Measurement) -> None:
@@ -111,9 +119,11 @@ def _check_breakdown(measurement: Measurement, gpus: int) -> None:
         raise ResultError("lacks a GPU in its breakdown")
     if any(span.gpu >= gpus for span in breakdown.typical_step):
         raise ResultError("has a typical step with a GPU that it does not have")
-    lists = [measurement.forward_s, measurement.backward_s, measurement.optimizer_s]
+    phases = [measurement.forward_s, measurement.backward_s, measurement.optimizer_s]
+    lists = phases if any(phases) else []  # the phases of a pipeline's GPUs lie side by side
     for gpu in breakdown.per_gpu:
         lists += [getattr(gpu, key) for key in gpu.__struct_fields__ if key.endswith("_s")]
+    lists = [values for values in lists if values is not None]
     steps = len(breakdown.step_times_s)
     if not steps or any(len(values) != steps for values in lists):
         raise ResultError("has a breakdown whose parts are not of the same steps")

@@ -21,6 +21,8 @@ def _where_it_moves(result: Measured) -> str:
         return f"{start} No data moved in forward()."
     ways = ", ".join(f"GPU {p.source} to GPU {p.target}" for p in _forward_pairs(seen))
     calls, moves = seen.to_calls_per_forward, seen.moves_forward
+    if calls is None:
+        return f"{start} Each GPU has a process of its own, which sends to the next, by {ways}."
     return (
         f"{start} In forward(), the data moves from {ways} at the call of "
         f"`x = x.to(layer_device)` before layer {runs(seen.moved_before_layers)} (layers count "

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from study.case import KEYS, Case, check_value, make_case, parse_value
@@ -11,6 +12,7 @@ from study.errors import ConfigError
 
 CASE = Case(depth=20, gpus=5)
 OTHER = {
+    "schedule": "gpipe",
     "depth": 21,
     "gpus": 4,
     "dim": 8,
@@ -50,8 +52,21 @@ def test_any_other_value_makes_another_id(key):
     assert changed.case_id != CASE.case_id
 
 
+PIPELINE = {"micro_batches": 2, "chunks_per_gpu": 3, "balance": "time"}
+
+
+@pytest.mark.parametrize("key", PIPELINE)
+def test_a_key_of_some_schedules_is_part_of_their_ids_and_of_no_others(key):
+    def ids(schedule):
+        case = Case(depth=20, gpus=5, schedule=schedule)
+        return case.case_id, msgspec.structs.replace(case, **{key: PIPELINE[key]}).case_id
+
+    assert len(set(ids("interleaved_1f1b"))) == 2
+    assert len(set(ids("naive"))) == 1
+
+
 def test_every_key_that_has_a_choice_is_part_of_the_id():
-    assert set(KEYS) - set(OTHER) == {"schedule"}  # one value so far
+    assert set(KEYS) == set(OTHER) | set(PIPELINE)
 
 
 def test_repeats_have_ids_of_their_own_and_one_configuration():

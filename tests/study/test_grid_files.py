@@ -136,7 +136,9 @@ def test_a_grid_may_ask_for_traces(tmp_path):
 
 
 def test_an_unknown_grid_names_the_known_ones():
-    with pytest.raises(ConfigError, match=r"--grid: 'task6' is neither .* launch, smoke, task1"):
+    with pytest.raises(
+        ConfigError, match=r"--grid: 'task6' is neither .* launch, pipeline, smoke, task1"
+    ):
         load_grids(["task6"])
 
 
