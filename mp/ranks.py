@@ -10,11 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+
+from study.store import write_atomically
 
 POLL_S = 0.1
 GRACE_S = 30.0  # the ranks that are left end by themselves, and the first writes why
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LOST_FILE = "MPBENCH_LOST_RANK"  # names the file that says which rank ended, and how
 
 
 def is_rank() -> bool:
@@ -28,7 +33,7 @@ def is_first() -> bool:
 
 
 def start_ranks(count: int) -> int:
-    """Run this very command `count` times, as ranks; the exit code of the first that failed.
+    """Run this very command `count` times, as ranks; 0 if all end well, else 1.
 
     Each rank has cores of its own, where there are enough, and as many threads. All of them die
     with this process.
@@ -37,18 +42,31 @@ def start_ranks(count: int) -> int:
     share = len(cores) // count
     port = free_port()
     children = []
-    for rank in range(count):
-        own = cores[rank * share : (rank + 1) * share]
-        children.append(_start(rank, count, port, own))
+    with tempfile.TemporaryDirectory() as folder:
+        lost = Path(folder) / "lost"
+        try:
+            for rank in range(count):
+                own = cores[rank * share : (rank + 1) * share]
+                children.append(_start(rank, count, port, own, lost))
+            return _wait(children, lost)
+        finally:
+            for child in children:
+                child.kill()
+                child.wait()
+
+
+def lost_rank() -> tuple[int, str] | None:
+    """The first rank that ended badly, and how, if the process that started all has seen it."""
     try:
-        return _wait(children)
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
+        rank, _, how = Path(os.environ[LOST_FILE]).read_text().partition(" ")
+    except (KeyError, OSError):
+        return None
+    return int(rank), how
 
 
-def _start(rank: int, count: int, port: int, cores: list[int]) -> subprocess.Popen[bytes]:
+def _start(
+    rank: int, count: int, port: int, cores: list[int], lost: Path
+) -> subprocess.Popen[bytes]:
     threads = {"OMP_NUM_THREADS": str(max(1, len(cores)))}
     knows_itself = {
         "RANK": str(rank),
@@ -57,6 +75,7 @@ def _start(rank: int, count: int, port: int, cores: list[int]) -> subprocess.Pop
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
+        LOST_FILE: str(lost),
     }
     parent = os.getpid()
 
@@ -74,18 +93,19 @@ def _start(rank: int, count: int, port: int, cores: list[int]) -> subprocess.Pop
     )
 
 
-def _wait(children: list[subprocess.Popen[bytes]]) -> int:
+def _wait(children: list[subprocess.Popen[bytes]], lost: Path) -> int:
     """Wait for all; once one has failed, no longer than the grace time."""
-    failed_at, code = None, 0
+    failed_at = None
     while any(child.poll() is None for child in children):
         for rank, child in enumerate(children):
             if failed_at is None and child.poll():
-                failed_at, code = time.monotonic(), child.returncode
-                print(f"mpbench: rank {rank} ended {_end(code)}", file=sys.stderr, flush=True)
+                failed_at, how = time.monotonic(), _end(child.returncode)
+                print(f"mpbench: rank {rank} ended {how}", file=sys.stderr, flush=True)
+                write_atomically(lost, f"{rank} {how}".encode(), durable=False)
         if failed_at is not None and time.monotonic() > failed_at + GRACE_S:
             break
         time.sleep(POLL_S)
-    return next((child.returncode for child in children if child.returncode), 0) and 1
+    return int(any(child.returncode for child in children))
 
 
 def _end(code: int) -> str:

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import get_schedule_class
@@ -61,6 +62,13 @@ class MarkedStage(PipelineStage):
         self.marks.begin("weight_gradient", self.stage_index, bwd_chunk_id)
         super().backward_weight_one_chunk(bwd_chunk_id, **kwargs)
         self.marks.end()
+
+    def _get_init_p2p_neighbors_ops(self):
+        # Up to torch 2.11 two neighbours on one rank greet each other, which Gloo refuses.
+        me = dist.get_rank()
+        return [
+            greeting for greeting in super()._get_init_p2p_neighbors_ops() if greeting.peer != me
+        ]
 
     def get_fwd_send_ops(self, fwd_chunk_id):
         operations = super().get_fwd_send_ops(fwd_chunk_id)

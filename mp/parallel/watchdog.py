@@ -16,6 +16,7 @@ from datetime import timedelta
 import msgspec
 import torch.distributed as dist
 
+from mp.ranks import lost_rank
 from study.outcome import ResultOutcome
 
 BEAT_S = 1.0
@@ -72,7 +73,13 @@ class Watchdog(threading.Thread):
     def _failure(self, store: dist.Store) -> RankFailure | None:
         if store.check([FAILED]):
             return msgspec.json.decode(store.get(FAILED), type=RankFailure)
-        return self._silent(store) if self.rank == 0 else None
+        if self.rank:
+            return None
+        if (lost := lost_rank()) is not None and lost[0]:
+            return RankFailure(
+                lost[0], socket.gethostname(), "RankLost", f"ended {lost[1]}", "error"
+            )
+        return self._silent(store)
 
     def _silent(self, store: dist.Store) -> RankFailure | None:
         for rank, (beats, since) in self.last.items():

@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 
 from mp.devices import Devices
+from mp.failure import outcome_of
 from mp.model import all_gpus
 from mp.parallel.watchdog import HOST, OVER, RankFailure, Watchdog, store_at
 from study.environment import RankPlace
@@ -108,8 +109,8 @@ def join(gpus: int, policy: str, give_up: Callable[[RankFailure], None]) -> Worl
     world = World(rank, size, torch.device("cpu"), store, None, watchdog)
     try:
         return _with_groups(world, _choose_device(world, policy))
-    except GpuMismatch as error:
-        watchdog.tell(store, error, "gpu_mismatch")
+    except Exception as error:
+        watchdog.tell(store, error, outcome_of(error))
         raise
 
 
