@@ -203,12 +203,14 @@ def fault(statement: str) -> dict[str, str]:
 @contextmanager
 def sitting_at(desk: Desk) -> Iterator[Desk]:
     """The desk; its jobs are ended, and the nodes mended, afterwards."""
-    yield desk
-    for node in NODES:
-        (desk.cluster.folder / f"broken.{node}").unlink(missing_ok=True)
-    desk.cluster.ask("scancel", "--user=root")
-    wait_until(lambda: not desk.cluster.ask("squeue", "--noheader"))
-    desk.mend("gpu[1-2]")
+    try:
+        yield desk
+    finally:
+        for node in NODES:
+            (desk.cluster.folder / f"broken.{node}").unlink(missing_ok=True)
+        desk.cluster.ask("scancel", "--user=root")
+        wait_until(lambda: not desk.cluster.ask("squeue", "--noheader"))
+        desk.mend("gpu[1-2]")
 
 
 def checkout(
