@@ -49,7 +49,7 @@ def main() -> int:
         selections = [selection for grid in grids for selection in select(grid, evidence)]
         selections = narrow(selections, values)
         if options.report is not None:
-            write_report(options.report, selections)
+            write_report(options, selections)
         else:
             show(RENDER[options.format](selections))
     except ConfigError as error:
@@ -78,10 +78,11 @@ def compare(options: Namespace, evidence: list[Evidence]) -> int:
     return 1 if problems else 0
 
 
-def write_report(path: Path, selections: list[Selection]) -> None:
+def write_report(options: Namespace, selections: list[Selection]) -> None:
     """The finished document; only the one of its format is imported."""
+    path: Path = options.report
     sections = [make_section(selection, with_figures=True) for selection in selections]
-    document = make_document(selections, sections)
+    document = make_document(selections, sections, options.title, options.author)
     if path.suffix == ".pdf":
         from report.pdf import render_pdf
 

@@ -51,11 +51,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A finished report; `about` is its title block, a name and a value a line."""
+    """A finished report; `about` is its title block, a name and a value a line.
+
+    The author stands there, too, and in what a file tells of itself; empty where nobody is named.
+    """
 
     title: str
     about: Sequence[tuple[str, str]]
     sections: Sequence[Section]
+    author: str = ""
 
 
 def make_rows(caption: str, rows: list[dict[str, str]]) -> Table:

@@ -37,6 +37,7 @@ def render_html(document: Document) -> str:
         f'<li><a href="#section-{i}">{_text(section.title)}</a></li>\n'
         for i, section in enumerate(document.sections, 1)
     )
+    author = f'<meta name="author" content="{_plain(document.author)}"/>\n' * bool(document.author)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -44,7 +45,7 @@ def render_html(document: Document) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
 <meta name="color-scheme" content="light dark"/>
-<title>{_plain(document.title)}</title>
+{author}<title>{_plain(document.title)}</title>
 <style>{style}</style>
 </head>
 <body>

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from report.text import one_line
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids
@@ -24,6 +25,8 @@ def parse_options(description: str | None) -> argparse.Namespace:
     add("--results", type=Path, default=Path("results"), metavar="DIR")
     add("--report", type=Path, metavar="FILE",
         help="write the finished report, with figures, to a .pdf or .html file")  # fmt: skip
+    add("--author", metavar="NAME", help="with --report: who hands it in")
+    add("--title", metavar="TEXT", help="with --report: its title")
     add("--compare", type=Path, metavar="DIR",
         help="show the results beside those of another folder, the ones before")  # fmt: skip
     add("--fail-on-regression", type=parse_percent, metavar="P%",
@@ -51,9 +54,18 @@ def check_options(options: argparse.Namespace) -> None:
         check_target(report, "--report")
         if options.compare is not None or options.format != "md":
             raise ConfigError("--report", "stands alone; leave --compare and --format away")
+    for name in ("author", "title"):
+        _check_text(f"--{name}", getattr(options, name), report)
     if options.fail_on_regression is not None and options.compare is None:
         raise ConfigError("--fail-on-regression", "needs --compare DIR, the results before")
     if options.compare is not None and options.format != "md":
         raise ConfigError("--format", f"{options.format} has no comparisons; leave it away")
     if options.compare is not None and options.set:
         raise ConfigError("--set", "chooses tables; of a comparison choose cases with --grid")
+
+
+def _check_text(option: str, text: str | None, report: Path | None) -> None:
+    if text is not None and report is None:
+        raise ConfigError(option, "needs --report FILE, in whose title block it stands")
+    if text is not None and not one_line(text):
+        raise ConfigError(option, f"{text!r} is no text; write it in quotes")

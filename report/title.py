@@ -11,13 +11,19 @@ from study.result import Result
 TITLE = "What happens when a model is split over several GPUs"
 
 
-def make_document(selections: list[Selection], sections: list[Section]) -> Document:
-    """The sections, with a title block that follows from their results."""
+def make_document(
+    selections: list[Selection],
+    sections: list[Section],
+    title: str | None = None,
+    author: str | None = None,
+) -> Document:
+    """The sections, with a title block that follows from their results, but for these two."""
     jobs = list(_jobs(selections).values())
     results = [job.result for job in jobs if job.result is not None]
     grids = list(dict.fromkeys(selection.grid.name for selection in selections))
     profiles = dict.fromkeys(s.profile for s in selections if s.profile is not None)
-    about = [
+    about = [("Author", author)] if author else []
+    about += [
         ("Grid" if len(grids) == 1 else "Grids", ", ".join(grids)),
         ("Cluster profile", ", ".join(profiles) or UNKNOWN),
         ("Hardware", _hardware(results)),
@@ -25,8 +31,8 @@ def make_document(selections: list[Selection], sections: list[Section]) -> Docum
         ("Commit", _commits(results)),
         ("Cases", _counts(jobs)),
     ]
-    title = selections[0].grid.title if len(selections) == 1 else TITLE
-    return Document(title, about, sections)
+    own = selections[0].grid.title if len(selections) == 1 else TITLE
+    return Document(title or own, about, sections, author or "")
 
 
 def _jobs(selections: list[Selection]) -> dict[tuple[str | None, str], Row]:
