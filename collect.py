@@ -17,7 +17,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from report.compare import complaints, make_comparison
+from report.compare import blind_spots, complaints, make_comparison
 from report.counterparts import compare_sets, result_set
 from report.load import Evidence, load_evidence
 from report.markdown import render
@@ -73,8 +73,8 @@ def compare(options: Namespace, evidence: list[Evidence]) -> int:
     rows = compare_sets(before, after)
     show(render([make_comparison(before, after, rows)]))
     problems = complaints(rows, options.fail_on_regression)
-    for problem in problems:
-        complain(problem)
+    for line in [*problems, *blind_spots(rows, options.fail_on_regression)]:
+        complain(line)
     return 1 if problems else 0
 
 
