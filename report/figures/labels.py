@@ -27,8 +27,6 @@ def series(results: Sequence[Measured], key: str) -> dict[str, list[Measured]]:
 
 def _label(result: Measured, results: Sequence[Measured], besides: str) -> str:
     keys = ["gpus", *(key for key in result.case.as_dict() if key not in ("gpus", "repeat"))]
-    if len({r.case.configuration for r in results}) < len(results):
-        keys.append("repeat")
     shown = [key for key in keys if key == "gpus" or _differs(key, results)]
     words = [_word(key, getattr(result.case, key)) for key in shown if key != besides]
     if len({r.hardware for r in results}) > 1:
