@@ -50,6 +50,19 @@ def from_the_least(results: list[Measured], key: str) -> list[Pair]:
     return found
 
 
+def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
+    """Pairs that must not be compared: for each reason one sentence, with all labels before it."""
+    labels: dict[str, dict[str, None]] = {}
+    for pair, problem in refused:
+        labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
+    return [
+        f"{'; '.join(found)}: {question} {CANNOT}: {problem}."
+        if any(found)
+        else f"{question} {CANNOT}: {problem}."
+        for problem, found in labels.items()
+    ]
+
+
 def why_no_pair(results: list[Measured], key: str) -> str:
     """Why there are no two to compare."""
     if len({getattr(result.case, key) for result in results}) < 2:
