@@ -1,6 +1,6 @@
 """Task 4: are all GPUs utilised, and does adding GPUs make training faster."""
 
-from report.answers import utilisation
+from report.answers import along, utilisation
 from report.answers.comparing import (
     CANNOT,
     Pair,
@@ -25,6 +25,7 @@ def answer(results: list[Measured]) -> list[str]:
         _all_hold_layers(results),
         *utilisation.answer(results),
         *_adding_gpus(results),
+        *along.answer(results),
     ]
 
 
@@ -41,6 +42,8 @@ def _all_hold_layers(results: list[Measured]) -> str:
 
 def _adding_gpus(results: list[Measured]) -> list[str]:
     found = from_the_least(results, "gpus")
+    if along.replaces(results, "gpus"):
+        return []
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
     told = [_compare(pair) for pair in found if _problem(pair) is None]

@@ -1,6 +1,6 @@
 """Task 2: does more depth improve speed, and why."""
 
-from report.answers import launch_overhead
+from report.answers import along, launch_overhead
 from report.answers.comparing import (
     CANNOT,
     Pair,
@@ -31,13 +31,16 @@ def answer(results: list[Measured]) -> list[str]:
     Where there are CUDA graphs, what launching costs goes before.
     """
     launching = launch_overhead.answer(results)
+    others = along.answer(results)
     found = pairs(results, "depth")
+    if along.replaces(results, "depth"):
+        return [*launching, *others]
     if not found:
-        return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}."]
+        return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]
     problems = [(pair, incomparable(pair.least, pair.most, "depth")) for pair in found]
     compared = [line for pair, problem in problems if problem is None for line in _compare(pair)]
     refused = [(pair, problem) for pair, problem in problems if problem is not None]
-    return [*launching, *compared, *refusals(QUESTION, refused), *_lines(results)]
+    return [*launching, *compared, *refusals(QUESTION, refused), *_lines(results), *others]
 
 
 def _lines(results: list[Measured]) -> list[str]:

@@ -1,17 +1,20 @@
 """The drawings of each kind of grid. Importing this imports matplotlib, which takes a while."""
 
 from collections.abc import Callable
+from functools import partial
 
+from report.answers.along import KEYS
 from report.document import Figure
-from report.figures import depth, gantt, gpus, layers, memory, moves
+from report.figures import along, depth, gantt, gpus, layers, memory, moves
 from report.measured import Measured
 from report.selection import Selection
 
+ALONG = [partial(along.make_figure, key) for key in KEYS]
 FIGURES: dict[str, list[Callable[[list[Measured]], Figure | None]]] = {
-    "step_time": [depth.make_figure],
+    "step_time": [depth.make_figure, *ALONG],
     "layer_map": [layers.make_figure, gantt.make_figure],
     "placement_rule": [layers.make_figure],
-    "memory": [gpus.make_figure, gantt.make_figure, memory.make_figure],
+    "memory": [gpus.make_figure, *ALONG, gantt.make_figure, memory.make_figure],
     "transfers": [moves.make_figure],
 }
 

@@ -268,3 +268,23 @@ def test_a_case_of_very_many_gpus_has_no_row_for_each_of_them():
     huge = [measured(result(depth=4096, gpus=4096))]
     assert gantt.make_figure(huge) is None
     assert memory.make_figure(huge) is None
+
+
+def huge_interval(**keys):
+    given = result(**keys)
+    return measuring(given, median_ci_s=(0.09, 5.0))
+
+
+@pytest.mark.parametrize("task", ["task2", "task4"])
+def test_an_interval_that_would_flatten_all_others_is_cut_off_and_named(task, tmp_path):
+    first, second = grid(task).cases()[:2]
+    keys = [{"task": task, "depth": c.depth, "gpus": c.gpus} for c in (first, second)]
+    figure, *_ = figures(tmp_path, task, result(**keys[0]), huge_interval(**keys[1]))
+    assert "; an arrow where an interval goes on (" in figure.caption
+    assert figure.caption.endswith(" to 5 s).")
+    assert " | 250" not in words(figure)  # milliseconds: the axis ends at twice the median
+
+
+def test_where_every_interval_fits_none_is_cut_off(tmp_path):
+    for figure in figures(tmp_path, "task4", *results_of("task4")):
+        assert "arrow" not in figure.caption
