@@ -17,18 +17,18 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from jobs.launch import Order, launch, show_dry_run
 from jobs.oversee import cancel_jobs, show_status, watch_and_retry, watch_jobs
 from jobs.plan import Choice
 from jobs.profile import choose_profile
 from jobs.slurm_commands import forget_outer_job
-from study.case import MAX_REPEATS, parse_value
+from study.case import MAX_REPEATS
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
 from study.outcome import parse_outcomes
+from study.overrides import parse_overrides
 from study.store import Store
 
 
@@ -131,19 +131,6 @@ def refuse_idle_options(arguments: argparse.Namespace) -> None:
         if getattr(arguments, option):
             name = option.replace("_", "-")
             raise ConfigError(f"--{name}", f"does nothing beside --{actions[0]}; leave it away")
-
-
-def parse_overrides(texts: list[str]) -> dict[str, Any]:
-    """`--set` arguments as checked values by key."""
-    overrides: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError("--set", f"{text!r} is not KEY=VALUE; write e.g. depth=8")
-        if key in overrides:
-            raise ConfigError("--set", f"{key} is given twice; give it once")
-        overrides[key] = parse_value(key, value, "--set")
-    return overrides
 
 
 def check_repeats(repeats: int) -> None:

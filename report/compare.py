@@ -7,6 +7,7 @@ from report.step_time import step_time
 from report.units import UNKNOWN, percent, plural, seconds_with_interval
 
 KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
+FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % cannot ask for more
 
 
 def make_comparison(before: ResultSet, after: ResultSet, rows: list[Counterparts]) -> Section:
@@ -78,7 +79,32 @@ def complaints(rows: list[Counterparts], limit: float | None) -> list[str]:
     if not compared or len(compared) < len(rows):
         count = f"{len(compared)} of {len(rows)}"
         found.append(f"compared: {count} cases; a gate passes only if all were")
+    if compared and len(_unseen(rows, limit)) == len(compared):
+        found.append("nothing could have been seen in any case; a gate that is blind does not pass")
     return found
+
+
+def blind_spots(rows: list[Counterparts], limit: float | None) -> list[str]:
+    """What the gate did not see and could not have seen, as a line for a person to judge."""
+    unseen = [] if limit is None else _unseen(rows, limit)
+    if limit is None or not unseen:
+        return []
+    compared = sum(row.verdict is not None for row in rows)
+    return [
+        f"{len(unseen)} of {compared} {plural(compared, 'case')} cannot be told apart finely "
+        f"enough to see {percent(max(limit, FINEST))}; measure both sets with submit.py "
+        "--repeats 5, or for longer"
+    ]
+
+
+def _unseen(rows: list[Counterparts], limit: float) -> list[Counterparts]:
+    """Those not found to be slower that may be so, by as much, for all that their interval says."""
+    least = max(limit, FINEST)
+    return [
+        row
+        for row in rows
+        if row.verdict is not None and row.verdict.high - 1 >= least and not _is_slower(row, limit)
+    ]
 
 
 def _is_slower(row: Counterparts, limit: float) -> bool:

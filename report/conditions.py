@@ -6,6 +6,9 @@ from report.units import UNKNOWN
 # Which of its GPUs a job sees changes no speed, and differs with their number.
 WITHOUT_EFFECT = ("CUDA_VISIBLE_DEVICES",)
 
+# What a key of a case changes by itself.
+FOLLOWS = {"dtype": "with and without TF32"}
+
 
 def conditions(result: Measured, any_software: bool = False) -> dict[str, str]:
     """Each condition as words that go behind "they were measured", and its value."""

@@ -51,14 +51,24 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A finished report; `about` is its title block, a name and a value a line."""
+    """A finished report; `about` is its title block, a name and a value a line.
+
+    The author stands there, too, and in what a file tells of itself; empty where nobody is named.
+    """
 
     title: str
     about: Sequence[tuple[str, str]]
     sections: Sequence[Section]
+    author: str = ""
 
 
 def make_rows(caption: str, rows: list[dict[str, str]]) -> Table:
     """A table of these rows; a column for every key, in the order of their coming."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return Table(columns, [[row.get(c, UNKNOWN) for c in columns] for row in rows], caption)
+
+
+def known_rows(caption: str, rows: list[dict[str, str]]) -> Table:
+    """The same without the columns of which nothing is known in any row."""
+    known = {column for row in rows for column, cell in row.items() if cell != UNKNOWN}
+    return make_rows(caption, [{c: row[c] for c in row if c in known} for row in rows])

@@ -1,6 +1,9 @@
-"""How many floating-point operations a step is, counted exactly."""
+"""How many floating-point operations a step is, counted exactly, and how fast they ran."""
 
+from report.measured import Measured
+from report.step_time import step_time
 from study.case import Case
+from study.ceilings import GemmRate
 
 
 def step_flops(case: Case) -> int:
@@ -12,3 +15,13 @@ def step_flops(case: Case) -> int:
     """
     products = 3 * case.depth - 1
     return 2 * case.batch_size * case.dim**2 * products
+
+
+def achieved_flop_per_s(result: Measured) -> float:
+    """The operations of a step by its time."""
+    return step_flops(result.case) / step_time(result).estimate_s
+
+
+def fastest_product(result: Measured) -> GemmRate:
+    """The fastest matrix product of the same job, on one GPU."""
+    return max(result.ceilings.gemm, key=lambda gemm: gemm.flop_per_s)

@@ -10,6 +10,11 @@ def hardware(environment: Environment) -> str:
     return f"CPU {environment.cpu or 'of unknown name'} ({environment.cpu_threads} threads)"
 
 
+def emulation(environment: Environment, emulated: bool) -> str:
+    """Words in brackets behind a number of GPUs that are logical ones; none where they are real."""
+    return f" (emulated on {shared_device(environment)})" if emulated else ""
+
+
 def shared_device(environment: Environment) -> str:
     """What the logical GPUs of an emulated result share."""
     return "one GPU" if environment.gpus else "the CPU"

@@ -7,6 +7,7 @@ the style attributes of figures, which such a policy forbids, become classes.
 
 import re
 from base64 import b64encode
+from collections import Counter
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -19,13 +20,30 @@ STYLE = Path(__file__).parent / "page.css"
 SCRIPT = Path(__file__).parent / "page.js"
 
 LONG_CELL = 36  # characters; a longer text may be wrapped, a shorter one is read as one
+MANY_COLUMNS = 9  # more are set smaller, where the page is wide, so that they fit
+# Where a short cell may be wrapped, if its table does not fit otherwise.
+PARTS = re.compile(r"(?<= )(?=\()|(?<= / )")
+
+
+class Page:
+    """What all parts of a page share: the classes of its styles, and how far it has counted."""
+
+    def __init__(self) -> None:
+        self.classes: Classes = {}
+        self.counted: Counter[str] = Counter()
+
+    def caption(self, kind: str, text: str) -> str:
+        """A caption that begins with the next number of this kind."""
+        self.counted[kind] += 1
+        number = f"<b>{kind} {self.counted[kind]}.</b>"
+        return f"<figcaption>{number} {_text(text)}</figcaption>\n"
 
 
 def render_html(document: Document) -> str:
     """The whole page; the same document gives the same text."""
-    classes: Classes = {}
-    sections = [_section(i, s, classes) for i, s in enumerate(document.sections, 1)]
-    rules = "".join(f".{name} {{ {style} }}\n" for style, name in classes.items())
+    page = Page()
+    sections = [_section(i, s, page) for i, s in enumerate(document.sections, 1)]
+    rules = "".join(f".{name} {{ {style} }}\n" for style, name in page.classes.items())
     style = f"\n{STYLE.read_text(encoding='utf-8')}{rules}"
     script = f"\n{SCRIPT.read_text(encoding='utf-8')}"
     policy = (
@@ -37,6 +55,7 @@ def render_html(document: Document) -> str:
         f'<li><a href="#section-{i}">{_text(section.title)}</a></li>\n'
         for i, section in enumerate(document.sections, 1)
     )
+    author = f'<meta name="author" content="{_plain(document.author)}"/>\n' * bool(document.author)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -44,7 +63,7 @@ def render_html(document: Document) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
 <meta name="color-scheme" content="light dark"/>
-<title>{_plain(document.title)}</title>
+{author}<title>{_plain(document.title)}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -61,16 +80,15 @@ def render_html(document: Document) -> str:
 """
 
 
-def _section(number: int, section: Section, classes: Classes) -> str:
-    figures = enumerate(section.figures, 1)
+def _section(number: int, section: Section, page: Page) -> str:
     parts = [
         f"<h2>{_text(section.title)}</h2>\n",
         _around("div", "".join(map(_fact, section.facts)), 'class="facts"'),
-        *(_figure(f"figure-{number}-{i}-", figure, classes) for i, figure in figures),
-        _table(section.table, section.title),
+        *(_figure(figure, page) for figure in section.figures),
+        _table(section.table, section.title, page),
         _around("div", "".join(map(_paragraph, section.answers)), 'class="answers"'),
-        *(_table(table, table.caption) for table in section.details),
-        *map(_listing, section.listings),
+        *(_table(table, table.caption, page) for table in section.details),
+        *(_listing(listing, page) for listing in section.listings),
     ]
     return f'<section id="section-{number}">\n{"".join(parts)}</section>\n'
 
@@ -84,32 +102,35 @@ def _paragraph(text: str) -> str:
     return f"<p>{_text(text)}</p>\n"
 
 
-def _table(table: Table, name: str) -> str:
+def _table(table: Table, caption: str, page: Page) -> str:
+    if not table.columns:
+        return ""
     heads = "".join(f'<th scope="col">{_text(column)}</th>' for column in table.columns)
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in table.rows)
-    content = f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+    kind = ' class="many"' if len(table.columns) > MANY_COLUMNS else ""
+    content = f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n"
     # What scrolls must be reached by the keyboard as well, and so needs a name.
-    label = f'class="wide" role="region" tabindex="0" aria-label="{_plain(name)}"'
-    caption = _around("figcaption", _text(table.caption))
-    shown = _around("div", content, label)
-    return _around("figure", caption + shown) if caption else shown
+    label = f'class="wide" role="region" tabindex="0" aria-label="{_plain(caption)}"'
+    shown = _around("div", f"<table{kind}>\n{content}</table>\n", label)
+    return _around("figure", page.caption("Table", caption) + shown)
 
 
 def _cell(text: str) -> str:
-    kind = ' class="long"' if len(text) > LONG_CELL else ""
-    return f"<td{kind}>{_text(text)}</td>"
+    if len(text) > LONG_CELL:
+        return f'<td class="long">{_text(text)}</td>'
+    return f"<td>{PARTS.sub('<wbr/>', _text(text))}</td>"
 
 
-def _listing(listing: Listing) -> str:
+def _listing(listing: Listing, page: Page) -> str:
     code = escape(printable(listing.code, keep="\n\t"))
-    caption = f"<figcaption>{_text(listing.caption)}</figcaption>"
-    return f'<figure>\n{caption}\n<pre tabindex="0"><code>{code}</code></pre>\n</figure>\n'
+    caption = page.caption("Listing", listing.caption)
+    return f'<figure>\n{caption}<pre tabindex="0"><code>{code}</code></pre>\n</figure>\n'
 
 
-def _figure(prefix: str, figure: Figure, classes: Classes) -> str:
-    drawing = inline_svg(prefix, figure, classes)
-    caption = f"<figcaption>{_text(figure.caption)}</figcaption>"
-    return f'<figure>\n<div class="wide drawing">{drawing}</div>\n{caption}\n</figure>\n'
+def _figure(figure: Figure, page: Page) -> str:
+    caption = page.caption("Figure", figure.caption)
+    drawing = inline_svg(f"figure-{page.counted['Figure']}-", figure, page.classes)
+    return f'<figure>\n<div class="wide drawing">{drawing}</div>\n{caption}</figure>\n'
 
 
 def _around(tag: str, content: str, attributes: str = "") -> str:

@@ -67,12 +67,22 @@ class Evidence:
 
 
 def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
-    """The evidence of every profile; files that cannot be read are named and cost no other."""
+    """The evidence of every profile; files that cannot be read are named and cost no other.
+
+    `results` may be the folder of one profile, too.
+    """
     if results.exists() and not results.is_dir():
         raise ConfigError("--results", f"{results} is not a folder; name the folder of results")
-    folders = sorted(path for path in results.glob("*") if path.is_dir())
-    evidence = [_load_profile(Store(results, folder.name), complain) for folder in folders]
+    folders = sorted(path for path in results.absolute().glob("*") if path.is_dir())
+    if _is_profile(results):
+        folders = [results.absolute()]
+    evidence = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
     return [e for e in evidence if e.results or e.submissions or e.unreadable]
+
+
+def _is_profile(folder: Path) -> bool:
+    """Whether it is the folder of one profile within the folder of results."""
+    return (folder / "submissions.jsonl").exists() or any(folder.glob("d*-g*-????????.json"))
 
 
 def _load_profile(store: Store, complain: Complain) -> Evidence:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from report.hardware import hardware
+from report.hardware import emulation, hardware
+from report.units import plural
 from study.case import Case
 from study.ceilings import Ceilings
 from study.environment import Environment
@@ -42,6 +43,12 @@ class Measured:
     def hardware(self) -> str:
         """The GPUs or the CPU that computed, in words, without their number."""
         return hardware(self.environment)
+
+    @property
+    def gpus(self) -> str:
+        """`5 GPUs`, and what they are emulated on where they are."""
+        count = self.case.gpus
+        return f"{count} {plural(count, 'GPU')}{emulation(self.environment, self.emulated)}"
 
 
 def measured(result: Result) -> Measured | None:

@@ -118,7 +118,7 @@ def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) 
     own = grid.first_case().as_dict()
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
-    rows = [_row_with_repeats(c, grid, evidence) for c in _points(variant, dict(setting))]
+    rows = [_row_with_repeats(c, evidence) for c in _points(variant, dict(setting))]
     return Selection(variant, evidence.profile, changed, rows)
 
 
@@ -130,9 +130,7 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
             continue  # e.g. the point of 5 GPUs in a setting with split half
 
 
-def _row_with_repeats(case: Case, grid: Grid, evidence: Evidence) -> Row:
-    if "repeat" in grid.axes:
-        return _row(case, evidence)
+def _row_with_repeats(case: Case, evidence: Evidence) -> Row:
     started = evidence.repeats[case.configuration]
     first, *others = [_row(c, evidence) for c in started] or [_row(case, evidence)]
     return replace(first, repeats=others)

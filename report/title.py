@@ -11,32 +11,37 @@ from study.result import Result
 TITLE = "What happens when a model is split over several GPUs"
 
 
-def make_document(selections: list[Selection], sections: list[Section]) -> Document:
-    """The sections, with a title block that follows from their results."""
-    jobs = list(_jobs(selections).values())
+def make_document(
+    selections: list[Selection],
+    sections: list[Section],
+    title: str | None = None,
+    author: str | None = None,
+) -> Document:
+    """The sections, with a title block that follows from their results, but for these two."""
+    rows = _rows(selections)
+    jobs = [job for row in rows for job in row.jobs]
     results = [job.result for job in jobs if job.result is not None]
     grids = list(dict.fromkeys(selection.grid.name for selection in selections))
     profiles = dict.fromkeys(s.profile for s in selections if s.profile is not None)
-    about = [
+    about = [("Author", author)] if author else []
+    about += [
         ("Grid" if len(grids) == 1 else "Grids", ", ".join(grids)),
         ("Cluster profile", ", ".join(profiles) or UNKNOWN),
         ("Hardware", _hardware(results)),
         ("Measured", _dates(results)),
         ("Commit", _commits(results)),
-        ("Cases", _counts(jobs)),
+        ("Cases", _counts([row.jobs for row in rows])),
     ]
-    title = selections[0].grid.title if len(selections) == 1 else TITLE
-    return Document(title, about, sections)
+    if len(jobs) > len(rows):
+        about.append(("Jobs", _counts([[job] for job in jobs])))
+    own = selections[0].grid.title if len(selections) == 1 else TITLE
+    return Document(title or own, about, sections, author or "")
 
 
-def _jobs(selections: list[Selection]) -> dict[tuple[str | None, str], Row]:
-    """Every job once, however many tasks ask for its case."""
-    jobs: dict[tuple[str | None, str], Row] = {}
-    for selection in selections:
-        for row in selection.rows:
-            for job in row.jobs:
-                jobs[selection.profile, job.case.case_id] = job
-    return jobs
+def _rows(selections: list[Selection]) -> list[Row]:
+    """Every case once, however many tasks ask for it."""
+    rows = {(s.profile, row.case.configuration): row for s in selections for row in s.rows}
+    return list(rows.values())
 
 
 def _hardware(results: list[Result]) -> str:
@@ -63,7 +68,14 @@ def _commits(results: list[Result]) -> str:
     return ", ".join(sorted(texts)) or UNKNOWN
 
 
-def _counts(jobs: list[Row]) -> str:
-    ok = sum(job.result is not None and job.result.outcome == "ok" for job in jobs)
-    failed = sum(job.outcome not in (None, "ok") for job in jobs)
-    return f"{ok} ok, {failed} failed, {len(jobs) - ok - failed} missing"
+def _counts(cases: list[list[Row]]) -> str:
+    """How many of these cases, each given as its jobs, came to what."""
+    states = [_state(jobs) for jobs in cases]
+    return ", ".join(f"{states.count(state)} {state}" for state in ("ok", "failed", "missing"))
+
+
+def _state(jobs: list[Row]) -> str:
+    """A case is measured where one of its jobs is; else it failed where one of them did."""
+    if any(job.outcome == "ok" for job in jobs):
+        return "ok"
+    return "missing" if all(job.outcome is None for job in jobs) else "failed"

@@ -74,7 +74,7 @@ class Grid:
 
     def contains(self, case: Case) -> bool:
         """Whether the case, or one that it repeats, is the grid's, without making them all."""
-        if "repeat" not in self.axes | self.setting:
+        if "repeat" not in self.setting:
             case = case.configuration
         values = case.as_dict()
         return all(
@@ -92,7 +92,7 @@ class Grid:
 
     def with_repeats(self, repeats: int) -> "Grid":
         """The same grid with as many jobs for each case."""
-        if repeats > 1 and ("repeat" in self.axes or "repeat" in self.setting):
+        if repeats > 1 and "repeat" in self.setting:
             raise ConfigError("--repeats", f"{self.source} sets repeat itself; keep one of them")
         return replace(self, repeats=repeats)
 
@@ -155,6 +155,8 @@ def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
     if not axes:
         raise ConfigError(path, "axes: missing or empty; write e.g. axes: {depth: [20], gpus: [2]}")
     check_keys(axes, KEYS, path, "axes")
+    if "repeat" in axes:  # jobs of one configuration are one row of a table
+        raise ConfigError(path, "axes.repeat: repeats are no axis; use submit.py --repeats N")
     for key, values in axes.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(path, f"axes.{key}: {values!r} is no list of values; write e.g. [2]")

@@ -19,6 +19,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let workers share the tests file by file, and one of them have all that need a cluster."""
+    for item in items:
+        needs_cluster = item.path.parent.name == "slurm"
+        item.add_marker(pytest.mark.xdist_group("cluster" if needs_cluster else item.path.name))
+
+
 @pytest.fixture
 def run() -> Run:
     """Run a Python entry point from the project's folder: `run("submit.py", "--grid", ...)`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from report.conditions import conditions
+from report.conditions import FOLLOWS, conditions
 from report.measured import Measured
 from study.case import KEYS
 from study.comparison import Comparison, compare
@@ -50,9 +50,27 @@ def from_the_least(results: list[Measured], key: str) -> list[Pair]:
     return found
 
 
+def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
+    """Pairs that must not be compared: for each reason one sentence, with all labels before it."""
+    labels: dict[str, dict[str, None]] = {}
+    for pair, problem in refused:
+        labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
+    return [
+        f"{'; '.join(found)}: {question} {CANNOT}: {problem}."
+        if any(found)
+        else f"{question} {CANNOT}: {problem}."
+        for problem, found in labels.items()
+    ]
+
+
+def is_the_same(results: list[Measured], key: str) -> bool:
+    """Whether all cases have one value of this key."""
+    return not _varying(results, [key])
+
+
 def why_no_pair(results: list[Measured], key: str) -> str:
     """Why there are no two to compare."""
-    if len({getattr(result.case, key) for result in results}) < 2:
+    if is_the_same(results, key):
         return f"it takes two values of {key}, all else equal"
     others = [k for k in KEYS if k not in (key, "repeat")]
     return f"the cases differ in {' and '.join(_varying(results, others))}, too"
@@ -88,7 +106,7 @@ def incomparable(
         return "some results are emulated and some are not"
     left, right = conditions(a, any_software), conditions(b, any_software)
     for name in left:
-        if left[name] != right[name]:
+        if left[name] != right[name] and name != FOLLOWS.get(key or ""):
             values = "; ".join(sorted([left[name], right[name]]))
             return f"they were measured {name} ({values})"
     if compare(a.steps_s, b.steps_s) is None:

@@ -1,11 +1,12 @@
 """Task 4: are all GPUs utilised, and does adding GPUs make training faster."""
 
-from report.answers import utilisation
+from report.answers import along, utilisation
 from report.answers.comparing import (
     CANNOT,
     Pair,
     from_the_least,
     incomparable,
+    refusals,
     verdict,
     why_no_pair,
 )
@@ -22,8 +23,9 @@ def answer(results: list[Measured]) -> list[str]:
     """What every GPU holds and does, then what adding GPUs does, for each pair of GPU counts."""
     return [
         _all_hold_layers(results),
-        *(utilisation.answer(result) for result in results),
+        *utilisation.answer(results),
         *_adding_gpus(results),
+        *along.answer(results),
     ]
 
 
@@ -35,24 +37,29 @@ def _all_hold_layers(results: list[Measured]) -> str:
     layers = ", ".join(map(str, most.placement.layers_per_gpu))
     peaks = [g.peak_allocated_bytes for g in most.measurement.per_gpu if g.peak_allocated_bytes]
     used = f", with a peak memory of {', '.join(map(data_size, peaks))}" if peaks else ""
-    gpus = most.case.gpus
-    return f"All GPUs hold layers: {layers} on {gpus} {plural(gpus, 'GPU')}{used}."
+    return f"All GPUs hold layers: {layers} on {most.gpus}{used}."
 
 
 def _adding_gpus(results: list[Measured]) -> list[str]:
     found = from_the_least(results, "gpus")
+    if along.replaces(results, "gpus"):
+        return []
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
-    return [_compare(pair) for pair in found]
+    told = [_compare(pair) for pair in found if _problem(pair) is None]
+    refused = [(pair, problem) for pair in found if (problem := _problem(pair)) is not None]
+    return [*told, *refusals(QUESTION, refused)]
+
+
+def _problem(pair: Pair) -> str | None:
+    few, many = pair.least, pair.most
+    if few.emulated and many.emulated:
+        return f"the emulated GPUs share {shared_device(many.environment)}"
+    return incomparable(few, many, "gpus")
 
 
 def _compare(pair: Pair) -> str:
     few, many = pair.least, pair.most
-    if few.emulated and many.emulated:
-        shared = shared_device(many.environment)
-        return f"{pair.label}{QUESTION} {CANNOT}: the emulated GPUs share {shared}."
-    if problem := incomparable(few, many, "gpus"):
-        return f"{pair.label}{QUESTION} {CANNOT}: {problem}."
     found = verdict(few, many)
     before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
     words = found.words(_gpus(few), _gpus(many), plural=True)

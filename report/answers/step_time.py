@@ -1,6 +1,6 @@
 """Task 2: does more depth improve speed, and why."""
 
-from report.answers import launch_overhead
+from report.answers import along, launch_overhead
 from report.answers.comparing import (
     CANNOT,
     Pair,
@@ -8,16 +8,21 @@ from report.answers.comparing import (
     groups,
     incomparable,
     pairs,
+    refusals,
     verdict,
     why_no_pair,
 )
+from report.answers.work import time_per_layer, work
 from report.fit import fit_depth
 from report.measured import Measured
 from report.units import ratio, seconds
 from study.confidence import estimate
 
 QUESTION = "Whether more depth improves speed"
-STEADY = 0.15  # a time per layer that changes by less is called steady
+DOUBT = (
+    "But layers that run one after another cannot get faster by being more: something else "
+    "disturbed these measurements."
+)
 
 
 def answer(results: list[Measured]) -> list[str]:
@@ -26,11 +31,16 @@ def answer(results: list[Measured]) -> list[str]:
     Where there are CUDA graphs, what launching costs goes before.
     """
     launching = launch_overhead.answer(results)
+    others = along.answer(results)
     found = pairs(results, "depth")
+    if along.replaces(results, "depth"):
+        return [*launching, *others]
     if not found:
-        return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}."]
-    compared = [sentence for pair in found for sentence in _compare(pair)]
-    return [*launching, *compared, *_lines(results)]
+        return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]
+    problems = [(pair, incomparable(pair.least, pair.most, "depth")) for pair in found]
+    compared = [line for pair, problem in problems if problem is None for line in _compare(pair)]
+    refused = [(pair, problem) for pair, problem in problems if problem is not None]
+    return [*launching, *compared, *refusals(QUESTION, refused), *_lines(results), *others]
 
 
 def _lines(results: list[Measured]) -> list[str]:
@@ -52,8 +62,6 @@ def _line(group: list[Measured]) -> str | None:
 
 def _compare(pair: Pair) -> list[str]:
     few, many = pair.least, pair.most
-    if problem := incomparable(few, many, "depth"):
-        return [f"{pair.label}{QUESTION} {CANNOT}: {problem}."]
     found = verdict(few, many)
     a, b = estimate(few.steps_s), estimate(many.steps_s)
     change = (
@@ -62,34 +70,17 @@ def _compare(pair: Pair) -> list[str]:
         f"{seconds(a)} to {seconds(b)}; {found.words(_depth(few), _depth(many))}"
         f"{', on emulated GPUs' if many.emulated else ''}"
     )
-    if found.kind == "undecided":
-        return [f"{pair.label}{QUESTION} {CANNOT}: {change}."]
-    if found.kind == "same":
-        return [f"{pair.label}No difference can be seen: {change}."]
-    if found.kind == "faster":
-        return [
-            f"{pair.label}In these results, yes: {change}. But layers that run one after another "
-            "cannot get faster by being more: something else disturbed these measurements."
-        ]
-    slower = f"{pair.label}No, more depth makes a step slower: {change}."
-    return [slower, _time_per_layer(few, many)]
+    match found.kind:
+        case "undecided":
+            return [f"{pair.label}{QUESTION} {CANNOT}: {change}.", work(few, many)]
+        case "same":
+            return [f"{pair.label}No difference can be seen: {change}.", work(few, many)]
+        case "faster":
+            return [f"{pair.label}In these results, yes: {change}. {DOUBT}"]
+        case "slower":
+            slower = f"{pair.label}No, more depth makes a step slower: {change}."
+            return [slower, time_per_layer(few, many)]
 
 
 def _depth(result: Measured) -> str:
     return f"depth {result.case.depth}"
-
-
-def _time_per_layer(few: Measured, many: Measured) -> str:
-    before, after = (estimate(r.steps_s) / r.case.depth for r in (few, many))
-    times = f"from {seconds(before)} to {seconds(after)}"
-    if abs(after / before - 1) < STEADY:
-        return (
-            f"The time per layer stays about the same ({times}), as it does when the layers run "
-            "one after another and each one added adds its own time."
-        )
-    if after < before:
-        return (
-            f"The time per layer falls ({times}), as it would if part of a step did not grow with "
-            "the depth and more layers shared it."
-        )
-    return f"The time per layer rises ({times}); these results do not say why."

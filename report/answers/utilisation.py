@@ -1,26 +1,31 @@
 """Are all GPUs utilised: how long each of them computes."""
 
 from report.answers.comparing import CANNOT
-from report.hardware import shared_device
 from report.measured import Measured
 from report.time_use import TimeUse, time_use
-from report.units import percent, plural, ratio
+from report.units import percent, ratio
 
 MOSTLY = 0.75  # of the GPUs at work at a time
 OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word
 
 
-def answer(result: Measured) -> str:
+def answer(results: list[Measured]) -> list[str]:
+    """A sentence for each case, and one for all those without marks."""
+    told = [_shares(result, uses) for result in results if (uses := time_use(result))]
+    untold = [result.gpus for result in results if not time_use(result)]
+    if untold:
+        where = " and ".join(dict.fromkeys(untold))
+        told.append(f"Whether all GPUs are utilised on {where} {CANNOT}: no step had marks.")
+    return told
+
+
+def _shares(result: Measured, uses: list[TimeUse]) -> str:
     """What share of a step each GPU computes, and how many do so at a time."""
-    uses = time_use(result)
-    gpus = result.case.gpus
-    where = f"On {gpus} {plural(gpus, 'GPU')}"
-    if result.emulated and gpus > 1:
-        where += f" (emulated on {shared_device(result.environment)})"
-    if not uses:
-        return f"{where}: whether all GPUs are utilised {CANNOT}: no step had marks."
     shares = ", ".join(f"GPU {use.gpu} {percent(use.utilisation)}" for use in uses)
-    return f"{where}, the share of a step in which each computes is {shares}{_together(uses)}."
+    return (
+        f"On {result.gpus}, the share of a step in which each computes is {shares}"
+        f"{_together(uses)}."
+    )
 
 
 def _together(uses: list[TimeUse]) -> str:

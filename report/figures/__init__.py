@@ -1,17 +1,21 @@
 """The drawings of each kind of grid. Importing this imports matplotlib, which takes a while."""
 
 from collections.abc import Callable
+from functools import partial
 
+from report.answers.along import KEYS
 from report.document import Figure
-from report.figures import depth, gantt, gpus, layers, memory, moves
+from report.figures import along, depth, gantt, gpus, layers, memory, moves
 from report.measured import Measured
 from report.selection import Selection
 
-FIGURES: dict[str, list[Callable[[list[Measured]], Figure | None]]] = {
-    "step_time": [depth.make_figure],
-    "layer_map": [layers.make_figure, gantt.make_figure],
+Made = Figure | list[Figure] | None
+ALONG: list[Callable[[list[Measured]], Made]] = [partial(along.make_figure, key) for key in KEYS]
+FIGURES: dict[str, list[Callable[[list[Measured]], Made]]] = {
+    "step_time": [depth.make_figure, *ALONG],
+    "layer_map": [layers.make_figure, gantt.make_figures],
     "placement_rule": [layers.make_figure],
-    "memory": [gpus.make_figure, gantt.make_figure, memory.make_figure],
+    "memory": [gpus.make_figure, *ALONG, gantt.make_figures, memory.make_figure],
     "transfers": [moves.make_figure],
 }
 
@@ -21,5 +25,10 @@ def make_figures(selection: Selection) -> list[Figure]:
     results = [row.measured for row in selection.rows if row.measured is not None]
     if not results:
         return []
-    figures = [make(results) for make in FIGURES[selection.grid.table]]
-    return [figure for figure in figures if figure is not None]
+    return [figure for make in FIGURES[selection.grid.table] for figure in _each(make(results))]
+
+
+def _each(made: Made) -> list[Figure]:
+    if made is None:
+        return []
+    return made if isinstance(made, list) else [made]

@@ -22,37 +22,72 @@ KINDS = {
 COMPUTE, TRANSFER = 0.66, 0.94  # heights; transfers stand out, by their shape if not by colour
 NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
 MAX_CASES, MAX_GPUS = 6, 64  # more have no room
-ROW, AROUND, TALLEST = 0.26, 0.42, 8.5  # inches: a GPU, what a case needs besides, a page
+ROW, AROUND, FRAME = 0.26, 0.42, 0.8  # inches: a GPU, what a case and a drawing need besides
+FITS, TALLEST = 3.0, 8.5  # inches: what finds room on most pages, and on any
+APART = 8  # times as long as the shortest step: on the same axis nothing of that would be seen
 
 
-def make_figure(results: list[Measured]) -> Figure | None:
-    """A row for each GPU, axes for each case; None where no step had instruments."""
+def make_figures(results: list[Measured]) -> list[Figure]:
+    """A row for each GPU, axes for each case; none where no step had instruments.
+
+    A drawing has as many cases as leave no page half empty.
+    """
     marked = [result for result in results if _spans(result) and result.case.gpus <= MAX_GPUS]
     shown, note = first_of(marked, MAX_CASES)
     if not shown:
-        return None
-    gpus = [result.case.gpus for result in shown]
+        return []
+    longest_s, shortest_s = max(map(_end_s, shown)), min(map(_end_s, shown))
+    if longest_s > APART * shortest_s:
+        note += "; each has a time axis of its own"
+        return [_figure([result], shown, _end_s(result), note) for result in shown]
+    if len(shown) > 1:
+        note += "; all on one time axis"
+    return [_figure(part, shown, longest_s, note) for part in _parts(shown)]
+
+
+def _parts(results: list[Measured]) -> list[list[Measured]]:
+    """The cases of each drawing, in their order."""
+    parts: list[list[Measured]] = []
+    for result in results:
+        if parts and _height([*parts[-1], result]) <= FITS:
+            parts[-1].append(result)
+        else:
+            parts.append([result])
+    return parts
+
+
+def _height(results: list[Measured]) -> float:
+    return FRAME + sum(ROW * result.case.gpus + AROUND for result in results)
+
+
+def _figure(part: list[Measured], all_shown: list[Measured], end_s: float, note: str) -> Figure:
+    """Some of the cases, up to this time; their labels tell them from all of them."""
 
     def plot(drawing: Drawing) -> None:
-        longest = max(span.end_s for result in shown for span in _spans(result))
-        unit, unit_name = time_unit([longest])
-        # One scale, so that a step twice as long is twice as long.
-        rows = drawing.subplots(len(shown), squeeze=False, sharex=True, height_ratios=gpus)
-        for (axes,), result in zip(rows, shown, strict=True):
-            _plot_case(axes, result, unit, label(result, shown))
+        unit, unit_name = time_unit([end_s])
+        heights = [result.case.gpus for result in part]
+        rows = drawing.subplots(len(part), squeeze=False, sharex=True, height_ratios=heights)
+        for (axes,), result in zip(rows, part, strict=True):
+            _plot_case(axes, result, unit, label(result, all_shown))
         rows[-1][0].set_xlabel(f"time since the step began ({unit_name})")
-        rows[-1][0].set_xlim(0, longest / unit)
-        seen = {span.kind.partition("_")[0] for result in shown for span in _spans(result)}
+        rows[-1][0].set_xlim(0, end_s / unit)
+        seen = {span.kind.partition("_")[0] for result in part for span in _spans(result)}
         keys = [Patch(facecolor=colour, hatch=hatch, label=kind, **EDGE)
                 for kind, (colour, hatch) in KINDS.items() if kind in seen]  # fmt: skip
         drawing.legend(handles=keys, loc="outside lower center", ncols=len(keys))
 
-    source = origin(shown)
+    source = origin(part)
+    labels = "; ".join(label(result, all_shown) for result in part)
+    which = "" if len(part) == len(all_shown) else f", {labels}"
     return Figure(
-        caption=f"{CAPTION}{note}; where there is nothing, it waits.",
-        svg=draw(min(TALLEST, 0.8 + ROW * sum(gpus) + AROUND * len(gpus)), source, plot),
-        alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, shown) for result in shown)}",
+        caption=f"{CAPTION}{which}{note}; where there is nothing, it waits.",
+        svg=draw(min(TALLEST, _height(part)), source, plot),
+        alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, all_shown) for result in part)}",
     )
+
+
+def _end_s(result: Measured) -> float:
+    return max(span.end_s for span in _spans(result))
 
 
 def _spans(result: Measured) -> list[TimeSpan]:

@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
+from report.answers.along import replaces
 from report.document import Figure
 from report.figures.labels import label, origin, series
+from report.figures.points import Heights
 from report.figures.style import (
     BLACK,
     EDGE,
@@ -17,7 +19,6 @@ from report.figures.style import (
     LEGEND_LINE,
     SMALL,
     draw,
-    time_unit,
 )
 from report.measured import Measured
 from report.step_time import step_time
@@ -28,26 +29,29 @@ MIN_ROOM = 4  # GPU counts; of fewer the bars would be as wide as they are high
 MAX_NUMBERS = 14  # as many find room above their bars
 
 
-def make_figure(results: list[Measured]) -> Figure:
+def make_figure(results: list[Measured]) -> Figure | None:
     """Bars from zero, so that their lengths may be compared, with 95 % intervals."""
+    if replaces(results, "gpus"):
+        return None
     found = series(results, "gpus")
+    heights = Heights(results)
     counts = sorted({result.case.gpus for result in results})
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
-        unit, unit_name = time_unit(step_time(result).estimate_s for result in results)
         width = 0.6 / len(found)
         for number, cases in enumerate(found.values()):
             shift = (number - (len(found) - 1) / 2) * width
             for result in cases:
                 at = counts.index(result.case.gpus) + shift
                 numbered = len(results) <= MAX_NUMBERS
-                _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, unit, numbered)
+                _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, heights, numbered)
         axes.set_xticks(range(len(counts)), [str(count) for count in counts])
         room = max(0.0, (MIN_ROOM - len(counts)) / 2)
         axes.set_xlim(-0.6 - room, len(counts) - 0.4 + room)
-        axes.set(xlabel="GPUs", ylabel=f"step time ({unit_name})")
+        axes.set_xlabel("GPUs")
         axes.margins(y=0.15)
+        heights.show(axes)
         axes.grid(axis="y")
         if keys := _keys(results, list(found)):
             drawing.legend(handles=keys, loc="outside lower center", ncols=3)
@@ -55,30 +59,32 @@ def make_figure(results: list[Measured]) -> Figure:
     source = origin(results)
     times = "; ".join(f"{label(r, results)} {seconds(step_time(r).estimate_s)}" for r in results)
     return Figure(
-        caption=f"{CAPTION}, medians with 95 % confidence intervals.",
+        caption=f"{CAPTION}, medians with 95 % confidence intervals{heights.note}.",
         svg=draw(2.4 + LEGEND_LINE * ceil(len(found) / 3), source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
     )
 
 
 def _plot_bar(
-    axes: Axes, at: float, width: float, colour: str, result: Measured, unit: float, numbered: bool
+    axes: Axes,
+    at: float,
+    width: float,
+    colour: str,
+    result: Measured,
+    heights: Heights,
+    numbered: bool,
 ) -> None:
-    found = step_time(result)
-    top = found.estimate_s / unit
+    median_s = step_time(result).estimate_s
     hatch = EMULATED if result.emulated else None
-    axes.bar(at, top, 0.9 * width, color=colour, hatch=hatch, **EDGE)
-    high = top
-    if found.interval is not None:
-        low, high = found.interval.low / unit, max(top, found.interval.high / unit)
-        axes.errorbar(at, top, yerr=[[max(0.0, top - low)], [high - top]], color=BLACK)
+    axes.bar(at, median_s / heights.unit, 0.9 * width, color=colour, hatch=hatch, **EDGE)
+    high = heights.plot_interval(axes, at, result, BLACK)
     if numbered:
         offset: dict[str, Any] = {
-            "xytext": (0, 3),
+            "xytext": (0, 4),
             "textcoords": "offset points",
             "fontsize": SMALL,
         }
-        axes.annotate(seconds(found.estimate_s), (at, high), ha="center", va="bottom", **offset)
+        axes.annotate(seconds(median_s), (at, high), ha="center", va="bottom", **offset)
 
 
 def _keys(results: list[Measured], names: list[str]) -> list[Patch]:

@@ -20,15 +20,18 @@ def series(results: Sequence[Measured], key: str) -> dict[str, list[Measured]]:
     """The cases that differ in nothing but this key, in its order; each by its label."""
     found: dict[str, list[Measured]] = {}
     name = _label if key == "gpus" else label  # emulated GPU counts stand beside real ones
-    for result in sorted(results, key=lambda r: int(getattr(r.case, key))):
+    for result in sorted(results, key=lambda r: _rank(getattr(r.case, key))):
         found.setdefault(name(result, results, key), []).append(result)
     return found
 
 
+def _rank(value: object) -> int:
+    """Names stay in the order of the grid."""
+    return value if isinstance(value, int) else 0
+
+
 def _label(result: Measured, results: Sequence[Measured], besides: str) -> str:
     keys = ["gpus", *(key for key in result.case.as_dict() if key not in ("gpus", "repeat"))]
-    if len({r.case.configuration for r in results}) < len(results):
-        keys.append("repeat")
     shown = [key for key in keys if key == "gpus" or _differs(key, results)]
     words = [_word(key, getattr(result.case, key)) for key in shown if key != besides]
     if len({r.hardware for r in results}) > 1:

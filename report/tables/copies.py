@@ -1,6 +1,6 @@
 """Copies between GPUs: proven to arrive, and how long they take."""
 
-from report.document import Table, make_rows
+from report.document import Table, known_rows
 from report.measured import Measured
 from report.tables.label import Labels
 from report.units import UNKNOWN, byte_rate, data_size, seconds
@@ -17,7 +17,7 @@ def make_table(results: list[Measured]) -> Table:
         for result in results
         for copy in result.ceilings.copies
     ]
-    return make_rows(CAPTION, rows)
+    return known_rows(CAPTION, rows)
 
 
 def _cells(copy: CopyRate, result: Measured) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """How far from the limit: a step's matrix products beside the fastest one of the same job."""
 
-from report.document import Table, make_rows
-from report.flops import step_flops
+from report.document import Table, known_rows
+from report.flops import achieved_flop_per_s, fastest_product, step_flops
 from report.measured import Measured
-from report.step_time import step_time
 from report.tables.label import Labels
 from report.units import flop_rate, percent
 
@@ -13,12 +12,11 @@ CAPTION = "Distance from the limit: matrix products of a step, and the fastest o
 def make_table(results: list[Measured]) -> Table:
     """A row for each case. The naive split keeps one GPU at work, so one GPU is the limit."""
     labels = Labels(results)
-    return make_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
+    return known_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
 
 
 def _cells(result: Measured) -> dict[str, str]:
-    achieved = step_flops(result.case) / step_time(result).estimate_s
-    fastest = max(result.ceilings.gemm, key=lambda gemm: gemm.flop_per_s)
+    achieved, fastest = achieved_flop_per_s(result), fastest_product(result)
     return {
         "operations a step": f"{step_flops(result.case):.4g}",
         "achieved": flop_rate(achieved),

@@ -75,11 +75,14 @@ def memory(result: Measured) -> Cells:
     measurement = result.measurement
     cells = _step_time(result)
     if measurement.shared_peak_allocated_bytes is not None:
-        cells["all GPUs together"] = _peaks(
+        cells["memory of all GPUs together"] = _peaks(
             measurement.shared_peak_allocated_bytes, measurement.shared_peak_reserved_bytes
         )
     for gpu in measurement.per_gpu:
-        cells[f"GPU {gpu.index}"] = _peaks(gpu.peak_allocated_bytes, gpu.peak_reserved_bytes)
+        if gpu.peak_allocated_bytes is not None:
+            cells[f"memory of GPU {gpu.index}"] = _peaks(
+                gpu.peak_allocated_bytes, gpu.peak_reserved_bytes
+            )
     return cells
 
 
@@ -137,6 +140,6 @@ HEADINGS = {
     "step_time": (STEP_TIME, "time per layer"),
     "layer_map": ("data moves before layer",),
     "placement_rule": ("layers of GPU 0",),
-    "memory": (STEP_TIME, "GPU 0"),
+    "memory": (STEP_TIME, "memory of GPU 0"),
     "transfers": ("`.to` calls per forward", "moves forward", "moves backward"),
 }

@@ -1,6 +1,6 @@
 """Memory, explained: what each GPU should hold at its peak, beside what it was seen to hold."""
 
-from report.document import Table, make_rows
+from report.document import Table, known_rows
 from report.measured import Measured
 from report.predicted_memory import Bytes, predicted_of, predicted_shared_peak_of
 from report.tables.label import Labels
@@ -20,7 +20,7 @@ def make_table(results: list[Measured]) -> Table:
             rows.append(label | {"GPU": str(gpu.index)} | _cells(predicted, gpu, result))
         if result.measurement.shared_peak_allocated_bytes is not None:
             rows.append(label | {"GPU": "all on one"} | _shared(result))
-    return make_rows(CAPTION, rows)
+    return known_rows(CAPTION, rows)
 
 
 def _cells(predicted: Bytes, gpu: GpuMemory, result: Measured) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Where the time goes: a row for each GPU of each case."""
 
-from report.document import Table, make_rows
+from report.document import Table, known_rows
 from report.measured import Measured
 from report.tables.label import Labels
 from report.time_use import TimeUse, time_use
@@ -16,7 +16,7 @@ def make_table(results: list[Measured]) -> Table:
     rows = [
         labels.of(result) | _cells(use, result) for result in results for use in time_use(result)
     ]
-    return make_rows(CAPTION, rows)
+    return known_rows(CAPTION, rows)
 
 
 def _cells(use: TimeUse, result: Measured) -> dict[str, str]:

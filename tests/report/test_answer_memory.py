@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from report.answers import memory
 from report.answers.memory import _adding_gpus
 from report.measured import measured
 from tests.report.made_up import MIB, failed, measuring, result
@@ -15,11 +16,11 @@ def test_the_table_shows_step_time_and_memory_of_every_gpu(tmp_path):
     two, row = cells(only_section(tmp_path))
     assert row["step time (95 % CI)"].startswith("200 ms (19")
     assert row["steps"] == "41"
-    assert row["GPU 0"] == "100 MiB / 200 MiB"
-    assert row["GPU 1"] == "2 GiB / 4 GiB"
-    assert row["GPU 3"] == "512 KiB / 1 MiB"
-    assert row["GPU 4"] == "7 B / 14 B"
-    assert two["GPU 2"] == "–"
+    assert row["memory of GPU 0"] == "100 MiB / 200 MiB"
+    assert row["memory of GPU 1"] == "2 GiB / 4 GiB"
+    assert row["memory of GPU 3"] == "512 KiB / 1 MiB"
+    assert row["memory of GPU 4"] == "7 B / 14 B"
+    assert two["memory of GPU 2"] == "–"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,8 @@ def test_each_gpu_has_its_share_of_the_step_in_the_answer(tmp_path):
 def test_without_marks_the_use_of_the_gpus_cannot_be_told(tmp_path):
     given = [measuring(result(gpus=gpus), breakdown=None) for gpus in (2, 5)]
     answer = answer_of(tmp_path, "task4", *given)
-    assert "whether all GPUs are utilised cannot be told from these results" in answer
+    assert answer.count("Whether all GPUs are utilised on ") == 1
+    assert "on 2 GPUs and 5 GPUs cannot be told from these results: no step had marks." in answer
 
 
 def test_all_gpus_hold_layers_and_so_much_memory(tmp_path):
@@ -81,6 +83,30 @@ def test_emulated_gpus_cannot_tell_whether_more_are_faster(tmp_path):
     answer = answer_of(tmp_path, "task4", *both)
     assert "cannot be told from these results: the emulated GPUs share the CPU." in answer
     assert "Adding GPUs makes" not in answer
+
+
+def test_what_cannot_be_told_of_several_gpu_counts_is_said_once(tmp_path):
+    three = [result("task3", gpus=gpus, gpu_name=None) for gpus in (1, 2, 4)]
+    found = _adding_gpus([measured(r) for r in three])
+    assert found == [
+        "Whether adding GPUs makes training faster cannot be told from these results: the "
+        "emulated GPUs share the CPU."
+    ]
+
+
+def test_what_cannot_be_told_of_several_depths_names_them_all():
+    points = [(depth, gpus) for depth in (10, 20) for gpus in (1, 2)]
+    few = [result(depth=depth, gpus=gpus, gpu_name=None) for depth, gpus in points]
+    (found,) = _adding_gpus([measured(r) for r in few])
+    assert found.startswith("depth 10; depth 20: Whether adding GPUs makes training faster cannot")
+
+
+def test_sentences_on_emulated_gpus_say_that_they_are(tmp_path):
+    both = [result("task3", gpus=gpus, gpu_name=None) for gpus in (1, 5)]
+    found = memory.answer([measured(r) for r in both])
+    assert found[0] == "All GPUs hold layers: 4, 4, 4, 4, 4 on 5 GPUs (emulated on the CPU)."
+    assert found[1].startswith("On 1 GPU (emulated on the CPU), the share of a step in which")
+    assert found[2].startswith("On 5 GPUs (emulated on the CPU), the share of a step in which")
 
 
 def test_logical_gpus_on_one_gpu_are_said_to_share_it(tmp_path):

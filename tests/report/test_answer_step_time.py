@@ -45,6 +45,34 @@ def test_a_difference_within_the_noise_is_none(tmp_path):
     answer = answer_of(tmp_path, "task2", *depths({6: 0.1, 12: 0.1, 24: 0.1002}))
     assert answer.startswith("No difference can be seen: from depth 6 to 24")
     assert "per layer" not in answer
+    assert "From depth 6 to 24 a step has 4.18 times the operations in its matrix" in answer
+
+
+NOISY = (0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11)
+
+
+def undecided(folder, factor=1.0, **keys):
+    """The answer where noise hides whether 24 layers are slower than 6."""
+    steps_s = [factor * step for step in NOISY]
+    both = [result("task2", depth=depth, steps_s=steps_s, **keys) for depth in (6, 24)]
+    return answer_of(folder, "task2", *both)
+
+
+def test_where_the_verdict_is_open_what_there_was_to_do_is_told_all_the_same(tmp_path):
+    answer = undecided(tmp_path)
+    assert "Whether more depth improves speed cannot be told from these results" in answer
+    assert "depth 6 and depth 24 cannot be told apart" in answer
+    assert (
+        "From depth 6 to 24 a step has 4.18 times the operations in its matrix products; a layer "
+        "took 17.5 ms, then 4.375 ms, and the products ran at 0.7 %, then 2.9 % of the rate of the "
+        "fastest one: most of a step is something else, such as launching kernels"
+    ) in answer
+
+
+def test_products_near_the_fastest_one_leave_launching_unnamed(tmp_path):
+    answer = undecided(tmp_path, factor=0.1)
+    assert "the products ran at 7.0 %, then 29.0 % of the rate of the fastest one." in answer
+    assert "launching" not in answer
 
 
 def test_one_depth_tells_nothing(tmp_path):

@@ -3,9 +3,9 @@
 import pytest
 
 from study.grid import load_grids
-from tests.report.made_up import failed, measuring, result, write
+from tests.report.made_up import failed, measuring, result, submit, write
 
-GOOD = {"gpus": 2}
+NOISY = [0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11]
 
 
 @pytest.fixture
@@ -38,9 +38,8 @@ def test_a_case_has_a_ratio_and_a_verdict(compare, tmp_path, after_s, ratio, ver
 
 
 def test_noise_leaves_the_verdict_open(compare, tmp_path):
-    noisy = [0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11]
-    write(tmp_path / "old", "slurm", result(gpus=2, steps_s=noisy))
-    write(tmp_path / "new", "slurm", result(gpus=2, steps_s=noisy[::-1]))
+    write(tmp_path / "old", "slurm", result(gpus=2, steps_s=NOISY))
+    write(tmp_path / "new", "slurm", result(gpus=2, steps_s=NOISY[::-1]))
     assert row_of(compare().stdout)[-1] == "cannot tell"
 
 
@@ -95,6 +94,58 @@ def test_profiles_of_other_names_are_paired_where_each_set_has_one(compare, tmp_
     write(tmp_path / "old", "course", result(gpus=2))
     write(tmp_path / "new", "slurm", result(gpus=2))
     assert row_of(compare().stdout, "| course")[0] == "course → slurm"
+
+
+def both(folder, *results):
+    for name in ("old", "new"):
+        write(folder / name, "slurm", *results)
+
+
+def test_a_gate_says_how_many_cases_it_could_not_see(compare, tmp_path):
+    both(tmp_path, result(gpus=2, steps_s=NOISY), result(gpus=5))
+    done = compare("--fail-on-regression", "3%")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "note: 1 of 2 cases cannot be told apart finely enough to see 3.0 %; measure both sets "
+        "with submit.py --repeats 5, or for longer\n"
+    )
+
+
+def test_a_gate_that_could_see_nothing_does_not_pass(compare, tmp_path):
+    both(tmp_path, result(gpus=2, steps_s=NOISY), result(gpus=5, steps_s=NOISY))
+    done = compare("--fail-on-regression", "3%")
+    assert done.returncode == 1
+    assert "note: nothing could have been seen in any case; a gate that is blind" in done.stderr
+    assert "note: 2 of 2 cases cannot be told apart finely enough to see 3.0 %" in done.stderr
+
+
+def test_noise_is_no_blindness_where_the_limit_is_far_beyond_it(compare, tmp_path):
+    both(tmp_path, result(gpus=2, steps_s=NOISY))
+    done = compare("--fail-on-regression", "100%")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_the_same_within_less_than_a_verdict_can_tell_passes_every_limit(compare, tmp_path):
+    both(tmp_path, result(gpus=2, steps_s=[0.1, 0.1001] * 20))
+    done = compare("--fail-on-regression", "0%")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_a_gate_nothing_is_said_of_what_could_not_be_seen(compare, tmp_path):
+    both(tmp_path, result(gpus=2, steps_s=NOISY))
+    assert (compare().returncode, compare().stderr) == (0, "")
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_the_folder_of_one_profile_is_compared_as_such(run, tmp_path, ledger):
+    both(tmp_path, result(gpus=2))
+    write(tmp_path / "old", "course", result(gpus=5))
+    if ledger:
+        submit(tmp_path / "old", "slurm", result(gpus=2).case)
+    done = run("collect.py", "--results", tmp_path / "new" / "slurm",
+               "--compare", tmp_path / "old" / "slurm")  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 case compared: 1 same." in done.stdout
 
 
 @pytest.mark.parametrize("fault", ["nothing", "hardware", "steps", "job"])

@@ -21,7 +21,7 @@ def test_the_time_of_every_gpu_adds_up_to_its_step(tmp_path):
 def test_a_logical_gpu_has_no_utilisation_of_nvml(tmp_path):
     write(tmp_path, "slurm", result(gpus=2, emulated=True))
     rows = cells(details_of(tmp_path, "task4")["Where the time goes"])
-    assert {row["NVML says"] for row in rows} == {"–"}
+    assert not any("NVML says" in row for row in rows)
     assert {row["GPUs"] for row in rows} == {"2 (emulated)"}
 
 

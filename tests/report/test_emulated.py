@@ -34,15 +34,21 @@ def test_real_results_are_not_called_emulated(tmp_path):
     assert emulation(tmp_path) == []
 
 
-def test_memory_of_a_logical_gpu_is_unknown(tmp_path):
+def test_memory_of_a_logical_gpu_has_no_column(tmp_path):
     write(tmp_path, "local", result(gpus=2, gpu_name=None))
     row = cells(only_section(tmp_path))[0]
-    assert (row["GPU 0"], row["GPU 1"]) == ("–", "–")
-    assert "all GPUs together" not in row
+    assert not [column for column in row if column.startswith("memory of")]
+
+
+def test_beside_a_real_gpu_the_memory_of_a_logical_one_is_unknown(tmp_path):
+    write(tmp_path, "local", result(gpus=2), result(gpus=5, emulated=True))
+    real, logical = cells(only_section(tmp_path))
+    assert real["memory of GPU 0"] == "1000 MiB / 1.953 GiB"
+    assert logical["memory of GPU 0"] == "–"
 
 
 def test_logical_gpus_of_one_gpu_have_their_memory_together(tmp_path):
     write(tmp_path, "local", sharing(result(gpus=2, emulated=True), 300 * MIB))
     row = cells(only_section(tmp_path))[0]
-    assert row["all GPUs together"] == "300 MiB / 600 MiB"
-    assert (row["GPU 0"], row["GPU 1"]) == ("–", "–")
+    assert row["memory of all GPUs together"] == "300 MiB / 600 MiB"
+    assert "memory of GPU 0" not in row

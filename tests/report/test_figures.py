@@ -39,15 +39,20 @@ def results_of(task, **keys):
 def drawings_of(made):
     """Every kind of drawing of these results."""
     shown = [measured(r) for r in made]
-    makers = [depth, gantt, layers, memory, moves]
-    return [maker.make_figure(shown) for maker in makers]
+    makers = [depth, layers, memory, moves]
+    return [*(maker.make_figure(shown) for maker in makers), *gantt.make_figures(shown)]
 
 
 FIGURES_OF_TASKS = {
     "task1": ["The GPU of each layer", "What each GPU does"],
     "task2": ["Step time against depth"],
     "task3": ["The GPU of each layer"],
-    "task4": ["Step time for each GPU count", "What each GPU does", "Memory of each GPU"],
+    "task4": [
+        "Step time for each GPU count",
+        "What each GPU does during a typical step, 2 GPUs",
+        "What each GPU does during a typical step, 5 GPUs",
+        "Memory of each GPU",
+    ],
     "task5": ["Moves of data"],
 }
 
@@ -72,9 +77,12 @@ def test_what_was_emulated_is_marked_within_every_drawing(task, tmp_path):
 
 def test_emulated_beside_real_says_which_is_which(tmp_path):
     made = figures(tmp_path, "task4", result(gpus=2), result(gpus=5, emulated=True))
-    assert all("emulated on one GPU: 5 GPUs · NVIDIA A100" in words(figure) for figure in made)
-    _, steps, peaks = map(words, made)
-    assert re.search(r"\| 5 GPUs \(emulated\)", steps)
+    count, real, logical, peaks = map(words, made)
+    marked = "emulated on one GPU: 5 GPUs · NVIDIA A100"
+    assert marked in count
+    assert marked in peaks
+    assert "emulated" not in real
+    assert "| 5 GPUs (emulated) | emulated on one GPU · NVIDIA A100" in logical
     assert "predicted only" in peaks
 
 
@@ -206,9 +214,35 @@ def test_a_case_without_marks_has_no_gantt(tmp_path):
     plain = [measuring(r, breakdown=None) for r in results_of("task4")]
     captions = [f.caption for f in figures(tmp_path, "task4", *plain)]
     assert not any(caption.startswith(gantt.CAPTION) for caption in captions)
-    half = gantt.make_figure([measured(plain[0]), measured(result(gpus=5))])
+    (half,) = gantt.make_figures([measured(plain[0]), measured(result(gpus=5))])
     assert "GPU 4" in words(half)
     assert "2 GPUs" not in words(half)
+
+
+def steps_of(step_s_of_gpus):
+    return gantt.make_figures([measured(result(gpus=g, step_s=s)) for g, s in step_s_of_gpus])
+
+
+def test_timelines_share_an_axis_and_say_so():
+    two, five = steps_of([(2, 0.1), (5, 0.2)])
+    assert "2 GPUs; all on one time axis" in two.caption
+    assert "5 GPUs; all on one time axis" in five.caption
+    ticks = [re.findall(r"\| (\d+) (?=\|)", words(figure)) for figure in (two, five)]
+    assert ticks[0] == ticks[1]
+
+
+def test_timelines_of_very_different_lengths_have_axes_of_their_own_and_say_so():
+    two, three = steps_of([(2, 10), (3, 0.01)])
+    assert "each has a time axis of its own" in two.caption
+    assert "each has a time axis of its own" in three.caption
+    assert "(s)" in words(two)
+    assert "(ms)" in words(three)
+
+
+def test_short_timelines_stand_in_one_drawing():
+    (figure,) = steps_of([(1, 0.1), (2, 0.1)])
+    assert "1 GPU" in words(figure)
+    assert "2 GPUs" in words(figure)
 
 
 def test_memory_without_peaks_is_not_drawn(tmp_path):
@@ -240,7 +274,7 @@ def test_a_name_is_text_whatever_is_in_it(name):
 
 def test_a_grid_of_many_cases_is_drawn_in_part_and_says_so():
     some = [measured(result(depth=200, gpus=gpus)) for gpus in range(1, 81)]
-    assert "the first 6 of 64 cases" in gantt.make_figure(some).caption
+    assert "the first 6 of 64 cases" in gantt.make_figures(some)[0].caption
     assert "the first 16 of 80 cases" in layers.make_figure(some).caption
     assert "the first 8 of 64 cases" in memory.make_figure(some).caption
 
@@ -266,5 +300,25 @@ def test_a_config_of_one_gpu_moves_nothing():
 
 def test_a_case_of_very_many_gpus_has_no_row_for_each_of_them():
     huge = [measured(result(depth=4096, gpus=4096))]
-    assert gantt.make_figure(huge) is None
+    assert gantt.make_figures(huge) == []
     assert memory.make_figure(huge) is None
+
+
+def huge_interval(**keys):
+    given = result(**keys)
+    return measuring(given, median_ci_s=(0.09, 5.0))
+
+
+@pytest.mark.parametrize("task", ["task2", "task4"])
+def test_an_interval_that_would_flatten_all_others_is_cut_off_and_named(task, tmp_path):
+    first, second = grid(task).cases()[:2]
+    keys = [{"task": task, "depth": c.depth, "gpus": c.gpus} for c in (first, second)]
+    figure, *_ = figures(tmp_path, task, result(**keys[0]), huge_interval(**keys[1]))
+    assert "; an arrow where an interval goes on (" in figure.caption
+    assert figure.caption.endswith(" to 5 s).")
+    assert " | 250" not in words(figure)  # milliseconds: the axis ends at twice the median
+
+
+def test_where_every_interval_fits_none_is_cut_off(tmp_path):
+    for figure in figures(tmp_path, "task4", *results_of("task4")):
+        assert "arrow" not in figure.caption

@@ -85,13 +85,33 @@ def test_a_section_is_heading_facts_figures_table_answers_details_listings():
     page = parsed(render_html(document()))
     found = page.find(".//section")
     kinds = " ".join(f"{part.tag}.{part.get('class', '')}".rstrip(".") for part in found)
-    assert kinds == "h2 div.facts figure figure div.wide div.answers figure figure"
+    assert kinds == "h2 div.facts figure figure figure div.answers figure figure"
     assert [text_of(head) for head in found.iter("th")] == ["step time", "GPUs", "notes", "a"]
     captions = [text_of(caption) for caption in found.iter("figcaption")]
-    assert captions == ["Where the time goes"] * 2 + ["Details of it", "the rule"]
+    assert captions == [
+        "Figure 1. Where the time goes",
+        "Figure 2. Where the time goes",
+        "Table 1. Task 4",
+        "Table 2. Details of it",
+        "Listing 1. the rule",
+    ]
     assert text_of(found.find("div[@class='answers']//code")) == "i * gpus // depth"
     assert found.find("figure/pre/code").text == "def f():\n    return 1 < 2"
     assert text_of(found.find(".//p[@class='emulated']")).startswith("EMULATED")
+
+
+def test_figures_tables_and_listings_are_counted_through_all_sections():
+    page = parsed(render_html(document(section(), section())))
+    numbers = [text_of(caption.find("b")) for caption in page.iter("figcaption")]
+    assert numbers[5:] == ["Figure 3.", "Figure 4.", "Table 3.", "Table 4.", "Listing 2."]
+
+
+def test_a_short_cell_may_be_wrapped_between_its_parts_alone():
+    cells = ["5.656 ms (5.634 ms – 5.68 ms)", "1.316 GiB / 1.326 GiB", "GPU 0 to GPU 1"]
+    page = render_html(document(section(table=Table(["a", "b", "c"], [cells]))))
+    assert "<td>5.656 ms <wbr/>(5.634 ms – 5.68 ms)</td>" in page
+    assert "<td>1.316 GiB / <wbr/>1.326 GiB</td>" in page
+    assert "<td>GPU 0 to GPU 1</td>" in page
 
 
 def test_the_contents_lead_to_every_section():
@@ -280,3 +300,28 @@ def test_on_a_phone_the_page_does_not_scroll_sideways_and_is_large_enough(browse
                         ".map(e => parseFloat(getComputedStyle(e).fontSize))")  # fmt: skip
     assert min(sizes) >= 14
     assert browser.run("document.querySelectorAll('.wide')[4].scrollWidth") > 360
+
+
+WHERE = ["20", "5 (emulated)", "4", *["16.67 ms (8.3 %)"] * 6, "13.3 %", "100.0 %"]
+BYTES = ["20", "5", "4", *["640.2 MiB"] * 11]
+PARTS = ("parameters", "gradients", "optimizer", "activations", "temporaries", "cuBLAS")
+TOTALS = ("predicted", "allocated", "difference", "reserved", "driver")
+BYTES_HEADS = ["depth", "GPUs", "GPU", *PARTS, *TOTALS]
+STEPS = ["20", "8", "181.2 ms (178.9 ms – 183.4 ms)", "41", *["400 MiB / 800 MiB"] * 8]
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells"),
+    [
+        ([f"transfer {i}" for i in range(len(WHERE))], WHERE),
+        (BYTES_HEADS, BYTES),
+        (["depth", "GPUs", "step time (95 % CI)", "steps", *["memory of GPU 7"] * 8], STEPS),
+    ],
+)
+def test_the_widest_tables_of_a_report_fit_on_a_laptop(browser, tmp_path, heads, cells):
+    path = tmp_path / "wide.html"
+    wide = section(table=Table(heads, [cells] * 3), details=[], figures=[], listings=[])
+    path.write_text(render_html(document(wide)), encoding="utf-8")
+    browser.open(path, width=1200)
+    box = "document.querySelector('.wide')"
+    assert browser.run(f"{box}.scrollWidth") <= browser.run(f"{box}.clientWidth")

@@ -1,6 +1,7 @@
 """`collect.py --report FILE`: a finished document, or one clear line."""
 
 import io
+from html import escape
 
 import msgspec
 import pytest
@@ -113,7 +114,7 @@ def test_a_case_with_a_single_step_is_shown_without_an_interval(report, tmp_path
     done, content = report(name, "--grid", "task4")
     assert done.returncode == 0, done.stderr
     text = text_of(content) if name.endswith("pdf") else content.decode()
-    assert "100 ms (–)" in text
+    assert "100 ms (–)" in text.replace("<wbr/>", "")
 
 
 @pytest.mark.parametrize(
@@ -134,3 +135,53 @@ def test_a_report_that_cannot_be_written_is_one_line_and_exit_code_2(report, nam
 def test_a_report_stands_alone(report):
     done, _ = report("report.pdf", "--format", "csv")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+NAME = '#let x = $1$ <b>Ada</b> "|" `узел` & Söhne \\ *'
+
+
+def test_author_and_title_stand_in_the_pdf_as_they_were_given(report, tmp_path):
+    write(tmp_path / "r", "slurm", result(gpus=2), result(gpus=5))
+    done, pdf = report("report.pdf", "--grid", "task4", "--author", NAME, "--title", f"My {NAME}")
+    assert done.returncode == 0, done.stderr
+    reader = PdfReader(io.BytesIO(pdf))
+    assert (reader.metadata.author, reader.metadata.title) == (NAME, f"My {NAME}")
+    shown = NAME.replace("`", "")  # what stands between backticks is set as code
+    assert f"Author {shown}" in text_of(pdf)
+    assert f"My {shown}" in text_of(pdf)
+
+
+def test_author_and_title_stand_in_the_html_as_they_were_given(report, tmp_path):
+    write(tmp_path / "r", "slurm", result(gpus=2), result(gpus=5))
+    done, page = report("report.html", "--grid", "task4", "--author", NAME, "--title", f"My {NAME}")
+    assert done.returncode == 0, done.stderr
+    text = page.decode()
+    assert f'<meta name="author" content="{escape(NAME)}"/>' in text
+    assert f"<title>My {escape(NAME)}</title>" in text
+    shown = escape(NAME).replace("`узел`", "<code>узел</code>")
+    assert f"<dt>Author</dt><dd>{shown}</dd>" in text
+    assert f"<h1>My {shown}</h1>" in text
+    assert "<b>Ada" not in text
+
+
+def test_without_an_author_the_title_block_has_none(report, tmp_path):
+    write(tmp_path / "r", "slurm", result(gpus=2), result(gpus=5))
+    done, page = report("report.html", "--grid", "task4")
+    assert done.returncode == 0, done.stderr
+    assert "author" not in page.decode().casefold()
+
+
+@pytest.mark.parametrize("option", ["--author", "--title"])
+def test_an_author_or_a_title_needs_a_report_to_stand_in(run, tmp_path, option):
+    done = run("collect.py", "--results", tmp_path, option, "Ada")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {option}: needs --report FILE, in whose title block it stands\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--author", "--title"])
+def test_an_empty_author_or_title_is_one_line_and_exit_code_2(report, option):
+    done, content = report("report.pdf", option, " \n")
+    assert (done.returncode, content) == (2, None)
+    assert done.stderr == f"error: {option}: ' \\n' is no text; write it in quotes\n"

@@ -7,7 +7,7 @@ from report.load import load_evidence
 from report.selection import select
 from report.title import make_document
 from study.grid import load_grids
-from tests.report.made_up import failed, result, write
+from tests.report.made_up import case, failed, result, submit, write
 
 
 def about(folder, *grids):
@@ -27,6 +27,27 @@ def measured_on(given, day, commit="a" * 40, dirty=False):
 def test_cases_that_two_tasks_share_count_once(tmp_path):
     write(tmp_path, "slurm", result(gpus=2), failed(gpus=5))
     assert about(tmp_path, "task4", "task5")["Cases"] == "1 ok, 1 failed, 0 missing"
+
+
+def test_repeats_are_jobs_and_no_cases_of_their_own(tmp_path):
+    again = [result(gpus=2, repeat=n) for n in (2, 3)]
+    write(tmp_path, "slurm", failed(gpus=2), *again, failed(gpus=5), failed(gpus=5, repeat=2))
+    found = about(tmp_path, "task4", "task5")
+    assert found["Cases"] == "1 ok, 1 failed, 0 missing"
+    assert found["Jobs"] == "2 ok, 3 failed, 0 missing"
+
+
+def test_jobs_are_not_counted_where_every_case_has_one(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    assert "Jobs" not in about(tmp_path, "task4")
+
+
+def test_a_case_with_a_failed_and_an_unfinished_job_failed(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), failed(gpus=5))
+    submit(tmp_path, "slurm", case(gpus=5, repeat=2))
+    found = about(tmp_path, "task4")
+    assert found["Cases"] == "1 ok, 1 failed, 0 missing"
+    assert found["Jobs"] == "1 ok, 1 failed, 1 missing"
 
 
 def test_what_nobody_measured_is_missing_and_the_rest_unknown(tmp_path):

@@ -84,7 +84,7 @@ def test_a_grid_contains_the_repeats_of_its_cases():
 
 def test_a_grid_that_repeats_itself_takes_no_repeats_from_outside():
     with pytest.raises(ConfigError, match="sets repeat itself"):
-        grid(depth=(20,), gpus=(2,), repeat=(1, 2)).with_repeats(2)
+        grid(depth=(20,), gpus=(2,)).with_overrides({"repeat": 2}).with_repeats(2)
 
 
 def test_repeats_count_among_the_cases_that_are_too_many():

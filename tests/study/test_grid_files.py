@@ -88,6 +88,7 @@ def test_a_value_of_the_wrong_kind_is_named(tmp_path, text, key, value):
         ("axes: {depth: [8], gpus: []}", "axes.gpus: [] is no"),
         ("axes: {depth: [8], gpus: [2, 4, 2]}", "axes.gpus: [2, 4, 2] names a value twice"),
         ("axes: {depth: [8]}", "axes: depth and gpus are needed"),
+        ("axes: {repeat: [1, 2]}", "axes.repeat: repeats are no axis; use submit.py --repeats N"),
         (AXES + "model: {gpus: 2}", "model.gpus: stands under axes too"),
         (AXES + "model: 16", "model: 16 is not a mapping"),
         (AXES + "table: pie_chart", "table: 'pie_chart' is not one of: " + ", ".join(TABLES)),

@@ -1,0 +1,77 @@
+"""Step times as points with 95 % intervals; one that would flatten all others is cut off."""
+
+from math import inf
+
+from matplotlib.axes import Axes
+
+from report.figures.labels import label
+from report.figures.style import SERIES, time_unit
+from report.measured import Measured
+from report.step_time import step_time
+from report.units import seconds
+
+HUGE = 2  # times the greatest median: an interval that ends there leaves half of the room
+
+
+def plot_points(
+    axes: Axes, number: int, name: str, at: list[float], cases: list[Measured], heights: "Heights"
+) -> None:
+    """One series, the number-th, of cases at these places."""
+    colour, marker, _ = SERIES[number % len(SERIES)]
+    axes.plot(
+        at,
+        [step_time(result).estimate_s / heights.unit for result in cases],
+        linestyle="none",
+        marker=marker,
+        markersize=4,
+        color=colour,
+        markerfacecolor="white" if cases[0].emulated else colour,
+        label=name,
+    )
+    for x, result in zip(at, cases, strict=True):
+        heights.plot_interval(axes, x, result, colour)
+
+
+class Heights:
+    """The vertical axis that all cases of a drawing share: from zero to where bars are cut off."""
+
+    def __init__(self, results: list[Measured]) -> None:
+        self.results = results
+        greatest = max(step_time(result).estimate_s for result in results)
+        self.unit, self.unit_name = time_unit([greatest])
+        self.top_s = HUGE * greatest if max(map(_end, results)) > HUGE * greatest else inf
+
+    def show(self, axes: Axes) -> None:
+        """Name and limit the axis, once everything is drawn."""
+        axes.set_ylabel(f"step time ({self.unit_name})")
+        axes.set_ylim(bottom=0)
+        if self.top_s < inf:
+            axes.set_ylim(top=1.1 * self.top_s / self.unit)
+
+    def plot_interval(self, axes: Axes, x: float, result: Measured, colour: str) -> float:
+        """Draw it, with an arrow where it goes on; where it ends, on the axis."""
+        found = step_time(result)
+        middle = found.estimate_s / self.unit
+        if found.interval is None:
+            return middle
+        low = min(middle, found.interval.low / self.unit)
+        high = max(middle, min(found.interval.high, self.top_s) / self.unit)
+        ends = [[middle - low], [high - middle]]
+        axes.errorbar(x, middle, yerr=ends, linestyle="none", color=colour)
+        if found.interval.high > self.top_s:
+            axes.plot(x, high, linestyle="none", marker="^", markersize=6, color=colour)
+        return high
+
+    @property
+    def note(self) -> str:
+        """Words for the caption, on what was cut off."""
+        cut = [result for result in self.results if _end(result) > self.top_s]
+        if not cut:
+            return ""
+        named = ", ".join(f"{label(r, self.results)} to {seconds(_end(r))}" for r in cut)
+        return f"; an arrow where an interval goes on ({named})"
+
+
+def _end(result: Measured) -> float:
+    found = step_time(result)
+    return found.estimate_s if found.interval is None else found.interval.high

@@ -1,0 +1,71 @@
+"""The options of collect.py, and which of them contradict one another."""
+
+import argparse
+from pathlib import Path
+
+from report.text import one_line
+from study.command_line import OneLineParser
+from study.errors import ConfigError
+from study.grid import known_grids
+from study.store import check_target
+
+
+def parse_options(description: str | None) -> argparse.Namespace:
+    """What the command line says; the process ends where that is no option of ours."""
+    parser = OneLineParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--grid", action="append", metavar="GRID",
+        help=f"one of {', '.join(known_grids())}, or a YAML file; may be given more than once; "
+        "default: the homework, and what else was submitted")  # fmt: skip
+    add("--set", action="append", default=[], metavar="KEY=VALUE",
+        help="show only cases with this value, e.g. dim=1024; may be repeated")  # fmt: skip
+    add("--format", choices=("md", "csv", "json"), default="md")
+    add("--results", type=Path, default=Path("results"), metavar="DIR")
+    add("--report", type=Path, metavar="FILE",
+        help="write the finished report, with figures, to a .pdf or .html file")  # fmt: skip
+    add("--author", metavar="NAME", help="with --report: who hands it in")
+    add("--title", metavar="TEXT", help="with --report: its title")
+    add("--compare", type=Path, metavar="DIR",
+        help="show the results beside those of another folder, the ones before")  # fmt: skip
+    add("--fail-on-regression", type=parse_percent, metavar="P%",
+        help="with --compare: exit with 1 if a case is slower by that much")  # fmt: skip
+    return parser.parse_args()
+
+
+def parse_percent(text: str) -> float:
+    """`3%` as 0.03."""
+    try:
+        share = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0% to 100%, e.g. 3%")
+    return share
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Refuse options that contradict one another, and a report that could not be written."""
+    report = options.report
+    if report is not None:
+        if report.suffix not in (".pdf", ".html"):
+            raise ConfigError("--report", f"{report} is neither .pdf nor .html; name one of them")
+        check_target(report, "--report")
+        if options.compare is not None or options.format != "md":
+            raise ConfigError("--report", "stands alone; leave --compare and --format away")
+    for name in ("author", "title"):
+        _check_text(f"--{name}", getattr(options, name), report)
+    if options.fail_on_regression is not None and options.compare is None:
+        raise ConfigError("--fail-on-regression", "needs --compare DIR, the results before")
+    if options.compare is not None and options.format != "md":
+        raise ConfigError("--format", f"{options.format} has no comparisons; leave it away")
+    if options.compare is not None and options.set:
+        raise ConfigError("--set", "chooses tables; of a comparison choose cases with --grid")
+
+
+def _check_text(option: str, text: str | None, report: Path | None) -> None:
+    if text is not None and report is None:
+        raise ConfigError(option, "needs --report FILE, in whose title block it stands")
+    if text is not None and not one_line(text):
+        raise ConfigError(option, f"{text!r} is no text; write it in quotes")
