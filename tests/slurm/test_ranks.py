@@ -64,6 +64,16 @@ def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
         assert len(list((desk.store / "logs").iterdir())) == 1
 
 
+def test_more_nodes_than_the_cluster_has_are_refused_and_nothing_is_submitted(slurm, tmp_path):
+    desk = Desk(PLAIN, tmp_path)
+    desk.grid.write_text(GRID % {"gpus": 24})
+    done = desk.run("--grid", desk.grid, "--set", "micro_batches=32")
+    assert done.returncode == 2
+    assert "Slurm refuses --gres=gpu:8 --nodes=3 --ntasks-per-node=8" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not desk.results.exists()
+
+
 def test_a_rank_killed_by_sigkill_is_named_in_the_result(desk):
     job = start(desk)
     with ends_in_time(desk):
