@@ -15,6 +15,7 @@ NOT_WRITTEN = "mpbench: the result could not be written"
 
 # The first that fits, of the lines below the last ATTEMPT, is the end of the job.
 _DAEMON = r"^(slurmstepd\S*|srun): .*"
+_KILLED = _DAEMON + r"tasks? [\d,-]+: (Killed|Segmentation|Aborted|Bus error).*"
 _OF_RANK = r"^\[rank \d+\] "
 _TRACES: tuple[tuple[str, Outcome], ...] = (
     (rf"^{NOT_WRITTEN}.*", "error"),
@@ -25,12 +26,10 @@ _TRACES: tuple[tuple[str, Outcome], ...] = (
     (r"^Error running slurm prolog.*", "node_failed"),
     (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT (?!.*JOB REQUEUE).*", "cancelled"),
     (r"^mpbench: .* failed: .*", "error"),
+    (_KILLED, "error"),
     (_OF_RANK + r"mpbench: .* failed: .*", "error"),
-    (
-        _DAEMON
-        + r"tasks? [\d,-]+: (Killed|Exited with exit code|Segmentation|Aborted|Bus error).*",
-        "error",
-    ),
+    (_OF_RANK + r"mpbench: rank \d+.*: .*", "error"),  # what one missed of another
+    (_DAEMON + r"tasks? [\d,-]+: Exited with exit code.*", "error"),
 )
 
 
@@ -44,12 +43,19 @@ class Trace:
 
 def trace_in(log: Path) -> Trace | None:
     """Why the job of this log ended; None where the log does not tell, or is not there."""
-    lines = _last_attempt(tail_of(log))
+    lines = _own_ends(_last_attempt(tail_of(log)))
     for pattern, outcome in _TRACES:
         for line in lines:
             if match := re.search(pattern, line):
                 return Trace(outcome, match[0])
     return None
+
+
+def _own_ends(lines: list[str]) -> list[str]:
+    """The lines, but not of tasks that srun killed since another had ended long before."""
+    waited = (n for n, line in enumerate(lines) if line.startswith("srun: First task exited"))
+    late = next(waited, len(lines))
+    return lines[:late] + [line for line in lines[late:] if not re.search(_KILLED, line)]
 
 
 def last_line(log: Path) -> str:

@@ -91,6 +91,7 @@ def test_a_clear_word_of_slurm_counts_more_than_the_log(state):
 @pytest.mark.parametrize(
     ("line", "outcome"),
     [
+        ("[rank 9] mpbench: rank 0: the first rank is gone", "error"),
         ("srun: error: gpu2: task 9: Killed", "error"),
         ("srun: error: gpu2: tasks 8-9,11: Exited with exit code 1", "error"),
         ("srun: error: gpu2: task 9: Out Of Memory", "oom_host"),
@@ -101,6 +102,15 @@ def test_what_a_log_tells_of_one_of_many_processes_is_found(tmp_path, line, outc
     log = tmp_path / "log"
     log.write_text(f"mpbench: attempt 1 of job 17 on gpu1\n[rank 3] some words\n{line}\n")
     assert trace_in(log) == Trace(outcome, line)
+
+
+def test_of_many_processes_that_ended_the_log_tells_the_one_that_ended_the_others(tmp_path):
+    log, killed, exited = tmp_path / "log", "task 0: Killed", "task 1: Exited with exit code 1"
+    log.write_text(f"srun: error: gpu2: {exited}\nsrun: error: gpu1: {killed}\n")
+    assert trace_in(log) == Trace("error", f"srun: error: gpu1: {killed}")
+    waited = "srun: First task exited 30s ago"
+    log.write_text(f"srun: error: gpu2: {exited}\n{waited}\nsrun: error: gpu1: {killed}\n")
+    assert trace_in(log) == Trace("error", f"srun: error: gpu2: {exited}")
 
 
 def test_failed_is_every_outcome_but_ok():

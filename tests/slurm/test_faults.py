@@ -205,11 +205,7 @@ def test_a_case_that_slurm_kills_at_its_memory_limit_is_oom_host(desk):
 
 @on_one
 def test_a_case_that_is_refused_memory_is_oom_host(desk):
-    # Slurm gives a job the limits of the shell that submitted it.
-    command = desk.command("--grid", desk.grid, "--set", "dim=12000")
-    subprocess.run(
-        ["prlimit", "--as=5000000000", *command], env=desk.environment, check=True, cwd=ROOT
-    )
+    desk.submit("--set", "dim=6000", **fault("starve(300_000_000)"))
     desk.wait_for("oom_host")
     assert "DefaultCPUAllocator" in desk.measured()[0]["error"]["message"]
 
