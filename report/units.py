@@ -81,6 +81,6 @@ def _per_second(value: float, unit: str) -> str:
     return f"{value:.4g} {unit}/s"
 
 
-def plural(count: int, one: str) -> str:
-    """The word, with an s unless there is exactly one."""
-    return one if count == 1 else f"{one}s"
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """The word, with an s (or the word for many) unless there is exactly one."""
+    return one if count == 1 else many or f"{one}s"

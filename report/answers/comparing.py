@@ -73,15 +73,15 @@ def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
 
 
 def incomparable(
-    a: Measured, b: Measured, key: str | None = None, any_software: bool = False
+    a: Measured, b: Measured, *may_differ: str, any_software: bool = False
 ) -> str | None:
     """Why the step times of these must not be compared.
 
     Args:
-        key: what they are to differ in; None for two measurements of the same configuration.
+        may_differ: the keys that they are compared for; none for one and the same configuration.
         any_software: whether the versions of torch and of the driver may differ.
     """
-    keys = [k for k in KEYS if k not in (key, "repeat")]
+    keys = [k for k in KEYS if k not in (*may_differ, "repeat")]
     if differing := _varying([a, b], keys):
         return f"the cases differ in {' and '.join(differing)}, too"
     if a.emulated != b.emulated:

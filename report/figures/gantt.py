@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
-from report.figures.style import BLUE, EDGE, GREY, ORANGE, RED, SKY, draw, time_unit
+from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, RED, SKY, YELLOW, draw, time_unit
 from report.measured import Measured
 from report.time_use import time_use
 from report.units import percent
@@ -16,6 +16,8 @@ CAPTION = "What each GPU does during a typical step"
 KINDS = {
     "forward": (SKY, ""),
     "backward": (BLUE, ""),
+    "input gradient": (GREEN, ""),
+    "weight gradient": (YELLOW, ""),
     "optimizer": (ORANGE, "xx"),
     "transfer": (RED, ""),
 }
@@ -42,7 +44,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
             _plot_case(axes, result, unit, label(result, shown))
         rows[-1][0].set_xlabel(f"time since the step began ({unit_name})")
         rows[-1][0].set_xlim(0, longest / unit)
-        seen = {span.kind.partition("_")[0] for result in shown for span in _spans(result)}
+        seen = {kind_of(span) for result in shown for span in _spans(result)}
         keys = [Patch(facecolor=colour, hatch=hatch, label=kind, **EDGE)
                 for kind, (colour, hatch) in KINDS.items() if kind in seen]  # fmt: skip
         drawing.legend(handles=keys, loc="outside lower center", ncols=len(keys))
@@ -67,7 +69,7 @@ def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
             bars = [
                 (span.start_s / unit, _width(span, narrowest) / unit)
                 for span in _spans(result)
-                if span.gpu == gpu and span.kind.startswith(kind)
+                if span.gpu == gpu and kind_of(span) == kind
             ]
             height = TRANSFER if kind == "transfer" else COMPUTE
             at = (gpu - height / 2, height)
@@ -79,6 +81,12 @@ def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
     axes.hlines(range(result.case.gpus), 0, 1, GREY, linewidth=0.5, zorder=0,
                 transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set_title(name)
+
+
+def kind_of(span: TimeSpan) -> str:
+    """Which of KINDS it is."""
+    is_transfer = span.kind in ("transfer_in", "transfer_out")
+    return "transfer" if is_transfer else span.kind.replace("_", " ")
 
 
 def _width(span: TimeSpan, narrowest: float) -> float:

@@ -5,13 +5,20 @@ from report.flops import step_flops
 from report.measured import Measured
 from report.step_time import step_time
 from report.tables.label import Labels
-from report.units import flop_rate, percent
+from report.units import UNKNOWN, flop_rate, percent
 
-CAPTION = "Distance from the limit: matrix products of a step, and the fastest on one GPU"
+CAPTION = (
+    "Distance from the limit: matrix products of a step, and the fastest on each GPU that may "
+    "work at a time"
+)
 
 
 def make_table(results: list[Measured]) -> Table:
-    """A row for each case. The naive split keeps one GPU at work, so one GPU is the limit."""
+    """A row for each case.
+
+    The naive split keeps one GPU at work, so one GPU is the limit; else all of them are. Processes
+    on a CPU share it, so that theirs is not known.
+    """
     labels = Labels(results)
     return make_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
 
@@ -19,12 +26,18 @@ def make_table(results: list[Measured]) -> Table:
 def _cells(result: Measured) -> dict[str, str]:
     achieved = step_flops(result.case) / step_time(result).estimate_s
     fastest = max(result.ceilings.gemm, key=lambda gemm: gemm.flop_per_s)
+    apart = result.case.in_processes
+
+    def share(limit: float) -> str:
+        gpus = result.case.gpus if apart else 1
+        return UNKNOWN if apart and result.emulated else percent(achieved / (gpus * limit))
+
     return {
         "operations a step": f"{step_flops(result.case):.4g}",
         "achieved": flop_rate(achieved),
         "fastest product": flop_rate(fastest.flop_per_s),
         "its shape (m × n × k)": f"{fastest.m} × {fastest.n} × {fastest.k}, {fastest.dtype}",
-        "share of it": percent(achieved / fastest.flop_per_s),
+        "share of it": share(fastest.flop_per_s),
         "sustained": flop_rate(fastest.sustained_flop_per_s),
-        "share of that": percent(achieved / fastest.sustained_flop_per_s),
+        "share of that": share(fastest.sustained_flop_per_s),
     }

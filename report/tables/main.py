@@ -5,6 +5,7 @@ from collections.abc import Callable
 from report.document import Table
 from report.measured import Measured
 from report.notes import notes_on
+from report.schedule_names import key_text
 from report.selection import Row, Selection
 from report.step_time import step_time
 from report.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
@@ -12,6 +13,7 @@ from study.statistics import median
 
 Cells = dict[str, str]
 LAST = ("notes", "result")
+HEADING_OF_KEY = {"gpus": "GPUs", "batch_size": "batch", "micro_batches": "micro-batches"}
 STEP_TIME = "step time (95 % CI)"
 
 
@@ -29,7 +31,7 @@ def make_main_table(selection: Selection) -> Table:
 
 
 def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
-    cells = {_heading(key): str(getattr(row.case, key)) for key in selection.grid.axes}
+    cells = {_heading(key): key_text(row.case, key) for key in selection.grid.axes}
     result = row.measured
     if result is None:
         return cells | {"result": row.reason or UNKNOWN}
@@ -43,7 +45,7 @@ def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
 
 
 def _heading(key: str) -> str:
-    return {"gpus": "GPUs", "batch_size": "batch"}.get(key, key)
+    return HEADING_OF_KEY.get(key, key)
 
 
 def step_times(result: Measured) -> Cells:
@@ -86,8 +88,9 @@ def memory(result: Measured) -> Cells:
 def transfers(result: Measured) -> Cells:
     """Task 5: calls of `.to`, and what they moved."""
     seen = result.transfers
+    calls = seen.to_calls_per_forward
     return {
-        "`.to` calls per forward": str(seen.to_calls_per_forward),
+        "`.to` calls per forward": UNKNOWN if calls is None else str(calls),
         "moves forward": str(seen.moves_forward),
         "moves backward": str(seen.moves_backward),
         "moved forward": data_size(seen.bytes_forward),
@@ -114,7 +117,9 @@ def _layers_of_gpus(result: Measured) -> Cells:
     cells = {}
     for gpu, count in enumerate(placement.layers_per_gpu):
         layers = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
-        cells[f"layers of GPU {gpu}"] = f"{runs(layers)} ({count})"
+        # With tensor parallelism a GPU holds a share of every layer, and no layer is its own.
+        held = runs(layers) if placement.gpu_of_layer else "a share of each"
+        cells[f"layers of GPU {gpu}"] = f"{held} ({count})"
     return cells
 
 

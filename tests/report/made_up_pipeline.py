@@ -1,5 +1,7 @@
 """Made-up results of pipelines and tensor parallelism: a process a GPU, spans of a played step."""
 
+from itertools import pairwise
+
 import msgspec
 
 from study.environment import RankPlace
@@ -123,7 +125,7 @@ def _transfers(made):
                    for way in ways]  # fmt: skip
         return _moved([], reduced)
     owner, m = gpu_of_stage(made), made.micro_batches
-    borders = [(a, b) for a, b in zip(owner, owner[1:], strict=False) if a != b]
+    borders = [(a, b) for a, b in pairwise(owner) if a != b]
     pairs = [PairTransfers(source=s, target=t, phase=phase, moves=m, bytes=batch)
              for phase, turn in (("forward", 1), ("backward", -1))
              for s, t in (pair[::turn] for pair in borders)]  # fmt: skip

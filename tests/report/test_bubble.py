@@ -18,7 +18,7 @@ def bubbles_of(schedule, **keys):
     return bubbles(measured(scheduled(schedule, **keys)))
 
 
-@pytest.mark.parametrize("gpus, micro_batches", SIZES)
+@pytest.mark.parametrize(("gpus", "micro_batches"), SIZES)
 @pytest.mark.parametrize("schedule", PIPELINES)
 def test_equal_actions_without_delays_wait_as_long_as_the_formula_says(
     schedule, gpus, micro_batches
@@ -68,7 +68,7 @@ def test_the_parts_add_up_to_what_was_measured(schedule):
 
 @pytest.mark.parametrize("schedule", PIPELINES)
 @pytest.mark.parametrize(
-    "disturbed, part",
+    ("disturbed", "part"),
     [
         ({"stage_takes": {1: 2}}, "imbalance"),
         ({"transfer_s": 5e-3}, "communication"),

@@ -10,7 +10,7 @@ from tests.report.made_up_pipeline import scheduled
 from tests.report.test_bubble import SIZES
 
 
-@pytest.mark.parametrize("gpus, micro_batches", SIZES)
+@pytest.mark.parametrize(("gpus", "micro_batches"), SIZES)
 @pytest.mark.parametrize("schedule", PIPELINES)
 def test_every_gpu_holds_as_many_as_the_rule_says(schedule, gpus, micro_batches):
     given = scheduled(schedule, gpus=gpus, micro_batches=micro_batches, depth=48)
@@ -19,7 +19,7 @@ def test_every_gpu_holds_as_many_as_the_rule_says(schedule, gpus, micro_batches)
 
 
 @pytest.mark.parametrize(
-    "schedule, seen",
+    ("schedule", "seen"),
     [
         ("naive", [1, 1, 1, 1, 1]),
         ("gpipe", [10, 10, 10, 10, 10]),
