@@ -20,7 +20,7 @@ def conditions(result: Measured, any_software: bool = False) -> dict[str, str]:
     limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
     variables = {k: v for k, v in environment.variables.items() if k not in WITHOUT_EFFECT}
     found = {
-        "with different numbers of threads": threads(environment) or "any, for GPUs",
+        "with different numbers of threads in a process": threads(environment) or "any, for GPUs",
         "on different hardware": result.hardware,
         "beside different CPUs": environment.cpu or UNKNOWN,
         "with different power limits": ", ".join(f"{limit:g} W" for limit in limits),

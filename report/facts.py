@@ -3,6 +3,7 @@
 from report.hardware import shared_device
 from report.measured import Measured
 from report.selection import Selection
+from report.tables import schedules
 from report.time_use import cost_of_instruments
 from report.units import between, signed_percent
 from study.schedules import is_meant
@@ -30,6 +31,8 @@ def make_facts(selection: Selection) -> list[str]:
         facts.append(_emulation(results))
     if selection.grid.table == "memory" and any(_has_peaks(result) for result in results):
         facts.append("Memory is the peak of the timed steps: allocated to tensors / reserved.")
+    if selection.grid.table == "schedules" and results:
+        facts.append(schedules.FACT)
     return facts
 
 

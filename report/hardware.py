@@ -16,8 +16,7 @@ def threads(environment: Environment) -> str | None:
     if environment.gpus:
         return None
     counts = [rank.threads for rank in environment.ranks] or [environment.cpu_threads]
-    text = f"{between(counts)} {plural(max(counts), 'thread')}"
-    return f"{text} a process" if environment.ranks else text
+    return f"{between(counts)} {plural(max(counts), 'thread')}"
 
 
 def shared_device(environment: Environment) -> str:

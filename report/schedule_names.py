@@ -13,7 +13,13 @@ NAMES = {
     "zbv": "ZBV",
     "tensor": "tensor parallelism",
 }
+HEADINGS = {"gpus": "GPUs", "batch_size": "batch", "micro_batches": "micro-batches"}
 HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
+
+
+def heading(key: str) -> str:
+    """A key as the heading of a column."""
+    return HEADINGS.get(key, key)
 
 
 def key_text(case: Case, key: str) -> str:

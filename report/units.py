@@ -61,7 +61,8 @@ def percent(share: float) -> str:
 
 def signed_percent(share: float) -> str:
     """A difference as percent, to a tenth, with its sign."""
-    return f"{100 * share:+.1f} %".replace("-", "−")
+    rounded = round(100 * share, 1) + 0.0  # nothing is +0.0, and never −0.0
+    return f"{rounded:+.1f} %".replace("-", "−")
 
 
 def flop_rate(value: float) -> str:

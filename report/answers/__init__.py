@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from report.answers import layer_map, memory, placement_rule, step_time, transfers
+from report.answers import layer_map, memory, placement_rule, schedules, step_time, transfers
 from report.answers.comparing import CANNOT
 from report.measured import Measured
 from report.schedule_names import schedule_name
@@ -16,6 +16,7 @@ ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {
     "placement_rule": placement_rule.answer,
     "memory": memory.answer,
     "transfers": transfers.answer,
+    "schedules": schedules.answer,
 }
 
 NAMED = 5  # failed cases, before they become a number
@@ -26,6 +27,7 @@ QUESTIONS = {
     "placement_rule": "Which GPU gets which layer",
     "memory": "Whether all GPUs are utilised and whether adding GPUs makes training faster",
     "transfers": "How often data moves",
+    "schedules": schedules.QUESTION,
 }
 
 

@@ -22,9 +22,9 @@ class Pair:
     most: Measured
 
 
-def groups(results: list[Measured], key: str) -> dict[str, list[Measured]]:
-    """The measurements that differ in `key` alone, by what tells them from the other groups."""
-    others = [k for k in KEYS if k not in (key, "repeat")]
+def groups(results: list[Measured], *keys: str) -> dict[str, list[Measured]]:
+    """The measurements that differ in `keys` alone, by what tells them from the other groups."""
+    others = [k for k in KEYS if k not in (*keys, "repeat")]
     varying = _varying(results, others)
     found: dict[str, list[Measured]] = {}
     for result in results:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from report.document import Figure
-from report.figures import depth, gantt, gpus, layers, memory, moves
+from report.figures import depth, gantt, gpus, layers, memory, moves, schedule_gantt, schedules
 from report.measured import Measured
 from report.selection import Selection
 
@@ -13,6 +13,7 @@ FIGURES: dict[str, list[Callable[[list[Measured]], Figure | None]]] = {
     "placement_rule": [layers.make_figure],
     "memory": [gpus.make_figure, gantt.make_figure, memory.make_figure],
     "transfers": [moves.make_figure],
+    "schedules": [schedules.make_figure, schedule_gantt.make_figure],
 }
 
 

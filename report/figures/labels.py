@@ -9,7 +9,7 @@ from report.units import plural
 from study.case import Case
 from study.schedules import is_meant
 
-WORDS = {"batch_size": "batch", "micro_batches": "micro-batches"}
+WORDS = {"batch_size": "batch", "chunks_per_gpu": "chunks per GPU"}
 MAX_ORIGIN = 90  # characters; as many as fit above a drawing
 
 
@@ -51,6 +51,8 @@ def _word(key: str, case: Case) -> str:
     value = getattr(case, key)
     if key == "gpus":
         return f"{value} {plural(value, 'GPU')}"
+    if key == "micro_batches":
+        return f"{value} {plural(value, 'micro-batch', 'micro-batches')}"
     if key == "balance":
         return f"balanced by {value}"
     return key_text(case, key) if isinstance(value, str) else f"{WORDS.get(key, key)} {value}"

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from report.document import Table
 from report.measured import Measured
 from report.notes import notes_on
-from report.schedule_names import key_text
+from report.schedule_names import heading, key_text
 from report.selection import Row, Selection
 from report.step_time import step_time
+from report.tables import schedules
 from report.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
 from study.statistics import median
 
 Cells = dict[str, str]
 LAST = ("notes", "result")
-HEADING_OF_KEY = {"gpus": "GPUs", "batch_size": "batch", "micro_batches": "micro-batches"}
 STEP_TIME = "step time (95 % CI)"
 
 
@@ -31,12 +31,12 @@ def make_main_table(selection: Selection) -> Table:
 
 
 def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
-    cells = {_heading(key): key_text(row.case, key) for key in selection.grid.axes}
+    cells = {heading(key): key_text(row.case, key) for key in selection.grid.axes}
     result = row.measured
     if result is None:
         return cells | {"result": row.reason or UNKNOWN}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
-    cells |= KINDS[selection.grid.table](result)
+    cells |= _of_kind(result, selection)
     if notes := notes_on(row, result):
         cells["notes"] = notes
     if some_missing:
@@ -44,8 +44,12 @@ def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
     return cells
 
 
-def _heading(key: str) -> str:
-    return HEADING_OF_KEY.get(key, key)
+def _of_kind(result: Measured, selection: Selection) -> Cells:
+    """Schedules are held against one another, all others stand for themselves."""
+    if selection.grid.table != "schedules":
+        return KINDS[selection.grid.table](result)
+    others = [row.measured for row in selection.rows if row.measured is not None]
+    return schedules.cells(result, others)
 
 
 def step_times(result: Measured) -> Cells:
@@ -144,4 +148,5 @@ HEADINGS = {
     "placement_rule": ("layers of GPU 0",),
     "memory": (STEP_TIME, "GPU 0"),
     "transfers": ("`.to` calls per forward", "moves forward", "moves backward"),
+    "schedules": schedules.HEADINGS,
 }
