@@ -6,6 +6,7 @@ from report.conditions import conditions
 from report.measured import Measured
 from study.case import KEYS
 from study.comparison import Comparison, compare
+from study.confidence import are_enough
 
 CANNOT = "cannot be told from these results"
 
@@ -91,7 +92,7 @@ def incomparable(
         if left[name] != right[name]:
             values = "; ".join(sorted([left[name], right[name]]))
             return f"they were measured {name} ({values})"
-    if compare(a.steps_s, b.steps_s) is None:
+    if not (are_enough(a.steps_s) and are_enough(b.steps_s)):
         return "there are too few timed steps or jobs for a confidence interval"
     return None
 
