@@ -118,11 +118,11 @@ def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
     one = naive_on(1, first, alike)
     if one is not None and why_not(one, first) is None:
         text += f"; {verdict(one, first).words(_naive(one), 'it')}"
-    text += "."
+    sentences = [f"{text}.", *waiting.answer(first), *_memory(first, field)]
     if rest:
         words = verdict(first, rest[0]).words(name, schedule_name(rest[0].case))
-        text += f" The next: {words}."
-    return [" ".join([text, *waiting.answer(first), *_memory(first, field)])]
+        sentences.append(f"The next: {words}.")
+    return [" ".join(sentences)]
 
 
 def _memory(fastest: Measured, field: list[Measured]) -> list[str]:

@@ -24,6 +24,7 @@ KINDS = {
 COMPUTE, TRANSFER = 0.66, 0.94  # heights; transfers stand out, by their shape if not by colour
 NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
 MAX_CASES, MAX_GPUS = 6, 64  # more have no room
+MAX_EDGED = 30  # bars of a GPU
 ROW, AROUND, TALLEST = 0.26, 0.42, 8.5  # inches: a GPU, what a case needs besides, a page
 
 
@@ -63,6 +64,8 @@ def _spans(result: Measured) -> list[TimeSpan]:
 
 
 def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
+    # Lines around so many bars as a pipeline has would hide them.
+    edge = EDGE if len(_spans(result)) <= MAX_EDGED * result.case.gpus else {}
     narrowest = NARROWEST * max(span.end_s for span in _spans(result))
     for kind, (colour, hatch) in KINDS.items():  # transfers last, on top
         for gpu in range(result.case.gpus):
@@ -73,7 +76,7 @@ def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
             ]
             height = TRANSFER if kind == "transfer" else COMPUTE
             at = (gpu - height / 2, height)
-            axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **EDGE)
+            axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **edge)
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
     few = range(0, result.case.gpus, 1 + result.case.gpus // 24)
     axes.set_yticks(few, [f"GPU {gpu}" for gpu in few])

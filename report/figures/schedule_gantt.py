@@ -17,6 +17,7 @@ from report.schedule_names import NAMES, schedule_name
 from report.step_time import step_time
 from report.units import percent, plural, seconds
 from study.measurement import TimeSpan
+from study.schedules import PIPELINES
 
 CAPTION = "What each GPU does during a typical step, schedule by schedule"
 WAITS = "#F0F0F0"
@@ -28,7 +29,7 @@ ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besid
 def make_figure(results: list[Measured]) -> Figure | None:
     """A panel for each schedule, a row for each GPU; None where nothing was seen of a pipeline."""
     shown, note = first_of(_cases(results), MAX_CASES)
-    if not any(result.case.in_processes for result in shown):
+    if not shown:
         return None
     gpus = shown[0].case.gpus
 
@@ -69,9 +70,9 @@ def _many(result: Measured) -> str:
 def _cases(results: list[Measured]) -> list[Measured]:
     """On the most GPUs, a case of each schedule: with as many micro-batches as the fastest."""
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
-    most = max((r.case.gpus for r in seen if r.case.in_processes), default=0)
+    most = max((r.case.gpus for r in seen if r.case.schedule in PIPELINES), default=0)
     here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
-    pipelines = [result for result in here if result.case.in_processes]
+    pipelines = [result for result in here if result.case.schedule in PIPELINES]
     if not pipelines:
         return []
     wanted = pipelines[0].case.micro_batches

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.answers.beside_naive import naive_on, why_not
+from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
 from report.bubble_formula import allowed_speed_up
 from report.document import Figure
 from report.figures.labels import label, origin
@@ -22,9 +22,10 @@ from report.figures.style import (
     time_unit,
 )
 from report.measured import Measured
-from report.schedule_names import NAMES, schedule_name
+from report.schedule_names import NAMES, heading, key_text, schedule_name
 from report.step_time import step_time
 from report.units import plural, seconds
+from study.case import KEYS
 
 CAPTION = "Step time of each schedule"
 COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
@@ -50,7 +51,8 @@ def make_figure(results: list[Measured]) -> Figure | None:
             rows = {_name(result, shown): result for result in here}
             for row, name in enumerate(names):
                 _plot_row(axes, row, rows.get(name), here, unit)
-            axes.set_title(f"{gpus} {plural(gpus, 'GPU')}")
+            emulated = " (emulated)" if all(result.emulated for result in here) else ""
+            axes.set_title(f"{gpus} {plural(gpus, 'GPU')}{emulated}")
             axes.set_xlabel(f"step time ({unit_name})")
             axes.grid(axis="x")
         panels[0].set_yticks(range(len(names)), names)
@@ -72,7 +74,11 @@ def make_figure(results: list[Measured]) -> Figure | None:
 
 
 def _name(result: Measured, results: list[Measured]) -> str:
-    return label(result, results, besides="gpus") or schedule_name(result.case)
+    """Its schedule, and what else differs besides the GPU count, which is the panel's."""
+    others = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
+    varying = [key for key in others if len({getattr(r.case, key) for r in results}) > 1]
+    more = [f"{heading(key)} {key_text(result.case, key)}" for key in varying]
+    return ", ".join([schedule_name(result.case), *more])
 
 
 def _plot_row(
@@ -93,7 +99,8 @@ def _plot_row(
     axes.annotate(seconds(found.estimate_s), (high, row), (4, 0), textcoords="offset points",
                   va="center", fontsize=SMALL)  # fmt: skip
     if result.case.schedule == "naive":
-        axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
+        if any(why_not(result, other) is None for other in here if other is not result):
+            axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
     elif (allowed := _allowed_s(result, here)) is not None:
         axes.vlines(allowed / unit, row - 0.42, row + 0.42, "white", linewidth=2.6)
         axes.vlines(allowed / unit, row - 0.42, row + 0.42, BLACK, linewidth=1.4)

@@ -26,7 +26,7 @@ def test_every_schedule_is_a_row_and_every_gpu_count_a_panel():
     assert "2 GPUs" in drawn
     assert "5 GPUs" in drawn
     assert "1 GPU |" not in drawn
-    assert drawn.count("1F1B, 10 micro-batches") == 1
+    assert drawn.count("1F1B with 10 micro-batches") == 1
     assert drawn.count("not measured") == 2
     assert "5 GPUs, 1F1B, 10 micro-batches 84 ms" in figure.alt
 
