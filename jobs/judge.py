@@ -11,7 +11,7 @@ from jobs.local_jobs import is_alive
 from jobs.slurm_jobs import SlurmJob
 from jobs.slurm_states import is_stuck
 from jobs.traces import last_line, trace_in
-from jobs.verdict import verdict_of, verdict_of_stuck
+from jobs.verdict import cause_of_loss, verdict_of, verdict_of_stuck
 from jobs.witness import Witness
 from study.outcome import Outcome
 from study.progress import Progress, read_progress
@@ -36,6 +36,7 @@ class Observation:
         is_live: the job may still run or come to run, so that no second one may be started.
         is_stuck: it will never start unless a person does something.
         is_news: it has ended for good, and the ledger does not know yet.
+        overrules: its result says less of its end than this does, and gives way.
     """
 
     submission: Submission
@@ -50,6 +51,7 @@ class Observation:
     is_live: bool = False
     is_stuck: bool = False
     is_news: bool = False
+    overrules: bool = False
     told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"] = "disk"
 
 
@@ -83,7 +85,14 @@ def judge(
         )
     if job is None and witness.will_ask(submission):
         return replace(seen, is_live=True, reason="sacct will be asked")
-    return _gone(seen, witness) if job is None else _with_slurm(seen, job)
+    seen = _gone(seen, witness) if job is None else _with_slurm(seen, job)
+    is_lost = isinstance(result, Result) and result.lost_a_rank
+    return _with_cause(seen, job) if is_lost and seen.is_news else seen
+
+
+def _with_cause(seen: Observation, job: SlurmJob | None) -> Observation:
+    cause = cause_of_loss(job, trace_in(Path(seen.submission.log)), seen.why)
+    return replace(seen, outcome=cause[0], why=cause[1], overrules=True) if cause else seen
 
 
 def _said_by(result: Result | ResultError | None) -> tuple[Outcome, str] | None:

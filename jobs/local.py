@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from jobs.handover import assign, make_way
 from jobs.local_jobs import name_of_process
 from jobs.plan import Item
 from jobs.profile import Profile
+from jobs.rank import VARIABLES
 from jobs.terminal import count_gpus
 from jobs.traces import trace_in
 from study.outcome import Outcome
@@ -98,6 +99,7 @@ def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-u", "-m", "jobs.worker", str(batch), str(os.getpid())],
             cwd=ROOT,
+            env={k: v for k, v in os.environ.items() if k not in VARIABLES},
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=subprocess.STDOUT,
@@ -136,13 +138,18 @@ def _note_end(submission: Submission, store: Store, outcome: Outcome, reason: st
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End the child: politely, then for sure."""
-    child.terminate()
+    """End the child and its ranks: politely, then for sure."""
+    _signal(child, signal.SIGTERM)
     try:
         child.wait(timeout=GRACE_S)
     except subprocess.TimeoutExpired:
-        child.kill()
+        _signal(child, signal.SIGKILL)
         child.wait()
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
 
 
 def _end_of(returncode: int) -> str:

@@ -50,6 +50,7 @@ class Observer:
         observations = self._observe([self._newest(tried) for tried in attempts.values()])
         endings = [_ending(o) for o in observations if o.is_news]
         if self.record:
+            self._put_aside(o for o in observations if o.overrules)
             self._note([*adopted, *endings])
         return View(
             observations={o.submission.case_id: o for o in observations},
@@ -115,6 +116,12 @@ class Observer:
         if events := list(events):
             with suppress(OSError):  # a folder that cannot be written can still be looked at
                 append(self.store.submissions, *events)
+
+    def _put_aside(self, overruling: Iterable[Observation]) -> None:
+        """Move away results that would speak before the ledger, which knows more."""
+        for observation in overruling:
+            with suppress(OSError):
+                self.store.put_aside(observation.submission.case)
 
     def _notes(self, broken: int, found: int) -> list[str]:
         if not broken:

@@ -7,6 +7,7 @@ from typing import Any
 from jobs.judge import Observation
 from jobs.observe import View
 from jobs.profile import Profile
+from jobs.shape import why_impossible
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
@@ -92,12 +93,8 @@ def _traced(item: Item, store: Store) -> Item:
 
 def check_possible(case: Case, profile: Profile, grid: Grid) -> None:
     """Refuse a case that this profile's machines can never run."""
-    if profile.gpus_per_node is not None and case.gpus > profile.gpus_per_node:
-        raise ConfigError(
-            grid.source,
-            f"gpus: {case.gpus} is more than the {profile.gpus_per_node} GPUs of a node "
-            f"({profile.source}); use fewer GPUs or another profile",
-        )
+    if (problem := why_impossible(case, profile.gpus_per_node)) is not None:
+        raise ConfigError(grid.source, f"{problem} ({profile.source})")
     if profile.device == "cpu" and case.dtype == "tf32":
         raise ConfigError(
             grid.source, f"dtype: tf32 needs a GPU, and {profile.source} has device: cpu"

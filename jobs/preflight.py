@@ -6,7 +6,7 @@ import sys
 
 from jobs.plan import Item, gpu_hours
 from jobs.profile import Profile
-from jobs.slurm import Request
+from jobs.slurm import Request, resources_of
 from jobs.slurm_commands import NoAnswer, answer_of, ask
 from jobs.slurm_jobs import seconds_of
 from jobs.submission import request_of, script_of
@@ -21,6 +21,7 @@ _KEYS = {
     "qos": "submitit.slurm_qos",
     "feature": "submitit.slurm_constraint",
     "memory": "submitit.mem_gb",
+    "node count": "gpus",
     "node configuration": "gpu_request, or submitit.cpus_per_task or mem_gb",
 }
 # States of nodes that can run jobs, now or when others have ended.
@@ -49,7 +50,9 @@ def check_with_slurm(
 ) -> None:
     """Ask Slurm, once for each resource shape, whether it would take the job at all."""
     shapes = {request_of(batch, requeue): batch for batch in batches}
-    by_resources = {(r.gpus, r.exclude, r.size > 1): (r, batch) for r, batch in shapes.items()}
+    by_resources = {
+        (r.gpus, r.in_processes, r.exclude, r.size > 1): (r, batch) for r, batch in shapes.items()
+    }
     for request, batch in by_resources.values():
         done = ask("sbatch", "--test-only", stdin=script_of(batch, profile, store, requeue))
         if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
@@ -83,9 +86,8 @@ def _partition(profile: Profile) -> str:
 
 
 def _refusal(words: str, request: Request, profile: Profile) -> str:
-    options = profile.gpu_parameters(request.gpus) | (
-        {"exclude": request.exclude} if request.exclude else {}
-    )
+    left_out = {"exclude": request.exclude} if request.exclude else {}
+    options = resources_of(request, profile) | left_out
     asked = " ".join(f"--{key.replace('_', '-')}={value}" for key, value in options.items())
     if request.exclude:
         return (

@@ -35,7 +35,7 @@ class Profile:
         return self.submitit["timeout_min"] if self.submitit else None
 
     def gpu_parameters(self, gpus: int) -> dict[str, str]:
-        """The sbatch option that asks for exactly `gpus` GPUs on one node."""
+        """The sbatch option that asks for exactly `gpus` GPUs on each node."""
         option, _, template = self.gpu_request.partition(":")
         if not template:
             template = "gpu:{n}" if option == "gres" else "{n}"

@@ -15,12 +15,16 @@ from submitit.slurm.slurm import _make_sbatch_string
 
 from jobs.lock import held
 from jobs.profile import Profile
+from jobs.shape import shape_of
 from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
 from study.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
+# srun goes on when a rank fails, so that the first rank can hear of it and write why; but it ends
+# the ranks that are left so long after the first has ended.
+OF_RANKS = ("--kill-on-bad-exit=0", "--wait=30", "--output=all")
 # What every job sets itself, so that a profile cannot.
 OURS = {"name", "nodes", "tasks_per_node", "gpus_per_node", "stderr_to_stdout", "slurm_job_name"}
 OURS |= {"slurm_nodes", "slurm_ntasks_per_node", "slurm_gpus_per_node", "slurm_num_gpus"}
@@ -28,8 +32,18 @@ OURS |= {"slurm_gpus_per_task", "slurm_gres", "slurm_comment", "slurm_time"}
 OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism", "slurm_signal_delay_s"}
 OURS_IN_SBATCH = {"array", "chdir", "clusters", "comment", "error"}
 OURS_IN_SBATCH |= {"gpus", "gpus-per-node", "gpus-per-task"}
-OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-node", "output"}
-OURS_IN_SBATCH |= {"open-mode", "requeue", "signal", "test-only", "time", "wait", "wrap"}
+OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-gpu"}
+OURS_IN_SBATCH |= {
+    "ntasks-per-node",
+    "open-mode",
+    "output",
+    "requeue",
+    "signal",
+    "test-only",
+    "time",
+    "wait",
+    "wrap",
+}
 
 
 class JobExecutor(submitit.SlurmExecutor):
@@ -89,6 +103,7 @@ class Request:
 
     Attributes:
         name: the job's name, as squeue shows it.
+        in_processes: each job has a task for each GPU, else one for all of them.
         exclude: nodes to leave out, joined by commas.
         requeue: let Slurm start the job again after a failure of its node.
     """
@@ -96,6 +111,7 @@ class Request:
     gpus: int
     size: int
     name: str
+    in_processes: bool = False
     exclude: str = ""
     requeue: bool = False
 
@@ -105,7 +121,14 @@ class Request:
         name = cases[0].job_name
         if len({case.job_name for case in cases}) > 1:
             name = f"mp-g{cases[0].gpus}"
-        return cls(cases[0].gpus, len(cases), name, exclude, requeue)
+        return cls(cases[0].gpus, len(cases), name, cases[0].in_processes, exclude, requeue)
+
+
+def resources_of(request: Request, profile: Profile) -> dict[str, Any]:
+    """The options by which each job gets its nodes, tasks and GPUs."""
+    shape = shape_of(request.gpus, request.in_processes, profile.gpus_per_node)
+    tasks = {"nodes": shape.nodes, "ntasks_per_node": shape.tasks_per_node}
+    return profile.gpu_parameters(shape.gpus_per_node) | tasks
 
 
 def executor_for(request: Request, comment: str, profile: Profile, store: Store) -> JobExecutor:
@@ -114,6 +137,8 @@ def executor_for(request: Request, comment: str, profile: Profile, store: Store)
     check_parameters(parameters, profile)
     executor = JobExecutor(folder=store.logs)
     try:
+        if request.in_processes and parameters.get("slurm_use_srun") is False:
+            raise ValueError("slurm_use_srun: srun starts the process of each GPU; remove it")
         extra = dict(parameters.pop("slurm_additional_parameters", None) or {})
         for key in extra:
             # sbatch takes an abbreviation for the whole word.
@@ -125,12 +150,10 @@ def executor_for(request: Request, comment: str, profile: Profile, store: Store)
         executor.update_parameters(
             job_name=request.name,
             comment=comment,
-            nodes=1,
-            ntasks_per_node=1,
             additional_parameters=_of_every_job(request) | extra,
-            srun_args=_of_every_step(parameters),
+            srun_args=_of_every_step(request, parameters),
             **_nodes_left_out(request, parameters),
-            **profile.gpu_parameters(request.gpus),
+            **resources_of(request, profile),
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
         raise ConfigError(profile.source, f"submitit: {profile.submitit}: {error}") from None
@@ -150,10 +173,11 @@ def _of_every_job(request: Request) -> dict[str, Any]:
     }
 
 
-def _of_every_step(parameters: dict[str, Any]) -> list[str]:
+def _of_every_step(request: Request, parameters: dict[str, Any]) -> list[str]:
     # Since Slurm 22.05 srun no longer takes the job's CPUs for its own.
     cpus = parameters.get("cpus_per_task", parameters.get("slurm_cpus_per_task"))
     own = [] if cpus is None else [f"--cpus-per-task={cpus}"]
+    own += OF_RANKS if request.in_processes else ()
     return [*own, *(parameters.get("slurm_srun_args") or [])]
 
 

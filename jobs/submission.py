@@ -38,8 +38,9 @@ def make_batches(items: list[Item], config: dict[str, str]) -> list[list[Item]]:
     return batches
 
 
-def _shape(item: Item) -> tuple[int, str]:
-    return item.case.gpus, item.exclude
+def _shape(item: Item) -> tuple[int, bool, str]:
+    # On one profile's nodes these say how many nodes and tasks a job has.
+    return item.case.gpus, item.case.in_processes, item.exclude
 
 
 def request_of(batch: list[Item], requeue: bool) -> Request:

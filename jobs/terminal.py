@@ -6,8 +6,10 @@ from pathlib import Path
 
 from jobs.plan import Item, gpu_hours, to_run
 from jobs.profile import Profile
+from study.case import Case
 from study.grid import GRIDS, Grid
 from study.result import Result
+from study.schedules import is_meant
 from study.store import Store
 from study.submissions import Submission
 
@@ -25,14 +27,23 @@ def print_plan(items: list[Item], profile: Profile) -> None:
     print(f"Plan for profile {profile.name} ({profile.executor}, device {profile.device}):")
     for item in items:
         c = item.case
-        what = (
-            f"depth {c.depth}, {count_gpus(c.gpus)}, dim {c.dim}, batch {c.batch_size}, {c.split}"
-        )
-        what += f", {c.dtype}, {c.optimizer}"
-        what += f", {c.execution}" if c.execution != "eager" else ""
-        what += f", repeat {c.repeat}" if c.repeat > 1 else ""
-        print(f"  {c.case_id}  {what}  {_decision(item)}")
+        what = [f"depth {c.depth}", count_gpus(c.gpus), f"dim {c.dim}", f"batch {c.batch_size}"]
+        what += [c.split] if c.schedule == "naive" else _schedule(c)
+        what += [c.dtype, c.optimizer]
+        what += [c.execution] if c.execution != "eager" else []
+        what += [f"repeat {c.repeat}"] if c.repeat > 1 else []
+        print(f"  {c.case_id}  {', '.join(what)}  {_decision(item)}")
     print(f"{len(to_run(items))} to run, {len(items) - len(to_run(items))} left out.", flush=True)
+
+
+def _schedule(case: Case) -> list[str]:
+    """The schedule, and those of its keys that it has."""
+    of_some = {
+        "micro_batches": f"{case.micro_batches} micro-batches",
+        "chunks_per_gpu": f"{case.chunks_per_gpu} chunks a GPU",
+        "balance": f"balanced by {case.balance}",
+    }
+    return [case.schedule, *(text for key, text in of_some.items() if is_meant(key, case.schedule))]
 
 
 def _decision(item: Item) -> str:

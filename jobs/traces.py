@@ -15,6 +15,7 @@ NOT_WRITTEN = "mpbench: the result could not be written"
 
 # The first that fits, of the lines below the last ATTEMPT, is the end of the job.
 _DAEMON = r"^(slurmstepd\S*|srun): .*"
+_OF_RANK = r"^\[rank \d+\] "
 _TRACES: tuple[tuple[str, Outcome], ...] = (
     (rf"^{NOT_WRITTEN}.*", "error"),
     (_DAEMON + r"(oom.kill|Out Of Memory|[Ee]xceeded .*memory limit).*", "oom_host"),
@@ -24,8 +25,10 @@ _TRACES: tuple[tuple[str, Outcome], ...] = (
     (r"^Error running slurm prolog.*", "node_failed"),
     (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT (?!.*JOB REQUEUE).*", "cancelled"),
     (r"^mpbench: .* failed: .*", "error"),
+    (_OF_RANK + r"mpbench: .* failed: .*", "error"),
     (
-        _DAEMON + r"task \d+: (Killed|Exited with exit code|Segmentation|Aborted|Bus error).*",
+        _DAEMON
+        + r"tasks? [\d,-]+: (Killed|Exited with exit code|Segmentation|Aborted|Bus error).*",
         "error",
     ),
 )

@@ -15,6 +15,7 @@ _SHARPER: dict[str, frozenset[Outcome]] = {
     "CANCELLED": frozenset({"oom_host", "node_failed", "timeout", "preempted"}),
     "COMPLETED": frozenset({"error", "oom_host"}),
 }
+_CAUSES: frozenset[Outcome] = frozenset({"oom_host", "timeout", "node_failed", "preempted"})
 SIGKILL_HINT = "killed by SIGKILL; if its memory ran out, ask for more with mem_gb"
 
 
@@ -40,6 +41,18 @@ def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Ve
     if job.state == "FAILED" and last_words:
         return outcome, f"{said}; its log ends: {last_words}"
     return outcome, said
+
+
+def cause_of_loss(job: SlurmJob | None, trace: Trace | None, result: str) -> Verdict | None:
+    """Why a rank fell silent, where Slurm or the log knows; the result itself, `result`, does not.
+
+    The ranks of a job that Slurm ends do not die at the same moment, and one that the kernel ends
+    for its memory cannot say so.
+    """
+    outcome, why = verdict_of(job, trace, "")
+    # srun's own end of a step that has lost a rank reads like that of a cancelled one.
+    is_cancelled = outcome == "cancelled" and job is not None
+    return (outcome, f"{why}; {result}") if outcome in _CAUSES or is_cancelled else None
 
 
 def verdict_of_stuck(reason: str) -> Verdict | None:

@@ -1,7 +1,8 @@
 """What runs inside a job: one case, and its result on disk.
 
 `python -m jobs.worker BATCH` runs the batch's case, or in an array the one of this element's index;
-with a process id behind it, it ends with that process.
+with a process id behind it, it ends with that process. Of a case that has a process for each GPU,
+every one runs this, and the first of them, rank 0, writes.
 Imports torch only once it runs, so that whatever goes wrong before is said at once.
 """
 
@@ -10,47 +11,87 @@ import os
 import signal
 import socket
 import sys
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
 from jobs.batch import Assignment, read_batch
+from jobs.rank import become_rank, mark_lines
+from jobs.reporter import Reporter, silent
 from jobs.traces import ATTEMPT, NOT_WRITTEN, RESULT
-from study.progress import Progress, write_progress
+from study.progress import Progress
 from study.result import Job, Result
 from study.result_file import ResultError, encode, read_result
 from study.store import Store, now, reserve_space, write_atomically
 
-PROGRESS_EVERY_S = 1.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(batch: Path, parent: int | None = None) -> None:
     """Run the assigned case and write its result; exit with 1 if the case failed."""
-    if parent is not None:
+    if parent is not None and "RANK" not in os.environ:  # a rank ends with who started it
         end_with(parent)
     assignment = my_assignment(batch)
-    print(f"{ATTEMPT} {attempt()} of job {job_id()} on {socket.gethostname()}", flush=True)
-    case = assignment.case
-    store = store_of(assignment)
-    if is_measured(store, assignment):
-        print(f"mpbench: {case.case_id} has its result from an attempt before; nothing to do")
+    rank = my_rank(assignment)
+    mark_lines(rank)
+    if rank == 0:
+        print(f"{ATTEMPT} {attempt()} of job {job_id()} on {socket.gethostname()}", flush=True)
+    if is_measured(assignment):
+        print(f"mpbench: {assignment.case.case_id} has its result from an attempt before")
         return
-    with reserve_space(store.progress_path(case).with_suffix(".reserve")):
-        result = run_assigned(assignment, Reporter(store.progress_path(case)))
-    write_result(store, result)
-    with suppress(OSError):
-        store.progress_path(case).unlink(missing_ok=True)
+    result = run_first(assignment) if rank == 0 else run_assigned(assignment, silent, silent)
     if result.error is not None:
-        sys.exit(f"mpbench: {case.case_id} failed: {result.outcome}: {result.error.message}")
+        sys.exit(words_of(result))
+
+
+def my_rank(assignment: Assignment) -> int:
+    """Which of the case's processes this is; where none has been started, they run in its place."""
+    if not assignment.case.in_processes:
+        return 0
+    from mp.ranks import is_rank, start_ranks
+
+    if assignment.executor == "slurm":
+        become_rank()
+    elif not is_rank():
+        sys.exit(start_ranks(assignment.case.gpus))
+    return int(os.environ["RANK"])
+
+
+def run_first(assignment: Assignment) -> Result:
+    """The case's result, written; the other ranks, if there are any, write nothing."""
+    store, case = store_of(assignment), assignment.case
+    progress = store.progress_path(case)
+    reserve = progress.with_suffix(".reserve")
+
+    def write(result: Result) -> None:
+        with suppress(OSError):
+            reserve.unlink(missing_ok=True)
+        write_result(store, result)
+
+    def give_up(result: Result) -> None:
+        write(result)
+        print(words_of(result), file=sys.stderr, flush=True)
+
+    with reserve_space(reserve):
+        result = run_assigned(assignment, Reporter(progress), give_up)
+    write(result)
+    with suppress(OSError):
+        progress.unlink(missing_ok=True)
+    return result
+
+
+def words_of(result: Result) -> str:
+    """How a failed case ended, for the log."""
+    return f"mpbench: {result.case_id} failed: {result.outcome}: {result.why_failed}"
 
 
 def my_assignment(batch: Path) -> Assignment:
     """The batch's only assignment, or this array element's."""
     assignments = read_batch(batch)
-    index = int(os.environ.get("SLURM_ARRAY_TASK_ID", 0))
+    index = index_in_batch()
     if index >= len(assignments):
         sys.exit(f"mpbench: job failed: its batch {batch} is gone or holds no case {index}")
     return assignments[index]
@@ -61,28 +102,28 @@ def store_of(assignment: Assignment) -> Store:
     return Store(Path(assignment.results), assignment.profile)
 
 
-def is_measured(store: Store, assignment: Assignment) -> bool:
-    """Whether an attempt of this very job, before Slurm restarted it, had time to finish."""
+def is_measured(assignment: Assignment) -> bool:
+    """Whether an attempt of this very job, before Slurm restarted it, had time to finish.
+
+    All ranks find the same: no rank writes before all have looked.
+    """
     try:
-        result = read_result(store.result_path(assignment.case))
+        result = read_result(store_of(assignment).result_path(assignment.case))
     except (OSError, ResultError):
         return False
     return attempt() > 1 and result.job.submitted_at == assignment.submitted_at
 
 
-def attempt() -> int:
-    """Which attempt of this job this is; Slurm counts the restarts."""
-    return int(os.environ.get("SLURM_RESTART_COUNT", 0)) + 1
+def run_assigned(
+    assignment: Assignment,
+    report: Callable[[Progress], None],
+    give_up: Callable[[Result], None],
+) -> Result:
+    """The case's result, whatever its outcome.
 
-
-def job_id() -> str | None:
-    """The job's id as squeue shows it; None outside of Slurm."""
-    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{index}" if array and index else os.environ.get("SLURM_JOB_ID")
-
-
-def run_assigned(assignment: Assignment, report: "Reporter") -> Result:
-    """The case's result, whatever its outcome."""
+    Args:
+        give_up: called with the result where another rank has failed, and this process ends.
+    """
     started_at = now()
     report(Progress(phase="start"))
 
@@ -95,44 +136,24 @@ def run_assigned(assignment: Assignment, report: "Reporter") -> Result:
         slurm_job_id=job_id() if on_slurm else None,
         requested_gpus=assignment.case.gpus,
         allocated_gpus=allocated_gpus() if on_slurm else None,
-        visible_gpus=None if assignment.device == "cpu" else visible_gpus(),
+        visible_gpus=None if assignment.device == "cpu" else visible_gpus() * nodes(),
         submitted_at=assignment.submitted_at,
         started_at=started_at,
         finished_at=started_at,
         attempt=attempt() if on_slurm else 1,
     )
     trace = store_of(assignment).trace_path(assignment.case) if assignment.trace else None
-    result = run_case(assignment.case, assignment.device, job, report, trace)
-    return msgspec.structs.replace(result, job=msgspec.structs.replace(job, finished_at=now()))
+    case, device = assignment.case, assignment.device
+    return ended_now(
+        run_case(case, device, job, report, trace, lambda result: give_up(ended_now(result)))
+    )
 
 
-def allocated_gpus() -> int | None:
-    """How many GPUs Slurm says it gave this job on this node; None where it does not say."""
-    count = os.environ.get("SLURM_GPUS_ON_NODE", "")
-    if count.isdigit():
-        return int(count)
-    for variable in ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
-        if ids := os.environ.get(variable):
-            return len(ids.split(","))
-    return None
-
-
-class Reporter:
-    """Leaves the phase and step on disk; at most once a second within a phase."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.phase = ""
-        self.next_s = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.phase == self.phase and time.monotonic() < self.next_s:
-            return
-        self.phase = progress.phase
-        self.next_s = time.monotonic() + PROGRESS_EVERY_S
-        print(f"{now()} {progress}", flush=True)
-        with suppress(OSError):  # a full disk is no reason to stop measuring
-            write_progress(self.path, progress)
+def ended_now(result: Result) -> Result:
+    """The result with the time of its end."""
+    return msgspec.structs.replace(
+        result, job=msgspec.structs.replace(result.job, finished_at=now())
+    )
 
 
 def write_result(store: Store, result: Result) -> None:
@@ -142,7 +163,9 @@ def write_result(store: Store, result: Result) -> None:
         write_atomically(store.result_path(result.case), data)
     except OSError as error:
         print(f"{RESULT} {msgspec.json.format(data, indent=-1).decode()}")
-        sys.exit(f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}")
+        why = f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}"
+        print(why, file=sys.stderr, flush=True)  # a thread that exits says nothing
+        sys.exit(1)
 
 
 def end_with(parent: int) -> None:

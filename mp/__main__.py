@@ -8,11 +8,12 @@ import msgspec
 
 from mp.devices import POLICIES, visible_gpus
 from mp.outcome import run_case
+from mp.ranks import is_first, is_rank, start_ranks
 from study.case import KEYS, Case, allowed, make_case, parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.progress import Progress
-from study.result import Job
+from study.result import Job, Result
 from study.result_file import encode
 from study.store import check_target, now
 
@@ -27,6 +28,8 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if case.in_processes and not is_rank():
+        return start_ranks(case.gpus)
     started = now()
     job = Job(
         executor="none",
@@ -38,12 +41,19 @@ def main() -> int:
         started_at=started,
         finished_at=started,
     )
-    result = run_case(case, arguments.device, job, _report, arguments.trace)
-    job = msgspec.structs.replace(job, finished_at=now())
-    sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
-    if result.error is not None:
-        print(f"{result.outcome}: {result.error.message}", file=sys.stderr)
+    result = run_case(case, arguments.device, job, _report, arguments.trace, _show)
+    if is_first():
+        _show(result)
     return 0 if result.outcome == "ok" else 1
+
+
+def _show(result: Result) -> None:
+    """The result on stdout, and why it failed on stderr."""
+    job = msgspec.structs.replace(result.job, finished_at=now())
+    sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
+    sys.stdout.flush()
+    if result.error is not None:
+        print(f"{result.outcome}: {result.error.message}", file=sys.stderr, flush=True)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -75,7 +85,7 @@ def _flag(key: str) -> str:
 
 
 def _report(progress: Progress) -> None:
-    if progress.step <= 1:
+    if progress.step <= 1 and is_first():
         print(f"{progress.phase} ...", file=sys.stderr)
 
 

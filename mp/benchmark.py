@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mp.check import check_equals_unsplit, check_moves, check_possible
 from mp.copies import measure_copies
-from mp.devices import Devices, choose_devices
+from mp.devices import choose_devices
 from mp.environment import describe_environment
 from mp.gemm import measure_gemm
 from mp.graph import GraphedStep
@@ -84,13 +84,16 @@ def run_benchmark(
     environment = describe_environment(devices, done.before, done.after)
     keep(replace(outputs, measurement=done.measurement, environment=environment))
     if trace is not None and done.timelines:
-        try_to_write_trace(trace, done.timelines, case, devices)
+        names = [str(devices.real_device(gpu)) for gpu in range(case.gpus)]
+        try_to_write_trace(trace, done.timelines, case, names, devices.emulated)
 
 
-def try_to_write_trace(path: Path, timelines: list[Timeline], case: Case, devices: Devices) -> None:
+def try_to_write_trace(
+    path: Path, timelines: list[Timeline], case: Case, devices: list[str], emulated: bool
+) -> None:
     """A trace that cannot be written costs no measurement; the job's log says so."""
     try:
-        write_trace(path, timelines, case, devices)
+        write_trace(path, timelines, case, devices, emulated)
     except OSError as error:
         print(f"note: no trace: {path}: {error.strerror}", file=sys.stderr)
 

@@ -51,13 +51,13 @@ def measure(
 ) -> Measured:
     """Measure the step. Every kind of figure comes from steps of its own."""
     warmup, how_warmed = time_steps(
-        run, devices, WarmupRule(case), partial(_announce, report, case, "warm-up")
+        run, devices, WarmupRule(case), partial(announce, report, case, "warm-up")
     )
     before = states_under_load(run, devices, warmup)
     reset_peaks(devices)
     rule = StoppingRule(case)
     stopped_by: StoppedBy
-    times, stopped_by = time_steps(run, devices, rule, partial(_announce, report, case, "timing"))
+    times, stopped_by = time_steps(run, devices, rule, partial(announce, report, case, "timing"))
     memory = describe_memory(layers_per_gpu, devices, scratch)
     shared = peaks(devices.real[0]) if devices.emulated else (None, None)
     after = states_under_load(run, devices, times)
@@ -88,7 +88,7 @@ def measure(
     return Measured(measurement, before, after, timelines)
 
 
-def states_under_load(run: Run, devices: Devices, times: list[float]) -> States:
+def states_under_load(run: Callable[[], None], devices: Devices, times: list[float]) -> States:
     """What NVML tells of the GPUs while steps are queued on them: an idle GPU lowers its clocks."""
     if devices.real[0].type != "cuda":
         return {}
@@ -100,7 +100,7 @@ def states_under_load(run: Run, devices: Devices, times: list[float]) -> States:
     return states
 
 
-def _announce(report: Report, case: Case, phase: str, times: list[float], elapsed_s: float) -> None:
+def announce(report: Report, case: Case, phase: str, times: list[float], elapsed_s: float) -> None:
     """A report after every step, with the time that its limits leave at most."""
     timing = phase == "timing"
     steps = case.steps if timing else case.warmup_steps

@@ -65,16 +65,19 @@ def driver_used(device: torch.device) -> int | None:
 
 
 def describe_memory(
-    layers: list[int], devices: Devices, scratch: dict[torch.device, Scratch]
+    layers: list[int], devices: Devices, scratch: dict[torch.device, Scratch], first: int = 0
 ) -> list[GpuMemory]:
-    """Memory of every GPU; null for logical ones, whose device is not theirs alone."""
+    """Memory of every GPU; null for logical ones, whose device is not theirs alone.
+
+    The first of the devices is the case's GPU `first`.
+    """
     entries = []
     for gpu, count in enumerate(layers):
         device = devices.real_device(gpu)
         peak_allocated, peak_reserved = (None, None) if devices.emulated else peaks(device)
         entries.append(
             GpuMemory(
-                index=gpu,
+                index=first + gpu,
                 device=str(device),
                 layers=count,
                 peak_allocated_bytes=peak_allocated,

@@ -1,44 +1,77 @@
 """From a case to its result, whatever happens on the way."""
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from mp.benchmark import Outputs, run_benchmark
+from mp.failure import outcome_of
 from mp.measure import Report
 from mp.proof import prove_gpus
 from mp.provenance import describe_code
 from study.case import Case
-from study.errors import CaseError, GpuMismatch
+from study.errors import CaseError
 from study.outcome import ResultOutcome
-from study.result import CaseFailure, Job, Result
+from study.result import CaseFailure, Code, Job, Result
+
+if TYPE_CHECKING:
+    from mp.parallel.watchdog import RankFailure
 
 
 def run_case(
-    case: Case, policy: str, job: Job, report: Report, trace: Path | None = None
+    case: Case,
+    policy: str,
+    job: Job,
+    report: Report,
+    trace: Path | None = None,
+    finish: Callable[[Result], None] = lambda result: None,
 ) -> Result:
     """Run the case and return its result, also where it failed; write its trace, if asked to.
+
+    Where each GPU has a process, all of them call this; the result of the first is the case's. If
+    another is lost, the first may wait for it for ever: then `finish` gets the result, in a thread,
+    and the process ends.
 
     KeyboardInterrupt and SystemExit pass through: nobody waits for that result.
     """
     outputs = Outputs()
+    code = describe_code()
 
     def keep(known: Outputs) -> None:
         nonlocal outputs
         outputs = known
 
-    code = describe_code()
+    def give_up(lost: "RankFailure") -> None:
+        failure = CaseFailure(type=lost.type, message=str(lost))
+        finish(_result(case, lost.outcome, failure, outputs, job, code))
+
     outcome: ResultOutcome = "ok"
     failure = None
     try:
         prove_gpus(job, policy)
-        run_benchmark(case, policy, report, keep, trace)
+        if case.in_processes:
+            from mp.parallel.benchmark import run_in_processes  # takes a second to import
+
+            run_in_processes(case, policy, report, keep, give_up, trace)
+        else:
+            run_benchmark(case, policy, report, keep, trace)
     except Exception as error:
         if not isinstance(error, CaseError):
             traceback.print_exc()  # for the job's log; the result keeps the last line of it
         outcome = outcome_of(error)
         failure = CaseFailure(type=type(error).__name__, message=str(error))
+    return _result(case, outcome, failure, outputs, job, code)
+
+
+def _result(
+    case: Case,
+    outcome: ResultOutcome,
+    failure: CaseFailure | None,
+    outputs: Outputs,
+    job: Job,
+    code: Code,
+) -> Result:
     return Result(
         case=case,
         case_id=case.case_id,
@@ -53,15 +86,3 @@ def run_case(
         job=job,
         code=code,
     )
-
-
-def outcome_of(error: Exception) -> ResultOutcome:
-    """The outcome that this error stands for."""
-    if isinstance(error, GpuMismatch):
-        return "gpu_mismatch"
-    if isinstance(error, torch.OutOfMemoryError):
-        return "oom_gpu"
-    # On the CPU torch raises a plain RuntimeError, which only its text tells apart.
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
-        return "oom_host"
-    return "error"

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mp.devices import Devices
-from mp.timeline import Span, Timeline
+from mp.timeline import Span, Timeline, dependencies
 from study.case import Case
 from study.store import write_atomically
 
@@ -21,18 +20,22 @@ PAUSE_S = 1e-4  # between steps, which are recorded one by one
 Event = dict[str, Any]
 
 
-def write_trace(path: Path, timelines: list[Timeline], case: Case, devices: Devices) -> None:
-    """Write the steps one after another; OSError where the file cannot be written."""
-    events = [*_names(devices), *_steps(timelines)]
-    about = {"case": case.as_dict(), "case_id": case.case_id, "emulated": devices.emulated}
+def write_trace(
+    path: Path, timelines: list[Timeline], case: Case, devices: list[str], emulated: bool
+) -> None:
+    """Write the steps one after another; OSError where the file cannot be written.
+
+    `devices` are the names of what the GPUs are, or are emulated on.
+    """
+    events = [*_names(devices, emulated), *_steps(timelines)]
+    about = {"case": case.as_dict(), "case_id": case.case_id, "emulated": emulated}
     trace = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": about}
     write_atomically(path.resolve(), msgspec.json.encode(trace), durable=False)
 
 
-def _names(devices: Devices) -> Iterator[Event]:
-    for gpu in range(len(devices.gpus)):
-        device = devices.real_device(gpu)
-        name = f"GPU {gpu} ({'emulated on ' if devices.emulated else ''}{device})"
+def _names(devices: list[str], emulated: bool) -> Iterator[Event]:
+    for gpu, device in enumerate(devices):
+        name = f"GPU {gpu} ({'emulated on ' if emulated else ''}{device})"
         yield _meta("process_name", gpu, name=name)
         yield _meta("process_sort_index", gpu, sort_index=gpu)
         for track, label in TRACKS.items():
@@ -49,17 +52,23 @@ def _steps(timelines: list[Timeline]) -> Iterator[Event]:
     for number, timeline in enumerate(timelines):
         for span in timeline.spans:
             yield _slice(span, start_s, number)
-            yield from _pass(span, start_s, number)
+            if span.number is not None:
+                yield from _pass(span, start_s, number)
+        yield from _hand_overs(timeline, start_s, number)
         start_s += max(timeline.step_s, *timeline.ends_s) + PAUSE_S
 
 
 def _slice(span: Span, start_s: float, step: int) -> Event:
     args: dict[str, object] = {"step": step}
-    if span.peer is not None:
+    name: str = span.kind
+    if span.number is not None:
         args |= {"peer": f"GPU {span.peer}", "bytes": span.bytes}
+    if span.stage is not None:
+        args |= {"stage": span.stage, "micro_batch": span.micro_batch}
+        name = f"{span.kind} {span.micro_batch}"
     return {
         "ph": "X",
-        "name": span.kind,
+        "name": name,
         "cat": span.kind,
         "pid": span.gpu,
         "tid": COMPUTE if span.peer is None else TRANSFER,
@@ -69,10 +78,17 @@ def _slice(span: Span, start_s: float, step: int) -> Event:
     }
 
 
+def _hand_overs(timeline: Timeline, start_s: float, step: int) -> Iterator[Event]:
+    """The arrows of a pipeline: from what made data to what another GPU made of them."""
+    for number, (maker, user) in enumerate(dependencies(timeline.spans)):
+        arrow = {"name": "send", "cat": "send", "id": f"{step}.{number}", "tid": COMPUTE}
+        made, used = maker.end_s - PAUSE_S / 1e3, user.start_s + PAUSE_S / 1e3  # inside the slices
+        yield {"ph": "s", "pid": maker.gpu, "ts": _us(start_s + made), **arrow}
+        yield {"ph": "f", "bp": "e", "pid": user.gpu, "ts": _us(start_s + used), **arrow}
+
+
 def _pass(span: Span, start_s: float, step: int) -> Iterator[Event]:
     """The arrow of a pass, and the sender's bytes on their way."""
-    if span.peer is None:
-        return
     arrow = {"name": "baton", "cat": "baton", "id": f"{step}.{span.number}"}
     place = {"pid": span.gpu, "tid": TRANSFER}
     middle = _us(start_s + (span.start_s + span.end_s) / 2)  # an arrow ties to the slice around it

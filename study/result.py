@@ -10,6 +10,7 @@ from study.outcome import ResultOutcome
 from study.record import Record
 
 SCHEMA_VERSION = 2
+RANK_LOST = "RankLost"  # the type of a failure of which the first rank knows no more
 
 Phase = Literal["forward", "backward"]
 
@@ -109,6 +110,11 @@ class Result(Record, frozen=True):
     job: Job
     code: Code
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def lost_a_rank(self) -> bool:
+        """Whether all it tells of its end is that one of its processes fell silent."""
+        return self.error is not None and self.error.type == RANK_LOST
 
     @property
     def why_failed(self) -> str | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 TEMPLATES = Path(__file__).resolve().parent
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
+HOSTS = Path("/etc/hosts")
 NODES = ("gpu1", "gpu2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "mknod")
 ACCOUNTING_PROGRAMS = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
@@ -75,6 +76,7 @@ class Cluster:
             return
         self.down()
         self._write_configuration()
+        self._name_nodes()
         self._start_munge()
         if self.accounting:
             self._start_accounting()
@@ -93,6 +95,7 @@ class Cluster:
             self.stop(daemon)
         if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() == self.conf:
             SYSTEM_CONF.unlink()
+        self._forget_nodes()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_controller(self) -> None:
@@ -143,6 +146,17 @@ class Cluster:
         for key, value in (values | ports).items():
             text = text.replace(f"{{{key}}}", str(value))
         return text
+
+    def _name_nodes(self) -> None:
+        """Let the nodes' names lead here: the processes of a job find one another by them."""
+        with HOSTS.open("a") as file:
+            file.write(f"127.0.0.1 {' '.join(NODES)} # {self.name}\n")
+
+    def _forget_nodes(self) -> None:
+        lines = HOSTS.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.endswith(f"# {self.name}\n")]
+        if kept != lines and os.geteuid() == 0:
+            HOSTS.write_text("".join(kept))
 
     def _start_munge(self) -> None:
         key = self.folder / "munge.key"

@@ -2,22 +2,24 @@
 
 from pathlib import Path
 
+import pytest
+
 from jobs.cancel import joined
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.slurm import Request, executor_for
 from jobs.submission import SMALL_GRID, make_batches
 from study.case import Case
+from study.errors import ConfigError
 from study.store import Store
 from tests.jobs.test_plan import submission
 
 CONFIG = {"MaxArraySize": "50"}
 
 
-def items(count, gpus=1, exclude=""):
-    return [
-        Item(case=Case(depth=d, gpus=gpus), grid="g", exclude=exclude) for d in range(8, 8 + count)
-    ]
+def items(count, gpus=1, exclude="", **keys):
+    cases = [Case(depth=depth, gpus=gpus, **keys) for depth in range(8, 8 + count)]
+    return [Item(case=case, grid="g", exclude=exclude) for case in cases]
 
 
 def sizes(batches):
@@ -36,6 +38,14 @@ def test_a_large_grid_is_an_array_for_each_gpu_count_no_longer_than_slurm_allows
 def test_cases_that_leave_out_different_nodes_are_no_array_together():
     plan = [*items(20), *items(20, gpus=1, exclude="gpu7")]
     assert sizes(make_batches(plan, CONFIG)) == [(1, "", 20), (1, "gpu7", 20)]
+
+
+def test_cases_with_one_process_and_cases_with_many_are_no_array_together():
+    plan = [*items(20, gpus=4), *items(20, gpus=4, schedule="gpipe")]
+    assert [{i.case.schedule for i in b} for b in make_batches(plan, CONFIG)] == [
+        {"naive"},
+        {"gpipe"},
+    ]
 
 
 def test_every_case_is_in_one_batch_and_none_in_two():
@@ -70,6 +80,30 @@ def test_nodes_that_failed_are_left_out_beside_those_of_the_profile():
 
 def test_a_step_has_the_cpus_of_its_job():
     assert "--cpus-per-task=6 run it" in script(Request(2, 1, "a"), submitit={"cpus_per_task": 6})
+
+
+def test_a_case_in_processes_has_a_task_for_each_gpu_on_as_few_nodes_as_have_enough():
+    text = script(Request(16, 1, "a", in_processes=True), gpus_per_node=8, gpu_request="gres")
+    for line in ("nodes=2", "ntasks-per-node=8", "gres=gpu:8"):
+        assert f"#SBATCH --{line}\n" in text
+    assert "--kill-on-bad-exit=0 --wait=30 --output=all run it" in text
+    text = script(Request(6, 1, "a", in_processes=True), gpus_per_node=8)
+    for line in ("nodes=1", "ntasks-per-node=6", "gpus-per-node=6"):
+        assert f"#SBATCH --{line}\n" in text
+
+
+def test_a_naive_case_is_one_task():
+    text = script(Request(6, 1, "a"), gpus_per_node=8)
+    for line in ("nodes=1", "ntasks-per-node=1", "gpus-per-node=6"):
+        assert f"#SBATCH --{line}\n" in text
+    assert "--wait" not in text
+
+
+def test_processes_that_no_srun_would_start_are_refused():
+    without = {"submitit": {"slurm_use_srun": False}}
+    assert "srun" not in script(Request(2, 1, "a"), **without)
+    with pytest.raises(ConfigError, match="srun starts the process of each GPU; remove it"):
+        script(Request(2, 1, "a", in_processes=True), **without)
 
 
 def test_array_elements_are_cancelled_in_one_word():

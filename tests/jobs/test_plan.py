@@ -163,6 +163,13 @@ def test_more_gpus_than_a_node_has_are_refused(store):
         plan(store, grids=[grid(axes={"gpus": (5,)})])
 
 
+def test_a_case_in_processes_may_take_several_nodes_but_as_many_gpus_on_each(store):
+    pipeline = {"depth": 16, "schedule": "gpipe"}
+    assert verdicts(plan(store, grids=[grid(axes={"gpus": (6, 8)}, setting=pipeline)]))
+    with pytest.raises(ConfigError, match=r"gpus: 7 do not divide evenly .*; use e.g. 4, 6, 8 \("):
+        plan(store, grids=[grid(axes={"gpus": (7,)}, setting=pipeline)])
+
+
 def test_tf32_on_a_profile_without_gpus_is_refused(store):
     cpu = Profile("mine", "cluster.yaml: profiles.mine", "local", "cpu")
     with pytest.raises(ConfigError, match="dtype: tf32 needs a GPU"):

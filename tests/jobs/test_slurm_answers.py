@@ -22,6 +22,8 @@ from jobs.submission import submit_batches
 from jobs.witness import Witness
 from study.case import Case
 from study.errors import ConfigError
+from study.result import RANK_LOST, CaseFailure, Code, Job, Result
+from study.result_file import encode
 from study.store import Store
 from study.submissions import append, attempts_of_each_case, read
 from tests.conftest import ROOT
@@ -106,6 +108,54 @@ def test_a_state_in_the_words_of_sacct_is_an_outcome(store, slurm, state, outcom
     seen = look(store)
     assert (seen.outcome, seen.told_by) == (outcome, "sacct")
     assert noted(store) == outcome
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "outcome"),
+    [
+        ("NODE_FAIL", "", "node_failed"),
+        ("CANCELLED", "", "cancelled"),
+        ("TIMEOUT", "", "timeout"),
+        ("FAILED", "slurmstepd: error: Detected 1 oom_kill event in StepId=17.0.", "oom_host"),
+        ("FAILED", "srun: error: gpu2: tasks 8-9: Killed", "error"),
+        ("FAILED", "slurmstepd: error: *** STEP 17.0 ON gpu1 CANCELLED AT 2020 ***", "error"),
+    ],
+)
+def test_a_result_that_only_misses_a_rank_gives_way_to_who_knows_why(
+    store, slurm, state, log, outcome
+):
+    batch = submitted(store)
+    slurm().answer("squeue", squeue_line("17", state, f"c@{batch}"))
+    store.log_path("17").write_text(f"{log}\n")
+    lost = CaseFailure(type=RANK_LOST, message="rank 9 on gpu2: fell silent")
+    write(store, error=lost)
+    for _ in range(2):
+        seen = look(store)
+        assert (seen.outcome, noted(store)) == (outcome, outcome)
+        assert "rank 9 on gpu2: fell silent" in seen.why
+    assert store.result_path(Case(depth=20, gpus=2)).exists() == (outcome == "error")
+
+
+def test_what_a_rank_says_of_itself_stays_whatever_slurm_says(store, slurm):
+    batch = submitted(store)
+    slurm().answer("squeue", squeue_line("17", "NODE_FAIL", f"c@{batch}"))
+    write(store, error=CaseFailure(type="RuntimeError", message="no"))
+    assert (look(store).outcome, noted(store)) == ("error", "error")
+
+
+def write(store, error):
+    """The result of the case that `submitted` submits, failed so."""
+    job = Job(
+        executor="slurm", slurm_job_id="17", requested_gpus=2, allocated_gpus=2, visible_gpus=2,
+        submitted_at="2020-01-01T10:00:00.000+00:00", started_at="", finished_at="",
+    )  # fmt: skip
+    case = Case(depth=20, gpus=2)
+    result = Result(
+        case=case, case_id=case.case_id, outcome="error", error=error, emulated=False,
+        placement=None, measurement=None, transfers=None, ceilings=None, environment=None,
+        job=job, code=Code(commit=None, dirty=None),
+    )  # fmt: skip
+    store.result_path(case).write_bytes(encode(result))
 
 
 def test_what_nobody_knows_is_lost_and_so_it_stays(store, slurm):

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from mp import check
+from mp.failure import outcome_of
 from mp.model import LargeLinearModelMP
-from mp.outcome import outcome_of, run_case
+from mp.outcome import run_case
 from study.case import Case
 from study.result import Job
 from study.result_file import decode, encode

@@ -19,7 +19,7 @@ def trace(tmp_path_factory):
     devices = choose_devices(3, "cpu")
     timelines = record_timelines(build_step(case, devices), devices, 0.0)
     path = tmp_path_factory.mktemp("trace") / "trace.json"
-    write_trace(path, timelines, case, devices)
+    write_trace(path, timelines, case, ["cpu"] * 3, emulated=True)
     return json.loads(path.read_text())
 
 

@@ -1,0 +1,134 @@
+"""Pipelines against the naive split and against a bare loop of torch.distributed.pipelining.
+
+    python benchmarks/pipelines.py --gpus 2 --depth 8 --dim 1024 --batch-size 2048 --micro-batches 8
+
+A process for each GPU; on a CPU each has cores of its own. The naive split is a pipeline of a
+single micro-batch on the same processes. All take turns, step by step, in one run. Markdown on
+stdout.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mp.ranks import is_rank, start_ranks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for key, value in (("gpus", 2), ("depth", 8), ("dim", 1024), ("batch-size", 2048)):
+        parser.add_argument(f"--{key}", type=int, default=value)
+    parser.add_argument("--micro-batches", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--balance", default="layers")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--schedules", nargs="*", help="default: all that these sizes allow")
+    arguments = parser.parse_args()
+    if not is_rank():
+        return start_ranks(arguments.gpus)
+    measure(arguments)
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Take turns, and let the first rank show what came out."""
+    import torch
+
+    from mp.parallel.layer_times import measure_layers
+    from mp.parallel.marks import record_timelines
+    from mp.parallel.pipeline import PipelineStep
+    from mp.parallel.stages import make_stages
+    from mp.parallel.world import join
+    from mp.timeline import break_down
+    from mp.timing import time_step
+    from study.case import make_case
+    from study.errors import ConfigError
+    from study.schedules import PIPELINES
+    from study.statistics import median
+
+    world = join(arguments.gpus, arguments.device, print)
+    keys = {key: getattr(arguments, key) for key in ("gpus", "depth", "dim", "batch_size", "dtype")}
+    cases = {"naive": make_case(keys | {"schedule": "gpipe"}, "naive")}
+    for schedule in arguments.schedules or PIPELINES:
+        pipelined = {"micro_batches": arguments.micro_batches, "balance": arguments.balance}
+        try:
+            cases[schedule] = make_case(keys | pipelined | {"schedule": schedule}, schedule)
+        except ConfigError as error:
+            if world.rank == 0:
+                print(f"left out: {error}", file=sys.stderr)
+    steps: dict[str, object] = {}
+    for name, case in cases.items():
+        layer_s = measure_layers(case, world) if case.balance == "time" else None
+        steps[name] = PipelineStep(case, make_stages(case, layer_s), world)
+    first = next(name for name in cases if name != "naive")
+    steps["bare"] = bare_loop(cases[first], steps[first], world)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(arguments.steps + 3):
+        for name, step in steps.items():
+            took = world.largest([time_step(step, world.devices)])[0]
+            if number >= 3:
+                times[name].append(took)
+    if world.rank == 0:
+        print(f"{torch.__version__}, {torch.get_num_threads()} threads a rank, {world.device}\n")
+        print(
+            "| | step (ms) | times naive | pair by pair | bubble | smallest and largest of a GPU |"
+        )
+        print("|---|---|---|---|---|---|")
+    for name, step in steps.items():
+        share = "| "
+        if isinstance(step, PipelineStep):
+            found = break_down(record_timelines(step, world, 5.0), "host")
+            waits = [
+                (sum(gpu.idle_s) + sum(gpu.transfer_in_s)) / sum(found.step_times_s)
+                for gpu in found.per_gpu
+            ]
+            mean = sum(waits) / len(waits)
+            share = f"{100 * mean:.1f} % | {100 * min(waits):.1f} to {100 * max(waits):.1f} %"
+        if world.rank == 0:
+            took, naive = times[name], times["naive"]
+            paired = median([n / t for n, t in zip(naive, took, strict=True)])
+            ratio = median(naive) / median(took)
+            row = f"{1e3 * median(took):.1f} | {ratio:.2f} | {paired:.2f} | {share}"
+            print(f"| {name if name != 'bare' else f'bare loop of {first}'} | {row} |", flush=True)
+    if world.rank == 0:
+        paired = [ours / bare for ours, bare in zip(times[first], times["bare"], strict=True)]
+        medians = median(times[first]) / median(times["bare"])
+        print(f"\nours / bare, {first}: pair by pair {median(paired):.4f}, medians {medians:.4f}")
+    world.leave()
+
+
+def bare_loop(case, ours, world):
+    """The same stages with torch's own classes and nothing of ours around them."""
+    import torch
+    from torch import nn
+    from torch.distributed.pipelining import PipelineStage
+    from torch.distributed.pipelining.schedules import get_schedule_class
+
+    from mp.parallel.pipeline import CLASSES, WITH_ONE_STAGE
+
+    stages = [
+        PipelineStage(part.submod, part.stage_index, part.num_stages, world.device)
+        for part in ours.parts
+    ]
+    single = case.schedule in WITH_ONE_STAGE
+    made = get_schedule_class(CLASSES[case.schedule])
+    schedule = made(
+        stages[0] if single else stages, case.micro_batches, loss_fn=nn.functional.mse_loss
+    )
+    optimizer = torch.optim.SGD(ours.parameters(), lr=0.01)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        data = () if ours.x is None else (ours.x,)
+        ends = {} if ours.target is None else {"target": ours.target, "losses": []}
+        schedule.step(*data, **ends, **ours.options)
+        optimizer.step()
+
+    return step
+
+
+if __name__ == "__main__":
+    sys.exit(main())

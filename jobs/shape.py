@@ -1,0 +1,56 @@
+"""The shape of a job: on how many nodes it runs, and what it has on each of them."""
+
+from dataclasses import dataclass
+
+from study.case import Case
+
+_MANY = 12
+
+
+@dataclass(frozen=True)
+class Shape:
+    """As many tasks and GPUs on every node of a job; a task is a process."""
+
+    nodes: int
+    tasks_per_node: int
+    gpus_per_node: int
+
+
+def shape_of(gpus: int, in_processes: bool, most: int | None) -> Shape:
+    """One task with all GPUs, or a task for each GPU on as few nodes as have enough.
+
+    Args:
+        most: the GPUs that a node has; None is no limit.
+    """
+    if not in_processes:
+        return Shape(1, 1, gpus)
+    nodes = _nodes_for(gpus, most)
+    return Shape(nodes, gpus // nodes, gpus // nodes)
+
+
+def why_impossible(case: Case, most: int | None) -> str | None:
+    """Why no job on nodes of `most` GPUs has this case's shape, and what to do; None if one has."""
+    if most is None or case.gpus <= most:
+        return None
+    if not case.in_processes:
+        return (
+            f"gpus: {case.gpus} is more than the {most} GPUs of a node, and schedule: "
+            f"{case.schedule} runs on one; use fewer GPUs, another profile or another schedule"
+        )
+    if _is_even(case.gpus, most):
+        return None
+    nodes = _nodes_for(case.gpus, most)
+    near = range((nodes - 1) * most, nodes * most + 1)
+    even = [str(gpus) for gpus in near if _is_even(gpus, most)]
+    fit = ", ".join(even[:_MANY]) + (", ..." if even[_MANY:] else "")
+    return (
+        f"gpus: {case.gpus} do not divide evenly over {nodes} nodes of {most} GPUs; use e.g. {fit}"
+    )
+
+
+def _nodes_for(gpus: int, most: int | None) -> int:
+    return 1 if most is None else -(-gpus // most)
+
+
+def _is_even(gpus: int, most: int) -> bool:
+    return gpus % _nodes_for(gpus, most) == 0

@@ -1,0 +1,86 @@
+"""Before anything is timed: the split model must compute what the unsplit one computes."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import torch
+from torch import nn
+
+from mp.check import ATOL, RTOL
+from mp.parallel.stages import make_batch, make_layers
+from mp.parallel.world import World
+from study.case import Case
+from study.errors import CaseError
+
+DIM_PER_GPU = 16  # a tensor-parallel layer is cut into as many parts as there are GPUs
+ROWS_PER_MICRO_BATCH = 2
+
+Gradients = dict[int, list[torch.Tensor]]
+
+
+class Step(Protocol):
+    """A step whose gradients can be looked at."""
+
+    def compute_gradients(self) -> None:
+        """Forward and backward."""
+
+    def gradients(self) -> Gradients:
+        """Weight's and bias's gradient by layer."""
+
+    @property
+    def loss(self) -> float | None:
+        """The mean over the batch, where it is known."""
+
+
+def check_equals_unsplit(case: Case, world: World, build: Callable[[Case], Step]) -> None:
+    """One step of a small model of this depth, schedule and number of micro-batches, in float32.
+
+    Raises:
+        CaseError: on every rank, if the loss or a gradient differs from the unsplit model's.
+    """
+    small = msgspec.structs.replace(
+        case,
+        dim=DIM_PER_GPU * (case.gpus if case.schedule == "tensor" else 1),
+        batch_size=ROWS_PER_MICRO_BATCH * case.micro_batches,
+        dtype="float32",
+        optimizer="sgd",
+    )
+    torch.set_float32_matmul_precision("highest")
+    step = build(small)
+    step.compute_gradients()
+    found = world.gather((step.loss, step.gradients()))
+    problem = _difference(small, found) if world.rank == 0 else None
+    if (problem := world.told_by_first(problem)) is not None:
+        raise CaseError(f"schedule: {case.schedule}: {problem}")
+
+
+def _difference(case: Case, found: list[tuple[float | None, Gradients]]) -> str | None:
+    """What differs from the unsplit model, in words; None where nothing does."""
+    loss, expected = _unsplit(case)
+    for rank, (its_loss, gradients) in enumerate(found):
+        if its_loss is not None and not torch.allclose(
+            torch.tensor(its_loss), loss, rtol=RTOL, atol=ATOL
+        ):
+            return f"the loss is {its_loss:.6g}, the unsplit model's {loss.item():.6g}"
+        for number, parts in gradients.items():
+            for part, reference in zip(parts, expected.pop(number, []), strict=False):
+                if not torch.allclose(part, reference, rtol=RTOL, atol=ATOL):
+                    by = (part - reference).abs().max().item()
+                    return f"the gradient of layer {number} on rank {rank} differs by {by:.3g}"
+    if case.schedule != "tensor" and expected:
+        return f"no rank has the gradients of layers {sorted(expected)}"
+    return None
+
+
+def _unsplit(case: Case) -> tuple[torch.Tensor, Gradients]:
+    """Loss and gradients of the same model in one piece, on the CPU."""
+    layers = list(make_layers(case))
+    x, target = make_batch(case)
+    for number, layer in enumerate(layers):
+        x = layer(x if number == 0 else torch.relu(x))
+    loss = nn.functional.mse_loss(x, target)
+    loss.backward()
+    return loss.detach(), {
+        number: [layer.weight.grad, layer.bias.grad] for number, layer in enumerate(layers)
+    }

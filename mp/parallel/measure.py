@@ -1,0 +1,114 @@
+"""The measurement of a step that every rank stands ready for, in lock-step with the others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TypeVar
+
+from mp.clocks import clock_of
+from mp.environment import States
+from mp.measure import PROBED_SHARE, Report, announce, states_under_load
+from mp.memory import Scratch, describe_memory, reset_peaks
+from mp.parallel.marks import record_timelines
+from mp.parallel.pipeline import PipelineStep
+from mp.parallel.tensor import TensorParallelStep
+from mp.parallel.world import World
+from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
+from mp.timeline import Timeline, break_down
+from mp.timing import no_garbage_collection, time_step
+from study.case import Case
+from study.confidence import interval
+from study.measurement import GpuMemory, Measurement
+from study.progress import Progress
+
+Verdict = TypeVar("Verdict")
+Step = PipelineStep | TensorParallelStep
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement, this rank's GPU around its timed steps, and the timelines of all ranks."""
+
+    measurement: Measurement
+    before: States
+    after: States
+    timelines: list[Timeline]
+
+
+def measure(
+    case: Case,
+    step: Step,
+    world: World,
+    layers_per_gpu: list[int],
+    first_loss: float,
+    scratch: Scratch,
+    report: Report,
+) -> Measured:
+    """Measure the step; every rank gets the same."""
+    warmup, how_warmed = time_steps_together(
+        step, world, WarmupRule(case), partial(announce, report, case, "warm-up")
+    )
+    before = states_under_load(step, world.devices, warmup)
+    reset_peaks(world.devices)
+    rule = StoppingRule(case)
+    stopped_by: StoppedBy
+    times, stopped_by = time_steps_together(
+        step, world, rule, partial(announce, report, case, "timing")
+    )
+    memory = gather_memory(world, layers_per_gpu, scratch)
+    after = states_under_load(step, world.devices, times)
+
+    timelines = []
+    if isinstance(step, PipelineStep):  # tensor parallelism has no stages to tell apart
+        report(Progress(phase="where the time goes"))
+        timelines = record_timelines(step, world, PROBED_SHARE * case.time_limit_s)
+    found = interval([times])
+    measurement = Measurement(
+        step_times_s=times,
+        stopped_by=stopped_by,
+        converged=rule.is_narrow(times, found),
+        median_ci_s=None if found is None else (found.low, found.high),
+        warmup_steps=len(warmup),
+        warmup_steady=True if how_warmed == "steady" else is_steady(warmup),
+        forward_s=[],
+        backward_s=[],
+        optimizer_s=[],
+        breakdown=break_down(timelines, clock_of(world.devices).name) if timelines else None,
+        first_loss=first_loss,
+        per_gpu=memory,
+        shared_peak_allocated_bytes=None,
+        shared_peak_reserved_bytes=None,
+    )
+    return Measured(measurement, before, after, timelines)
+
+
+def time_steps_together(
+    step: Callable[[], object],
+    world: World,
+    is_over: Callable[[list[float], float], Verdict | None],
+    on_step: Callable[[list[float], float], None],
+) -> tuple[list[float], Verdict]:
+    """Seconds of each step, until the first rank's `is_over(times, elapsed_s)` says something.
+
+    All begin a step together, once the last has been told to; a step took as long as its slowest
+    rank. What is said in between lies outside of the timed region.
+    """
+    times: list[float] = []
+    start = perf_counter()
+    with no_garbage_collection():
+        while True:
+            over = is_over(times, perf_counter() - start) if world.rank == 0 else None
+            if (verdict := world.told_by_first(over)) is not None:
+                return times, verdict
+            times += world.largest([time_step(step, world.devices)])
+            if world.rank == 0:
+                on_step(times, perf_counter() - start)
+
+
+def gather_memory(world: World, layers_per_gpu: list[int], scratch: Scratch) -> list[GpuMemory]:
+    """Memory of every rank's device."""
+    (mine,) = describe_memory(
+        [layers_per_gpu[world.rank]], world.devices, {world.device: scratch}, first=world.rank
+    )
+    return world.gather(mine)

@@ -1,0 +1,151 @@
+"""This process among those of the other GPUs: who it is, and what all agree on."""
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from mp.devices import Devices
+from mp.failure import outcome_of
+from mp.model import all_gpus
+from mp.parallel.watchdog import HOST, OVER, RankFailure, Watchdog, store_at
+from study.environment import RankPlace
+from study.errors import CaseError, GpuMismatch
+from study.outcome import ResultOutcome
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """The ranks of a case, one for each GPU. `control` is a group of CPUs, for words, not data."""
+
+    rank: int
+    size: int
+    device: torch.device
+    store: dist.Store
+    control: Any
+    watchdog: Watchdog
+
+    @property
+    def emulated(self) -> bool:
+        """True where the ranks compute on CPUs."""
+        return bool(self.device.type == "cpu")
+
+    @property
+    def devices(self) -> Devices:
+        """The one device of this rank."""
+        return Devices([self.device], [self.device])
+
+    def gather(self, mine: T) -> list[T]:
+        """What every rank has to say, in order, on all of them."""
+        said: list[Any] = [None] * self.size
+        dist.all_gather_object(said, mine, group=self.control)
+        return said
+
+    def largest(self, values: Sequence[float]) -> list[float]:
+        """The largest of every rank's first value, second value, ...; nobody goes on before all."""
+        numbers = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.control)
+        return [float(number) for number in numbers]
+
+    def told_by_first(self, words: T) -> T:
+        """What the first rank says."""
+        said = [words]
+        dist.broadcast_object_list(said, src=0, group=self.control)
+        return said[0]
+
+    def place(self) -> RankPlace:
+        """Where this rank runs."""
+        return RankPlace(
+            rank=self.rank,
+            host=socket.gethostname(),
+            device=str(self.device),
+            threads=torch.get_num_threads(),
+        )
+
+    def fail(self, error: Exception, outcome: ResultOutcome) -> None:
+        """Tell the others what ended this rank; what all found out together needs no telling."""
+        if isinstance(error, CaseError) and self.rank:
+            return
+        self.watchdog.tell(self.store, error, outcome)
+
+    def leave(self) -> None:
+        """End together: nobody is missed any more; the first rank holds the store to the end."""
+        if self.rank:
+            self.watchdog.stop()
+        self.store.set(f"{OVER}/{self.rank}", "")
+        dist.barrier(group=self.control)
+        self.watchdog.stop()
+        dist.destroy_process_group()
+
+
+def join(gpus: int, policy: str, give_up: Callable[[RankFailure], None]) -> World:
+    """Meet the other ranks.
+
+    Args:
+        policy: `cuda` takes real GPUs only; `cpu` computes on CPUs; `auto` takes real GPUs if every
+            rank has one of its own.
+
+    Raises:
+        GpuMismatch: policy `cuda`, and a rank sees too few GPUs.
+        CaseError: the ranks are not those of the case, or cannot meet.
+    """
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    if size != gpus:
+        raise CaseError(f"WORLD_SIZE: {size} processes for {gpus} GPUs; start one for each")
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    try:
+        store = store_at(address, port, is_first=rank == 0)
+    except dist.DistError as error:
+        raise CaseError(_cannot_meet(rank, address, port, error)) from None
+    store.set(f"{HOST}/{rank}", socket.gethostname())
+    watchdog = Watchdog(rank, size, lambda: store_at(address, port, is_first=False), give_up)
+    watchdog.start()
+    world = World(rank, size, torch.device("cpu"), store, None, watchdog)
+    try:
+        return _with_groups(world, _choose_device(world, policy))
+    except Exception as error:
+        watchdog.tell(store, error, outcome_of(error))
+        raise
+
+
+def _cannot_meet(rank: int, address: str, port: int, error: Exception) -> str:
+    if rank == 0:
+        return f"rank 0 cannot have port {port} of {address} to meet at: {_first_line(error)}"
+    return f"rank {rank} does not reach rank 0 at {address}:{port}: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _choose_device(world: World, policy: str) -> torch.device:
+    """A GPU of its own for every rank, or the CPU for all."""
+    local_rank, local_size = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    there = [] if policy == "cpu" else all_gpus()
+    if policy == "cuda" and len(there) < local_size:
+        raise GpuMismatch(local_size, None, len(there))
+    world.store.set(f"has_gpu/{world.rank}", str(len(there) >= local_size))
+    all_have = all(world.store.get(f"has_gpu/{rank}") == b"True" for rank in range(world.size))
+    if not all_have:
+        return torch.device("cpu")
+    torch.cuda.set_device(there[local_rank])
+    return there[local_rank]
+
+
+def _with_groups(world: World, device: torch.device) -> World:
+    on_gpu = device.type == "cuda"
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo",
+        store=dist.PrefixStore("group", world.store),
+        rank=world.rank,
+        world_size=world.size,
+        device_id=device if on_gpu else None,
+    )
+    control = dist.new_group(backend="gloo") if on_gpu else dist.group.WORLD
+    return World(world.rank, world.size, device, world.store, control, world.watchdog)

@@ -1,0 +1,95 @@
+"""Runs every schedule's check with 1 to 8 ranks, which are forked so that torch is loaded once.
+
+Started by test_schedules.py in a process of its own; prints a line for each (ranks, schedule).
+"""
+
+import os
+import sys
+import warnings
+
+import torch
+
+from mp.parallel.check import check_equals_unsplit
+from mp.parallel.pipeline import PipelineStep
+from mp.parallel.stages import make_stages
+from mp.parallel.tensor import TensorParallelStep
+from mp.parallel.world import World, join
+from mp.ranks import free_port
+from study.case import Case, make_case
+from study.errors import CaseError
+from study.schedules import PIPELINES
+
+SCHEDULES = (*PIPELINES, "tensor")
+EVEN, UNEVEN = None, "uneven"
+
+
+def cases(ranks: int) -> list[Case]:
+    """Each schedule with few and with many micro-batches, and an odd number of layers."""
+    keys = {"depth": 2 * ranks + 1, "gpus": ranks, "dim": ranks, "batch_size": 4 * ranks}
+    found = [make_case({**keys, "schedule": "tensor"}, "test")]
+    for schedule in PIPELINES:
+        found += [
+            make_case({**keys, "schedule": schedule, "micro_batches": m}, "test")
+            for m in (ranks, 2 * ranks)
+        ]
+    return found
+
+
+def build(case: Case, world: World):
+    if case.schedule == "tensor":
+        return TensorParallelStep(case, world)
+    # The first layer takes as long as three: stages of different numbers of layers.
+    return PipelineStep(case, make_stages(case, [3.0] + [1.0] * (case.depth - 1)), world)
+
+
+def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> int:
+    knows = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
+    os.environ |= {key: str(n) for key, n in {**knows, "MASTER_PORT": port}.items()}
+    os.environ["MASTER_ADDR"] = "127.0.0.1"
+    torch.set_num_threads(1)
+    world = join(ranks, "cpu", print)
+    for case in cases(ranks):
+        words = "equal"
+        try:
+            check_equals_unsplit(case, world, lambda small: broken(build(small, world), break_it))
+        except CaseError as error:
+            words = str(error)
+        if rank == 0:
+            print(f"{ranks} {case.schedule} {case.micro_batches}: {words}", flush=True)
+    world.leave()
+    return 0
+
+
+def broken(step, is_broken: bool):
+    """The step, with one gradient of the last layer a little off where it is broken."""
+    if is_broken:
+        right = step.gradients
+
+        def wrong():
+            found = right()
+            for number in found:
+                if number == step.case.depth - 1:
+                    found[number][0][0, 0] += 0.01
+            return found
+
+        step.gradients = wrong
+    return step
+
+
+def main(counts: list[int], break_it: bool) -> int:
+    warnings.simplefilter("ignore")
+    for ranks in counts:
+        port = free_port()
+        children = []
+        for rank in range(ranks):
+            if (child := os.fork()) == 0:
+                os._exit(as_rank(rank, ranks, port, break_it))
+            children.append(child)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        if any(codes):
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main([int(n) for n in sys.argv[2].split(",")], sys.argv[1] == "broken"))

@@ -1,0 +1,81 @@
+"""A process for each GPU: one that ends takes the case down with it, by name, and soon."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CASE = ["--schedule", "1f1b", "--gpus", "3", "--depth", "6", "--micro-batches", "6"]
+CASE += ["--dim", "64", "--batch-size", "48", "--device", "cpu", "--steps", "100000"]
+
+
+def ranks_of(parent: int) -> dict[int, int]:
+    """The processes that this one has started, by rank."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            environment = (folder / "environ").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if int(stat[1]) == parent:
+            found |= {int(v[5:]): int(folder.name) for v in environment if v.startswith("RANK=")}
+    return found
+
+
+@pytest.fixture
+def running():
+    """A case of three ranks that would go on for long, once it is timing steps."""
+    command = [sys.executable, "-W", "ignore", "-m", "mp", *CASE, "--time-limit-s", "300"]
+    child = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in child.stderr:
+        if line.startswith("timing"):
+            break
+    yield child
+    child.kill()
+    child.communicate()
+
+
+def test_a_killed_rank_ends_the_case_and_is_named(running):
+    rank = 2
+    ranks = ranks_of(running.pid)
+    assert sorted(ranks) == [0, 1, 2]
+    os.kill(ranks[rank], signal.SIGKILL)
+    killed = time.monotonic()
+    output, _ = running.communicate(timeout=60)
+    assert time.monotonic() - killed < 30
+    result = json.loads(output)
+    assert (result["outcome"], result["measurement"]) == ("error", None)
+    assert result["error"]["message"].startswith(f"rank {rank} on ")
+    assert result["error"]["message"].endswith("ended by signal SIGKILL")
+    assert running.returncode == 1
+    assert ranks_of(running.pid) == {}
+
+
+def test_all_ranks_end_with_the_process_that_started_them(running):
+    ranks = ranks_of(running.pid)
+    running.kill()
+    running.wait()
+    patience = time.monotonic() + 20
+    while any(Path(f"/proc/{process}").exists() for process in ranks.values()):
+        assert time.monotonic() < patience
+        time.sleep(0.1)
+
+
+def test_ranks_that_are_not_those_of_the_case_are_told_so():
+    odd = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    command = [sys.executable, "-m", "mp", *CASE]
+    done = subprocess.run(
+        command, cwd=ROOT, env=dict(os.environ) | odd, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "WORLD_SIZE: 2 processes for 3 GPUs; start one for each" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,143 @@
+"""Every schedule computes what the unsplit model computes, on real processes over Gloo."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mp.placement import balanced_map
+from mp.timeline import Span, Timeline, break_down, dependencies
+from study.schedules import PIPELINES
+from tests.mp.forked_ranks import cases
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def run_ranks(how, counts):
+    command = [sys.executable, "-m", "tests.mp.forked_ranks", how, ",".join(map(str, counts))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("counts", [(1, 2, 3), (5,), (8,)])
+def test_loss_and_gradients_of_every_schedule_equal_the_unsplit_models(counts):
+    expected = [
+        f"{ranks} {case.schedule} {case.micro_batches}: equal"
+        for ranks in counts
+        for case in cases(ranks)
+    ]
+    assert run_ranks("right", counts) == expected
+
+
+def test_a_wrong_gradient_is_found_and_its_layer_and_rank_named():
+    lines = run_ranks("broken", [2])
+    assert len(lines) == len(cases(2))
+    assert all("the gradient of layer 4 on rank" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stages", "expected"),
+    [
+        ([1, 1, 1, 1], 2, [0, 0, 1, 1]),
+        ([3, 1, 1, 1], 2, [0, 1, 1, 1]),
+        ([1, 1, 1, 3], 3, [0, 0, 1, 2]),
+        ([1, 9, 1], 3, [0, 1, 2]),
+        ([5], 1, [0]),
+    ],
+)
+def test_stages_of_equal_times(seconds, stages, expected):
+    def slowest(stage_of_layer):
+        pairs = list(zip(seconds, stage_of_layer, strict=True))
+        return max(sum(s for s, at in pairs if at == stage) for stage in range(stages))
+
+    found = balanced_map([float(s) for s in seconds], stages)
+    assert sorted(set(found)) == list(range(stages))
+    assert found == sorted(found)
+    assert slowest(found) == slowest(expected)
+
+
+def span(gpu, kind, start, end, stage, micro_batch=0):
+    return Span(gpu, kind, start, end, stage=stage, micro_batch=micro_batch)
+
+
+STEP = [
+    span(0, "forward", 0.0, 1.0, 0),
+    span(1, "forward", 1.5, 2.5, 1),
+    span(1, "input_gradient", 2.5, 3.5, 1),
+    span(1, "weight_gradient", 3.5, 4.5, 1),
+    span(0, "backward", 3.75, 5.75, 0),
+]
+
+
+def test_what_one_gpu_made_and_another_used_belongs_together():
+    pairs = [(maker.kind, user.kind, user.gpu) for maker, user in dependencies(STEP)]
+    assert pairs == [("forward", "forward", 1), ("input_gradient", "backward", 0)]
+
+
+def test_waiting_counts_as_transfer_only_once_the_data_have_been_made():
+    from mp.parallel.marks import exposed_waits
+
+    waits = {(w.gpu, w.start_s, w.end_s, w.peer) for w in exposed_waits(STEP)}
+    assert waits == {(1, 1.0, 1.5, 0), (0, 3.5, 3.75, 1)}
+
+
+def test_gradients_of_weights_are_part_of_backward_and_told_apart():
+    found = break_down([Timeline(STEP, 6.0, [6.0, 6.0])], "host")
+    first, second = found.per_gpu
+    assert (first.backward_s, first.weight_gradient_s, first.idle_s) == ([2.0], None, [3.0])
+    assert (second.backward_s, second.weight_gradient_s) == ([2.0], [1.0])
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory):
+    """A pipeline of two ranks through `python -m mp`: its result and its trace."""
+    trace = tmp_path_factory.mktemp("trace") / "trace.json"
+    command = [sys.executable, "-m", "mp", "--schedule", "zbv", "--gpus", "2", "--depth", "5"]
+    command += ["--dim", "64", "--batch-size", "32", "--micro-batches", "4", "--device", "cpu"]
+    command += ["--steps", "10", "--trace", str(trace)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), json.loads(trace.read_text())["traceEvents"]
+
+
+def test_a_pipeline_by_hand_measures_all_ranks(by_hand):
+    result, _ = by_hand
+    assert (result["outcome"], result["emulated"]) == ("ok", True)
+    assert [place["rank"] for place in result["environment"]["ranks"]] == [0, 1]
+    assert result["placement"]["stage_of_layer"] == [0, 0, 1, 2, 3]
+    assert result["placement"]["gpu_of_layer"] == [0, 0, 1, 1, 0]
+    assert len(result["measurement"]["step_times_s"]) == 10
+
+
+def test_each_border_between_gpus_is_crossed_once_for_each_micro_batch(by_hand):
+    transfers = by_hand[0]["transfers"]
+    assert (transfers["moves_forward"], transfers["moves_backward"]) == (2 * 4, 2 * 4)
+    assert transfers["bytes_forward"] == 2 * 32 * 64 * 4
+
+
+def test_the_parts_of_every_ranks_step_add_up(by_hand):
+    breakdown = by_hand[0]["measurement"]["breakdown"]
+    for gpu in breakdown["per_gpu"]:
+        parts = ("forward_s", "backward_s", "optimizer_s", "transfer_in_s", "idle_s")
+        for number, step_s in enumerate(breakdown["step_times_s"]):
+            assert sum(gpu[part][number] for part in parts) == pytest.approx(step_s, rel=1e-6)
+
+
+def test_one_trace_has_all_ranks_and_an_arrow_for_each_send(by_hand):
+    result, events = by_hand
+    steps = len(result["measurement"]["breakdown"]["step_times_s"])
+    names = {e["args"]["name"] for e in events if e["name"] == "process_name"}
+    assert len(names) == 2
+    starts = [e for e in events if e["ph"] == "s"]
+    ends = [e for e in events if e["ph"] == "f"]
+    assert len(starts) == len(ends) == steps * (2 * 4 + 2 * 4)
+    assert all(s["pid"] != e["pid"] for s, e in zip(starts, ends, strict=True))
+
+
+def test_every_schedule_has_its_class():
+    from mp.parallel.pipeline import CLASSES
+
+    assert set(CLASSES) == set(PIPELINES)
