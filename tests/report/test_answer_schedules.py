@@ -2,6 +2,7 @@
 
 import pytest
 
+from report.units import data_size
 from tests.report.made_up import failed
 from tests.report.made_up_pipeline import peaks, scheduled
 from tests.report.shown import answer_of
@@ -100,7 +101,9 @@ def test_tensor_parallelism_is_told_with_what_it_reduces(tmp_path):
     both = [scheduled("naive", step_s=0.3), scheduled("tensor", step_s=0.15)]
     answer = answer_of(tmp_path, "pipeline", *both)
     assert "Tensor parallelism is 2.00 times as fast as naive on 5 GPUs" in answer
-    assert "every GPU takes part in 20 all-reduces a step, of 1.953 GiB in all" in answer
+    case = both[1].case
+    size = data_size(20 * case.batch_size * case.dim * 4)
+    assert f"every GPU takes part in 20 all-reduces a step, of {size} in all" in answer
     assert "formula" not in answer
 
 

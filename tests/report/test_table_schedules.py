@@ -1,10 +1,12 @@
 """The table of schedules: speed-ups, bubbles, what is held and moved, and rows that say why not."""
 
+import msgspec
 import pytest
 
 from report.load import load_evidence
 from report.sections import make_section
 from report.selection import select
+from report.units import data_size
 from tests.report.made_up import MIB, failed, grid, write
 from tests.report.made_up_pipeline import peaks, scheduled
 from tests.report.shown import cells
@@ -82,16 +84,17 @@ def test_no_measurement_at_all_is_a_table_of_reasons(tmp_path):
 
 
 def test_what_a_schedule_holds_and_moves_is_a_table_of_its_own(tmp_path):
-    section = section_of(
-        tmp_path,
+    pipelined, reduced = (
         scheduled("1f1b", peaks=[300 * MIB, 200 * MIB, 100 * MIB, 100 * MIB, 400 * MIB]),
         scheduled("tensor", peaks=peaks(5, 150)),
     )
+    section = section_of(tmp_path, pipelined, reduced)
     pipeline, tensor = details_of(section, "What each schedule holds")
+    batch = pipelined.case.batch_size * pipelined.case.dim * 4
     assert pipeline["in flight (by rule)"] == "5 (5)"
     assert pipeline["peak memory"] == "400 MiB (GPU 4)"
-    assert (pipeline["moves"], pipeline["moved"]) == ("80", "800 MiB")
-    assert (tensor["all-reduces"], tensor["reduced on each GPU"]) == ("20", "1.953 GiB")
+    assert (pipeline["moves"], pipeline["moved"]) == ("80", data_size(8 * batch))
+    assert (tensor["all-reduces"], tensor["reduced on each GPU"]) == ("20", data_size(20 * batch))
     assert tensor["in flight (by rule)"] == "–"
 
 
@@ -107,6 +110,15 @@ def test_every_gpu_that_waits_is_a_row_with_what_it_waits_for(tmp_path):
 def test_a_gpu_that_is_alone_has_no_row_there(tmp_path):
     section = section_of(tmp_path, scheduled("1f1b", gpus=1))
     assert [t.caption for t in section.details if t.caption.startswith("Why GPUs wait")] == []
+
+
+def test_a_case_on_several_nodes_has_a_note(tmp_path):
+    given = scheduled("1f1b", gpus=2)
+    first, second = given.environment.ranks
+    ranks = (first, msgspec.structs.replace(second, host="node2"))
+    environment = msgspec.structs.replace(given.environment, ranks=ranks)
+    section = section_of(tmp_path, msgspec.structs.replace(given, environment=environment))
+    assert row_of(section, "1F1B", gpus="2")["notes"] == "on 2 nodes"
 
 
 def test_processes_on_a_cpu_are_called_so(tmp_path):
