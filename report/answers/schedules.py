@@ -61,7 +61,7 @@ def _step_s(result: Measured) -> float:
 
 def _name(result: Measured) -> str:
     """`5 GPUs`; of CPU processes no GPUs are spoken of."""
-    word = ("process", "processes") if result.emulated else ("GPU", "GPUs")
+    word = ("CPU process", "CPU processes") if result.emulated else ("GPU", "GPUs")
     return f"{result.case.gpus} {plural(result.case.gpus, *word)}"
 
 
@@ -69,7 +69,7 @@ def _naive(result: Measured) -> str:
     if not result.emulated:
         return f"naive on {_name(result)}"
     gpus = result.case.gpus
-    return f"naive in one process of {gpus} logical {plural(gpus, 'GPU')}"
+    return f"naive in one process{f' of {gpus} logical GPUs' if gpus > 1 else ''}"
 
 
 def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
@@ -107,7 +107,8 @@ def _reduced(result: Measured) -> str:
         return ""
     calls = sum(c.calls for c in collectives)
     size = data_size(sum(c.bytes for c in collectives))
-    return f"; every GPU takes part in {calls} all-reduces a step, of {size} in all"
+    who = "process" if result.emulated else "GPU"
+    return f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
 
 
 def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:

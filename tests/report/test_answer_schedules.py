@@ -149,7 +149,7 @@ def test_processes_on_a_cpu_say_nothing_of_gpus(tmp_path):
     assert "What would help GPUs cannot be told from these results: 1 of 2 results" in answer
     assert "share the 2 cores of a CPU" in answer
     assert "as fast as naive in one process of 5 logical GPUs" in answer
-    assert "The fastest on 5 processes is 1F1B" in answer
+    assert "The fastest on 5 CPU processes is 1F1B" in answer
     assert "formula allows" not in answer
     assert "on 5 GPUs" not in answer
 
@@ -157,7 +157,9 @@ def test_processes_on_a_cpu_say_nothing_of_gpus(tmp_path):
 def test_one_process_with_all_cores_is_not_held_against_processes_of_one_thread(tmp_path):
     naive = scheduled("naive", gpu_name=None, threads=8)
     answer = answer_of(tmp_path, "pipeline", naive, scheduled("1f1b", **ON_A_CPU))
-    assert "What is faster than naive on 5 processes cannot be told from these results: " in answer
+    assert (
+        "What is faster than naive on 5 CPU processes cannot be told from these results: " in answer
+    )
     assert "with different numbers of threads in a process (1 thread; 8 threads)" in answer
     assert "times as fast" not in answer
 
