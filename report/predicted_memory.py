@@ -52,8 +52,13 @@ def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0)
     return _go_through_step(case, gpu_of_layer, reduction).shared_peak
 
 
-def predicted_of(result: Measured) -> list[Bytes]:
-    """For each GPU of a result what it holds when it holds most."""
+def predicted_of(result: Measured) -> list[Bytes] | None:
+    """For each GPU of a result what it holds when it holds most; None but for the naive schedule.
+
+    What a pipeline holds depends on its order of actions, and on what waits to be sent.
+    """
+    if result.case.schedule != "naive":
+        return None
     return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
 
 

@@ -18,6 +18,8 @@ class TimeUse:
     transfer_in_s: float
     transfer_out_s: float
     idle_s: float
+    # What of backward computed gradients of weights on their own; None where nothing did.
+    weight_gradient_s: float | None = None
 
     @property
     def step_s(self) -> float:
@@ -46,11 +48,11 @@ def _mean(gpu: int, breakdowns: list[Breakdown]) -> TimeUse:
     times = [breakdown.per_gpu[gpu] for breakdown in breakdowns]
 
     def mean(key: str) -> float:
-        values: list[float] = [value for time in times for value in getattr(time, key)]
+        values: list[float] = [value for time in times for value in getattr(time, key) or ()]
         return sum(values) / len(values)
 
-    keys = [key for key in GpuTime.__struct_fields__ if key != "index"]
-    return TimeUse(gpu, **{key: mean(key) for key in keys})
+    keys = [key for key in GpuTime.__struct_fields__ if getattr(times[0], key) is not None]
+    return TimeUse(gpu, **{key: mean(key) for key in keys if key != "index"})
 
 
 def cost_of_instruments(result: Measured) -> float | None:
