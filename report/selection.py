@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from textwrap import shorten
@@ -9,7 +10,7 @@ from typing import Any
 
 from report.load import Evidence
 from report.measured import Measured, combine, measured
-from study.case import Case, make_case
+from study.case import Case, check_together
 from study.errors import ConfigError
 from study.grid import Grid
 from study.outcome import Outcome
@@ -124,10 +125,10 @@ def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) 
 
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
     for values in itertools.product(*grid.axes.values()):
-        try:
-            yield make_case(setting | dict(zip(grid.axes, values, strict=True)), grid.source)
-        except ConfigError:
-            continue  # e.g. the point of 5 GPUs in a setting with split half
+        case = Case(**(setting | dict(zip(grid.axes, values, strict=True))))
+        with suppress(ConfigError):  # e.g. the point of 5 GPUs in a setting with split half
+            check_together(case, grid.source)
+            yield case
 
 
 def _row_with_repeats(case: Case, evidence: Evidence) -> Row:

@@ -12,7 +12,7 @@ CAPTION = "Distance from the limit: matrix products of a step, and the fastest o
 def make_table(results: list[Measured]) -> Table:
     """A row for each case. The naive split keeps one GPU at work, so one GPU is the limit."""
     labels = Labels(results)
-    return known_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
+    return known_rows(CAPTION, (labels.of(result) | _cells(result) for result in results))
 
 
 def _cells(result: Measured) -> dict[str, str]:

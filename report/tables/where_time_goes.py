@@ -13,9 +13,9 @@ CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks
 def make_table(results: list[Measured]) -> Table:
     """Shares are of the step of the same row; they add up to it."""
     labels = Labels(results)
-    rows = [
+    rows = (
         labels.of(result) | _cells(use, result) for result in results for use in time_use(result)
-    ]
+    )
     return known_rows(CAPTION, rows)
 
 
