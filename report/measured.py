@@ -12,7 +12,7 @@ from study.measurement import GpuMemory, Measurement
 from study.result import Placement, Result, Transfers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What tables and answers are made from: one job's result, and those that repeat it.
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from textwrap import shorten
@@ -9,7 +10,7 @@ from typing import Any
 
 from report.load import Evidence
 from report.measured import Measured, combine, measured
-from study.case import DEFAULTS, Case
+from study.case import DEFAULTS, Case, check_together
 from study.errors import ConfigError
 from study.grid import SECTIONS, Grid
 from study.outcome import Outcome
@@ -148,10 +149,11 @@ def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) 
 
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
     for values in itertools.product(*grid.axes.values()):
-        try:
-            yield grid.case(setting | dict(zip(grid.axes, values, strict=True)))
-        except ConfigError:
-            continue  # e.g. the point of 5 GPUs in a setting with split half
+        values_of_all = setting | dict(zip(grid.axes, values, strict=True))
+        case = Case(**{k: v for k, v in values_of_all.items() if not grid.drops(k, values_of_all)})
+        with suppress(ConfigError):  # e.g. the point of 5 GPUs in a setting with split half
+            check_together(case, grid.source)
+            yield case
 
 
 def _row_with_repeats(case: Case, evidence: Evidence) -> Row:

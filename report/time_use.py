@@ -6,6 +6,8 @@ from report.measured import Measured
 from study.measurement import Breakdown, GpuTime
 from study.statistics import median
 
+PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
+
 
 @dataclass(frozen=True)
 class TimeUse:
@@ -47,12 +49,10 @@ def time_use(result: Measured) -> list[TimeUse]:
 def _mean(gpu: int, breakdowns: list[Breakdown]) -> TimeUse:
     times = [breakdown.per_gpu[gpu] for breakdown in breakdowns]
 
-    def mean(key: str) -> float:
-        values: list[float] = [value for time in times for value in getattr(time, key) or ()]
-        return sum(values) / len(values)
-
-    keys = [key for key in GpuTime.__struct_fields__ if getattr(times[0], key) is not None]
-    return TimeUse(gpu, **{key: mean(key) for key in keys if key != "index"})
+    known = [key for key in PARTS if getattr(times[0], key) is not None]
+    steps = sum(len(breakdown.step_times_s) for breakdown in breakdowns)
+    totals = {key: sum(sum(getattr(time, key)) for time in times) for key in known}
+    return TimeUse(gpu, **{key: total / steps for key, total in totals.items()})
 
 
 def cost_of_instruments(result: Measured) -> float | None:

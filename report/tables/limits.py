@@ -19,7 +19,7 @@ def make_table(results: list[Measured]) -> Table:
     on a CPU share it, so that theirs is not known.
     """
     labels = Labels(results)
-    return known_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
+    return known_rows(CAPTION, (labels.of(result) | _cells(result) for result in results))
 
 
 def _cells(result: Measured) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Memory, explained: what each GPU should hold at its peak, beside what it was seen to hold."""
 
+from collections.abc import Iterator
+
 from report.document import Table, known_rows
 from report.measured import Measured
 from report.predicted_memory import Bytes, predicted_of, predicted_shared_peak_of
@@ -19,17 +21,19 @@ PARTS = {
 
 def make_table(results: list[Measured]) -> Table:
     """A row for each GPU; logical GPUs that share one have a row for their sum."""
-    labels, rows = Labels(results), []
-    for result in results:
-        peaks = predicted_of(result)
-        label = labels.of(result)
-        for number, gpu in enumerate(result.measurement.per_gpu):
-            predicted = None if peaks is None else peaks[number]
-            rows.append(label | {"GPU": str(gpu.index)} | _cells(predicted, gpu, result))
-        shared = result.measurement.shared_peak_allocated_bytes
-        if shared is not None and result.case.schedule == "naive":
-            rows.append(label | {"GPU": "all on one"} | _shared(result))
+    labels = Labels(results)
+    rows = (labels.of(result) | cells for result in results for cells in _rows_of(result))
     return known_rows(CAPTION, rows)
+
+
+def _rows_of(result: Measured) -> Iterator[dict[str, str]]:
+    peaks = predicted_of(result)
+    for number, gpu in enumerate(result.measurement.per_gpu):
+        predicted = None if peaks is None else peaks[number]
+        yield {"GPU": str(gpu.index)} | _cells(predicted, gpu, result)
+    shared = result.measurement.shared_peak_allocated_bytes
+    if shared is not None and result.case.schedule == "naive":
+        yield {"GPU": "all on one"} | _shared(result)
 
 
 def _cells(predicted: Bytes | None, gpu: GpuMemory, result: Measured) -> dict[str, str]:

@@ -15,7 +15,7 @@ def make_table(results: list[Measured]) -> Table:
     labels = Labels(results)
     uses = [(result, use) for result in results for use in time_use(result)]
     apart = any(use.weight_gradient_s is not None for _, use in uses)
-    return known_rows(CAPTION, [labels.of(r) | _cells(use, r, apart) for r, use in uses])
+    return known_rows(CAPTION, (labels.of(r) | _cells(use, r, apart) for r, use in uses))
 
 
 def _cells(use: TimeUse, result: Measured, weights_apart: bool) -> dict[str, str]:
