@@ -178,7 +178,8 @@ def _failed_nodes(attempts: list[Attempt], choice: Choice) -> str:
         return ""
     ends = [attempt.ended for attempt in _failures(attempts) if attempt.ended is not None]
     nodes = {end.nodes for end in ends if end.outcome == "node_failed" and end.nodes}
-    return ",".join(sorted(nodes))
+    # Of several nodes, Slurm does not say which failed, and leaving out all may leave too few.
+    return ",".join(sorted(node for node in nodes if not set(node) & set(",[")))
 
 
 def gpu_hours(items: list[Item], timeout_min: int) -> float:

@@ -13,8 +13,8 @@ from study.schedules import is_meant
 from study.store import Store
 from study.submissions import Submission
 
-# squeue's own columns cut a name after eight letters and show no GPUs.
-SQUEUE_COLUMNS = '--format="%.18i %.14j %.10T %.9M %.14b %R"'
+# squeue's own columns cut a name after eight letters and show no GPUs, which are those of a node.
+SQUEUE_COLUMNS = '--format="%.18i %.28j %.10T %.9M %.5D %.14b %R"'
 
 
 def count_gpus(gpus: int) -> str:

@@ -27,7 +27,8 @@ def test_files_named_in_the_design_exist():
 
 
 def test_tests_named_in_the_table_of_faults_exist():
-    source = (ROOT / "tests/slurm/test_faults.py").read_text()
+    files = [ROOT / "tests/slurm" / name for name in ("test_faults.py", "test_ranks.py")]
+    source = "".join(path.read_text() for path in files)
     named = re.findall(r"`(test_\w+)`", (ROOT / "docs/faults.md").read_text())
     assert named
     assert [name for name in named if f"def {name}(" not in source] == []

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,11 +18,12 @@ import msgspec
 import torch.distributed as dist
 
 from mp.ranks import lost_rank
+from study.errors import CaseError
 from study.outcome import ResultOutcome
 
 BEAT_S = 1.0
 SILENT_S = 15.0  # longer than any library call that keeps Python from running
-COME_S = 60.0  # nodes start their tasks at different times
+COME_S = 180.0  # some nodes have yet to read torch from a disk that all share
 BEATS, FAILED, HOST, OVER = "beats", "failed", "host", "over"
 WENT = "fell silent; it was killed, or its node went down"
 NEVER_CAME = f"did not come within {COME_S:.0f} s; is its node reachable?"
@@ -104,6 +106,8 @@ class Watchdog(threading.Thread):
         """
         if _is_lost_connection(error):
             time.sleep(SILENT_S + 5 * BEAT_S)
+        if self.rank and not isinstance(error, CaseError):
+            traceback.print_exception(error)  # now: the first rank may end this process
         words = str(error).splitlines()[0] if str(error) else ""
         failure = RankFailure(self.rank, socket.gethostname(), type(error).__name__, words, outcome)
         store.compare_set(FAILED, "", msgspec.json.encode(failure).decode())

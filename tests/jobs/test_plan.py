@@ -141,6 +141,12 @@ def test_retries_leave_out_the_nodes_that_failed_and_no_slow_ones(store):
     assert item.exclude == ""
 
 
+def test_retries_leave_out_no_node_where_one_of_several_failed(store):
+    for nodes in ("gpu[1-2]", "gpu1,gpu7"):
+        item, _ = plan(store, seen=[ended("node_failed", nodes=nodes)], retries=3)
+        assert (item.left_out, item.exclude) == (None, "")
+
+
 def test_retries_do_not_touch_what_failed_by_itself(store):
     assert "has failed (error)" in verdicts(plan(store, seen=[ended("error")], retries=3))[2]
 

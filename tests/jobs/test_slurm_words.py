@@ -4,7 +4,7 @@ import pytest
 
 from jobs.slurm_jobs import SlurmJob, _indices, seconds_of
 from jobs.slurm_states import FINAL, LIVE, exact_state, is_stuck
-from jobs.traces import Trace
+from jobs.traces import Trace, trace_in
 from jobs.verdict import verdict_of
 from study.outcome import OUTCOMES, parse_outcomes
 
@@ -86,6 +86,21 @@ def test_a_log_never_turns_an_end_into_a_measurement(state, outcome):
 @pytest.mark.parametrize("state", ["NODE_FAIL", "TIMEOUT", "OUT_OF_MEMORY", "PREEMPTED"])
 def test_a_clear_word_of_slurm_counts_more_than_the_log(state):
     assert verdict_of(ended(state), Trace("error", "a line"), "")[0] == FINAL[state]
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("srun: error: gpu2: task 9: Killed", "error"),
+        ("srun: error: gpu2: tasks 8-9,11: Exited with exit code 1", "error"),
+        ("srun: error: gpu2: task 9: Out Of Memory", "oom_host"),
+        ("[rank 9] mpbench: d8-g16-1 failed: error: no", "error"),
+    ],
+)
+def test_what_a_log_tells_of_one_of_many_processes_is_found(tmp_path, line, outcome):
+    log = tmp_path / "log"
+    log.write_text(f"mpbench: attempt 1 of job 17 on gpu1\n[rank 3] some words\n{line}\n")
+    assert trace_in(log) == Trace(outcome, line)
 
 
 def test_failed_is_every_outcome_but_ok():

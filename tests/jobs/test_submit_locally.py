@@ -91,46 +91,46 @@ def test_an_interrupt_ends_cleanly_and_keeps_what_is_finished(small_grid, tmp_pa
     slow = lasting(small_grid, 600)
     small_grid.write_text(slow.replace("gpus: [2, 5]", "gpus: [1, 2]"))
     with started(small_grid, tmp_path / "r") as process:
-        log = _wait_for_timing(tmp_path / "r/local/logs")
+        log = wait_for_timing(tmp_path / "r/local/logs")
         process.send_signal(number)
         _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "Traceback" not in stderr + log.read_text()
-    events = _events(tmp_path / "r")
-    assert [event["event"] for event in events] == ["submitted", "ended"]
-    assert events[1]["reason"] == "interrupted"
-    assert not _alive(_pid(events[0]))
+    noted = events(tmp_path / "r")
+    assert [event["event"] for event in noted] == ["submitted", "ended"]
+    assert noted[1]["reason"] == "interrupted"
+    assert not alive(pid_of(noted[0]))
 
 
-def _wait_for_timing(logs):
+def wait_for_timing(logs):
     def timing():
         return [log for log in logs.glob("*.log") if "timing" in log.read_text()]
 
-    _wait_until(timing)
+    wait_until(timing)
     return timing()[0]
 
 
-def _wait_until(condition):
+def wait_until(condition):
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "what the test waits for never came"
         time.sleep(0.05)
 
 
-def _events(results):
+def events(results):
     lines = (results / "local/submissions.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
 
 
 def _submissions(results):
-    return [event["event"] for event in _events(results)].count("submitted")
+    return [event["event"] for event in events(results)].count("submitted")
 
 
-def _pid(event):
+def pid_of(event):
     return int(event["job_id"].rpartition(":")[2])
 
 
-def _alive(pid):
+def alive(pid):
     """Whether the process still runs; one that only waits to be reaped does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
@@ -142,8 +142,8 @@ def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_gri
     killed_first = lasting(small_grid, 3)
     small_grid.write_text(killed_first)
     with started(small_grid, tmp_path / "r") as process:
-        _wait_for_timing(tmp_path / "r/local/logs")
-        os.kill(_pid(_events(tmp_path / "r")[0]), signal.SIGKILL)
+        wait_for_timing(tmp_path / "r/local/logs")
+        os.kill(pid_of(events(tmp_path / "r")[0]), signal.SIGKILL)
         _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "failed" in stderr
@@ -155,7 +155,7 @@ def test_an_interrupted_second_run_leaves_the_first_result_in_place(run, small_g
     submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
     before = results_of(tmp_path / "r")
     with started(small_grid, tmp_path / "r", "--set", "gpus=2", "--force") as process:
-        _wait_until(lambda: _submissions(tmp_path / "r") == 2)
+        wait_until(lambda: _submissions(tmp_path / "r") == 2)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert results_of(tmp_path / "r") == before
@@ -165,10 +165,10 @@ def test_a_case_does_not_outlive_a_killed_submit(small_grid, tmp_path):
     slow = lasting(small_grid, 600)
     small_grid.write_text(slow)
     with started(small_grid, tmp_path / "r") as process:
-        _wait_for_timing(tmp_path / "r/local/logs")
+        wait_for_timing(tmp_path / "r/local/logs")
         process.kill()
-    worker = _pid(_events(tmp_path / "r")[0])
-    _wait_until(lambda: not _alive(worker))
+    worker = pid_of(events(tmp_path / "r")[0])
+    wait_until(lambda: not alive(worker))
 
 
 def test_two_at_once_in_one_folder_are_refused(small_grid, run, tmp_path):
@@ -187,11 +187,11 @@ def test_the_status_of_local_cases_knows_what_was_measured_killed_and_never_star
     slow = lasting(small_grid, 600)
     (tmp_path / "slow.yaml").write_text(slow)
     with started(tmp_path / "slow.yaml", tmp_path / "r", "--set", "gpus=5") as process:
-        _wait_until(lambda: _submissions(tmp_path / "r") == 2)
+        wait_until(lambda: _submissions(tmp_path / "r") == 2)
         alive = run("submit.py", "--status", "--results", tmp_path / "r")
         process.kill()
-    submitted = [e for e in _events(tmp_path / "r") if e["event"] == "submitted"]
-    _wait_until(lambda: not _alive(_pid(submitted[-1])))
+    submitted = [e for e in events(tmp_path / "r") if e["event"] == "submitted"]
+    wait_until(lambda: not alive(pid_of(submitted[-1])))
     assert "1 RUNNING, 1 ok" in alive.stdout
     ascii_only = dict(os.environ) | {"PYTHONIOENCODING": "ascii"}
     after = run("submit.py", "--status", "--results", tmp_path / "r", env=ascii_only)

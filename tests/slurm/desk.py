@@ -3,15 +3,17 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import NODES, Cluster
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60  # from Slurm's knowing to our row, and for a job to come to its timed steps
@@ -37,16 +39,21 @@ def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) 
 
 @dataclass
 class Desk:
-    """One results folder and one grid file on one cluster."""
+    """One results folder and one grid file on one cluster.
+
+    `root` is the checkout whose `profile` is used.
+    """
 
     cluster: Cluster
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    root: Path = ROOT
+    profile: str = "testcluster"
 
     def __post_init__(self) -> None:
         self.environment = self.cluster.environment | self.environment
         self.results = self.folder / "r"
-        self.store = self.results / "testcluster"
+        self.store = self.results / self.profile
         self.grid = self.write_grid()
 
     def write_grid(self, gpus: str = "[2]", depth: str = "[20]", measure: str = QUICK) -> Path:
@@ -62,7 +69,7 @@ class Desk:
         """Run submit.py, or another script, to its end."""
         command = self.command(*arguments, script=script)
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment | environment,
+            command, cwd=self.root, env=self.environment | environment,
             capture_output=True, text=True, timeout=2 * PATIENCE_S,
         )  # fmt: skip
 
@@ -70,7 +77,7 @@ class Desk:
         """The command line of submit.py on this results folder."""
         more = [*map(str, arguments)]
         if "--cluster" not in more:
-            more += ["--cluster", "testcluster"]
+            more += ["--cluster", self.profile]
         return [sys.executable, str(script or "submit.py"), *more, "--results", str(self.results)]
 
     def submit(self, *arguments: object, **environment: str):
@@ -148,10 +155,10 @@ class Desk:
         # Slurm may drain it a moment after we have looked.
         wait_until(lambda: self.cluster.is_up() or self.cluster.ask(*resume))
 
-    def kill_worker(self, job_id: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to the Python process of a job."""
-        for pid in worker_pids(job_id):
-            os.kill(pid, number)
+    def kill_worker(self, job_id: str, rank: int = 0) -> None:
+        """Kill the Python process of a job, or one of several."""
+        for pid in worker_pids(job_id, rank):
+            os.kill(pid, signal.SIGKILL)
 
     def table(self):
         """What collect.py makes of the results."""
@@ -173,8 +180,9 @@ def rows_of(table: str) -> list[dict[str, str]]:
     return [{title: line[start:end].strip() for title, start, end in spans} for line in body]
 
 
-def worker_pids(job_id: str) -> list[int]:
-    """The processes of our worker in this Slurm job, on this machine."""
+def worker_pids(job_id: str, rank: int | None = None) -> list[int]:
+    """The processes of our worker in this Slurm job, on this machine; of one rank, or of all."""
+    wanted = [f"SLURM_JOB_ID={job_id}"] + ([] if rank is None else [f"SLURM_PROCID={rank}"])
     pids = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -182,6 +190,38 @@ def worker_pids(job_id: str) -> list[int]:
         except OSError:
             continue
         ours = b"python" in command.split(b"\0")[0] and b"jobs.worker" in command
-        if ours and f"\0SLURM_JOB_ID={job_id}\0".encode() in b"\0" + environment:
+        if ours and {text.encode() for text in wanted} <= set(environment.split(b"\0")):
             pids.append(int(path.name))
     return pids
+
+
+def fault(statement: str) -> dict[str, str]:
+    """The environment in which a job's Python runs this statement before the model is used."""
+    return {"PYTHONPATH": str(ROOT / "tests/slurm/faults"), "MPBENCH_FAULT": statement}
+
+
+@contextmanager
+def sitting_at(desk: Desk) -> Iterator[Desk]:
+    """The desk; its jobs are ended, and the nodes mended, afterwards."""
+    try:
+        yield desk
+    finally:
+        for node in NODES:
+            (desk.cluster.folder / f"broken.{node}").unlink(missing_ok=True)
+        desk.cluster.ask("scancel", "--user=root")
+        wait_until(lambda: not desk.cluster.ask("squeue", "--noheader"))
+        desk.mend("gpu[1-2]")
+
+
+def checkout(
+    folder: Path, profile: str, *, gpus_per_node: int = 8, request: str = "gres", **settings: object
+) -> Path:
+    """A checkout of this project whose only profile has these parameters of submitit."""
+    for package in ("jobs", "study", "mp", "grids"):
+        shutil.copytree(ROOT / package, folder / package)
+    shutil.copy(ROOT / "submit.py", folder)
+    entry = {"executor": "slurm", "device": "cpu", "gpu_request": request}
+    submitit = {"slurm_partition": "gpu", "timeout_min": 5} | settings
+    entry |= {"gpus_per_node": gpus_per_node, "submitit": submitit}
+    (folder / "cluster.yaml").write_text(json.dumps({"profiles": {profile: entry}}))  # is YAML too
+    return folder

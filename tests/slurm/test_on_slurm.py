@@ -3,16 +3,16 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.slurm.desk import checkout
+
 pytestmark = pytest.mark.slurm
 PATIENCE_S = 120
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_gpus_per_node_gives_the_same_gpus_as_gres(submit, slurm, hold, small_gr
 
 def test_a_profile_cannot_change_the_gpus_through_the_back_door(run, slurm, small_grid, tmp_path):
     back_door = {"slurm_additional_parameters": {"gres": "gpu:8"}}
-    entry = checkout_with(tmp_path, "mine", **back_door) / "submit.py"
+    entry = checkout(tmp_path, "mine", **back_door) / "submit.py"
     arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "mine")
     done = run(entry, *arguments, env=slurm)
     assert done.returncode == 2
@@ -202,19 +202,7 @@ def test_what_slurm_refuses_is_shown_in_its_own_words_and_nothing_is_submitted(
 
 
 def _checkout_with_typed_gpus(folder):
-    return checkout_with(folder, "typed", request="gres:gpu:a100:{n}")
-
-
-def checkout_with(folder, name, request="gres", **settings):
-    """A checkout whose only profile has these parameters of submitit."""
-    for package in ("jobs", "study", "grids"):
-        shutil.copytree(ROOT / package, folder / package)
-    shutil.copy(ROOT / "submit.py", folder)
-    profile = {"executor": "slurm", "device": "cpu", "gpus_per_node": 8, "gpu_request": request}
-    submitit = {"slurm_partition": "gpu", "timeout_min": 5} | settings
-    profiles = {"profiles": {name: profile | {"submitit": submitit}}}
-    (folder / "cluster.yaml").write_text(json.dumps(profiles))  # JSON is YAML, too
-    return folder
+    return checkout(folder, "typed", request="gres:gpu:a100:{n}")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +220,7 @@ def checkout_with(folder, name, request="gres", **settings):
 def test_what_could_never_run_is_refused_before_anything_is_written(
     run, slurm, small_grid, tmp_path, settings, complaint
 ):
-    entry = checkout_with(tmp_path, "mine", **settings) / "submit.py"
+    entry = checkout(tmp_path, "mine", **settings) / "submit.py"
     arguments = ("--grid", small_grid, "--results", tmp_path / "r", "--cluster", "mine")
     done = run(entry, *arguments, env=slurm)
     assert done.returncode == 2
@@ -249,7 +237,7 @@ def test_a_plan_that_could_cost_too_much_is_refused(submit, small_grid, tmp_path
 
 
 def test_a_wckey_appears_only_if_the_profile_asks_for_one(run, slurm, small_grid, tmp_path):
-    entry = checkout_with(tmp_path, "mine", slurm_wckey="course") / "submit.py"
+    entry = checkout(tmp_path, "mine", slurm_wckey="course") / "submit.py"
     done = run(entry, "--grid", small_grid, "--cluster", "mine", "--dry-run", env=slurm)
     assert done.stdout.count("#SBATCH --wckey=course") == 2
 

@@ -1,8 +1,10 @@
 """Loaded by every Python of a job that a test wants to fail: see `fault` in test_faults.py."""
 
 import os
+import resource
 import sys
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 
 
 def broken(error, method_before=None, gpus=None):
@@ -16,6 +18,12 @@ def broken(error, method_before=None, gpus=None):
     return method
 
 
+def starve(spare):
+    """Refuse this process memory beyond what it has and so many bytes more."""
+    limit = spare + resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 class _Breaker(MetaPathFinder):
     """Runs the statement as soon as the benchmark has been imported."""
 
@@ -27,7 +35,8 @@ class _Breaker(MetaPathFinder):
 
         import mp.model
 
-        exec(os.environ["MPBENCH_FAULT"], {"mp": mp, "torch": torch, "broken": broken})
+        names = {"mp": mp, "torch": torch, "broken": broken, "starve": starve}
+        exec(os.environ["MPBENCH_FAULT"], names | {"rank": os.environ.get("RANK")})
         return
 
 

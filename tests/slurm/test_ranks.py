@@ -1,0 +1,173 @@
+"""Cases with a process for each GPU on a real Slurm, over two nodes: what they give, how they fail.
+
+Two GPUs on nodes of one are enough for a fault: rank 0 runs on gpu1, and rank 1 on gpu2.
+"""
+
+import os
+import random
+import re
+import signal
+import socket
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.cluster import PLAIN
+from tests.slurm.desk import SLOW, Desk, checkout, fault, sitting_at, wait_until, worker_pids
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
+]
+BOUND_S = 45  # until the last process of a job is gone, once one of its ranks is
+GRID = """
+table: schedules
+axes: {depth: [%(gpus)d], gpus: [%(gpus)d]}
+model: {dim: 16, batch_size: 32}
+pipeline: {schedule: 1f1b, micro_batches: 16}
+"""
+
+
+@pytest.fixture
+def desk(slurm, tmp_path):
+    """A results folder of its own, for a case of two GPUs on nodes of one."""
+    (tmp_path / "checkout").mkdir()
+    root = checkout(tmp_path / "checkout", "one_each", gpus_per_node=1, cpus_per_task=1)
+    with sitting_at(Desk(PLAIN, tmp_path, root=root, profile="one_each")) as desk:
+        desk.grid.write_text(GRID % {"gpus": 2} + SLOW)
+        yield desk
+
+
+@contextmanager
+def ends_in_time(desk):
+    """The job ends within bounded time, and leaves no process."""
+    (job,) = desk.job_ids()
+    yield
+    wait_until(lambda: not desk.slurm("squeue", "--noheader") and not worker_pids(job), BOUND_S)
+
+
+def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
+    with sitting_at(Desk(PLAIN, tmp_path)) as desk:
+        desk.grid.write_text(GRID % {"gpus": 16} + "measure: {warmup_steps: 0, steps: 3}")
+        assert "1f1b, 16 micro-batches, balanced by layers" in desk.submit().stdout
+        (job,) = desk.job_ids()
+        shown = desk.slurm("scontrol", "show", "job", job)
+        assert re.search(r"NumNodes=2(-2)? NumCPUs=16 NumTasks=16 ", shown)
+        assert "TresPerNode=gres:gpu:8\n" in shown
+        wait_until(lambda: not desk.queue(), patience_s=300)
+        desk.wait_for("ok")
+        (result,) = desk.measured()
+        assert result["job"]["requested_gpus"] == result["job"]["allocated_gpus"] == 16
+        assert [place["rank"] for place in result["environment"]["ranks"]] == list(range(16))
+        assert worker_pids(job) == []
+        assert len(list((desk.store / "logs").iterdir())) == 1
+
+
+def test_more_nodes_than_the_cluster_has_are_refused_and_nothing_is_submitted(slurm, tmp_path):
+    desk = Desk(PLAIN, tmp_path)
+    desk.grid.write_text(GRID % {"gpus": 24})
+    done = desk.run("--grid", desk.grid, "--set", "micro_batches=32")
+    assert done.returncode == 2
+    assert "Slurm refuses --gres=gpu:8 --nodes=3 --ntasks-per-node=8" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not desk.results.exists()
+
+
+def test_a_rank_killed_by_sigkill_is_named_in_the_result(desk):
+    job = start(desk)
+    with ends_in_time(desk):
+        desk.kill_worker(job, rank=1)
+    desk.wait_for("error")
+    assert message(desk).startswith("rank 1 on ")
+    assert "fell silent; it was killed, or its node went down" in message(desk)
+    assert "srun: error: gpu2: task 1: Killed" in log(desk)
+
+
+def start(desk):
+    """Submit, and wait for the timed steps."""
+    desk.submit()
+    desk.wait_for_steps()
+    return desk.job_ids()[0]
+
+
+def message(desk):
+    """What the one result says of its failure."""
+    return desk.measured()[0]["error"]["message"]
+
+
+def log(desk):
+    """The one log."""
+    return Path(desk.events("submitted")[0]["log"]).read_text()
+
+
+def test_the_first_rank_killed_by_sigkill_is_an_error_and_ends_the_others(desk):
+    job = start(desk)
+    with ends_in_time(desk):
+        desk.kill_worker(job, rank=0)
+    desk.wait_for("error")
+    assert "task 0: Killed" in desk.reason()
+
+
+def test_a_rank_that_raises_is_named_with_its_words(desk):
+    step = "mp.parallel.pipeline.PipelineStep"
+    broken = f"if rank == '1': {step}.compute_gradients = broken(RuntimeError('no'))"
+    desk.submit(**fault(f"import mp.parallel.pipeline\n{broken}"))
+    with ends_in_time(desk):
+        desk.wait_for("error")
+    assert message(desk).startswith("rank 1 on ")
+    assert message(desk).endswith(": no")
+    assert "\n[rank 1] RuntimeError: no\n" in log(desk)  # the last line of its traceback
+
+
+def test_a_rank_that_is_refused_memory_is_oom_host(desk):
+    starved = "import mp.parallel.benchmark\nif rank == '1': starve(300_000_000)"
+    desk.submit("--set", "dim=12000", **fault(starved))
+    with ends_in_time(desk):
+        desk.wait_for("oom_host")
+    assert message(desk).startswith("rank 1 on ")
+    assert "DefaultCPUAllocator" in message(desk)
+
+
+def test_a_port_that_is_taken_is_named_in_the_result(desk):
+    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    try:
+        desk.submit()
+        (job,) = desk.job_ids()
+        port = random.Random(job).randint(20000, 60000)
+        with socket.create_server(("", port)):
+            desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+            with ends_in_time(desk):
+                desk.wait_for("error")
+    finally:
+        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+    assert f"rank 0 cannot have port {port} of gpu1" in message(desk)
+
+
+def test_a_cancelled_job_with_many_processes_is_cancelled_and_no_error(desk):
+    job = start(desk)
+    with ends_in_time(desk):
+        desk.slurm("scancel", job)
+    desk.wait_for("cancelled")
+
+
+def test_one_of_two_nodes_set_down_is_node_failed(desk):
+    start(desk)
+    with ends_in_time(desk):
+        desk.slurm("scontrol", "update", "nodename=gpu2", "state=down", "reason=test")
+        desk.wait_for("node_failed")
+
+
+def test_a_node_that_dies_with_all_it_runs_is_missed_by_its_rank(desk):
+    job = start(desk)
+    try:
+        desk.cluster.stop("slurmd.gpu2", by=signal.SIGKILL)
+        for pid in worker_pids(job, rank=1):
+            daemon = int(Path(f"/proc/{pid}/stat").read_text().split()[3])
+            os.kill(daemon, signal.SIGKILL)  # first, so that nothing tells of the end
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not worker_pids(job), BOUND_S)
+        assert message(desk).startswith("rank 1 on ")
+    finally:
+        desk.cluster.start_node("gpu2")
+    desk.wait_for("error")
