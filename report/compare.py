@@ -3,6 +3,7 @@
 from report.counterparts import Counterparts, ResultSet
 from report.document import Section, make_rows
 from report.measured import Measured
+from report.schedule_names import heading, key_text
 from report.step_time import step_time
 from report.units import UNKNOWN, percent, plural, seconds_with_interval
 
@@ -45,7 +46,7 @@ def _cells(row: Counterparts, varying: list[str]) -> dict[str, str]:
     emulated = any(result is not None and result.emulated for result in (row.before, row.after))
     cells = {"profile": row.profile, "depth": str(row.case.depth)}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if emulated else str(row.case.gpus)
-    cells |= {key: str(getattr(row.case, key)) for key in varying}
+    cells |= {heading(key): key_text(row.case, key) for key in varying}
     cells |= {"before": _step_time(row.before), "after": _step_time(row.after)}
     if row.verdict is None:
         return cells | {"verdict": row.reason}

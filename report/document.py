@@ -1,7 +1,8 @@
 """The document between results and a format: sections of facts, a table and sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from report.units import UNKNOWN
 
@@ -62,13 +63,29 @@ class Document:
     author: str = ""
 
 
-def make_rows(caption: str, rows: list[dict[str, str]]) -> Table:
+def make_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:
     """A table of these rows; a column for every key, in the order of their coming."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    return Table(columns, [[row.get(c, UNKNOWN) for c in columns] for row in rows], caption)
+    kinds: dict[tuple[str, ...], tuple[str, ...]] = {}
+    # Rows come by the ten thousand and have few kinds of keys: of each row its cells are kept.
+    kept = [(kinds.setdefault(tuple(row), tuple(row)), [*row.values()]) for row in rows]
+    columns = tuple(dict.fromkeys(chain.from_iterable(kinds)))
+    return Table(columns, [_filled(columns, keys, cells) for keys, cells in kept], caption)
 
 
-def known_rows(caption: str, rows: list[dict[str, str]]) -> Table:
+def _filled(columns: Sequence[str], keys: Sequence[str], cells: list[str]) -> list[str]:
+    if keys == columns:
+        return cells
+    found = dict(zip(keys, cells, strict=True))
+    return [found.get(column, UNKNOWN) for column in columns]
+
+
+def known_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:
     """The same without the columns of which nothing is known in any row."""
-    known = {column for row in rows for column, cell in row.items() if cell != UNKNOWN}
-    return make_rows(caption, [{c: row[c] for c in row if c in known} for row in rows])
+    table = make_rows(caption, rows)
+    known = [
+        at for at in range(len(table.columns)) if any(row[at] != UNKNOWN for row in table.rows)
+    ]
+    if len(known) == len(table.columns):
+        return table
+    cells = [[row[at] for at in known] for row in table.rows]
+    return Table([table.columns[at] for at in known], cells, caption)

@@ -3,10 +3,17 @@
 from report.hardware import shared_device
 from report.measured import Measured
 from report.selection import Selection
+from report.tables import schedules
 from report.time_use import cost_of_instruments
 from report.units import between, signed_percent
+from study.schedules import is_meant
 
-WORDS = {"batch_size": "batch"}
+PIPELINE_KEYS = ("micro_batches", "chunks_per_gpu", "balance")
+WORDS = {
+    "batch_size": "batch",
+    "micro_batches": "micro-batches",
+    "chunks_per_gpu": "chunks per GPU",
+}
 CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
@@ -24,6 +31,8 @@ def make_facts(selection: Selection) -> list[str]:
         facts.append(_emulation(results))
     if selection.grid.table == "memory" and any(_has_peaks(result) for result in results):
         facts.append("Memory is the peak of the timed steps: allocated to tensors / reserved.")
+    if selection.grid.table == "schedules" and results:
+        facts.append(schedules.FACT)
     return facts
 
 
@@ -41,8 +50,17 @@ def _setting(selection: Selection) -> str:
         for key in keys
         if key not in selection.grid.axes
     ]
+    parts += filter(None, [_of_pipelines(selection, key) for key in PIPELINE_KEYS])
     profile = "none yet" if selection.profile is None else selection.profile
     return f"Profile: {profile}. Setting: {', '.join(parts)}."
+
+
+def _of_pipelines(selection: Selection, key: str) -> str | None:
+    """A key that some of the schedules have, and whoever reads of them must know."""
+    cases = [row.case for row in selection.rows if is_meant(key, row.case.schedule)]
+    if not cases or key in selection.grid.axes:
+        return None
+    return f"{WORDS.get(key, key)} {getattr(cases[0], key)}"
 
 
 def _hardware(results: list[Measured]) -> str:
@@ -93,9 +111,15 @@ def _instruments(results: list[Measured]) -> str | None:
 
 def _emulation(results: list[Measured]) -> str:
     emulated = [result for result in results if result.emulated]
-    device = " or ".join(sorted({shared_device(result.environment) for result in emulated}))
+    logical = [result for result in emulated if not result.case.in_processes]
+    sources = []
+    if logical:
+        device = " or ".join(sorted({shared_device(result.environment) for result in logical}))
+        sources.append(f"logical GPUs that share {device}")
+    if len(logical) < len(emulated):
+        sources.append("processes on the CPU, one in place of each GPU")
     return (
-        f"EMULATED: {len(emulated)} of {len(results)} results come from logical GPUs that share "
-        f"{device}. Layers, calls and moves are real; step times are not those of several GPUs, "
-        "and memory per GPU does not exist."
+        f"EMULATED: {len(emulated)} of {len(results)} results come from {' or '.join(sources)}. "
+        "Layers, calls and moves are real; step times are not those of several GPUs, and memory "
+        "per GPU does not exist."
     )

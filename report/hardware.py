@@ -1,5 +1,6 @@
 """What was measured on, in words."""
 
+from report.units import between, plural
 from study.environment import Environment
 
 
@@ -7,7 +8,15 @@ def hardware(environment: Environment) -> str:
     """The GPUs or the CPU that computed, without their number."""
     if environment.gpus:
         return " and ".join(sorted({gpu.name for gpu in environment.gpus}))
-    return f"CPU {environment.cpu or 'of unknown name'} ({environment.cpu_threads} threads)"
+    return f"CPU {environment.cpu or 'of unknown name'} ({threads(environment)})"
+
+
+def threads(environment: Environment) -> str | None:
+    """With how many threads each process of a CPU computed; None where GPUs did."""
+    if environment.gpus:
+        return None
+    counts = [rank.threads for rank in environment.ranks] or [environment.cpu_threads]
+    return f"{between(counts)} {plural(max(counts), 'thread')}"
 
 
 def emulation(environment: Environment, emulated: bool) -> str:

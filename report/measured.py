@@ -8,11 +8,11 @@ from report.units import plural
 from study.case import Case
 from study.ceilings import Ceilings
 from study.environment import Environment
-from study.measurement import Measurement
+from study.measurement import GpuMemory, Measurement
 from study.result import Placement, Result, Transfers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What tables and answers are made from: one job's result, and those that repeat it.
 
@@ -38,6 +38,12 @@ class Measured:
     def steps_s(self) -> list[list[float]]:
         """The raw step times of each job."""
         return [job.measurement.step_times_s for job in self.jobs]
+
+    @property
+    def fullest_gpu(self) -> GpuMemory | None:
+        """The GPU with the highest peak of memory; None where peaks are not known."""
+        known = [g for g in self.measurement.per_gpu if g.peak_allocated_bytes is not None]
+        return max(known, key=lambda gpu: gpu.peak_allocated_bytes or 0, default=None)
 
     @property
     def hardware(self) -> str:

@@ -15,7 +15,8 @@ DISTURBED = 0.5  # of a step
 
 def notes_on(row: Row, result: Measured) -> str:
     """All notes on a row, in one cell; empty where there is none."""
-    notes = (_convergence(result), _outliers(result), _marks(result), _clocks(result), _jobs(row))
+    parts = (_convergence, _outliers, _marks, _clocks, _nodes)
+    notes = (*(part(result) for part in parts), _jobs(row))
     return "; ".join(note for some in notes for note in some)
 
 
@@ -64,6 +65,13 @@ def _capped(gpu: Gpu, state: GpuState) -> Iterator[str]:
     clock, top = state.sm_clock_hz, gpu.max_sm_clock_hz
     if clock is not None and top is not None and clock < CAPPED * top:
         yield f"clock at {clock / 1e6:.0f} of {top / 1e6:.0f} MHz"
+
+
+def _nodes(result: Measured) -> Iterator[str]:
+    """What passes between nodes takes longer than within one."""
+    hosts = {rank.host for rank in result.environment.ranks}
+    if len(hosts) > 1:
+        yield f"on {len(hosts)} nodes"
 
 
 def _jobs(row: Row) -> Iterator[str]:

@@ -6,6 +6,10 @@ the optimizer comes when all gradients are there and the activations are gone.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from report.measured import Measured
 from study.case import Case
@@ -14,6 +18,15 @@ ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
 # Tensors of a parameter's size that live as long as it does, and those of one optimizer step.
 OPTIMIZER_STATES = {"sgd": 0, "adam": 2}
 OPTIMIZER_TEMPORARIES = {"sgd": 0, "adam": 1}  # torch's foreach Adam: the denominators
+# Keys of a case that change no memory: how it is measured, and with which numbers.
+WITHOUT_EFFECT: dict[str, Any] = {
+    "seed": 0,
+    "warmup_steps": 0,
+    "steps": 1,
+    "time_limit_s": 1.0,
+    "ci_half_width": 0.0,
+    "repeat": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -44,16 +57,21 @@ def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> li
     `reduction` is what the kernel of a bias's gradient takes for itself, in bytes. torch chooses it
     by the GPU, so it is measured, not predicted.
     """
-    return _go_through_step(case, gpu_of_layer, reduction).peaks
+    return _account_of(case, gpu_of_layer, reduction).peaks
 
 
 def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> int:
     """The peak of all GPUs together, in bytes, where one device holds what is on each of them."""
-    return _go_through_step(case, gpu_of_layer, reduction).shared_peak
+    return _account_of(case, gpu_of_layer, reduction).shared_peak
 
 
-def predicted_of(result: Measured) -> list[Bytes]:
-    """For each GPU of a result what it holds when it holds most."""
+def predicted_of(result: Measured) -> list[Bytes] | None:
+    """For each GPU of a result what it holds when it holds most; None but for the naive schedule.
+
+    What a pipeline holds depends on its order of actions, and on what waits to be sent.
+    """
+    if result.case.schedule != "naive":
+        return None
     return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
 
 
@@ -115,7 +133,13 @@ class _Account:
         return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
-def _go_through_step(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account:
+def _account_of(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account:
+    case = msgspec.structs.replace(case, **WITHOUT_EFFECT)
+    return _go_through_step(case, tuple(gpu_of_layer), reduction)
+
+
+@lru_cache(maxsize=64)  # repeats have the same, and a figure asks for what a table asked for
+def _go_through_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> _Account:
     """Forward, backward and optimizer, with a look at every moment that may be a peak."""
     element = ELEMENT_BYTES[case.dtype]
     layer = (case.dim**2 + case.dim) * element
@@ -137,7 +161,7 @@ def _go_through_step(case: Case, gpu_of_layer: list[int], reduction: int) -> _Ac
     return account
 
 
-def _forward(account: _Account, gpu_of_layer: list[int], rows: int) -> None:
+def _forward(account: _Account, gpu_of_layer: tuple[int, ...], rows: int) -> None:
     for i, gpu in enumerate(gpu_of_layer):
         account.change(gpu, activations=rows)  # the output; the one before it is still there
         account.look(gpu, activations=rows if i else 0)
@@ -147,7 +171,7 @@ def _forward(account: _Account, gpu_of_layer: list[int], rows: int) -> None:
 
 
 def _backward(
-    account: _Account, gpu_of_layer: list[int], rows: int, layer: int, reduction: int
+    account: _Account, gpu_of_layer: tuple[int, ...], rows: int, layer: int, reduction: int
 ) -> None:
     for i in range(len(gpu_of_layer) - 1, -1, -1):
         gpu = gpu_of_layer[i]

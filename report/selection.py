@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from textwrap import shorten
@@ -9,13 +10,14 @@ from typing import Any
 
 from report.load import Evidence
 from report.measured import Measured, combine, measured
-from study.case import Case, make_case
+from study.case import DEFAULTS, Case, check_together
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grid import SECTIONS, Grid
 from study.outcome import Outcome
 from study.result import Result
 from study.submissions import Submission
 
+PIPELINE_KEYS = SECTIONS["pipeline"]
 MAX_REASON = 300  # characters of an error message in a table
 Setting = tuple[tuple[str, Any], ...]
 
@@ -99,35 +101,59 @@ def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
     own = _setting(grid, grid.first_case())
     submitted = {submission.case for submission in evidence.submissions}
     ours = {s.case for s in evidence.submissions if _belongs(s, grid)}
-    found = dict.fromkeys(
-        _setting(grid, case)
+    started = [
+        case
         for case in evidence.cases()
-        if all(getattr(case, key) in values for key, values in variant.axes.items())
+        if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
         and (case in ours or case not in submitted or _setting(grid, case) == own)
-    )
+    ]
+    found: dict[Setting, None] = {}
+    # A case that lacks a key goes with any setting of it, and makes one only if there is none.
+    for case in sorted(started, key=lambda case: _lacking(case, grid)):
+        if not any(all(_fits(case, key, (v,), grid) for key, v in setting) for setting in found):
+            found[_setting(grid, case)] = None
     return sorted(found, key=lambda setting: setting != own)
 
 
+def _fits(case: Case, key: str, values: Sequence[Any], grid: Grid) -> bool:
+    """Whether the case has one of the values, or its schedule has no such key."""
+    return getattr(case, key) in values or grid.drops(key, case.as_dict())
+
+
+def _lacking(case: Case, grid: Grid) -> int:
+    """How many keys of other schedules of the grid the case's own does not have."""
+    return sum(grid.drops(key, case.as_dict()) for key in PIPELINE_KEYS)
+
+
 def _setting(grid: Grid, case: Case) -> Setting:
-    """All keys that are no axes; repeats of a configuration are no setting of their own."""
-    values = case.as_dict().items()
-    return tuple((key, v) for key, v in values if key not in grid.axes and key != "repeat")
+    """All keys that are no axes; repeats of a configuration are no setting of their own.
+
+    A key that only other schedules of the grid have is as the grid sets it for them.
+    """
+    values = case.as_dict()
+    return tuple(
+        (key, grid.setting.get(key, DEFAULTS[key]) if grid.drops(key, values) else value)
+        for key, value in values.items()
+        if key not in grid.axes and key != "repeat"
+    )
 
 
 def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) -> Selection:
-    own = grid.first_case().as_dict()
+    own = dict(_setting(grid, grid.first_case()))
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
-    rows = [_row_with_repeats(c, evidence) for c in _points(variant, dict(setting))]
+    points = dict.fromkeys(_points(variant, dict(setting)))
+    rows = [_row_with_repeats(c, evidence) for c in points]
     return Selection(variant, evidence.profile, changed, rows)
 
 
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
     for values in itertools.product(*grid.axes.values()):
-        try:
-            yield make_case(setting | dict(zip(grid.axes, values, strict=True)), grid.source)
-        except ConfigError:
-            continue  # e.g. the point of 5 GPUs in a setting with split half
+        values_of_all = setting | dict(zip(grid.axes, values, strict=True))
+        case = Case(**{k: v for k, v in values_of_all.items() if not grid.drops(k, values_of_all)})
+        with suppress(ConfigError):  # e.g. the point of 5 GPUs in a setting with split half
+            check_together(case, grid.source)
+            yield case
 
 
 def _row_with_repeats(case: Case, evidence: Evidence) -> Row:

@@ -6,6 +6,8 @@ from report.measured import Measured
 from study.measurement import Breakdown, GpuTime
 from study.statistics import median
 
+PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
+
 
 @dataclass(frozen=True)
 class TimeUse:
@@ -18,6 +20,8 @@ class TimeUse:
     transfer_in_s: float
     transfer_out_s: float
     idle_s: float
+    # What of backward computed gradients of weights on their own; None where nothing did.
+    weight_gradient_s: float | None = None
 
     @property
     def step_s(self) -> float:
@@ -45,12 +49,10 @@ def time_use(result: Measured) -> list[TimeUse]:
 def _mean(gpu: int, breakdowns: list[Breakdown]) -> TimeUse:
     times = [breakdown.per_gpu[gpu] for breakdown in breakdowns]
 
-    def mean(key: str) -> float:
-        values: list[float] = [value for time in times for value in getattr(time, key)]
-        return sum(values) / len(values)
-
-    keys = [key for key in GpuTime.__struct_fields__ if key != "index"]
-    return TimeUse(gpu, **{key: mean(key) for key in keys})
+    known = [key for key in PARTS if getattr(times[0], key) is not None]
+    steps = sum(len(breakdown.step_times_s) for breakdown in breakdowns)
+    totals = {key: sum(sum(getattr(time, key)) for time in times) for key in known}
+    return TimeUse(gpu, **{key: total / steps for key, total in totals.items()})
 
 
 def cost_of_instruments(result: Measured) -> float | None:

@@ -61,7 +61,8 @@ def percent(share: float) -> str:
 
 def signed_percent(share: float) -> str:
     """A difference as percent, to a tenth, with its sign."""
-    return f"{100 * share:+.1f} %".replace("-", "−")
+    rounded = round(100 * share, 1) + 0.0  # nothing is +0.0, and never −0.0
+    return f"{rounded:+.1f} %".replace("-", "−")
 
 
 def flop_rate(value: float) -> str:
@@ -81,6 +82,6 @@ def _per_second(value: float, unit: str) -> str:
     return f"{value:.4g} {unit}/s"
 
 
-def plural(count: int, one: str) -> str:
-    """The word, with an s unless there is exactly one."""
-    return one if count == 1 else f"{one}s"
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """The word, with an s (or the word for many) unless there is exactly one."""
+    return one if count == 1 else many or f"{one}s"

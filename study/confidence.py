@@ -58,6 +58,11 @@ def bounds(value: float, deviations: Floats) -> tuple[float, float]:
     return float(value * low), float(value * high)
 
 
+def are_enough(jobs: Jobs) -> bool:
+    """Whether there is an interval: not for fewer than 6 steps, nor for two jobs."""
+    return sum(map(len, jobs)) >= MIN_STEPS and len(jobs) != 2
+
+
 def log_deviations(jobs: Jobs, seed: int = 0) -> Floats | None:
     """log(resampled estimate / estimate) of 1000 resamples, expanded; None for fewer than 6 steps,
     and for two jobs, of which t says that their difference tells next to nothing (t_1 = 12.7).
@@ -65,7 +70,7 @@ def log_deviations(jobs: Jobs, seed: int = 0) -> Floats | None:
     Samples to be compared need seeds of their own: with the same one they deviate alike. Where both
     jobs and their steps are drawn, the noise of the steps counts twice: too wide, not too narrow.
     """
-    if sum(map(len, jobs)) < MIN_STEPS or len(jobs) == 2:
+    if not are_enough(jobs):
         return None
     times = [np.asarray(job, dtype=np.float64) for job in jobs]
     lengths = [_block_length(steps) for steps in times]

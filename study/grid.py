@@ -49,7 +49,7 @@ class Grid:
                 self.source, f"axes: {count} cases are more than {MAX_CASES}; use several grids"
             )
         combinations = itertools.product(*self.axes.values())
-        each = [self._case(dict(zip(self.axes, values, strict=True))) for values in combinations]
+        each = [self.case(dict(zip(self.axes, values, strict=True))) for values in combinations]
         once = list(dict.fromkeys(each))
         # Round after round, so that what drifts on a cluster falls on all cases alike.
         again = range(2, self.repeats + 1)
@@ -57,16 +57,16 @@ class Grid:
 
     def first_case(self) -> Case:
         """The first of the cases, without making the others."""
-        return self._case({k: v[0] for k, v in self.axes.items()})
+        return self.case({k: v[0] for k, v in self.axes.items()})
 
-    def _case(self, values: dict[str, Any]) -> Case:
+    def case(self, values: dict[str, Any]) -> Case:
         """The case of these values; a key that its schedule does not have stays out of it."""
         values = self.setting | values
         return make_case(
-            {k: v for k, v in values.items() if not self._drops(k, values)}, self.source
+            {k: v for k, v in values.items() if not self.drops(k, values)}, self.source
         )
 
-    def _drops(self, key: str, values: dict[str, Any]) -> bool:
+    def drops(self, key: str, values: dict[str, Any]) -> bool:
         """Whether the key is for other schedules of the grid than the one of these values."""
         schedules = self.axes.get("schedule", ())
         schedule = values.get("schedule", DEFAULTS["schedule"])
@@ -79,7 +79,7 @@ class Grid:
         values = case.as_dict()
         return all(
             values[key] == default
-            if self._drops(key, values)
+            if self.drops(key, values)
             else values[key] in self.axes.get(key, (self.setting.get(key, default),))
             for key, default in DEFAULTS.items()
         )

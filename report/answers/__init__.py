@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from report.answers import layer_map, memory, placement_rule, step_time, transfers
+from report.answers import layer_map, memory, placement_rule, schedules, step_time, transfers
 from report.answers.comparing import CANNOT
 from report.measured import Measured
+from report.schedule_names import schedule_name
 from report.selection import Row, Selection
 from report.units import plural
+from study.case import Case
 
 ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {
     "step_time": step_time.answer,
@@ -14,6 +16,7 @@ ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {
     "placement_rule": placement_rule.answer,
     "memory": memory.answer,
     "transfers": transfers.answer,
+    "schedules": schedules.answer,
 }
 
 NAMED = 5  # failed cases, before they become a number
@@ -24,6 +27,7 @@ QUESTIONS = {
     "placement_rule": "Which GPU gets which layer",
     "memory": "Whether all GPUs are utilised and whether adding GPUs makes training faster",
     "transfers": "How often data moves",
+    "schedules": schedules.QUESTION,
 }
 
 
@@ -35,16 +39,17 @@ def make_answers(selection: Selection) -> list[str]:
     return [*ANSWERS[selection.grid.table](results), *_missing(selection.rows)]
 
 
+def _name(case: Case) -> str:
+    how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
+    return f"depth {case.depth} on {case.gpus} {plural(case.gpus, 'GPU')}{how}"
+
+
 def _missing(rows: list[Row]) -> list[str]:
     """How many cases are missing, and which of them failed, the first few by name."""
     missing = [row for row in rows if row.measured is None]
     if not missing:
         return []
-    failed = [
-        f"depth {row.case.depth} on {row.case.gpus} {plural(row.case.gpus, 'GPU')} ({row.outcome})"
-        for row in missing
-        if row.outcome is not None
-    ]
+    failed = [f"{_name(row.case)} ({row.outcome})" for row in missing if row.outcome is not None]
     more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
     named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
     return [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"]

@@ -20,7 +20,8 @@ KEYS = ("dim", "batch_size", "split", "dtype", "optimizer")
 
 def answer(results: list[Measured]) -> list[str]:
     """Sentences for each such key in which cases differ, all else equal."""
-    return [sentence for key in KEYS for sentence in _answer(results, key)]
+    differing = [key for key in KEYS if not is_the_same(results, key)]
+    return [sentence for key in differing for sentence in _answer(results, key)]
 
 
 def replaces(results: list[Measured], key: str) -> bool:

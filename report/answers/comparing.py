@@ -6,6 +6,7 @@ from report.conditions import FOLLOWS, conditions
 from report.measured import Measured
 from study.case import KEYS
 from study.comparison import Comparison, compare
+from study.confidence import are_enough
 
 CANNOT = "cannot be told from these results"
 
@@ -22,9 +23,9 @@ class Pair:
     most: Measured
 
 
-def groups(results: list[Measured], key: str) -> dict[str, list[Measured]]:
-    """The measurements that differ in `key` alone, by what tells them from the other groups."""
-    others = [k for k in KEYS if k not in (key, "repeat")]
+def groups(results: list[Measured], *keys: str) -> dict[str, list[Measured]]:
+    """The measurements that differ in `keys` alone, by what tells them from the other groups."""
+    others = [k for k in KEYS if k not in (*keys, "repeat")]
     varying = _varying(results, others)
     found: dict[str, list[Measured]] = {}
     for result in results:
@@ -91,25 +92,26 @@ def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
 
 
 def incomparable(
-    a: Measured, b: Measured, key: str | None = None, any_software: bool = False
+    a: Measured, b: Measured, *may_differ: str, any_software: bool = False
 ) -> str | None:
     """Why the step times of these must not be compared.
 
     Args:
-        key: what they are to differ in; None for two measurements of the same configuration.
+        may_differ: the keys that they are compared for; none for one and the same configuration.
         any_software: whether the versions of torch and of the driver may differ.
     """
-    keys = [k for k in KEYS if k not in (key, "repeat")]
+    keys = [k for k in KEYS if k not in (*may_differ, "repeat")]
     if differing := _varying([a, b], keys):
         return f"the cases differ in {' and '.join(differing)}, too"
     if a.emulated != b.emulated:
         return "some results are emulated and some are not"
     left, right = conditions(a, any_software), conditions(b, any_software)
+    follow = [FOLLOWS.get(key) for key in may_differ]
     for name in left:
-        if left[name] != right[name] and name != FOLLOWS.get(key or ""):
+        if left[name] != right[name] and name not in follow:
             values = "; ".join(sorted([left[name], right[name]]))
             return f"they were measured {name} ({values})"
-    if compare(a.steps_s, b.steps_s) is None:
+    if not (are_enough(a.steps_s) and are_enough(b.steps_s)):
         return "there are too few timed steps or jobs for a confidence interval"
     return None
 

@@ -1,8 +1,10 @@
 """Task 1: how many layers each GPU gets, and at what point of forward() the data moves."""
 
+from itertools import groupby
+
 from report.measured import Measured
 from report.units import plural, runs
-from study.result import PairTransfers, Transfers
+from study.result import PairTransfers, Placement, Transfers
 
 
 def answer(results: list[Measured]) -> list[str]:
@@ -13,8 +15,14 @@ def answer(results: list[Measured]) -> list[str]:
 def _where_it_moves(result: Measured) -> str:
     seen = result.transfers
     placement = result.placement
+    if not placement.gpu_of_layer:
+        return (
+            f"Depth {result.case.depth}: every GPU holds a share of every layer, and nothing is "
+            "passed on between layers; the GPUs reduce what each has computed."
+        )
     counts = ", ".join(
-        f"GPU {gpu} gets {n} {plural(n, 'layer')}" for gpu, n in enumerate(placement.layers_per_gpu)
+        f"GPU {gpu} gets {n} {plural(n, 'layer')}{_in_runs(gpu, placement)}"
+        for gpu, n in enumerate(placement.layers_per_gpu)
     )
     start = f"Depth {result.case.depth}: {counts}."
     if not seen.moved_before_layers:
@@ -28,6 +36,12 @@ def _where_it_moves(result: Measured) -> str:
         f"`x = x.to(layer_device)` before layer {runs(seen.moved_before_layers)} (layers count "
         f"from 0); the other {calls - moves} of {calls} calls find it in place and copy nothing."
     )
+
+
+def _in_runs(gpu: int, placement: Placement) -> str:
+    """Said only of GPUs whose layers are no single run."""
+    holders = [holder for holder, _ in groupby(placement.gpu_of_layer)]
+    return f" in {count} runs" if (count := holders.count(gpu)) > 1 else ""
 
 
 def _forward_pairs(seen: Transfers) -> list[PairTransfers]:

@@ -1,7 +1,9 @@
 """Task 5: how often `.to` is called and moves data, and how that grows with the GPU count."""
 
 from report.answers.comparing import CANNOT, Pair, pairs, why_no_pair
+from report.borders import expected_moves
 from report.measured import Measured
+from report.schedule_names import schedule_name
 from report.units import data_size, plural
 from study.result import Transfers
 
@@ -10,12 +12,19 @@ QUESTION = "How communication grows with the GPU count"
 
 def answer(results: list[Measured]) -> list[str]:
     """What one forward pass does in each case, then how that grows with the GPU count."""
-    counted = "; ".join(
-        f"on {r.case.gpus} {plural(r.case.gpus, 'GPU')}, depth {r.case.depth}: "
-        f"{r.transfers.to_calls_per_forward} calls, of which {r.transfers.moves_forward} moved data"
-        for r in results
-    )
+    counted = "; ".join(_counted(result) for result in results)
     return [f"In one forward pass, {counted}.", *_growths(results)]
+
+
+def _counted(result: Measured) -> str:
+    case, seen = result.case, result.transfers
+    where = f"on {case.gpus} {plural(case.gpus, 'GPU')}, depth {case.depth}"
+    if seen.to_calls_per_forward is not None:
+        calls = seen.to_calls_per_forward
+        return f"{where}: {calls} calls, of which {seen.moves_forward} moved data"
+    reduced = sum(c.calls for c in seen.collectives if c.phase == "forward")
+    what = f"{reduced} all-reduces" if reduced else f"{seen.moves_forward} moves"
+    return f"{where}, {schedule_name(case)}: {what} between processes, and no calls of `.to`"
 
 
 def _growths(results: list[Measured]) -> list[str]:
@@ -29,20 +38,28 @@ def _growth(pair: Pair) -> str:
     few, many = pair.least, pair.most
     a, b = few.transfers, many.transfers
     law = all(
-        moves == result.case.gpus - 1
+        moves == expected_moves(result.case)
         for result in (few, many)
         for moves in (result.transfers.moves_forward, result.transfers.moves_backward)
     )
+    border = f"border between two {'GPUs' if a.to_calls_per_forward is not None else 'stages'}"
+    if many.case.micro_batches > 1:
+        border += " and every micro-batch"
+    there_are = ", of which there are GPUs - 1" if _is_chain(few) and _is_chain(many) else ""
     rule = (
-        "one move each way for every border between two GPUs, of which there are GPUs - 1"
+        f"one move each way for every {border}{there_are}"
         if law
-        else "this is not the one move for every border between two GPUs that was expected"
+        else f"this is not the one move for every {border} that was expected"
     )
     return (
         f"{pair.label}From {few.case.gpus} to {many.case.gpus} GPUs the moves of a training step, "
         f"forward and backward, go from {_moves(a)} to {_moves(b)}, and the data moved from "
         f"{data_size(_bytes(a))} to {data_size(_bytes(b))}: {rule}."
     )
+
+
+def _is_chain(result: Measured) -> bool:
+    return expected_moves(result.case) == result.case.gpus - 1
 
 
 def _moves(seen: Transfers) -> str:

@@ -11,8 +11,9 @@ OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not
 
 def answer(results: list[Measured]) -> list[str]:
     """A sentence for each case, and one for all those without marks."""
-    told = [_shares(result, uses) for result in results if (uses := time_use(result))]
-    untold = [result.gpus for result in results if not time_use(result)]
+    known = [(result, time_use(result)) for result in results]
+    told = [_shares(result, uses) for result, uses in known if uses]
+    untold = [result.gpus for result, uses in known if not uses]
     if untold:
         where = " and ".join(dict.fromkeys(untold))
         told.append(f"Whether all GPUs are utilised on {where} {CANNOT}: no step had marks.")

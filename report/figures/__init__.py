@@ -5,7 +5,17 @@ from functools import partial
 
 from report.answers.along import KEYS
 from report.document import Figure
-from report.figures import along, depth, gantt, gpus, layers, memory, moves
+from report.figures import (
+    along,
+    depth,
+    gantt,
+    gpus,
+    layers,
+    memory,
+    moves,
+    schedule_gantt,
+    schedules,
+)
 from report.measured import Measured
 from report.selection import Selection
 
@@ -17,6 +27,7 @@ FIGURES: dict[str, list[Callable[[list[Measured]], Made]]] = {
     "placement_rule": [layers.make_figure],
     "memory": [gpus.make_figure, *ALONG, gantt.make_figures, memory.make_figure],
     "transfers": [moves.make_figure],
+    "schedules": [schedules.make_figure, schedule_gantt.make_figure],
 }
 
 

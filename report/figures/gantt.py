@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
-from report.figures.style import BLUE, EDGE, GREY, ORANGE, RED, SKY, draw, time_unit
+from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, RED, SKY, YELLOW, draw, time_unit
 from report.measured import Measured
 from report.time_use import time_use
 from report.units import percent
@@ -16,12 +16,15 @@ CAPTION = "What each GPU does during a typical step"
 KINDS = {
     "forward": (SKY, ""),
     "backward": (BLUE, ""),
+    "input gradient": (GREEN, ""),
+    "weight gradient": (YELLOW, ""),
     "optimizer": (ORANGE, "xx"),
     "transfer": (RED, ""),
 }
 COMPUTE, TRANSFER = 0.66, 0.94  # heights; transfers stand out, by their shape if not by colour
 NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
 MAX_CASES, MAX_GPUS = 6, 64  # more have no room
+MAX_EDGED = 30  # bars of a GPU
 ROW, AROUND, FRAME = 0.26, 0.42, 0.8  # inches: a GPU, what a case and a drawing need besides
 FITS, TALLEST = 3.0, 8.5  # inches: what finds room on most pages, and on any
 APART = 8  # times as long as the shortest step: on the same axis nothing of that would be seen
@@ -71,7 +74,7 @@ def _figure(part: list[Measured], all_shown: list[Measured], end_s: float, note:
             _plot_case(axes, result, unit, label(result, all_shown))
         rows[-1][0].set_xlabel(f"time since the step began ({unit_name})")
         rows[-1][0].set_xlim(0, end_s / unit)
-        seen = {span.kind.partition("_")[0] for result in part for span in _spans(result)}
+        seen = {kind_of(span) for result in part for span in _spans(result)}
         keys = [Patch(facecolor=colour, hatch=hatch, label=kind, **EDGE)
                 for kind, (colour, hatch) in KINDS.items() if kind in seen]  # fmt: skip
         drawing.legend(handles=keys, loc="outside lower center", ncols=len(keys))
@@ -96,17 +99,19 @@ def _spans(result: Measured) -> list[TimeSpan]:
 
 
 def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
+    # Lines around so many bars as a pipeline has would hide them.
+    edge = EDGE if len(_spans(result)) <= MAX_EDGED * result.case.gpus else {}
     narrowest = NARROWEST * max(span.end_s for span in _spans(result))
     for kind, (colour, hatch) in KINDS.items():  # transfers last, on top
         for gpu in range(result.case.gpus):
             bars = [
                 (span.start_s / unit, _width(span, narrowest) / unit)
                 for span in _spans(result)
-                if span.gpu == gpu and span.kind.startswith(kind)
+                if span.gpu == gpu and kind_of(span) == kind
             ]
             height = TRANSFER if kind == "transfer" else COMPUTE
             at = (gpu - height / 2, height)
-            axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **EDGE)
+            axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **edge)
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
     few = range(0, result.case.gpus, 1 + result.case.gpus // 24)
     axes.set_yticks(few, [f"GPU {gpu}" for gpu in few])
@@ -114,6 +119,12 @@ def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
     axes.hlines(range(result.case.gpus), 0, 1, GREY, linewidth=0.5, zorder=0,
                 transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set_title(name)
+
+
+def kind_of(span: TimeSpan) -> str:
+    """Which of KINDS it is."""
+    is_transfer = span.kind in ("transfer_in", "transfer_out")
+    return "transfer" if is_transfer else span.kind.replace("_", " ")
 
 
 def _width(span: TimeSpan, narrowest: float) -> float:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from report.hardware import shared_device
 from report.measured import Measured
+from report.schedule_names import key_text
 from report.units import plural
+from study.case import Case
+from study.schedules import is_meant
 
-WORDS = {"batch_size": "batch"}
+WORDS = {"batch_size": "batch", "chunks_per_gpu": "chunks per GPU"}
 MAX_ORIGIN = 90  # characters; as many as fit above a drawing
 
 
@@ -33,7 +36,8 @@ def _rank(value: object) -> int:
 def _label(result: Measured, results: Sequence[Measured], besides: str) -> str:
     keys = ["gpus", *(key for key in result.case.as_dict() if key not in ("gpus", "repeat"))]
     shown = [key for key in keys if key == "gpus" or _differs(key, results)]
-    words = [_word(key, getattr(result.case, key)) for key in shown if key != besides]
+    words = [_word(key, result.case) for key in shown if key != besides]
+    words = [word for word in words if word]
     if len({r.hardware for r in results}) > 1:
         words.append(result.hardware)
     return ", ".join(words)
@@ -43,10 +47,18 @@ def _differs(key: str, results: Sequence[Measured]) -> bool:
     return len({getattr(result.case, key) for result in results}) > 1
 
 
-def _word(key: str, value: object) -> str:
+def _word(key: str, case: Case) -> str:
+    """Nothing for a key that the case's schedule does not have."""
+    if not is_meant(key, case.schedule):
+        return ""
+    value = getattr(case, key)
     if key == "gpus":
-        return f"{value} {plural(int(str(value)), 'GPU')}"
-    return value if isinstance(value, str) else f"{WORDS.get(key, key)} {value}"
+        return f"{value} {plural(value, 'GPU')}"
+    if key == "micro_batches":
+        return f"{value} {plural(value, 'micro-batch', 'micro-batches')}"
+    if key == "balance":
+        return f"balanced by {value}"
+    return key_text(case, key) if isinstance(value, str) else f"{WORDS.get(key, key)} {value}"
 
 
 def origin(results: Sequence[Measured]) -> str:

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
-from report.figures.style import BLACK, GPU_COLOURS, SMALL, draw, ink_on
+from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
 from report.measured import Measured
 from report.units import runs
 
@@ -57,9 +57,18 @@ def _plot_case(axes: Axes, row: int, result: Measured, deepest: int) -> None:
             centre = left + count / 2
             text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
             axes.text(centre, row, str(gpu), color=ink_on(colour), **text)
+    if not result.placement.gpu_of_layer:
+        _plot_shared(axes, row, result.case.depth)
     borders = [layer - 0.5 for layer in result.transfers.moved_before_layers]
     width = 2 if deepest <= MAX_CELLS else 0.8
     axes.vlines(borders, row - 0.48, row + 0.48, BLACK, linewidth=width)
+
+
+def _plot_shared(axes: Axes, row: int, depth: int) -> None:
+    """Tensor parallelism: one cell, of all GPUs."""
+    axes.barh(row, depth, HEIGHT, -0.5, align="center", color=GREY, edgecolor="white")
+    text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
+    axes.text(depth / 2 - 0.5, row, "a share of every layer on every GPU", **text)
 
 
 def cells(result: Measured, deepest: int) -> list[tuple[int, int, int]]:
@@ -87,4 +96,5 @@ def _in_words(result: Measured, results: list[Measured]) -> str:
         f"GPU {gpu} layers {runs([layer for layer, at in enumerate(places) if at == gpu])}"
         for gpu in dict.fromkeys(places)
     )
-    return f"{label(result, results)}: {', '.join(layers)}."
+    held = ", ".join(layers) or "every GPU a share of every layer"
+    return f"{label(result, results)}: {held}."

@@ -50,8 +50,10 @@ class Bar:
 
 
 def make_figure(results: list[Measured]) -> Figure | None:
-    """A group of bars for each case; None where no GPU of its own was measured."""
-    shown, note = first_of([r for r in results if r.case.gpus <= MAX_GPUS], MAX_CASES)
+    """A group of bars for each case; None where no GPU of its own was measured, and for
+    schedules of which nothing is predicted."""
+    fit = [r for r in results if r.case.gpus <= MAX_GPUS and predicted_of(r) is not None]
+    shown, note = first_of(fit, MAX_CASES)
     groups = _groups(shown)
     bars = [bar for group in groups for bar in group]
     if all(bar.allocated is None for bar in bars):
@@ -87,7 +89,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
 def _groups(results: list[Measured]) -> list[list[Bar]]:
     groups, start = [], 0
     for result in results:
-        peaks = predicted_of(result)
+        peaks = predicted_of(result) or []
         pairs = zip(peaks, result.measurement.per_gpu, strict=True)
         seen = [(parts, gpu.peak_allocated_bytes) for parts, gpu in pairs]
         groups.append([Bar(start + i, i, _parts(*one), one[1]) for i, one in enumerate(seen)])

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
+from report.borders import expected_moves
 from report.document import Figure
 from report.figures.labels import label, origin
 from report.figures.style import BLACK, BLUE, RED, byte_unit, draw
@@ -20,12 +21,14 @@ Way = tuple[str, str, str, float, str]
 
 def make_figure(results: list[Measured]) -> Figure:
     """Moves beside their closed form, and the bytes that they moved; against the GPU count."""
+    chain = all(expected_moves(result.case) == result.case.gpus - 1 for result in results)
 
     def plot(drawing: Drawing) -> None:
         left, right = drawing.subplots(1, 2)
         most = max(result.case.gpus for result in results)
         ends = [1, max(2, most)]
-        left.plot(ends, [closed_form(n) for n in ends], "--", color=BLACK, label="N − 1", zorder=1)
+        if chain:
+            left.plot(ends, [n - 1 for n in ends], "--", color=BLACK, label="N − 1", zorder=1)
         sizes = [_moved(result, way[0]) for result in results for way in WAYS]
         unit, unit_name = byte_unit(sizes)
         for way in WAYS:
@@ -44,15 +47,10 @@ def make_figure(results: list[Measured]) -> Figure:
 
     source = origin(results)
     return Figure(
-        caption=f"{CAPTION}; the line is N − 1 for N GPUs, each way.",
+        caption=f"{CAPTION}; the line is N − 1 for N GPUs, each way." if chain else f"{CAPTION}.",
         svg=draw(2.6, source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, results) for result in results)}",
     )
-
-
-def closed_form(gpus: int) -> int:
-    """Layers in runs have one border fewer than there are GPUs."""
-    return gpus - 1
 
 
 def _plot_way(axes: Axes, results: list[Measured], values: Sequence[float], way: Way) -> None:
@@ -83,5 +81,6 @@ def _moved(result: Measured, way: str) -> int:
 
 def _in_words(result: Measured, results: list[Measured]) -> str:
     ways = (f"{_moves(result, w)} {w} ({data_size(_moved(result, w))})" for w, *_ in WAYS)
-    expected = closed_form(result.case.gpus)
-    return f"{label(result, results)}: {', '.join(ways)}; N − 1 is {expected}."
+    expected = expected_moves(result.case)
+    law = "N − 1" if expected == result.case.gpus - 1 else "one for each border and micro-batch"
+    return f"{label(result, results)}: {', '.join(ways)}; {law} is {expected}."

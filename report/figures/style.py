@@ -92,3 +92,9 @@ def ink_on(colour: str) -> str:
     """Black or white, whichever can be read on this colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return BLACK if 0.3 * red + 0.59 * green + 0.11 * blue > 120 else "#FFFFFF"
+
+
+def darker(colour: str) -> str:
+    """The same colour, but for its neighbour of the same kind."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(0.78 * part):02X}" for part in parts)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from report.document import Table
 from report.measured import Measured
 from report.selection import Selection
-from report.tables import copies, limits, memory, where_time_goes
+from report.tables import bubbles, copies, holdings, limits, memory, where_time_goes
 from report.tables.main import make_main_table
 
 DETAILS: dict[str, list[Callable[[list[Measured]], Table]]] = {
@@ -14,6 +14,7 @@ DETAILS: dict[str, list[Callable[[list[Measured]], Table]]] = {
     "placement_rule": [],
     "memory": [where_time_goes.make_table, memory.make_table, limits.make_table],
     "transfers": [copies.make_table],
+    "schedules": [holdings.make_table, bubbles.make_table, limits.make_table],
 }
 
 

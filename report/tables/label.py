@@ -1,6 +1,7 @@
 """What names a case in a table of details, where cases have several rows."""
 
 from report.measured import Measured
+from report.schedule_names import heading, key_text
 from study.case import KEYS
 
 
@@ -16,4 +17,4 @@ class Labels:
         case = result.case
         cells = {"depth": str(case.depth)}
         cells["GPUs"] = f"{case.gpus} (emulated)" if result.emulated else str(case.gpus)
-        return cells | {key: str(getattr(case, key)) for key in self.varying}
+        return cells | {heading(key): key_text(case, key) for key in self.varying}

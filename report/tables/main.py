@@ -5,8 +5,10 @@ from collections.abc import Callable
 from report.document import Table
 from report.measured import Measured
 from report.notes import notes_on
+from report.schedule_names import heading, key_text
 from report.selection import Row, Selection
 from report.step_time import step_time
+from report.tables import schedules
 from report.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
 from study.statistics import median
 
@@ -29,12 +31,12 @@ def make_main_table(selection: Selection) -> Table:
 
 
 def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
-    cells = {_heading(key): str(getattr(row.case, key)) for key in selection.grid.axes}
+    cells = {heading(key): key_text(row.case, key) for key in selection.grid.axes}
     result = row.measured
     if result is None:
         return cells | {"result": row.reason or UNKNOWN}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
-    cells |= KINDS[selection.grid.table](result)
+    cells |= _of_kind(result, selection)
     if notes := notes_on(row, result):
         cells["notes"] = notes
     if some_missing:
@@ -42,8 +44,12 @@ def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
     return cells
 
 
-def _heading(key: str) -> str:
-    return {"gpus": "GPUs", "batch_size": "batch"}.get(key, key)
+def _of_kind(result: Measured, selection: Selection) -> Cells:
+    """Schedules are held against one another, all others stand for themselves."""
+    if selection.grid.table != "schedules":
+        return KINDS[selection.grid.table](result)
+    others = [row.measured for row in selection.rows if row.measured is not None]
+    return schedules.cells(result, others)
 
 
 def step_times(result: Measured) -> Cells:
@@ -89,8 +95,9 @@ def memory(result: Measured) -> Cells:
 def transfers(result: Measured) -> Cells:
     """Task 5: calls of `.to`, and what they moved."""
     seen = result.transfers
+    calls = seen.to_calls_per_forward
     return {
-        "`.to` calls per forward": str(seen.to_calls_per_forward),
+        "`.to` calls per forward": UNKNOWN if calls is None else str(calls),
         "moves forward": str(seen.moves_forward),
         "moves backward": str(seen.moves_backward),
         "moved forward": data_size(seen.bytes_forward),
@@ -117,7 +124,9 @@ def _layers_of_gpus(result: Measured) -> Cells:
     cells = {}
     for gpu, count in enumerate(placement.layers_per_gpu):
         layers = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
-        cells[f"layers of GPU {gpu}"] = f"{runs(layers)} ({count})"
+        # With tensor parallelism a GPU holds a share of every layer, and no layer is its own.
+        held = runs(layers) if placement.gpu_of_layer else "a share of each"
+        cells[f"layers of GPU {gpu}"] = f"{held} ({count})"
     return cells
 
 
@@ -142,4 +151,5 @@ HEADINGS = {
     "placement_rule": ("layers of GPU 0",),
     "memory": (STEP_TIME, "memory of GPU 0"),
     "transfers": ("`.to` calls per forward", "moves forward", "moves backward"),
+    "schedules": schedules.HEADINGS,
 }

@@ -1,5 +1,7 @@
 """Memory, explained: what each GPU should hold at its peak, beside what it was seen to hold."""
 
+from collections.abc import Iterator
+
 from report.document import Table, known_rows
 from report.measured import Measured
 from report.predicted_memory import Bytes, predicted_of, predicted_shared_peak_of
@@ -8,36 +10,49 @@ from report.units import UNKNOWN, data_size, signed_percent
 from study.measurement import GpuMemory
 
 CAPTION = "Memory at the peak of a step, predicted from the placement and measured"
+PARTS = {
+    "parameters": "parameters",
+    "gradients": "gradients",
+    "optimizer": "optimizer_state",
+    "activations": "activations",
+    "temporaries": "temporaries",
+}
 
 
 def make_table(results: list[Measured]) -> Table:
     """A row for each GPU; logical GPUs that share one have a row for their sum."""
-    labels, rows = Labels(results), []
-    for result in results:
-        peaks = predicted_of(result)
-        label = labels.of(result)
-        for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
-            rows.append(label | {"GPU": str(gpu.index)} | _cells(predicted, gpu, result))
-        if result.measurement.shared_peak_allocated_bytes is not None:
-            rows.append(label | {"GPU": "all on one"} | _shared(result))
+    labels = Labels(results)
+    rows = (labels.of(result) | cells for result in results for cells in _rows_of(result))
     return known_rows(CAPTION, rows)
 
 
-def _cells(predicted: Bytes, gpu: GpuMemory, result: Measured) -> dict[str, str]:
+def _rows_of(result: Measured) -> Iterator[dict[str, str]]:
+    peaks = predicted_of(result)
+    for number, gpu in enumerate(result.measurement.per_gpu):
+        predicted = None if peaks is None else peaks[number]
+        yield {"GPU": str(gpu.index)} | _cells(predicted, gpu, result)
+    shared = result.measurement.shared_peak_allocated_bytes
+    if shared is not None and result.case.schedule == "naive":
+        yield {"GPU": "all on one"} | _shared(result)
+
+
+def _cells(predicted: Bytes | None, gpu: GpuMemory, result: Measured) -> dict[str, str]:
     workspace = None if result.emulated else gpu.workspace_bytes
-    return {
-        "parameters": data_size(predicted.parameters),
-        "gradients": data_size(predicted.gradients),
-        "optimizer": data_size(predicted.optimizer_state),
-        "activations": data_size(predicted.activations),
-        "temporaries": data_size(predicted.temporaries),
-        "cuBLAS": data_size(workspace),
-    } | _totals(
-        predicted.total + (workspace or 0),
-        gpu.peak_allocated_bytes,
-        gpu.peak_reserved_bytes,
-        None if result.emulated else gpu.driver_used_bytes,
+    parts = {name: _part(predicted, key) for name, key in PARTS.items()}
+    return (
+        parts
+        | {"cuBLAS": data_size(workspace)}
+        | _totals(
+            None if predicted is None else predicted.total + (workspace or 0),
+            gpu.peak_allocated_bytes,
+            gpu.peak_reserved_bytes,
+            None if result.emulated else gpu.driver_used_bytes,
+        )
     )
+
+
+def _part(predicted: Bytes | None, key: str) -> str:
+    return UNKNOWN if predicted is None else data_size(getattr(predicted, key))
 
 
 def _shared(result: Measured) -> dict[str, str]:
@@ -53,9 +68,11 @@ def _shared(result: Measured) -> dict[str, str]:
 
 
 def _totals(
-    predicted: int, allocated: int | None, reserved: int | None, used: int | None
+    predicted: int | None, allocated: int | None, reserved: int | None, used: int | None
 ) -> dict[str, str]:
-    difference = UNKNOWN if allocated is None else signed_percent(allocated / predicted - 1)
+    difference = UNKNOWN
+    if allocated is not None and predicted is not None:
+        difference = signed_percent(allocated / predicted - 1)
     return {
         "predicted": data_size(predicted),
         "allocated": data_size(allocated),

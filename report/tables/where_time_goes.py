@@ -13,20 +13,20 @@ CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks
 def make_table(results: list[Measured]) -> Table:
     """Shares are of the step of the same row; they add up to it."""
     labels = Labels(results)
-    rows = [
-        labels.of(result) | _cells(use, result) for result in results for use in time_use(result)
-    ]
-    return known_rows(CAPTION, rows)
+    uses = [(result, use) for result in results for use in time_use(result)]
+    apart = any(use.weight_gradient_s is not None for _, use in uses)
+    return known_rows(CAPTION, (labels.of(r) | _cells(use, r, apart) for r, use in uses))
 
 
-def _cells(use: TimeUse, result: Measured) -> dict[str, str]:
-    def part(value: float) -> str:
-        return f"{seconds(value)} ({percent(value / use.step_s)})"
+def _cells(use: TimeUse, result: Measured, weights_apart: bool) -> dict[str, str]:
+    def part(value: float | None) -> str:
+        return UNKNOWN if value is None else f"{seconds(value)} ({percent(value / use.step_s)})"
 
     return {
         "GPU": str(use.gpu),
         "forward": part(use.forward_s),
         "backward": part(use.backward_s),
+        **({"of it weights": part(use.weight_gradient_s)} if weights_apart else {}),
         "optimizer": part(use.optimizer_s),
         "transfer in": part(use.transfer_in_s),
         "transfer out": part(use.transfer_out_s),

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from report.borders import expected_moves
 from report.figures import depth, gantt, layers, make_figures, memory, moves
 from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
 from report.fit import fit_depth
@@ -188,7 +189,7 @@ def test_emulated_and_real_depths_share_no_line():
 @pytest.mark.parametrize("gpus", [1, 2, 5, 8])
 def test_moves_have_the_closed_form(gpus):
     seen = result("task5", depth=20, gpus=gpus).transfers
-    assert moves.closed_form(gpus) == seen.moves_forward == seen.moves_backward
+    assert expected_moves(case(gpus=gpus)) == seen.moves_forward == seen.moves_backward
 
 
 def test_moves_are_told_both_ways(tmp_path):

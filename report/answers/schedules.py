@@ -1,0 +1,157 @@
+"""What would help: which schedules are faster than the naive one, and what that costs."""
+
+from report.answers import waiting
+from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
+from report.answers.comparing import CANNOT, groups, verdict
+from report.bubble_formula import allowed_speed_up
+from report.measured import Measured
+from report.schedule_names import schedule_name
+from report.units import data_size, plural, ratio, seconds
+from study.confidence import estimate
+
+QUESTION = "What would help"
+SAME_MEMORY = 0.05  # a peak that differs by less is as high
+
+
+def answer(results: list[Measured]) -> list[str]:
+    """For every GPU count above 1: each schedule beside naive, the fastest, and what bounds it."""
+    sentences = _about_processes(results)
+    for label, alike in groups(results, *MAY_DIFFER).items():
+        for gpus in sorted({result.case.gpus for result in alike}):
+            if gpus > 1:
+                sentences += [f"{label}{text}" for text in _on(gpus, alike)]
+    return sentences or [f"{QUESTION} {CANNOT}: it takes 2 GPUs or more."]
+
+
+def _about_processes(results: list[Measured]) -> list[str]:
+    """CPU processes are no GPUs, whatever is found of them."""
+    emulated = [r for r in results if r.emulated and r.case.in_processes]
+    if not emulated:
+        return []
+    cores = {r.environment.cpu_count for r in emulated if r.environment.cpu_count is not None}
+    shared = f"the {max(cores)} cores" if len(cores) == 1 else "the cores"
+    return [
+        f"{QUESTION} GPUs {CANNOT}: {len(emulated)} of {len(results)} results come from "
+        f"processes that share {shared} of a CPU. What is said of them here says nothing of GPUs."
+    ]
+
+
+def _on(gpus: int, alike: list[Measured]) -> list[str]:
+    here = [result for result in alike if result.case.gpus == gpus]
+    others = [result for result in here if result.case.schedule != "naive"]
+    if not others:
+        return [f"{QUESTION} {gpus} GPUs {CANNOT}: no other schedule than naive was measured."]
+    fastest = min(others, key=_step_s)
+    field = [r for r in others if r is fastest or why_not(fastest, r) is None]
+    naive = naive_on(gpus, fastest, here)
+    problem = "it was not measured" if naive is None else why_not(naive, fastest)
+    if naive is None or problem is not None:
+        beside = [f"What is faster than naive on {_name(fastest)} {CANNOT}: {problem}."]
+        return [*beside, *_fastest(field, alike), *_left_out(others, field)]
+    return [
+        *_beside_naive(naive, field),
+        *_fastest([naive, *field], alike),
+        *_left_out(others, field),
+    ]
+
+
+def _step_s(result: Measured) -> float:
+    return estimate(result.steps_s)
+
+
+def _name(result: Measured) -> str:
+    """`5 GPUs`; of CPU processes no GPUs are spoken of."""
+    word = ("CPU process", "CPU processes") if result.emulated else ("GPU", "GPUs")
+    return f"{result.case.gpus} {plural(result.case.gpus, *word)}"
+
+
+def _naive(result: Measured) -> str:
+    if not result.emulated:
+        return f"naive on {_name(result)}"
+    gpus = result.case.gpus
+    return f"naive in one process{f' of {gpus} logical GPUs' if gpus > 1 else ''}"
+
+
+def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
+    """How many help at all, then for each schedule the number of micro-batches that suits it."""
+    kinds = [verdict(naive, result).kind for result in field]
+    counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
+    found = [f"{n} {plural(n, *ARE)} {WORDS[kind]}" for kind, n in counts.items()]
+    cases = f"{len(field)} other {plural(len(field), 'case')}"
+    summary = f"Beside naive: of {cases} on {_name(field[0])}, {', '.join(found)}."
+    schedules = dict.fromkeys(result.case.schedule for result in field)
+    best = (min((r for r in field if r.case.schedule == s), key=_step_s) for s in schedules)
+    return [summary, *(_one(naive, result) for result in best)]
+
+
+WORDS = {
+    "faster": "faster",
+    "same": "no different",
+    "slower": "slower",
+    "undecided": "not to be told apart",
+}
+ARE = ("is", "are")
+
+
+def _one(naive: Measured, result: Measured) -> str:
+    words = verdict(naive, result).words(_naive(naive), schedule_name(result.case))
+    allowed = None if result.emulated else allowed_speed_up(result.case)
+    formula = "" if allowed is None else f"; the formula allows {allowed:.2f} times"
+    return f"{words[0].upper()}{words[1:]}{formula}{_reduced(result)}."
+
+
+def _reduced(result: Measured) -> str:
+    """What tensor parallelism does instead of passing batons."""
+    collectives = result.transfers.collectives
+    if not collectives:
+        return ""
+    calls = sum(c.calls for c in collectives)
+    size = data_size(sum(c.bytes for c in collectives))
+    who = "process" if result.emulated else "GPU"
+    return f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
+
+
+def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
+    """The fastest, whether the next one can be told from it, and what the fastest costs."""
+    first, *rest = sorted(field, key=_step_s)
+    name = schedule_name(first.case)
+    text = f"The fastest on {_name(first)} is {name}, with {seconds(_step_s(first))} a step"
+    one = naive_on(1, first, alike)
+    if one is not None and why_not(one, first) is None:
+        text += f"; {verdict(one, first).words(_naive(one), 'it')}"
+    sentences = [f"{text}.", *waiting.answer(first), *_memory(first, field)]
+    if rest:
+        words = verdict(first, rest[0]).words(name, schedule_name(rest[0].case))
+        sentences.append(f"The next: {words}.")
+    return [" ".join(sentences)]
+
+
+def _memory(fastest: Measured, field: list[Measured]) -> list[str]:
+    """The memory of its fullest GPU, beside that of the naive schedule."""
+    fullest = fastest.fullest_gpu
+    if fullest is None:
+        return []
+    peak = fullest.peak_allocated_bytes or 0
+    text = f"Its GPU with the most memory, GPU {fullest.index}, holds {data_size(peak)} at its peak"
+    naive = next((r for r in field if r.case.schedule == "naive" and r is not fastest), None)
+    other = None if naive is None else naive.fullest_gpu
+    if other is None or not other.peak_allocated_bytes:
+        return [f"{text}."]
+    times = peak / other.peak_allocated_bytes
+    size = data_size(other.peak_allocated_bytes)
+    if abs(times - 1) < SAME_MEMORY:
+        return [f"{text}, about as much as with the naive schedule ({size})."]
+    return [f"{text}, {ratio(times)} times the {size} of the naive schedule."]
+
+
+def _left_out(others: list[Measured], field: list[Measured]) -> list[str]:
+    """Which could not be held against the fastest, and why, reason by reason."""
+    fastest = min(others, key=_step_s)
+    reasons: dict[str, list[str]] = {}
+    for result in others:
+        if result not in field:
+            reasons.setdefault(why_not(fastest, result) or "", []).append(
+                schedule_name(result.case)
+            )
+    return [f"Not compared on {_name(fastest)}: {', '.join(names)}; {reason}."
+            for reason, names in reasons.items()]  # fmt: skip

@@ -1,0 +1,47 @@
+"""What keeps a pipeline from what its formula allows: unequal lengths, transfers, or the rest."""
+
+from statistics import fmean
+
+from report.bubble import bubbles
+from report.measured import Measured
+from report.units import percent, signed_percent
+
+LITTLE = 0.01  # of a step: a bubble so near to the formula's is explained by it
+PARTS = {
+    "imbalance": "actions of unequal length",
+    "communication": "transfers that nothing hides",
+    "rest": "the rest (launching, clocks)",
+}
+
+
+def answer(result: Measured) -> list[str]:
+    """A sentence on the mean of its GPUs, and what makes most of it; none where that is unknown."""
+    found = bubbles(result)
+    formula = found[0].formula if found else None
+    if formula is None or any(getattr(bubble, part) is None for bubble in found for part in PARTS):
+        return []
+    measured = fmean(bubble.measured for bubble in found)
+    parts = {name: fmean(getattr(bubble, name) for bubble in found) for name in PARTS}
+    who = "processes" if result.emulated else "GPUs"
+    text = (
+        f"Its {who} wait for {percent(measured)} of a step on average, where the formula says "
+        f"{percent(formula)}"
+    )
+    excess = measured - formula
+    if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
+        return [f"{text}: as the formula says, to within {percent(LITTLE)}."]
+    added = ", ".join(f"{_points(share)} from {PARTS[name]}" for name, share in parts.items())
+    most = max(parts, key=lambda name: parts[name])
+    bound = f"; most is {MOST[most]}" if excess > LITTLE and parts[most] > excess / 2 else ""
+    return [f"{text}: {added}, in percentage points{bound}."]
+
+
+MOST = {
+    "imbalance": "imbalance",
+    "communication": "communication",
+    "rest": "neither imbalance nor communication",
+}
+
+
+def _points(share: float) -> str:
+    return signed_percent(share).removesuffix(" %")

@@ -1,0 +1,113 @@
+"""What each GPU does during a step under one schedule and under another, on one scale."""
+
+from statistics import fmean
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.patches import Patch
+
+from report.bubble import bubbles
+from report.document import Figure
+from report.figures.gantt import KINDS, kind_of
+from report.figures.labels import first_of, origin
+from report.figures.style import LEGEND_LINE, SMALL, darker, draw, time_unit
+from report.measured import Measured
+from report.replay import COMPUTE, spans_of
+from report.schedule_names import NAMES, schedule_name
+from report.step_time import step_time
+from report.units import percent, plural, seconds
+from study.measurement import TimeSpan
+from study.schedules import PIPELINES
+
+CAPTION = "What each GPU does during a typical step, schedule by schedule"
+WAITS = "#F0F0F0"
+HEIGHT = 0.94  # of a row
+MAX_CASES, MAX_GPUS = 8, 32  # more have no room
+ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besides, a page
+
+
+def make_figure(results: list[Measured]) -> Figure | None:
+    """A panel for each schedule, a row for each GPU; None where nothing was seen of a pipeline."""
+    shown, note = first_of(_cases(results), MAX_CASES)
+    if not shown:
+        return None
+    gpus = shown[0].case.gpus
+
+    def plot(drawing: Drawing) -> None:
+        longest = max(span.end_s for result in shown for span in spans_of(result))
+        unit, unit_name = time_unit([longest])
+        panels = drawing.subplots(len(shown), squeeze=False, sharex=True)
+        for (axes,), result in zip(panels, shown, strict=True):
+            _plot_case(axes, result, unit)
+        for axes in panels[:-1, 0]:
+            axes.tick_params(axis="x", length=0)
+            axes.spines["bottom"].set_visible(False)
+        panels[-1][0].set_xlabel(f"time since the step began ({unit_name})")
+        panels[-1][0].set_xlim(0, longest / unit)
+        seen = {kind_of(span) for result in shown for span in spans_of(result)}
+        keys = [
+            Patch(facecolor=colour, label=kind)
+            for kind, (colour, _) in KINDS.items()
+            if kind in seen
+        ]
+        keys.append(Patch(facecolor=WAITS, label="waits"))
+        drawing.legend(handles=keys, loc="outside lower center", ncols=(len(keys) + 1) // 2)
+
+    source = origin(shown)
+    height = 0.7 + 2 * LEGEND_LINE + (ROW * gpus + AROUND) * len(shown)
+    where = f"{gpus} {plural(gpus, 'process' if shown[0].emulated else 'GPU', _many(shown[0]))}"
+    return Figure(
+        caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top.",
+        svg=draw(min(TALLEST, height), source, plot),
+        alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
+    )
+
+
+def _many(result: Measured) -> str:
+    return "processes" if result.emulated else "GPUs"
+
+
+def _cases(results: list[Measured]) -> list[Measured]:
+    """On the most GPUs, a case of each schedule: with as many micro-batches as the fastest."""
+    seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
+    most = max((r.case.gpus for r in seen if r.case.schedule in PIPELINES), default=0)
+    here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
+    pipelines = [result for result in here if result.case.schedule in PIPELINES]
+    if not pipelines:
+        return []
+    wanted = pipelines[0].case.micro_batches
+    found: dict[str, Measured] = {}
+    for result in sorted(here, key=lambda r: r.case.micro_batches != wanted):
+        found.setdefault(result.case.schedule, result)
+    return [found[schedule] for schedule in NAMES if schedule in found]
+
+
+def _plot_case(axes: Axes, result: Measured, unit: float) -> None:
+    spans = spans_of(result)
+    end = max(span.end_s for span in spans) / unit
+    for gpu in range(result.case.gpus):
+        here = [span for span in spans if span.gpu == gpu]
+        bars = [(0, end), *((s.start_s / unit, (s.end_s - s.start_s) / unit) for s in here)]
+        at = (gpu - HEIGHT / 2, HEIGHT)
+        axes.broken_barh(bars, at, facecolors=[WAITS, *map(_shade, here)], linewidth=0)
+    axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_title(_title(result), fontsize=SMALL, pad=2)
+    axes.tick_params(axis="x", labelsize=SMALL)
+
+
+def _shade(span: TimeSpan) -> str:
+    """Every other micro-batch is darker: there is no room for lines between them."""
+    colour = KINDS[kind_of(span)][0]
+    odd = span.micro_batch is not None and span.micro_batch % 2 and span.kind in COMPUTE
+    return darker(colour) if odd else colour
+
+
+def _title(result: Measured) -> str:
+    name = schedule_name(result.case)
+    measured = fmean(bubble.measured for bubble in bubbles(result))
+    formula = bubbles(result)[0].formula
+    beside = "" if formula is None else f" (formula {percent(formula)})"
+    took = seconds(step_time(result).estimate_s)
+    return f"{name[0].upper()}{name[1:]}: {took}, bubble {percent(measured)}{beside}"

@@ -1,0 +1,133 @@
+"""Step time of every schedule for each GPU count, with the naive one as the line to get below."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
+from report.bubble_formula import allowed_speed_up
+from report.document import Figure
+from report.figures.labels import label, origin
+from report.figures.style import (
+    BLACK,
+    BLUE,
+    EDGE,
+    EMULATED,
+    GREY,
+    LEGEND_LINE,
+    ORANGE,
+    SMALL,
+    draw,
+    time_unit,
+)
+from report.measured import Measured
+from report.schedule_names import NAMES, heading, key_text, schedule_name
+from report.step_time import step_time
+from report.units import plural, seconds
+from study.case import KEYS
+
+CAPTION = "Step time of each schedule"
+COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
+HEIGHT, ROW = 0.72, 0.17  # of a row; inches
+MAX_COUNTS, MAX_ROWS = 4, 40  # more have no room
+BESIDE_BARS = 1.32  # times the longest bar: room for its number
+
+
+def make_figure(results: list[Measured]) -> Figure | None:
+    """A row for each schedule, a panel for each GPU count above 1; one scale for all."""
+    counts = sorted({r.case.gpus for r in results if r.case.gpus > 1})[-MAX_COUNTS:]
+    shown = [result for result in results if result.case.gpus in counts]
+    ranked = sorted(shown, key=lambda r: (list(NAMES).index(r.case.schedule), r.case.micro_batches))
+    names = list(dict.fromkeys(_name(result, shown) for result in ranked))[:MAX_ROWS]
+    if not shown:
+        return None
+
+    def plot(drawing: Drawing) -> None:
+        unit, unit_name = time_unit(step_time(result).estimate_s for result in shown)
+        (panels,) = drawing.subplots(1, len(counts), squeeze=False, sharex=True, sharey=True)
+        for axes, gpus in zip(panels, counts, strict=True):
+            here = [result for result in shown if result.case.gpus == gpus]
+            rows = {_name(result, shown): result for result in here}
+            for row, name in enumerate(names):
+                _plot_row(axes, row, rows.get(name), here, unit)
+            emulated = " (emulated)" if all(result.emulated for result in here) else ""
+            axes.set_title(f"{gpus} {plural(gpus, 'GPU')}{emulated}")
+            axes.set_xlabel(f"step time ({unit_name})")
+            axes.grid(axis="x")
+        panels[0].set_yticks(range(len(names)), names)
+        panels[0].set_ylim(len(names) - 0.4, -0.6)  # the first on top
+        longest = max(step_time(result).estimate_s for result in shown)
+        panels[0].set_xlim(0, BESIDE_BARS * longest / unit)
+        for axes in panels:
+            axes.tick_params(axis="y", length=0)
+        keys = _keys(shown)
+        drawing.legend(handles=keys, loc="outside lower center", ncols=len(keys))
+
+    source = origin(shown)
+    times = "; ".join(f"{label(r, shown)} {seconds(step_time(r).estimate_s)}" for r in shown)
+    return Figure(
+        caption=f"{CAPTION}, medians with 95 % confidence intervals, and what its formula allows.",
+        svg=draw(0.8 + ROW * len(names) + LEGEND_LINE, source, plot),
+        alt=f"{CAPTION} ({source}). {times}.",
+    )
+
+
+def _name(result: Measured, results: list[Measured]) -> str:
+    """Its schedule, and what else differs besides the GPU count, which is the panel's."""
+    others = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
+    varying = [key for key in others if len({getattr(r.case, key) for r in results}) > 1]
+    more = [f"{heading(key)} {key_text(result.case, key)}" for key in varying]
+    return ", ".join([schedule_name(result.case), *more])
+
+
+def _plot_row(
+    axes: Axes, row: int, result: Measured | None, here: list[Measured], unit: float
+) -> None:
+    if result is None:
+        axes.text(0, row, " not measured", va="center", fontsize=SMALL, color="#555555")
+        return
+    found = step_time(result)
+    end = found.estimate_s / unit
+    hatch = EMULATED if result.emulated else None
+    colour = COLOURS.get(result.case.schedule, BLUE)
+    axes.barh(row, end, HEIGHT, color=colour, hatch=hatch, **EDGE)
+    high = end
+    if found.interval is not None:
+        low, high = found.interval.low / unit, max(end, found.interval.high / unit)
+        axes.errorbar(end, row, xerr=[[max(0.0, end - low)], [high - end]], color=BLACK, capsize=2)
+    axes.annotate(seconds(found.estimate_s), (high, row), (4, 0), textcoords="offset points",
+                  va="center", fontsize=SMALL)  # fmt: skip
+    if result.case.schedule == "naive":
+        if any(why_not(result, other) is None for other in here if other is not result):
+            axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
+    elif (allowed := _allowed_s(result, here)) is not None:
+        axes.vlines(allowed / unit, row - 0.42, row + 0.42, "white", linewidth=2.6)
+        axes.vlines(allowed / unit, row - 0.42, row + 0.42, BLACK, linewidth=1.4)
+
+
+def _allowed_s(result: Measured, here: list[Measured]) -> float | None:
+    """The step time that the formula allows, from the naive one on as many GPUs."""
+    naive = naive_on(result.case.gpus, result, here)
+    factor = allowed_speed_up(result.case)
+    if naive is None or factor is None or result.emulated or why_not(naive, result) is not None:
+        return None
+    return step_time(naive).estimate_s / factor
+
+
+def _keys(shown: list[Measured]) -> list[Patch | Line2D]:
+    schedules = {result.case.schedule for result in shown}
+    kinds = (("naive", GREY, "naive"), ("tensor", ORANGE, "tensor parallelism"))
+    keys: list[Patch | Line2D] = [
+        Patch(facecolor=colour, label=name, **EDGE)
+        for schedule, colour, name in kinds
+        if schedule in schedules
+    ]
+    if schedules - set(COLOURS):
+        keys.append(Patch(facecolor=BLUE, label="pipeline", **EDGE))
+    if any(_allowed_s(r, [o for o in shown if o.case.gpus == r.case.gpus]) for r in shown):
+        keys.append(Line2D([], [], color=BLACK, marker="|", markersize=8, markeredgewidth=1.4,
+                           linestyle="none", label="what its formula allows"))  # fmt: skip
+    if any(result.emulated for result in shown):
+        keys.append(Patch(facecolor="white", hatch=EMULATED, label="emulated", **EDGE))
+    return keys

@@ -1,0 +1,46 @@
+"""Why each GPU of a pipeline waits, and how many activations it holds meanwhile."""
+
+from report.bubble import Bubble, bubbles
+from report.document import Table, make_rows
+from report.in_flight import expected_in_flight, seen_in_flight
+from report.measured import Measured
+from report.tables.label import Labels
+from report.units import UNKNOWN, data_size, percent, signed_percent
+
+CAPTION = (
+    "Why GPUs wait, from a typical step: the bubble of each is the formula's, and what unequal "
+    "lengths, transfers and the rest add to it"
+)
+
+
+def make_table(results: list[Measured]) -> Table:
+    """A row for each GPU; none for a GPU that is alone and waits for nobody."""
+    labels = Labels(results)
+    several = [result for result in results if result.case.gpus > 1]
+    rows = [
+        labels.of(result) | _cells(bubble, result)
+        for result in several
+        for bubble in bubbles(result)
+    ]
+    return make_rows(CAPTION, rows)
+
+
+def _cells(bubble: Bubble, result: Measured) -> dict[str, str]:
+    seen = seen_in_flight(result)
+    expected = expected_in_flight(result.case, bubble.gpu)
+    peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes
+    return {
+        "GPU": str(bubble.gpu),
+        "bubble": percent(bubble.measured),
+        "formula": UNKNOWN if bubble.formula is None else percent(bubble.formula),
+        "imbalance": _part(bubble.imbalance),
+        "communication": _part(bubble.communication),
+        "rest": _part(bubble.rest),
+        "in flight": str(seen[bubble.gpu]) if seen else UNKNOWN,
+        "by rule": UNKNOWN if expected is None else str(expected),
+        "peak memory": data_size(peak),
+    }
+
+
+def _part(share: float | None) -> str:
+    return UNKNOWN if share is None else signed_percent(share)

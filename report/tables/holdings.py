@@ -1,0 +1,39 @@
+"""What a schedule costs besides time: activations held, memory, and data moved or reduced."""
+
+from report.document import Table, make_rows
+from report.in_flight import expected_in_flight, seen_in_flight
+from report.measured import Measured
+from report.tables.label import Labels
+from report.units import UNKNOWN, data_size
+
+CAPTION = "What each schedule holds on the GPU with the most, and what all of them move in a step"
+
+
+def make_table(results: list[Measured]) -> Table:
+    """A row for each case."""
+    labels = Labels(results)
+    return make_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
+
+
+def _cells(result: Measured) -> dict[str, str]:
+    moved = result.transfers
+    fullest = result.fullest_gpu
+    reduced = moved.collectives
+    return {
+        "in flight (by rule)": _in_flight(result),
+        "peak memory": UNKNOWN
+        if fullest is None
+        else f"{data_size(fullest.peak_allocated_bytes)} (GPU {fullest.index})",
+        "moves": str(moved.moves_forward + moved.moves_backward),
+        "moved": data_size(moved.bytes_forward + moved.bytes_backward),
+        "all-reduces": str(sum(c.calls for c in reduced)) if reduced else UNKNOWN,
+        "reduced on each GPU": data_size(sum(c.bytes for c in reduced)) if reduced else UNKNOWN,
+    }
+
+
+def _in_flight(result: Measured) -> str:
+    seen = seen_in_flight(result)
+    rules = [expected_in_flight(result.case, gpu) for gpu in range(result.case.gpus)]
+    known = [rule for rule in rules if rule is not None]
+    most = str(max(seen)) if seen else UNKNOWN
+    return f"{most} ({max(known)})" if known else most

@@ -1,0 +1,49 @@
+"""The cells of a case among other schedules: step time, speed-ups, and how long its GPUs wait."""
+
+from statistics import fmean
+
+from report.answers.beside_naive import Factor, factor_over, naive_on
+from report.bubble import bubbles
+from report.bubble_formula import bubble_share
+from report.measured import Measured
+from report.step_time import step_time
+from report.units import UNKNOWN, percent, seconds_with_interval
+
+STEP_TIME = "step time (95 % CI)"
+OVER_ONE = "speed over 1 GPU (95 % CI)"
+OVER_NAIVE = "speed over naive (95 % CI)"
+BUBBLE, FORMULA = "bubble", "formula"
+HEADINGS = (STEP_TIME, OVER_ONE, OVER_NAIVE, BUBBLE, FORMULA)
+
+FACT = (
+    "Speeds are held against the naive schedule on 1 GPU and on as many GPUs. Bubble: the share "
+    "of a step in which a GPU computes nothing, the mean of the GPUs (least – most); formula: what "
+    "it would be if all actions of a schedule took equally long and nothing else took any time."
+)
+
+
+def cells(result: Measured, results: list[Measured]) -> dict[str, str]:
+    """What stands in its row; a dash where two must not be compared, and the answers say why."""
+    found = step_time(result)
+    share = bubble_share(result.case)
+    return {
+        STEP_TIME: seconds_with_interval(found.estimate_s, found.interval),
+        OVER_ONE: _factor(factor_over(naive_on(1, result, results), result)),
+        OVER_NAIVE: _factor(factor_over(naive_on(result.case.gpus, result, results), result)),
+        BUBBLE: _bubble(result),
+        FORMULA: UNKNOWN if share is None else percent(share),
+    }
+
+
+def _factor(found: Factor | None) -> str:
+    if found is None:
+        return UNKNOWN
+    return f"{found.value:.2f} ({found.low:.2f} – {found.high:.2f})"
+
+
+def _bubble(result: Measured) -> str:
+    shares = [bubble.measured for bubble in bubbles(result)]
+    if not shares:
+        return UNKNOWN
+    low, mean, high = (percent(share) for share in (min(shares), fmean(shares), max(shares)))
+    return mean if low == high else f"{mean} ({low.removesuffix(' %')} – {high})"

@@ -1,0 +1,167 @@
+"""Made-up results of pipelines and tensor parallelism: a process a GPU, spans of a played step."""
+
+from itertools import pairwise
+
+import msgspec
+
+from study.environment import RankPlace
+from study.measurement import Breakdown, GpuTime
+from study.result import Collective, PairTransfers, Placement, Transfers
+from study.schedules import PIPELINES, chunks_of, gpu_of_stage
+from tests.report.made_up import MIB, case, result
+from tests.report.orders import play
+
+WORK_S = 0.3  # what a step computes, all GPUs together, besides the optimizer
+
+
+def scheduled(
+    schedule,
+    *,
+    gpus=5,
+    step_s=None,
+    stage_takes=None,
+    transfer_s=0.0,
+    launch_s=0.0,
+    optimizer_s=0.0,
+    threads=1,
+    cores=64,
+    **keys,
+):
+    """A result of the grid `pipeline`; the step lasts as long as its actions, or `step_s`.
+
+    `stage_takes` holds how many times as long as the others the actions of a stage take.
+    """
+    if schedule not in PIPELINES:
+        keys.pop("micro_batches", None)
+    else:
+        keys.setdefault("micro_batches", 10)
+    own = {key: keys.pop(key) for key in ("gpu_name", "peaks", "emulated") if key in keys}
+    made = case("pipeline", schedule=schedule, gpus=gpus, **keys)
+    spans = []
+    if schedule != "tensor":
+        seconds = _lengths(made, stage_takes or {})
+        spans = play(made, seconds, transfer_s, launch_s, optimizer_s)
+        step_s = step_s or max(span.end_s for span in spans)
+    step_s = step_s or WORK_S / gpus
+    given = result("pipeline", schedule=schedule, gpus=gpus, step_s=step_s, **own, **keys)
+    breakdown = _breakdown(made, spans, step_s) if spans else None
+    measurement = msgspec.structs.replace(given.measurement, breakdown=breakdown)
+    changes = {"measurement": measurement}
+    if schedule != "naive":
+        measurement = msgspec.structs.replace(
+            measurement, forward_s=[], backward_s=[], optimizer_s=[]
+        )
+        changes = {
+            "measurement": measurement,
+            "placement": _placement(made),
+            "transfers": _transfers(made),
+        }
+    changes["environment"] = _environment(given, threads, cores)
+    return msgspec.structs.replace(given, **changes)
+
+
+def _lengths(made, stage_takes):
+    """Forward and the two kinds of gradients take equally long."""
+    unit = WORK_S / 3 / made.micro_batches / len(gpu_of_stage(made))
+
+    def seconds(action):
+        both = 2 if action.kind == "backward" else 1
+        return unit * both * stage_takes.get(action.stage, 1)
+
+    return seconds
+
+
+def _breakdown(made, spans, step_s):
+    if made.schedule == "naive":  # as it is measured within one process
+        spans = [msgspec.structs.replace(s, stage=None, micro_batch=None) for s in spans]
+
+    def took(gpu, *kinds):
+        return [sum(s.end_s - s.start_s for s in spans if s.gpu == gpu and s.kind in kinds)] * 3
+
+    gradients = ("backward", "input_gradient", "weight_gradient")
+    return Breakdown(
+        clock="cuda_events",
+        step_times_s=[step_s] * 3,
+        per_gpu=[
+            GpuTime(
+                index=gpu,
+                forward_s=took(gpu, "forward"),
+                backward_s=took(gpu, *gradients),
+                optimizer_s=took(gpu, "optimizer"),
+                transfer_in_s=took(gpu, "transfer_in"),
+                transfer_out_s=[0.0] * 3,
+                idle_s=[step_s - took(gpu, "forward", *gradients, "optimizer", "transfer_in")[0]]
+                * 3,
+                weight_gradient_s=took(gpu, "weight_gradient")
+                if made.schedule in ("zero_bubble", "zbv")
+                else None,
+            )
+            for gpu in range(made.gpus)
+        ],
+        typical_step=spans,
+    )
+
+
+def _placement(made):
+    if made.schedule == "tensor":
+        return Placement(gpu_of_layer=[], layers_per_gpu=[made.depth] * made.gpus)
+    owner = gpu_of_stage(made)
+    stages = [i * len(owner) // made.depth for i in range(made.depth)]
+    places = [owner[stage] for stage in stages]
+    return Placement(
+        gpu_of_layer=places,
+        layers_per_gpu=[places.count(gpu) for gpu in range(made.gpus)],
+        stage_of_layer=stages if chunks_of(made) > 1 else None,
+    )
+
+
+def _transfers(made):
+    """One move for each micro-batch and border, each way; or two all-reduces for two layers."""
+    batch = made.batch_size * made.dim * 4
+    if made.schedule == "tensor":
+        calls = made.depth // 2 if made.gpus > 1 else 0
+        ways = ("forward", "backward")
+        reduced = [Collective(operation="all_reduce", phase=way, calls=calls, bytes=calls * batch)
+                   for way in ways]  # fmt: skip
+        return _moved([], reduced)
+    owner, m = gpu_of_stage(made), made.micro_batches
+    borders = [(a, b) for a, b in pairwise(owner) if a != b]
+    pairs = [PairTransfers(source=s, target=t, phase=phase, moves=m, bytes=batch)
+             for phase, turn in (("forward", 1), ("backward", -1))
+             for s, t in (pair[::turn] for pair in borders)]  # fmt: skip
+    return _moved(pairs, [])
+
+
+def _moved(pairs, collectives):
+    def total(key, phase):
+        return sum(getattr(pair, key) for pair in pairs if pair.phase == phase)
+
+    return Transfers(
+        to_calls_per_forward=None,
+        moves_forward=total("moves", "forward"),
+        moves_backward=total("moves", "backward"),
+        bytes_forward=total("bytes", "forward"),
+        bytes_backward=total("bytes", "backward"),
+        moved_before_layers=[],
+        by_pair=pairs,
+        collectives=tuple(collectives),
+    )
+
+
+def _environment(given, threads, cores):
+    ranks = ()
+    if given.case.in_processes:
+        kind = "cpu" if given.emulated else "cuda"
+        ranks = tuple(
+            RankPlace(rank=r, host="node1", device=kind if given.emulated else f"{kind}:{r}",
+                      threads=threads)
+            for r in range(given.case.gpus)
+        )  # fmt: skip
+    return msgspec.structs.replace(
+        given.environment, cpu_threads=threads, cpu_count=cores, ranks=ranks
+    )
+
+
+def peaks(gpus, mib):
+    """So much peak memory on each of the GPUs."""
+    return [mib * MIB] * gpus

@@ -1,0 +1,75 @@
+"""The drawings of schedules: step times beside the naive one's, and steps one below the other."""
+
+import pytest
+
+from report.figures import schedule_gantt, schedules
+from report.measured import measured
+from tests.report.made_up import measuring
+from tests.report.made_up_pipeline import scheduled
+from tests.report.test_figures import words
+
+PIPELINES = ("gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv")
+
+
+def all_of(*names, **keys):
+    return [measured(scheduled(name, **keys)) for name in names]
+
+
+def test_every_schedule_is_a_row_and_every_gpu_count_a_panel():
+    cases = [
+        *all_of("naive", "1f1b", "tensor", gpus=2),
+        *all_of("naive", "1f1b", "zbv", gpus=5),
+        *all_of("naive", gpus=1),
+    ]
+    figure = schedules.make_figure(cases)
+    drawn = words(figure)
+    assert "2 GPUs" in drawn
+    assert "5 GPUs" in drawn
+    assert "1 GPU |" not in drawn
+    assert drawn.count("1F1B with 10 micro-batches") == 1
+    assert drawn.count("not measured") == 2
+    assert "5 GPUs, 1F1B, 10 micro-batches 84 ms" in figure.alt
+
+
+def test_what_a_formula_allows_is_drawn_of_gpus_alone():
+    assert "what its formula allows" in words(schedules.make_figure(all_of("naive", "1f1b")))
+    on_a_cpu = schedules.make_figure(all_of("naive", "1f1b", gpu_name=None))
+    assert "what its formula allows" not in words(on_a_cpu)
+    assert "emulated" in words(on_a_cpu)
+
+
+def test_one_gpu_alone_is_no_drawing_of_schedules():
+    assert schedules.make_figure(all_of("naive", "1f1b", gpus=1)) is None
+    assert schedule_gantt.make_figure(all_of("naive", "1f1b", gpus=1)) is None
+
+
+def test_steps_stand_one_below_the_other_with_their_bubbles():
+    figure = schedule_gantt.make_figure(all_of("naive", *PIPELINES))
+    drawn = words(figure)
+    assert "1F1B with 10 micro-batches: 84 ms, bubble 28.6 % (formula 28.6 %)" in drawn
+    for kind in ("forward", "backward", "input gradient", "weight gradient", "waits"):
+        assert kind in drawn
+    assert "on 5 GPUs" in figure.caption
+    assert figure.alt.count("bubble") == 6
+
+
+def test_each_schedule_has_as_many_micro_batches_as_the_fastest_where_it_was_measured_so():
+    cases = [
+        *all_of("gpipe", "zbv", micro_batches=10),
+        *all_of("gpipe", micro_batches=20, step_s=0.01),
+    ]
+    drawn = words(schedule_gantt.make_figure(cases))
+    assert "GPipe with 20 micro-batches" in drawn
+    assert "ZBV with 10 micro-batches" in drawn
+    assert "GPipe with 10 micro-batches" not in drawn
+
+
+def test_steps_without_marks_are_not_drawn():
+    given = measuring(scheduled("1f1b"), breakdown=None)
+    assert schedule_gantt.make_figure([measured(given)]) is None
+
+
+@pytest.mark.parametrize("make", [schedules.make_figure, schedule_gantt.make_figure])
+def test_the_same_results_give_the_same_drawing(make):
+    first, second = (make(all_of("naive", "1f1b", "tensor")) for _ in range(2))
+    assert first == second

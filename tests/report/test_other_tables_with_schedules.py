@@ -1,0 +1,181 @@
+"""Every kind of table, and the raw values, hold pipelines and tensor parallelism as well."""
+
+import csv
+import io
+import json
+
+import pytest
+import yaml
+
+from report.compare import make_comparison
+from report.counterparts import compare_sets, result_set
+from report.load import load_evidence
+from report.raw import render_csv, render_json
+from report.sections import make_section
+from report.selection import select
+from study.grid import GRIDS, TABLES, load_grids
+from tests.report.made_up import submit, write
+from tests.report.made_up_pipeline import scheduled
+from tests.report.shown import cells
+
+SCHEDULES = ("naive", "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor")
+
+
+def grid_of(folder, table, pipeline=""):
+    """The grid `pipeline`, but with another table."""
+    content = yaml.safe_load((GRIDS / "pipeline.yaml").read_text())
+    content["axes"] = {"gpus": [1, 2, 5], "schedule": list(SCHEDULES), "micro_batches": [10]}
+    content |= {"table": table, "pipeline": yaml.safe_load(pipeline)}
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    (grid,) = load_grids([str(path)])
+    return grid
+
+
+def results(grid, **keys):
+    return [scheduled(**(_keys(case) | keys)) for case in grid.cases()]
+
+
+def _keys(case):
+    names = ("schedule", "gpus", "micro_batches", "chunks_per_gpu", "balance")
+    return {name: getattr(case, name) for name in names}
+
+
+def section_of(folder, table, *given, grid=None):
+    write(folder / "results", "slurm", *given)
+    grid = grid or grid_of(folder, table)
+    (selection,) = select(grid, load_evidence(folder / "results", pytest.fail))
+    return make_section(selection, with_figures=True)
+
+
+@pytest.mark.parametrize("gpu_name", ["NVIDIA H100", None], ids=["GPUs", "processes on a CPU"])
+@pytest.mark.parametrize("table", [t for t in TABLES if t != "schedules"])
+def test_every_kind_of_table_has_a_row_for_every_schedule(tmp_path, table, gpu_name):
+    grid = grid_of(tmp_path, table)
+    section = section_of(tmp_path, table, *results(grid, gpu_name=gpu_name))
+    rows = [(row["schedule"], row["micro-batches"]) for row in cells(section)]
+    assert len(rows) == 3 * len(SCHEDULES)
+    assert rows[:2] == [("naive", "–"), ("GPipe", "10")]
+    assert rows[-1] == ("tensor parallelism", "–")
+    assert all(answer for answer in section.answers)
+
+
+def test_memory_is_predicted_for_the_naive_schedule_alone(tmp_path):
+    section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
+    (table,) = [t for t in section.details if t.caption.startswith("Memory")]
+    predicted = {row["schedule"]: row["predicted"] != "–" for row in cells(table)}
+    assert predicted == {"naive": True} | dict.fromkeys([NAMES[s] for s in SCHEDULES[1:]], False)
+    assert all(row["allocated"] != "–" for row in cells(table))
+
+
+NAMES = {
+    "naive": "naive",
+    "gpipe": "GPipe",
+    "1f1b": "1F1B",
+    "interleaved_1f1b": "interleaved 1F1B",
+    "zero_bubble": "ZB1P",
+    "zbv": "ZBV",
+    "tensor": "tensor parallelism",
+}
+
+
+def test_weights_gradients_have_a_column_where_they_are_computed_on_their_own(tmp_path):
+    section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
+    (table,) = [t for t in section.details if t.caption.startswith("Where the time goes")]
+    apart = {row["schedule"] for row in cells(table) if row["of it weights"] != "–"}
+    assert apart == {"ZB1P", "ZBV"}
+
+
+def test_a_pipeline_is_held_against_all_its_gpus(tmp_path):
+    grid = grid_of(tmp_path, "memory")
+    section = section_of(tmp_path, "memory", *results(grid, step_s=1.0))
+    (table,) = [t for t in section.details if t.caption.startswith("Distance")]
+    share = {(row["schedule"], row["GPUs"]): row["share of it"] for row in cells(table)}
+    naive, pipeline = (float(share[name, "5"].split()[0]) for name in ("naive", "1F1B"))
+    assert pipeline == pytest.approx(naive / 5, abs=0.1)
+
+
+def test_processes_on_a_cpu_share_its_limit(tmp_path):
+    grid = grid_of(tmp_path, "memory")
+    section = section_of(tmp_path, "memory", *results(grid, gpu_name=None))
+    (table,) = [t for t in section.details if t.caption.startswith("Distance")]
+    assert {row["share of it"] for row in cells(table) if row["schedule"] == "1F1B"} == {"–"}
+
+
+def test_layers_in_several_runs_or_in_shares_are_told(tmp_path):
+    section = section_of(tmp_path, "layer_map", *results(grid_of(tmp_path, "layer_map")))
+    rows = {(row["schedule"], row["GPUs"]): row["layers of GPU 0"] for row in cells(section)}
+    assert rows["1F1B", "5"] == "0–3 (4)"
+    assert rows["interleaved 1F1B", "5"] == "0–1, 10–11 (4)"
+    assert rows["ZBV", "5"] == "0–1, 18–19 (4)"
+    assert rows["tensor parallelism", "5"] == "a share of each (20)"
+    answers = " ".join(section.answers)
+    assert "GPU 0 gets 4 layers in 2 runs" in answers
+    assert "every GPU holds a share of every layer" in answers
+
+
+def test_layers_that_are_dealt_out_have_a_rule_of_their_own(tmp_path):
+    grid = grid_of(tmp_path, "placement_rule")
+    answers = " ".join(section_of(tmp_path, "placement_rule", *results(grid)).answers)
+    assert "Every layer map measured (12) follows it" in answers
+    assert "dealt to the GPUs in turn, round after round" in answers
+    assert "do not follow" not in answers
+
+
+def test_moves_are_counted_for_every_border_and_micro_batch(tmp_path):
+    section = section_of(tmp_path, "transfers", *results(grid_of(tmp_path, "transfers")))
+    answers = " ".join(section.answers)
+    assert "on 5 GPUs, depth 20, 1F1B with 10 micro-batches: 40 moves between processes" in answers
+    assert "on 5 GPUs, depth 20, tensor parallelism: 10 all-reduces between processes" in answers
+    assert "one move each way for every border between two stages and every micro-batch" in answers
+    assert "that was expected" not in answers
+    assert cells(section)[-1]["`.to` calls per forward"] == "–"
+
+
+def test_raw_values_hold_what_is_new(tmp_path):
+    grid = grid_of(tmp_path, "memory")
+    write(tmp_path / "results", "slurm", *results(grid))
+    selections = select(grid, load_evidence(tmp_path / "results", pytest.fail))
+    rows = json.loads(render_json(selections))[0]["rows"]
+    last = rows[-1]["result"]
+    assert last["transfers"]["collectives"][0]["operation"] == "all_reduce"
+    assert last["environment"]["ranks"][4]["device"] == "cuda:4"
+    assert rows[-2]["result"]["placement"]["stage_of_layer"][:4] == [0, 0, 1, 1]
+    found = list(csv.DictReader(io.StringIO(render_csv(selections))))
+    assert [row["case.schedule"] for row in found] == list(SCHEDULES) * 3
+    assert json.loads(found[-1]["result.transfers.collectives"])[0]["calls"] == 10
+
+
+def test_two_sets_are_compared_schedule_by_schedule(tmp_path):
+    grid = grid_of(tmp_path, "memory")
+    for name, step_s in (("old", 1.0), ("new", 1.1)):
+        write(tmp_path / name, "slurm", *results(grid, step_s=step_s))
+    sets = [result_set(n, load_evidence(tmp_path / n, pytest.fail), []) for n in ("old", "new")]
+    rows = cells(make_comparison(*sets, compare_sets(*sets)))
+    assert {row["schedule"] for row in rows} == set(NAMES.values())
+    assert {row["verdict"] for row in rows} == {"slower"}
+
+
+def test_a_key_of_some_schedules_that_was_changed_makes_one_table_with_the_others(tmp_path):
+    grid = grid_of(tmp_path, "memory")
+    timed = grid.with_overrides({"balance": "time"})
+    given = results(timed)
+    write(tmp_path / "results", "slurm", *given)
+    for one in given:
+        name, overrides = grid.name, {"balance": "time"}
+        submit(tmp_path / "results", "slurm", one.case, grid=name, overrides=overrides)
+    (selection,) = select(grid, load_evidence(tmp_path / "results", pytest.fail))
+    assert selection.changed == {"balance": "time"}
+    assert all(row.measured for row in selection.rows)
+
+
+def test_one_case_without_a_key_is_enough_for_a_table(tmp_path):
+    section = section_of(tmp_path, "memory", scheduled("naive"))
+    assert [row["result"] == "ok" for row in cells(section)].count(True) == 1
+
+
+def test_a_setting_that_only_pipelines_have_is_told_and_is_no_change(tmp_path):
+    grid = grid_of(tmp_path, "memory", "balance: time")
+    section = section_of(tmp_path, "memory", *results(grid), grid=grid)
+    assert "balance time" in section.facts[0]
+    assert not any("Changed" in fact for fact in section.facts)

@@ -1,0 +1,130 @@
+"""The table of schedules: speed-ups, bubbles, what is held and moved, and rows that say why not."""
+
+import msgspec
+import pytest
+
+from report.load import load_evidence
+from report.sections import make_section
+from report.selection import select
+from report.units import data_size
+from tests.report.made_up import MIB, failed, grid, write
+from tests.report.made_up_pipeline import peaks, scheduled
+from tests.report.shown import cells
+
+
+def section_of(folder, *results):
+    write(folder, "slurm", *results)
+    (selection,) = select(grid("pipeline"), load_evidence(folder, pytest.fail))
+    return make_section(selection)
+
+
+def row_of(section, schedule, gpus="5", micro_batches="10"):
+    (row,) = [
+        row
+        for row in cells(section)
+        if row["schedule"] == schedule
+        and row["GPUs"].split()[0] == gpus
+        and row.get("micro-batches") in (micro_batches, "–")
+    ]
+    return row
+
+
+def details_of(section, caption):
+    (table,) = [table for table in section.details if table.caption.startswith(caption)]
+    return cells(table)
+
+
+def test_a_row_holds_the_schedule_against_naive_on_one_gpu_and_on_as_many(tmp_path):
+    results = [
+        scheduled("naive", gpus=1, step_s=0.30),
+        scheduled("naive", step_s=0.33),
+        scheduled("1f1b", step_s=0.11),
+    ]
+    row = row_of(section_of(tmp_path, *results), "1F1B")
+    assert row["speed over 1 GPU (95 % CI)"].startswith("2.73 (2.6")
+    assert row["speed over naive (95 % CI)"].startswith("3.00 (2.9")
+    assert row["step time (95 % CI)"].startswith("110 ms (")
+
+
+def test_the_bubble_stands_beside_its_formula_and_with_its_range(tmp_path):
+    section = section_of(tmp_path, scheduled("gpipe"), scheduled("1f1b", stage_takes={0: 0.5}))
+    assert (row_of(section, "GPipe")["bubble"], row_of(section, "GPipe")["formula"]) == (
+        "28.6 %",
+        "28.6 %",
+    )
+    assert row_of(section, "1F1B")["bubble"] == "33.3 % (25.9 – 63.0 %)"
+
+
+def test_what_must_not_be_compared_is_a_dash(tmp_path):
+    results = [scheduled("naive"), scheduled("1f1b", gpu_name="NVIDIA H100")]
+    assert row_of(section_of(tmp_path, *results), "1F1B")["speed over naive (95 % CI)"] == "–"
+
+
+def test_every_case_of_the_grid_is_a_row_and_those_without_a_measurement_say_why(tmp_path):
+    section = section_of(
+        tmp_path,
+        scheduled("naive"),
+        failed(task="pipeline", schedule="gpipe", gpus=5, micro_batches=20),
+    )
+    assert len(cells(section)) == 36
+    row = row_of(section, "GPipe", micro_batches="20")
+    assert row["result"] == "failed: oom_gpu: CUDA out of memory"
+    assert row_of(section, "ZBV")["result"] == "not submitted"
+    assert row_of(section, "naive")["result"] == "ok"
+
+
+def test_no_measurement_at_all_is_a_table_of_reasons(tmp_path):
+    (selection,) = select(grid("pipeline"), load_evidence(tmp_path, pytest.fail))
+    section = make_section(selection)
+    assert {row["result"] for row in cells(section)} == {"not submitted"}
+    assert "bubble" in section.table.columns
+    assert section.answers == [
+        "What would help cannot be told from these results: no case has been measured."
+    ]
+
+
+def test_what_a_schedule_holds_and_moves_is_a_table_of_its_own(tmp_path):
+    pipelined, reduced = (
+        scheduled("1f1b", peaks=[300 * MIB, 200 * MIB, 100 * MIB, 100 * MIB, 400 * MIB]),
+        scheduled("tensor", peaks=peaks(5, 150)),
+    )
+    section = section_of(tmp_path, pipelined, reduced)
+    pipeline, tensor = details_of(section, "What each schedule holds")
+    batch = pipelined.case.batch_size * pipelined.case.dim * 4
+    assert pipeline["in flight (by rule)"] == "5 (5)"
+    assert pipeline["peak memory"] == "400 MiB (GPU 4)"
+    assert (pipeline["moves"], pipeline["moved"]) == ("80", data_size(8 * batch))
+    assert (tensor["all-reduces"], tensor["reduced on each GPU"]) == ("20", data_size(20 * batch))
+    assert tensor["in flight (by rule)"] == "–"
+
+
+def test_every_gpu_that_waits_is_a_row_with_what_it_waits_for(tmp_path):
+    rows = details_of(section_of(tmp_path, scheduled("1f1b", transfer_s=1e-3)), "Why GPUs wait")
+    assert [row["GPU"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [row["in flight"] for row in rows] == [row["by rule"] for row in rows]
+    assert {row["formula"] for row in rows} == {"28.6 %"}
+    assert {(row["imbalance"], row["rest"]) for row in rows} == {("+0.0 %", "+0.0 %")}
+    assert all(float(row["communication"].split()[0]) > 5 for row in rows)
+
+
+def test_a_gpu_that_is_alone_has_no_row_there(tmp_path):
+    section = section_of(tmp_path, scheduled("1f1b", gpus=1))
+    assert [t.caption for t in section.details if t.caption.startswith("Why GPUs wait")] == []
+
+
+def test_a_case_on_several_nodes_has_a_note(tmp_path):
+    given = scheduled("1f1b", gpus=2)
+    first, second = given.environment.ranks
+    ranks = (first, msgspec.structs.replace(second, host="node2"))
+    environment = msgspec.structs.replace(given.environment, ranks=ranks)
+    section = section_of(tmp_path, msgspec.structs.replace(given, environment=environment))
+    assert row_of(section, "1F1B", gpus="2")["notes"] == "on 2 nodes"
+
+
+def test_processes_on_a_cpu_are_called_so(tmp_path):
+    section = section_of(tmp_path, scheduled("1f1b", gpu_name=None))
+    assert row_of(section, "1F1B")["GPUs"] == "5 (emulated)"
+    (fact,) = [fact for fact in section.facts if "EMULATED" in fact]
+    assert "1 of 1 results come from processes on the CPU, one in place of each GPU" in fact
+    (row,) = details_of(section, "What each schedule holds")
+    assert row["peak memory"] == "–"
