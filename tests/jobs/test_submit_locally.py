@@ -188,11 +188,11 @@ def test_the_status_of_local_cases_knows_what_was_measured_killed_and_never_star
     (tmp_path / "slow.yaml").write_text(slow)
     with started(tmp_path / "slow.yaml", tmp_path / "r", "--set", "gpus=5") as process:
         wait_until(lambda: _submissions(tmp_path / "r") == 2)
-        alive = run("submit.py", "--status", "--results", tmp_path / "r")
+        before = run("submit.py", "--status", "--results", tmp_path / "r")
         process.kill()
     submitted = [e for e in events(tmp_path / "r") if e["event"] == "submitted"]
     wait_until(lambda: not alive(pid_of(submitted[-1])))
-    assert "1 RUNNING, 1 ok" in alive.stdout
+    assert "1 RUNNING, 1 ok" in before.stdout
     ascii_only = dict(os.environ) | {"PYTHONIOENCODING": "ascii"}
     after = run("submit.py", "--status", "--results", tmp_path / "r", env=ascii_only)
     assert after.returncode == 1
