@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 
@@ -18,7 +19,7 @@ from mp.timeline import Timeline, break_down
 from mp.timing import time_steps
 from study.case import Case
 from study.confidence import interval
-from study.measurement import Measurement
+from study.measurement import GpuMemory, Measurement
 from study.progress import Progress
 from study.statistics import median
 
@@ -66,26 +67,57 @@ def measure(
     if isinstance(run, TrainingStep):  # the kernels of a graph are launched without us
         report(Progress(phase="where the time goes"))
         timelines = record_timelines(run, devices, PROBED_SHARE * case.time_limit_s)
-    phases = list(zip(*(timeline.phases_s() for timeline in timelines), strict=True))
+    measurement = describe_measurement(
+        Timed(warmup, how_warmed == "steady", times, stopped_by, rule),
+        timelines,
+        clock_of(devices).name,
+        first_loss,
+        memory,
+        shared,
+    )
+    return Measured(measurement, before, after, timelines)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Steps of warm-up and timed steps, in seconds, and what ended them."""
+
+    warmup: list[float]
+    is_steady: bool
+    times: list[float]
+    stopped_by: StoppedBy
+    rule: StoppingRule
+
+
+def describe_measurement(
+    timed: Timed,
+    timelines: list[Timeline],
+    clock: Literal["cuda_events", "host"],
+    first_loss: float,
+    memory: list[GpuMemory],
+    shared: tuple[int | None, int | None] = (None, None),
+) -> Measurement:
+    """All that was measured, for the result."""
+    phases = list(zip(*(t.phases_s() for t in timelines if t.phase_ends_s), strict=True))
     forward, backward, optimizer = map(list, phases or ((), (), ()))
+    warmup, times = timed.warmup, timed.times
     found = interval([times])
-    measurement = Measurement(
+    return Measurement(
         step_times_s=times,
-        stopped_by=stopped_by,
-        converged=rule.is_narrow(times, found),
+        stopped_by=timed.stopped_by,
+        converged=timed.rule.is_narrow(times, found),
         median_ci_s=None if found is None else (found.low, found.high),
         warmup_steps=len(warmup),
-        warmup_steady=True if how_warmed == "steady" else is_steady(warmup),
+        warmup_steady=True if timed.is_steady else is_steady(warmup),
         forward_s=forward,
         backward_s=backward,
         optimizer_s=optimizer,
-        breakdown=break_down(timelines, clock_of(devices).name) if timelines else None,
+        breakdown=break_down(timelines, clock) if timelines else None,
         first_loss=first_loss,
         per_gpu=memory,
         shared_peak_allocated_bytes=shared[0],
         shared_peak_reserved_bytes=shared[1],
     )
-    return Measured(measurement, before, after, timelines)
 
 
 def states_under_load(run: Callable[[], None], devices: Devices, times: list[float]) -> States:

@@ -9,7 +9,7 @@ import pytest
 from study.outcome import OUTCOMES
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -65,3 +65,11 @@ def test_the_lock_holds_what_the_project_asks_for():
     locked = {line.lower() for line in (ROOT / "requirements.lock").read_text().splitlines()}
     assert [pin for pin in asked if "==" in pin and pin.lower() not in locked] == []
     assert "torch==2.13.0" in locked
+
+
+def test_the_sample_report_can_be_made_from_its_results(run, tmp_path):
+    report = tmp_path / "report.pdf"
+    grids = ("--grid", "homework", "--grid", "docs/example/schedules.yaml")
+    done = run("collect.py", *grids, "--results", "docs/example/results", "--report", report)
+    assert done.stderr == "note: rows without a measurement: 3; each says why\n"
+    assert report.read_bytes().startswith(b"%PDF")

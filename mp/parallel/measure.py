@@ -1,39 +1,33 @@
 """The measurement of a step that every rank stands ready for, in lock-step with the others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
 from mp.clocks import clock_of
-from mp.environment import States
-from mp.measure import PROBED_SHARE, Report, announce, states_under_load
+from mp.measure import (
+    PROBED_SHARE,
+    Measured,
+    Report,
+    Timed,
+    announce,
+    describe_measurement,
+    states_under_load,
+)
 from mp.memory import Scratch, describe_memory, reset_peaks
 from mp.parallel.marks import record_timelines
 from mp.parallel.pipeline import PipelineStep
 from mp.parallel.tensor import TensorParallelStep
 from mp.parallel.world import World
-from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
-from mp.timeline import Timeline, break_down
+from mp.stopping import StoppedBy, StoppingRule, WarmupRule
 from mp.timing import no_garbage_collection, time_step
 from study.case import Case
-from study.confidence import interval
-from study.measurement import GpuMemory, Measurement
+from study.measurement import GpuMemory
 from study.progress import Progress
 
 Verdict = TypeVar("Verdict")
 Step = PipelineStep | TensorParallelStep
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A measurement, this rank's GPU around its timed steps, and the timelines of all ranks."""
-
-    measurement: Measurement
-    before: States
-    after: States
-    timelines: list[Timeline]
 
 
 def measure(
@@ -63,22 +57,12 @@ def measure(
     if isinstance(step, PipelineStep):  # tensor parallelism has no stages to tell apart
         report(Progress(phase="where the time goes"))
         timelines = record_timelines(step, world, PROBED_SHARE * case.time_limit_s)
-    found = interval([times])
-    measurement = Measurement(
-        step_times_s=times,
-        stopped_by=stopped_by,
-        converged=rule.is_narrow(times, found),
-        median_ci_s=None if found is None else (found.low, found.high),
-        warmup_steps=len(warmup),
-        warmup_steady=True if how_warmed == "steady" else is_steady(warmup),
-        forward_s=[],
-        backward_s=[],
-        optimizer_s=[],
-        breakdown=break_down(timelines, clock_of(world.devices).name) if timelines else None,
-        first_loss=first_loss,
-        per_gpu=memory,
-        shared_peak_allocated_bytes=None,
-        shared_peak_reserved_bytes=None,
+    measurement = describe_measurement(
+        Timed(warmup, how_warmed == "steady", times, stopped_by, rule),
+        timelines,
+        clock_of(world.devices).name,
+        first_loss,
+        memory,
     )
     return Measured(measurement, before, after, timelines)
 
