@@ -24,6 +24,7 @@ def become_rank() -> None:
         os.environ.pop(name, None)
     TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
     os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else a lost rank fills the log
 
 
 def mark_lines(rank: int) -> None:

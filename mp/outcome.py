@@ -49,12 +49,12 @@ def run_case(
     outcome: ResultOutcome = "ok"
     failure = None
     try:
-        prove_gpus(job, policy)
         if case.in_processes:
             from mp.parallel.benchmark import run_in_processes  # takes a second to import
 
-            run_in_processes(case, policy, report, keep, give_up, trace)
+            run_in_processes(case, job, policy, report, keep, give_up, trace)
         else:
+            prove_gpus(job, policy)
             run_benchmark(case, policy, report, keep, trace)
     except Exception as error:
         if not isinstance(error, CaseError):

@@ -67,7 +67,10 @@ def lost_rank() -> tuple[int, str] | None:
 def _start(
     rank: int, count: int, port: int, cores: list[int], lost: Path
 ) -> subprocess.Popen[bytes]:
-    threads = {"OMP_NUM_THREADS": str(max(1, len(cores)))}
+    defaults = {
+        "OMP_NUM_THREADS": str(max(1, len(cores))),
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # else a lost rank leaves screens of addresses
+    }
     knows_itself = {
         "RANK": str(rank),
         "WORLD_SIZE": str(count),
@@ -88,7 +91,7 @@ def _start(
 
     return subprocess.Popen(
         [sys.executable, *sys.orig_argv[1:]],
-        env=threads | dict(os.environ) | knows_itself,
+        env=defaults | dict(os.environ) | knows_itself,
         preexec_fn=prepare,
     )
 

@@ -27,11 +27,12 @@ from mp.parallel.tensor import TensorParallelStep, observe_collectives
 from mp.parallel.watchdog import RankFailure
 from mp.parallel.world import World, join
 from mp.precision import set_precision
+from mp.proof import prove_gpus
 from study.case import Case
 from study.ceilings import Ceilings
 from study.environment import Environment
 from study.progress import Progress
-from study.result import Placement, Transfers
+from study.result import Job, Placement, Transfers
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class _Kind:
 
 def run_in_processes(
     case: Case,
+    job: Job,
     policy: str,
     report: Report,
     keep: Callable[[Outputs], None],
@@ -59,6 +61,7 @@ def run_in_processes(
     """
     world = join(case.gpus, policy, give_up)
     try:
+        prove_gpus(job, policy)  # only now, so that the first rank hears of it
         _run(case, world, report, keep, trace)
     except Exception as error:
         world.fail(error, outcome_of(error))

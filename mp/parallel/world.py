@@ -70,7 +70,7 @@ class World:
 
     def fail(self, error: Exception, outcome: ResultOutcome) -> None:
         """Tell the others what ended this rank; what all found out together needs no telling."""
-        if isinstance(error, CaseError) and self.rank:
+        if self.rank and isinstance(error, CaseError) and not isinstance(error, GpuMismatch):
             return
         self.watchdog.tell(self.store, error, outcome)
 
