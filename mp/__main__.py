@@ -77,6 +77,8 @@ def check_trace(path: Path | None, case: Case) -> None:
         return
     if case.execution == "cuda_graph":
         raise ConfigError("--trace", "a CUDA graph has no marks inside; use --execution eager")
+    if case.schedule == "tensor":
+        raise ConfigError("--trace", "tensor parallelism has no stages to mark; use a pipeline")
     check_target(path, "--trace")
 
 
