@@ -17,7 +17,7 @@ run: .venv
 	cat tables.md; exit $$status
 
 test: .venv check
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: .venv
 	$(PY) -m ruff format --check .
