@@ -1,6 +1,7 @@
 """`python -m mp --depth 20 --gpus 5`: one case by hand, here and now; its result as JSON."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,10 @@ from study.store import check_target, now
 def main() -> int:
     arguments = parse_arguments()
     try:
-        given = {key: getattr(arguments, key) for key in KEYS if getattr(arguments, key)}
+        if sys.stdout is None:
+            raise ConfigError("stdout", "is closed; the result goes there, so send it somewhere")
+        options = {key: getattr(arguments, key) for key in KEYS}
+        given = {key: text for key, text in options.items() if text is not None}
         values = {key: parse_value(key, text, f"--{_flag(key)}") for key, text in given.items()}
         case = make_case(values, "python -m mp")
         check_trace(arguments.trace, case)
@@ -50,8 +54,12 @@ def main() -> int:
 def _show(result: Result) -> None:
     """The result on stdout, and why it failed on stderr."""
     job = msgspec.structs.replace(result.job, finished_at=now())
-    sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
-    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"error: stdout: {error.strerror}; the result is lost", file=sys.stderr, flush=True)
+        os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
     if result.error is not None:
         print(f"{result.outcome}: {result.error.message}", file=sys.stderr, flush=True)
 
@@ -92,4 +100,9 @@ def _report(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        if not is_rank():  # who started all says it for all
+            print("Interrupted.", file=sys.stderr)
+        sys.exit(1)

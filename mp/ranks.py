@@ -1,7 +1,8 @@
 """A process for each GPU on this machine, where no Slurm has started one for each already.
 
 A rank knows itself by the variables that torchrun sets as well: RANK, WORLD_SIZE, LOCAL_RANK,
-LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT.
+LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT; and that it was started here by one of ours, since a
+shell may hold those of something else.
 """
 
 import ctypes
@@ -17,28 +18,34 @@ from pathlib import Path
 from study.store import write_atomically
 
 POLL_S = 0.1
+RANKS_PER_CORE = 32  # each takes 200 MB and seconds to start
 GRACE_S = 30.0  # the ranks that are left end by themselves, and the first writes why
+LAST_S = 3.0  # once the first is gone, there is nothing to wait for
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LOST_FILE = "MPBENCH_LOST_RANK"  # names the file that says which rank ended, and how
 
 
 def is_rank() -> bool:
     """Whether this process is one of several that were started together."""
-    return "RANK" in os.environ
+    return LOST_FILE in os.environ
 
 
 def is_first() -> bool:
     """Whether this process is the one that reports and writes: the only one, or rank 0."""
-    return os.environ.get("RANK", "0") == "0"
+    return not is_rank() or os.environ["RANK"] == "0"
 
 
 def start_ranks(count: int) -> int:
     """Run this very command `count` times, as ranks; 0 if all end well, else 1.
 
-    Each rank has cores of its own, where there are enough, and as many threads. All of them die
-    with this process.
+    2, with a line that says so, where this machine cannot hold as many. Each rank has cores of its
+    own, where there are enough, and as many threads. All of them die with this process.
     """
     cores = sorted(os.sched_getaffinity(0))
+    if count > (most := RANKS_PER_CORE * len(cores)):
+        cpus = f"{len(cores)} CPUs hold at most {most}"
+        print(f"error: gpus: {count} processes are too many; {cpus}", file=sys.stderr)
+        return 2
     share = len(cores) // count
     port = free_port()
     children = []
@@ -103,9 +110,10 @@ def _wait(children: list[subprocess.Popen[bytes]], lost: Path) -> int:
         for rank, child in enumerate(children):
             if failed_at is None and child.poll():
                 failed_at, how = time.monotonic(), _end(child.returncode)
-                print(f"mpbench: rank {rank} ended {how}", file=sys.stderr, flush=True)
+                print(f"mpbench: job failed: rank {rank} ended {how}", file=sys.stderr, flush=True)
                 write_atomically(lost, f"{rank} {how}".encode(), durable=False)
-        if failed_at is not None and time.monotonic() > failed_at + GRACE_S:
+        grace_s = GRACE_S if children[0].poll() is None else LAST_S
+        if failed_at is not None and time.monotonic() > failed_at + grace_s:
             break
         time.sleep(POLL_S)
     return int(any(child.returncode for child in children))
@@ -116,6 +124,7 @@ def _end(code: int) -> str:
 
 
 def free_port() -> int:
+    """A port of this machine that nobody listens at now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

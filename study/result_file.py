@@ -9,6 +9,7 @@ from study.ceilings import Ceilings
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
 from study.measurement import Measurement
+from study.plausible import why_not
 from study.result import SCHEMA_VERSION, Placement, Result
 from study.store import read_file
 
@@ -87,6 +88,8 @@ def _check_measurement(result: Result) -> None:
     if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
         raise ResultError("lacks a GPU under per_gpu")
     _check_times(measurement)
+    if (problem := why_not(case, placement, measurement, result.emulated)) is not None:
+        raise ResultError(problem)
     _check_breakdown(measurement, case.gpus)
     _check_ceilings(ceilings, case.gpus)
 

@@ -81,7 +81,10 @@ def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
     summary = f"Beside naive: of {cases} on {_name(field[0])}, {', '.join(found)}."
     schedules = dict.fromkeys(result.case.schedule for result in field)
     best = (min((r for r in field if r.case.schedule == s), key=_step_s) for s in schedules)
-    return [summary, *(_one(naive, result) for result in best)]
+    sentences = [summary]
+    for result in best:
+        sentences.append(" ".join([_one(naive, result), *waiting.more_work(naive, result)]))
+    return sentences
 
 
 WORDS = {
@@ -115,7 +118,8 @@ def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
     """The fastest, whether the next one can be told from it, and what the fastest costs."""
     first, *rest = sorted(field, key=_step_s)
     name = schedule_name(first.case)
-    text = f"The fastest on {_name(first)} is {name}, with {seconds(_step_s(first))} a step"
+    text = f"The fastest on {_name(first)}{_of(field)} is {name}"
+    text += f", with {seconds(_step_s(first))} a step"
     one = naive_on(1, first, alike)
     if one is not None and why_not(one, first) is None:
         text += f"; {verdict(one, first).words(_naive(one), 'it')}"
@@ -124,6 +128,14 @@ def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
         words = verdict(first, rest[0]).words(name, schedule_name(rest[0].case))
         sentences.append(f"The next: {words}.")
     return [" ".join(sentences)]
+
+
+def _of(field: list[Measured]) -> str:
+    """Which are ranked, where the naive schedule could not be among them."""
+    if any(result.case.schedule == "naive" for result in field):
+        return ""
+    word = "process" if field[0].emulated else "process and a GPU"
+    return f", of the schedules that have a {word} each,"
 
 
 def _memory(fastest: Measured, field: list[Measured]) -> list[str]:

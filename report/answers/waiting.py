@@ -2,11 +2,14 @@
 
 from statistics import fmean
 
+from report.answers.comparing import verdict
 from report.bubble import bubbles
 from report.measured import Measured
-from report.units import percent, signed_percent
+from report.time_use import time_use
+from report.units import percent, seconds, signed_percent
 
 LITTLE = 0.01  # of a step: a bubble so near to the formula's is explained by it
+MUCH_LONGER = 1.1  # times the compute of the naive schedule: worth a sentence
 PARTS = {
     "imbalance": "actions of unequal length",
     "communication": "transfers that nothing hides",
@@ -34,6 +37,29 @@ def answer(result: Measured) -> list[str]:
     most = max(parts, key=lambda name: parts[name])
     bound = f"; most is {MOST[most]}" if excess > LITTLE and parts[most] > excess / 2 else ""
     return [f"{text}: {added}, in percentage points{bound}."]
+
+
+def more_work(naive: Measured, result: Measured) -> list[str]:
+    """Why a schedule whose GPUs wait less is no faster: they compute for longer."""
+    if verdict(naive, result).kind == "faster":
+        return []
+    busy = [_busy_s(r) for r in (naive, result)]
+    if None in busy or (before := busy[0]) is None or (after := busy[1]) is None:
+        return []
+    if after < MUCH_LONGER * before:
+        return []
+    who = "processes" if result.emulated else "GPUs"
+    return [
+        f"Its {who} compute for {seconds(after)} a step in all, and with the naive schedule for "
+        f"{seconds(before)}: work in many small pieces takes longer, and a kernel that waits for "
+        "the host to launch it counts as computing."
+    ]
+
+
+def _busy_s(result: Measured) -> float | None:
+    """Seconds that its GPUs compute in a step, all of them together."""
+    used = time_use(result)
+    return sum(use.compute_s for use in used) if used else None
 
 
 MOST = {

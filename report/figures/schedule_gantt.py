@@ -23,6 +23,7 @@ CAPTION = "What each GPU does during a typical step, schedule by schedule"
 WAITS = "#F0F0F0"
 HEIGHT = 0.94  # of a row
 MAX_CASES, MAX_GPUS = 8, 32  # more have no room
+MUCH_LONGER = 1.25  # times a timed step: what marks cost is then worth a word
 ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besides, a page
 
 
@@ -110,4 +111,7 @@ def _title(result: Measured) -> str:
     formula = bubbles(result)[0].formula
     beside = "" if formula is None else f" (formula {percent(formula)})"
     took = seconds(step_time(result).estimate_s)
-    return f"{name[0].upper()}{name[1:]}: {took}, bubble {percent(measured)}{beside}"
+    drawn_s = max(span.end_s for span in spans_of(result))
+    slow = drawn_s > MUCH_LONGER * step_time(result).estimate_s
+    drawn = f" (drawn: {seconds(drawn_s)}, with marks)" if slow else ""
+    return f"{name[0].upper()}{name[1:]}: {took}{drawn}, bubble {percent(measured)}{beside}"

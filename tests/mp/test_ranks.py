@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from mp.ranks import LOST_FILE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASE = ["--schedule", "1f1b", "--gpus", "3", "--depth", "6", "--micro-batches", "6"]
@@ -72,6 +76,7 @@ def test_all_ranks_end_with_the_process_that_started_them(running):
 
 def test_ranks_that_are_not_those_of_the_case_are_told_so():
     odd = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    odd |= {LOST_FILE: "/nowhere"}
     command = [sys.executable, "-m", "mp", *CASE]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ) | odd, capture_output=True, text=True, timeout=60
@@ -79,3 +84,53 @@ def test_ranks_that_are_not_those_of_the_case_are_told_so():
     assert done.returncode == 1
     assert "WORLD_SIZE: 2 processes for 3 GPUs; start one for each" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+SMALL = ["--gpus", "2", "--depth", "2", "--dim", "8", "--batch-size", "4", "--device", "cpu"]
+
+
+@pytest.mark.parametrize("schedule", ["naive", "gpipe"])
+def test_variables_that_something_else_left_in_the_shell_count_for_nothing(schedule):
+    left = {"RANK": "3", "WORLD_SIZE": "4", "MASTER_PORT": "1", "LOCAL_RANK": "x"}
+    command = [sys.executable, "-m", "mp", *SMALL, "--schedule", schedule, "--steps", "3"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=dict(os.environ) | left, capture_output=True, timeout=100
+    )
+    assert json.loads(done.stdout)["outcome"] == "ok"
+
+
+def test_more_processes_than_a_machine_can_hold_are_refused():
+    command = [
+        sys.executable,
+        "-m",
+        "mp",
+        "--schedule",
+        "gpipe",
+        "--gpus",
+        "4096",
+        "--depth",
+        "4096",
+    ]
+    command += ["--dim", "8", "--batch-size", "8"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"error: gpus: 4096 processes are too many; \d+ CPUs hold at most \d+\n", done.stderr
+    )
+
+
+def test_a_closed_stdout_is_said_before_anything_is_measured():
+    command = shlex.join([sys.executable, "-m", "mp", *SMALL, "--schedule", "gpipe"])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} >&-"], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: stdout: is closed")
+
+
+def test_an_interrupt_is_one_word(running):
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert errors.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in errors

@@ -1,0 +1,63 @@
+"""What a measurement cannot be, whatever the types of its numbers say."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from study.case import Case
+from study.measurement import Measurement, TimeSpan
+from study.result import Placement
+from study.schedules import PIPELINES, gpu_of_stage
+from study.statistics import median
+
+NEARLY = 1e-5  # seconds: marks of one GPU, read against the host's clock
+OF_BACKWARD = ("backward", "input_gradient")
+
+
+def why_not(
+    case: Case, placement: Placement, measurement: Measurement, emulated: bool
+) -> str | None:
+    """What is impossible about it, as the end of a sentence; None where nothing is."""
+    if not emulated and any(not gpu.device.startswith("cuda") for gpu in measurement.per_gpu):
+        return "is of a device that is no GPU, and not emulated"
+    interval, times = measurement.median_ci_s, measurement.step_times_s
+    if interval is not None and not interval[0] <= median(times) <= interval[1]:
+        return f"has a median of {median(times)} s outside of its interval"
+    if (stages := placement.stage_of_layer) is not None:
+        of_stage = gpu_of_stage(case)
+        if any(not 0 <= stage < len(of_stage) for stage in stages) or placement.gpu_of_layer != [
+            of_stage[stage] for stage in stages
+        ]:
+            return "has stages that do not fit its schedule or its placement"
+    if case.schedule in PIPELINES and measurement.breakdown is not None:
+        return _why_no_step(case, measurement.breakdown.typical_step)
+    return None
+
+
+def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
+    """A step of a pipeline computes forward and backward once for each stage and micro-batch."""
+    expected = {
+        (name, stage, micro_batch)
+        for name in ("forward", "backward")
+        for stage in range(len(gpu_of_stage(case)))
+        for micro_batch in range(case.micro_batches)
+    }
+    actions = Counter(
+        ("backward" if span.kind in OF_BACKWARD else span.kind, span.stage, span.micro_batch)
+        for span in spans
+        if span.stage is not None
+    )
+    seen = {action for action in actions if action[0] != "weight_gradient"}
+    weights = {("backward", *action[1:]) for action in actions.keys() - seen}
+    if seen != expected or not weights <= expected or max(actions.values()) > 1:
+        return "has a typical step whose actions are not those of its schedule"
+    of_stage = gpu_of_stage(case)
+    if any(span.stage is not None and span.gpu != of_stage[span.stage] for span in spans):
+        return "has a typical step with a stage on another GPU than its own"
+    for gpu in range(case.gpus):
+        here = sorted((s for s in spans if s.gpu == gpu), key=lambda s: (s.start_s, s.end_s))
+        if any(after.start_s < before.end_s - NEARLY for before, after in pairwise(here)):
+            return "has a typical step in which a GPU does two things at once"
+    if any(span.peer is not None and not 0 <= span.peer < case.gpus for span in spans):
+        return "has a typical step with a GPU that it does not have"
+    return None

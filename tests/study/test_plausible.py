@@ -1,0 +1,106 @@
+"""A result whose numbers are of the right types and yet impossible is refused, and why is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from study.result_file import ResultError, read_result
+
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/local"
+
+
+def schedule(name):
+    """A sample result of this schedule, as JSON."""
+    found = [json.loads(path.read_text()) for path in sorted(EXAMPLE.glob("*.json"))]
+    return next(result for result in found if result["case"]["schedule"] == name)
+
+
+def refusal(tmp_path, result):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result))
+    with pytest.raises(ResultError) as refused:
+        read_result(path)
+    return str(refused.value)
+
+
+def spans(result):
+    return result["measurement"]["breakdown"]["typical_step"]
+
+
+def compute(result):
+    return [span for span in spans(result) if span["stage"] is not None]
+
+
+def all_at_once(result):
+    for span in spans(result):
+        span |= {"start_s": 0.0, "end_s": 0.01}
+
+
+def one_twice(result):
+    spans(result).append(dict(compute(result)[0]))
+
+
+def one_less(result):
+    spans(result).remove(compute(result)[0])
+
+
+def stage_99(result):
+    compute(result)[0]["stage"] = 99
+
+
+def micro_batch_77(result):
+    compute(result)[0]["micro_batch"] = 77
+
+
+def on_another_gpu(result):
+    compute(result)[0]["gpu"] = 1 - compute(result)[0]["gpu"]
+
+
+def peer_50(result):
+    next(span for span in spans(result) if span["peer"] is not None)["peer"] = 50
+
+
+def odd_stages(result):
+    result["placement"]["stage_of_layer"][1] = 9
+
+
+def interval_elsewhere(result):
+    result["measurement"]["median_ci_s"] = [1.0, 2.0]
+
+
+def real_cpu(result):
+    result["measurement"]["per_gpu"][0]["device"] = "cpu"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (all_at_once, "does two things at once"),
+        (one_twice, "are not those of its schedule"),
+        (one_less, "are not those of its schedule"),
+        (stage_99, "are not those of its schedule"),
+        (micro_batch_77, "are not those of its schedule"),
+        (on_another_gpu, "a stage on another GPU than its own"),
+        (peer_50, "with a GPU that it does not have"),
+        (odd_stages, "stages that do not fit"),
+        (interval_elsewhere, "outside of its interval"),
+        (real_cpu, "a device that is no GPU, and not emulated"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_impossible_is_refused(tmp_path, change, words):
+    result = schedule("1f1b")
+    change(result)
+    assert words in refusal(tmp_path, result)
+
+
+def test_weights_of_another_micro_batch_are_refused(tmp_path):
+    result = schedule("zero_bubble")
+    next(s for s in spans(result) if s["kind"] == "weight_gradient")["micro_batch"] = 77
+    assert "are not those of its schedule" in refusal(tmp_path, result)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLE.glob("*.json")), ids=lambda path: path.stem)
+def test_what_was_measured_is_read(path):
+    assert read_result(path).outcome == "ok"
