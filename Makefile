@@ -16,8 +16,10 @@ run: .venv
 	$(PY) collect.py --grid $(GRID) > tables.md; [ $$? -le 1 ] || exit 2; \
 	cat tables.md; exit $$status
 
+# Jobs of the private Slurm share this machine's cores: its tests have it to themselves.
 test: .venv check
-	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/slurm
+	$(PY) -m pytest tests/slurm
 
 check: .venv
 	$(PY) -m ruff format --check .

@@ -19,18 +19,6 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let workers share the tests file by file; one begins with all that need a cluster."""
-    items.sort(key=lambda item: not _needs_cluster(item))
-    for item in items:
-        group = "cluster" if _needs_cluster(item) else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _needs_cluster(item: pytest.Item) -> bool:
-    return item.path.parent.name == "slurm"
-
-
 @pytest.fixture
 def run() -> Run:
     """Run a Python entry point from the project's folder: `run("submit.py", "--grid", ...)`."""
