@@ -12,6 +12,7 @@ from study.statistics import median
 
 NEARLY = 1e-5  # seconds: marks of one GPU, read against the host's clock
 OF_BACKWARD = ("backward", "input_gradient")
+COMPUTE = ("forward", *OF_BACKWARD, "weight_gradient")
 
 
 def why_not(
@@ -36,6 +37,7 @@ def why_not(
 
 def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     """A step of a pipeline computes forward and backward once for each stage and micro-batch."""
+    computes = [span for span in spans if span.kind in COMPUTE]
     expected = {
         (name, stage, micro_batch)
         for name in ("forward", "backward")
@@ -44,15 +46,14 @@ def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     }
     actions = Counter(
         ("backward" if span.kind in OF_BACKWARD else span.kind, span.stage, span.micro_batch)
-        for span in spans
-        if span.stage is not None
+        for span in computes
     )
     seen = {action for action in actions if action[0] != "weight_gradient"}
     weights = {("backward", *action[1:]) for action in actions.keys() - seen}
     if seen != expected or not weights <= expected or max(actions.values()) > 1:
         return "has a typical step whose actions are not those of its schedule"
     of_stage = gpu_of_stage(case)
-    if any(span.stage is not None and span.gpu != of_stage[span.stage] for span in spans):
+    if any(span.gpu != of_stage[span.stage or 0] for span in computes):
         return "has a typical step with a stage on another GPU than its own"
     for gpu in range(case.gpus):
         here = sorted((s for s in spans if s.gpu == gpu), key=lambda s: (s.start_s, s.end_s))
