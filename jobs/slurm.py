@@ -33,17 +33,8 @@ OURS |= {"slurm_stderr_to_stdout", "slurm_array_parallelism", "slurm_signal_dela
 OURS_IN_SBATCH = {"array", "chdir", "clusters", "comment", "error"}
 OURS_IN_SBATCH |= {"gpus", "gpus-per-node", "gpus-per-task"}
 OURS_IN_SBATCH |= {"gres", "job-name", "no-requeue", "nodes", "ntasks", "ntasks-per-gpu"}
-OURS_IN_SBATCH |= {
-    "ntasks-per-node",
-    "open-mode",
-    "output",
-    "requeue",
-    "signal",
-    "test-only",
-    "time",
-    "wait",
-    "wrap",
-}
+OURS_IN_SBATCH |= {"ntasks-per-node", "open-mode", "output", "requeue", "signal", "test-only"}
+OURS_IN_SBATCH |= {"time", "wait", "wrap"}
 
 
 class JobExecutor(submitit.SlurmExecutor):

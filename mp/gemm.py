@@ -10,6 +10,7 @@ import torch
 
 from mp.devices import Devices
 from mp.memory import release_cache
+from mp.precision import element_type
 from study.case import Case
 from study.ceilings import GemmRate
 
@@ -95,7 +96,7 @@ def _sustained_rate(
 
 def _runner(case: Case, device: torch.device, product: _Product) -> Callable[[int], float]:
     """What computes the product a number of times in a row and tells the seconds that took."""
-    dtype = torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
+    dtype = element_type(case)
 
     def operand(rows: int, columns: int, transposed: bool) -> torch.Tensor:
         shape = (columns, rows) if transposed else (rows, columns)

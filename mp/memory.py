@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from mp.devices import Devices
+from mp.precision import element_type
 from study.case import Case
 from study.measurement import GpuMemory
 
@@ -33,7 +34,7 @@ def measure_scratch(case: Case, devices: Devices) -> dict[torch.device, Scratch]
 
 def _scratch(case: Case, device: torch.device) -> Scratch:
     workspace = torch.cuda.memory_allocated(device)
-    dtype = torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
+    dtype = element_type(case)
     rows = torch.zeros(case.batch_size, case.dim, dtype=dtype, device=device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)

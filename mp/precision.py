@@ -1,8 +1,13 @@
-"""How float32 matrix products are computed: exactly, or as TF32."""
+"""What a case computes with: the type of its numbers, and whether float32 products are TF32."""
 
 import torch
 
 from study.case import Case
+
+
+def element_type(case: Case) -> torch.dtype:
+    """What weights and data are kept in."""
+    return torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
 
 
 def set_precision(case: Case) -> None:

@@ -5,6 +5,7 @@ from torch import nn
 
 from mp.devices import Devices
 from mp.model import LargeLinearModelMP
+from mp.precision import element_type
 from study.case import Case
 
 LEARNING_RATE = 0.01
@@ -51,7 +52,7 @@ def build_step(case: Case, devices: Devices) -> TrainingStep:
     split and every device starts from the same numbers.
     """
     torch.manual_seed(case.seed)
-    dtype = torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
+    dtype = element_type(case)
     model = LargeLinearModelMP(case.dim, case.depth, devices.gpus, case.split).to(dtype)
     optimizer = OPTIMIZERS[case.optimizer](model.parameters(), lr=LEARNING_RATE)
     if case.execution == "cuda_graph" and case.optimizer == "adam":

@@ -37,11 +37,12 @@ def why_not(
 
 def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     """A step of a pipeline computes forward and backward once for each stage and micro-batch."""
+    of_stage = gpu_of_stage(case)
     computes = [span for span in spans if span.kind in COMPUTE]
     expected = {
         (name, stage, micro_batch)
         for name in ("forward", "backward")
-        for stage in range(len(gpu_of_stage(case)))
+        for stage in range(len(of_stage))
         for micro_batch in range(case.micro_batches)
     }
     actions = Counter(
@@ -52,7 +53,6 @@ def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     weights = {("backward", *action[1:]) for action in actions.keys() - seen}
     if seen != expected or not weights <= expected or max(actions.values()) > 1:
         return "has a typical step whose actions are not those of its schedule"
-    of_stage = gpu_of_stage(case)
     if any(span.gpu != of_stage[span.stage or 0] for span in computes):
         return "has a typical step with a stage on another GPU than its own"
     for gpu in range(case.gpus):

@@ -1,13 +1,13 @@
 """Before anything is timed: the split model must compute what the unsplit one computes."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 import torch
 from torch import nn
 
 from mp.check import ATOL, RTOL
+from mp.parallel.measure import Step
 from mp.parallel.stages import make_batch, make_layers
 from mp.parallel.world import World
 from study.case import Case
@@ -17,20 +17,6 @@ DIM_PER_GPU = 16  # a tensor-parallel layer is cut into as many parts as there a
 ROWS_PER_MICRO_BATCH = 2
 
 Gradients = dict[int, list[torch.Tensor]]
-
-
-class Step(Protocol):
-    """A step whose gradients can be looked at."""
-
-    def compute_gradients(self) -> None:
-        """Forward and backward."""
-
-    def gradients(self) -> Gradients:
-        """Weight's and bias's gradient by layer."""
-
-    @property
-    def loss(self) -> float | None:
-        """The mean over the batch, where it is known."""
 
 
 def check_equals_unsplit(case: Case, world: World, build: Callable[[Case], Step]) -> None:

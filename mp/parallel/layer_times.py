@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from mp.parallel.stages import element_type
 from mp.parallel.world import World
+from mp.precision import element_type
 from mp.timing import time_step
 from study.case import Case
 from study.statistics import median

@@ -14,8 +14,11 @@ class _Ledger(Marks):
     def __init__(self) -> None:
         self.moves: Counter[tuple[int, Phase]] = Counter()
         self.bytes: Counter[tuple[int, Phase]] = Counter()
+        self.senders: set[int] = set()  # stages whose outputs left this rank
 
-    def sends(self, phase: Phase, operations: list[Any]) -> None:
+    def sends(self, phase: Phase, stage: int, operations: list[Any]) -> None:
+        if operations and phase == "forward":
+            self.senders.add(stage)
         for operation in operations:
             self.moves[operation.peer, phase] += 1
             self.bytes[operation.peer, phase] += operation.tensor.nbytes
@@ -41,13 +44,13 @@ def observe_sends(step: PipelineStep, world: World) -> Transfers:
     pairs = [pair for its_pairs in world.gather(mine) for pair in its_pairs]
     forward = [pair for pair in pairs if pair.phase == "forward"]
     backward = [pair for pair in pairs if pair.phase == "backward"]
-    gpus = step.stages.placement().gpu_of_layer
+    senders = {stage for its_stages in world.gather(ledger.senders) for stage in its_stages}
     return Transfers(
         to_calls_per_forward=None,
         moves_forward=sum(pair.moves for pair in forward),
         moves_backward=sum(pair.moves for pair in backward),
         bytes_forward=sum(pair.bytes for pair in forward),
         bytes_backward=sum(pair.bytes for pair in backward),
-        moved_before_layers=[i for i in range(1, len(gpus)) if gpus[i] != gpus[i - 1]],
+        moved_before_layers=sorted(step.stages.layers(stage + 1)[0] for stage in senders),
         by_pair=pairs,
     )

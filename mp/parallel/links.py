@@ -5,8 +5,8 @@ from time import perf_counter
 import torch
 import torch.distributed as dist
 
-from mp.parallel.stages import element_type
 from mp.parallel.world import World
+from mp.precision import element_type
 from study.case import Case
 from study.ceilings import CopyRate
 from study.errors import CaseError

@@ -33,14 +33,14 @@ class _Recorder(Marks):
     def go_on(self) -> None:
         self.end()
 
-    def spans(self, gpu: int, late_by_s: float) -> list[Span]:
-        """All that was seen, `late_by_s` later than on this rank's clock."""
+    def spans(self, gpu: int) -> list[Span]:
+        """All that was seen, in seconds since this rank's step began."""
         return [
             Span(
                 gpu,
                 kind,
-                self.clock.seconds(0, start) + late_by_s,
-                self.clock.seconds(0, end) + late_by_s,
+                self.clock.seconds(0, start),
+                self.clock.seconds(0, end),
                 stage=stage,
                 micro_batch=micro_batch,
             )
@@ -81,7 +81,7 @@ def record_timeline(step: PipelineStep, world: World, ahead_s: float) -> Timelin
     world.devices.synchronize()
     ended = perf_counter()
     step.listen(Marks())
-    seen = world.gather((started - ahead_s, ended - ahead_s, recorder.spans(world.rank, 0.0)))
+    seen = world.gather((started - ahead_s, ended - ahead_s, recorder.spans(world.rank)))
     origin = min(start for start, _, _ in seen)
     end_s = max(end for _, end, _ in seen) - origin
     spans = [

@@ -9,8 +9,9 @@ from torch import nn
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import get_schedule_class
 
-from mp.parallel.stages import StageModule, Stages, element_type, make_batch, make_layers
+from mp.parallel.stages import StageModule, Stages, make_batch, make_layers
 from mp.parallel.world import World
+from mp.precision import element_type
 from mp.step import LEARNING_RATE, OPTIMIZERS
 from study.case import Case
 from study.result import Phase
@@ -37,8 +38,8 @@ class Marks:
     def go_on(self) -> None:
         """What belongs to it has ended only now."""
 
-    def sends(self, phase: Phase, operations: list[Any]) -> None:
-        """Tensors are handed to other ranks."""
+    def sends(self, phase: Phase, stage: int, operations: list[Any]) -> None:
+        """A stage hands tensors to other ranks."""
 
 
 class MarkedStage(PipelineStage):
@@ -72,12 +73,12 @@ class MarkedStage(PipelineStage):
 
     def get_fwd_send_ops(self, fwd_chunk_id):
         operations = super().get_fwd_send_ops(fwd_chunk_id)
-        self.marks.sends("forward", operations)
+        self.marks.sends("forward", self.stage_index, operations)
         return operations
 
     def get_bwd_send_ops(self, bwd_chunk_id):
         operations = super().get_bwd_send_ops(bwd_chunk_id)
-        self.marks.sends("backward", operations)
+        self.marks.sends("backward", self.stage_index, operations)
         return operations
 
 

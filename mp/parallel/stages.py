@@ -73,11 +73,6 @@ def make_batch(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(case.batch_size, case.dim), torch.randn(case.batch_size, case.dim)
 
 
-def element_type(case: Case) -> torch.dtype:
-    """What weights and data are kept in."""
-    return torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
-
-
 class StageModule(nn.Module):
     """A run of layers with ReLU between them; all but the model's first begin with it."""
 

@@ -13,8 +13,9 @@ from torch.distributed.tensor import DTensor, Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mp.parallel.stages import StageModule, element_type, make_batch, make_layers
+from mp.parallel.stages import StageModule, make_batch, make_layers
 from mp.parallel.world import World
+from mp.precision import element_type
 from mp.step import LEARNING_RATE, OPTIMIZERS
 from study.case import Case
 from study.result import Collective, Phase, Transfers

@@ -50,9 +50,12 @@ class Watchdog(threading.Thread):
     """
 
     def __init__(
-        self, rank: int, size: int, connect: Callable[[], dist.Store],
+        self,
+        rank: int,
+        size: int,
+        connect: Callable[[], dist.Store],
         give_up: Callable[[RankFailure], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(daemon=True, name="watchdog")
         self.rank, self.size = rank, size
         self.connect, self.give_up = connect, give_up
@@ -64,7 +67,8 @@ class Watchdog(threading.Thread):
             store = self.connect()  # a connection of its own: the other one may be waiting
             while not self.is_over.wait(BEAT_S):
                 store.add(f"{BEATS}/{self.rank}", 1)
-                if (failure := self._failure(store)) is not None:
+                failure = self._failure(store)
+                if failure is not None and not self.is_over.is_set():
                     self._end(failure)
         except (dist.DistError, RuntimeError) as error:
             if not self.is_over.is_set():
@@ -110,10 +114,10 @@ class Watchdog(threading.Thread):
             traceback.print_exception(error)  # now: the first rank may end this process
         words = str(error).splitlines()[0] if str(error) else ""
         failure = RankFailure(self.rank, socket.gethostname(), type(error).__name__, words, outcome)
-        store.compare_set(FAILED, "", msgspec.json.encode(failure).decode())
         if self.rank == 0:
-            self.stop()  # the result is on its way
-        else:
+            self.stop()  # this thread must not end the process before the result is written
+        store.compare_set(FAILED, "", msgspec.json.encode(failure).decode())
+        if self.rank:
             time.sleep(5 * BEAT_S)  # the first rank ends this process once it has heard
 
     def stop(self) -> None:

@@ -51,7 +51,7 @@ def more_work(naive: Measured, result: Measured) -> list[str]:
     who = "processes" if result.emulated else "GPUs"
     return [
         f"Its {who} compute for {seconds(after)} a step in all, and with the naive schedule for "
-        f"{seconds(before)}: work in many small pieces takes longer, and a kernel that waits for "
+        f"{seconds(before)}; work in many small pieces takes longer, and a kernel that waits for "
         "the host to launch it counts as computing."
     ]
 

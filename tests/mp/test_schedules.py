@@ -116,6 +116,7 @@ def test_each_border_between_gpus_is_crossed_once_for_each_micro_batch(by_hand):
     transfers = by_hand[0]["transfers"]
     assert (transfers["moves_forward"], transfers["moves_backward"]) == (2 * 4, 2 * 4)
     assert transfers["bytes_forward"] == 2 * 32 * 64 * 4
+    assert transfers["moved_before_layers"] == [2, 4]
 
 
 def test_the_parts_of_every_ranks_step_add_up(by_hand):
