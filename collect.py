@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from report.compare import blind_spots, complaints, make_comparison
@@ -97,10 +98,11 @@ def write_report(options: Namespace, selections: list[Selection]) -> None:
         raise ConfigError("--report", f"{path} cannot be written: {error.strerror}") from None
 
 
-def show(text: str) -> None:
+def show(pieces: Iterable[str]) -> None:
     """The one thing on stdout."""
     try:
-        print(text, end="", flush=True)
+        sys.stdout.writelines(pieces)
+        sys.stdout.flush()
     except OSError as error:
         print(f"error: stdout: {error.strerror}; send the tables elsewhere", file=sys.stderr)
         os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
@@ -122,12 +124,16 @@ def grids_to_show(evidence: list[Evidence]) -> list[str]:
     return ["homework", *(name for name in others if name in known_grids())]
 
 
-def render_markdown(selections: list[Selection]) -> str:
+def render_markdown(selections: list[Selection]) -> Iterator[str]:
     """The document as Markdown."""
     return render([make_section(selection) for selection in selections])
 
 
-RENDER = {"md": render_markdown, "csv": render_csv, "json": render_json}
+RENDER: dict[str, Callable[[list[Selection]], Iterable[str]]] = {
+    "md": render_markdown,
+    "csv": lambda selections: [render_csv(selections)],
+    "json": lambda selections: [render_json(selections)],
+}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 from study.case import Case
@@ -88,7 +89,7 @@ def _is_profile(folder: Path) -> bool:
 def _load_profile(store: Store, complain: Complain) -> Evidence:
     results: dict[Case, Result] = {}
     unreadable: dict[str, str] = {}
-    for path in sorted(store.folder.glob("*.json")):
+    for path in sorted(store.folder.glob("*.json"), key=attrgetter("name")):
         try:
             result = read_result(path)
             if path.stem != result.case_id:

@@ -11,21 +11,27 @@ ESCAPES = str.maketrans({"\\": "\\\\", "|": "\\|", "[": "\\[", "<": "&lt;"})
 CHANGED = re.compile(r"[\\|\[<]|  |^ | $", re.MULTILINE)  # besides what cannot be printed
 
 
-def render(sections: list[Section]) -> str:
-    """All sections, one after another."""
-    return "\n\n".join(part for section in sections for part in _parts(section)) + "\n"
+def render(sections: list[Section]) -> Iterator[str]:
+    """All sections, one after another, piece by piece: tables may have many thousand lines."""
+    for number, section in enumerate(sections):
+        yield "\n\n" if number else ""
+        yield from _section(section)
+    yield "\n"
 
 
-def _parts(section: Section) -> Iterator[str]:
-    yield f"## {escape(section.title)}"
-    yield "  \n".join(escape(fact) for fact in section.facts)
-    yield _table(section.table)
-    yield "\n\n".join(escape(answer) for answer in section.answers)
-    yield from map(_table, section.details)
-    yield from map(_listing, section.listings)
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {escape(section.title)}\n\n"
+    yield "  \n".join(escape(fact) for fact in section.facts) + "\n\n"
+    yield from _table(section.table)
+    yield "\n\n" + "\n\n".join(escape(answer) for answer in section.answers)
+    for table in section.details:
+        yield "\n\n"
+        yield from _table(table)
+    for listing in section.listings:
+        yield "\n\n" + _listing(listing)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table) -> Iterator[str]:
     """A pipe table in columns; cells are finished text, of which tabulate would guess the types."""
     columns = [_escape_all(column) for column in zip(*table.rows, strict=True)]
     columns = columns or [[] for _ in table.columns]
@@ -34,8 +40,10 @@ def _table(table: Table) -> str:
         max(map(len, chain(["---", title], c))) for title, c in zip(titles, columns, strict=True)
     ]
     lines = chain([titles, ["-" * width for width in widths]], zip(*columns, strict=True))
-    text = "\n".join(_line(cells, widths) for cells in lines)
-    return f"**{escape(table.caption)}**\n\n{text}" if table.caption else text
+    yield f"**{escape(table.caption)}**\n\n" if table.caption else ""
+    for number, cells in enumerate(lines):
+        yield "\n" if number else ""
+        yield f"| {' | '.join(map(str.ljust, cells, widths))} |"
 
 
 def _escape_all(texts: Sequence[str]) -> Sequence[str]:
@@ -45,10 +53,6 @@ def _escape_all(texts: Sequence[str]) -> Sequence[str]:
     if as_they_are and together.replace("\n", "").isprintable():
         return texts
     return [escape(text) for text in texts]
-
-
-def _line(cells: Sequence[str], widths: list[int]) -> str:
-    return f"| {' | '.join(map(str.ljust, cells, widths))} |"
 
 
 def _listing(listing: Listing) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from report.hardware import emulation, hardware
 from report.units import plural
@@ -84,3 +85,9 @@ def combine(jobs: list[Measured]) -> Measured | None:
         return None
     first, *others = max(groups.values(), key=len)
     return replace(first, repeats=others)
+
+
+def varying(results: list[Measured], keys: list[str]) -> list[str]:
+    """Those keys of a case in which these differ."""
+    # Asked of thousands of cases, key by key, all of which most reports have in common.
+    return [key for key in keys if len(set(map(attrgetter(f"case.{key}"), results))) > 1]

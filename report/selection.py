@@ -12,12 +12,11 @@ from report.load import Evidence
 from report.measured import Measured, combine, measured
 from study.case import DEFAULTS, Case, check_together
 from study.errors import ConfigError
-from study.grid import SECTIONS, Grid
+from study.grid import Grid
 from study.outcome import Outcome
 from study.result import Result
 from study.submissions import Submission
 
-PIPELINE_KEYS = SECTIONS["pipeline"]
 MAX_REASON = 300  # characters of an error message in a table
 Setting = tuple[tuple[str, Any], ...]
 
@@ -109,7 +108,7 @@ def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
     ]
     found: dict[Setting, None] = {}
     # A case that lacks a key goes with any setting of it, and makes one only if there is none.
-    for case in sorted(started, key=lambda case: _lacking(case, grid)):
+    for case in sorted(started, key=lambda case: len(grid.keys_of_others(case.schedule))):
         if not any(all(_fits(case, key, (v,), grid) for key, v in setting) for setting in found):
             found[_setting(grid, case)] = None
     return sorted(found, key=lambda setting: setting != own)
@@ -117,12 +116,7 @@ def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
 
 def _fits(case: Case, key: str, values: Sequence[Any], grid: Grid) -> bool:
     """Whether the case has one of the values, or its schedule has no such key."""
-    return getattr(case, key) in values or grid.drops(key, case.as_dict())
-
-
-def _lacking(case: Case, grid: Grid) -> int:
-    """How many keys of other schedules of the grid the case's own does not have."""
-    return sum(grid.drops(key, case.as_dict()) for key in PIPELINE_KEYS)
+    return getattr(case, key) in values or key in grid.keys_of_others(case.schedule)
 
 
 def _setting(grid: Grid, case: Case) -> Setting:
@@ -130,10 +124,10 @@ def _setting(grid: Grid, case: Case) -> Setting:
 
     A key that only other schedules of the grid have is as the grid sets it for them.
     """
-    values = case.as_dict()
+    not_its = grid.keys_of_others(case.schedule)
     return tuple(
-        (key, grid.setting.get(key, DEFAULTS[key]) if grid.drops(key, values) else value)
-        for key, value in values.items()
+        (key, grid.setting.get(key, DEFAULTS[key]) if key in not_its else value)
+        for key, value in case.as_dict().items()
         if key not in grid.axes and key != "repeat"
     )
 
@@ -150,7 +144,9 @@ def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) 
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
     for values in itertools.product(*grid.axes.values()):
         values_of_all = setting | dict(zip(grid.axes, values, strict=True))
-        case = Case(**{k: v for k, v in values_of_all.items() if not grid.drops(k, values_of_all)})
+        for key in grid.keys_of_others(values_of_all["schedule"]):
+            values_of_all.pop(key, None)
+        case = Case(**values_of_all)
         with suppress(ConfigError):  # e.g. the point of 5 GPUs in a setting with split half
             check_together(case, grid.source)
             yield case

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from study.errors import ConfigError
-from study.schedules import PIPELINES, check_schedule, is_meant
+from study.schedules import PIPELINES, check_schedule, keys_not_of
 
 Split = Literal["half", "even"]
 Schedule = Literal["naive", "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor"]
@@ -58,7 +58,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def case_id(self) -> str:
         """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back."""
-        meant = {k: v for k, v in self.as_dict().items() if is_meant(k, self.schedule)}
+        meant = self.as_dict()
+        for key in keys_not_of(self.schedule):
+            del meant[key]
         digest = hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()
         return f"d{self.depth}-g{self.gpus}-{digest[:8]}"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
-from study.schedules import is_meant
+from study.schedules import is_meant, keys_not_of
 from study.yaml_file import check_keys, read_mapping
 
 GRIDS = Path(__file__).resolve().parent.parent / "grids"
@@ -62,24 +62,23 @@ class Grid:
     def case(self, values: dict[str, Any]) -> Case:
         """The case of these values; a key that its schedule does not have stays out of it."""
         values = self.setting | values
-        return make_case(
-            {k: v for k, v in values.items() if not self.drops(k, values)}, self.source
-        )
+        not_its = self.keys_of_others(values.get("schedule", DEFAULTS["schedule"]))
+        return make_case({k: v for k, v in values.items() if k not in not_its}, self.source)
 
-    def drops(self, key: str, values: dict[str, Any]) -> bool:
-        """Whether the key is for other schedules of the grid than the one of these values."""
-        schedules = self.axes.get("schedule", ())
-        schedule = values.get("schedule", DEFAULTS["schedule"])
-        return not is_meant(key, schedule) and any(is_meant(key, other) for other in schedules)
+    def keys_of_others(self, schedule: str) -> set[str]:
+        """The keys that other schedules of the grid have, and this one does not."""
+        others = self.axes.get("schedule", ())
+        return {key for key in keys_not_of(schedule) if any(is_meant(key, o) for o in others)}
 
     def contains(self, case: Case) -> bool:
         """Whether the case, or one that it repeats, is the grid's, without making them all."""
         if "repeat" not in self.setting:
             case = case.configuration
         values = case.as_dict()
+        not_its = self.keys_of_others(case.schedule)
         return all(
             values[key] == default
-            if self.drops(key, values)
+            if key in not_its
             else values[key] in self.axes.get(key, (self.setting.get(key, default),))
             for key, default in DEFAULTS.items()
         )

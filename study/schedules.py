@@ -3,6 +3,7 @@
 The rules are those of torch.distributed.pipelining (torch 2.11 to 2.13), which runs the pipelines.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from study.errors import ConfigError
@@ -25,7 +26,13 @@ _SCHEDULES_OF = {
 
 def is_meant(key: str, schedule: str) -> bool:
     """Whether a schedule has this key of a case."""
-    return schedule in _SCHEDULES_OF.get(key, (schedule,))
+    return key not in keys_not_of(schedule)
+
+
+@cache
+def keys_not_of(schedule: str) -> frozenset[str]:
+    """The keys of a case that a schedule does not have."""
+    return frozenset(key for key, having in _SCHEDULES_OF.items() if schedule not in having)
 
 
 def chunks_of(case: "Case") -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from report.conditions import FOLLOWS, conditions
-from report.measured import Measured
+from report.measured import Measured, varying
 from study.case import KEYS
 from study.comparison import Comparison, compare
 from study.confidence import are_enough
@@ -26,10 +26,10 @@ class Pair:
 def groups(results: list[Measured], *keys: str) -> dict[str, list[Measured]]:
     """The measurements that differ in `keys` alone, by what tells them from the other groups."""
     others = [k for k in KEYS if k not in (*keys, "repeat")]
-    varying = _varying(results, others)
+    differing = varying(results, others)
     found: dict[str, list[Measured]] = {}
     for result in results:
-        found.setdefault(_label(result, varying), []).append(result)
+        found.setdefault(_label(result, differing), []).append(result)
     return found
 
 
@@ -66,7 +66,7 @@ def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
 
 def is_the_same(results: list[Measured], key: str) -> bool:
     """Whether all cases have one value of this key."""
-    return not _varying(results, [key])
+    return not varying(results, [key])
 
 
 def why_no_pair(results: list[Measured], key: str) -> str:
@@ -74,15 +74,11 @@ def why_no_pair(results: list[Measured], key: str) -> str:
     if is_the_same(results, key):
         return f"it takes two values of {key}, all else equal"
     others = [k for k in KEYS if k not in (key, "repeat")]
-    return f"the cases differ in {' and '.join(_varying(results, others))}, too"
+    return f"the cases differ in {' and '.join(varying(results, others))}, too"
 
 
-def _varying(results: list[Measured], keys: list[str]) -> list[str]:
-    return [k for k in keys if len({getattr(r.case, k) for r in results}) > 1]
-
-
-def _label(result: Measured, varying: list[str]) -> str:
-    return "".join(f"{key} {getattr(result.case, key)}: " for key in varying)
+def _label(result: Measured, differing: list[str]) -> str:
+    return "".join(f"{key} {getattr(result.case, key)}: " for key in differing)
 
 
 def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
@@ -101,7 +97,7 @@ def incomparable(
         any_software: whether the versions of torch and of the driver may differ.
     """
     keys = [k for k in KEYS if k not in (*may_differ, "repeat")]
-    if differing := _varying([a, b], keys):
+    if differing := varying([a, b], keys):
         return f"the cases differ in {' and '.join(differing)}, too"
     if a.emulated != b.emulated:
         return "some results are emulated and some are not"

@@ -1,6 +1,6 @@
 """What names a case in a table of details, where cases have several rows."""
 
-from report.measured import Measured
+from report.measured import Measured, varying
 from report.schedule_names import heading, key_text
 from study.case import KEYS
 
@@ -10,11 +10,11 @@ class Labels:
 
     def __init__(self, results: list[Measured]) -> None:
         others = [key for key in KEYS if key not in ("depth", "gpus", "repeat")]
-        self.varying = [k for k in others if len({getattr(r.case, k) for r in results}) > 1]
+        self.headings = {key: heading(key) for key in varying(results, others)}
 
     def of(self, result: Measured) -> dict[str, str]:
         """The first cells of a row of this case."""
         case = result.case
         cells = {"depth": str(case.depth)}
         cells["GPUs"] = f"{case.gpus} (emulated)" if result.emulated else str(case.gpus)
-        return cells | {heading(key): key_text(case, key) for key in self.varying}
+        return cells | {name: key_text(case, key) for key, name in self.headings.items()}

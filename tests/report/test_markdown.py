@@ -26,7 +26,7 @@ def test_text_neither_ends_a_cell_nor_becomes_html(text, expected):
 
 def test_a_nasty_error_message_stays_in_its_cell(tmp_path):
     write(tmp_path, "slurm", failed("error", NASTY, gpus=2))
-    text = render([only_section(tmp_path)])
+    text = "".join(render([only_section(tmp_path)]))
     header, _, row, _ = [line for line in text.splitlines() if line.startswith("|")]
     assert row.replace("\\|", "").count("|") == header.count("|")
     assert "failed: error: a\\|b &lt;img src=x> \\| c\\\\" in row
@@ -37,7 +37,7 @@ def test_a_section_is_title_facts_table_answers():
     section = Section(
         "A | b", ["one", "two"], Table(["x", "GPU 0"], [["010", "–"]]), ["Yes.", "No."]
     )
-    title, facts, table, *answers = render([section]).rstrip("\n").split("\n\n")
+    title, facts, table, *answers = "".join(render([section])).rstrip("\n").split("\n\n")
     assert title == "## A \\| b"
     assert facts == "one  \ntwo"
     assert [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")] == ["010", "–"]
@@ -46,4 +46,4 @@ def test_a_section_is_title_facts_table_answers():
 
 def test_sections_follow_one_another_with_an_empty_line_between():
     section = Section("A", ["f"], Table(["x"], [["1"]]), ["a"])
-    assert render([section, section]).count("\n\n## A\n\n") == 1
+    assert "".join(render([section, section])).count("\n\n## A\n\n") == 1

@@ -1,0 +1,94 @@
+"""Pipelines over NCCL, a process for each GPU. Skipped without a GPU; run by hand on a GPU machine.
+
+Each job proves loss and gradients against the unsplit model before it measures anything: a result
+with outcome ok has passed that on its GPUs.
+"""
+
+import subprocess
+import sys
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from report.in_flight import expected_in_flight, seen_in_flight
+from report.measured import measured
+from study.result_file import decode
+from study.schedules import PIPELINES
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
+COUNTS = [1, pytest.param(2, marks=two_gpus)]
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEPTH, DIM, BATCH, MICRO = 8, 1024, 1024, 4
+
+
+@cache
+def run(schedule, gpus, **keys):
+    """The result of a case by hand, once for all tests that look at it."""
+    keys = {"depth": DEPTH, "dim": DIM, "batch_size": BATCH, "steps": 10} | keys
+    if schedule in PIPELINES:
+        keys["micro_batches"] = MICRO
+    options = [f"--{key.replace('_', '-')}={value}" for key, value in keys.items()]
+    command = [sys.executable, "-m", "mp", f"--schedule={schedule}", f"--gpus={gpus}", *options]
+    done = subprocess.run(
+        [*command, "--device=cuda"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout, done.stderr
+    return decode(done.stdout.encode())
+
+
+@pytest.mark.parametrize("gpus", COUNTS)
+@pytest.mark.parametrize("schedule", PIPELINES)
+def test_every_pipeline_is_right_and_measured_on_the_clocks_of_the_gpus(schedule, gpus):
+    result = run(schedule, gpus)
+    assert (result.outcome, result.emulated) == ("ok", False), result.error
+    breakdown = result.measurement.breakdown
+    assert breakdown.clock == "cuda_events"
+    for gpu in breakdown.per_gpu:
+        parts = (gpu.forward_s, gpu.backward_s, gpu.optimizer_s, gpu.transfer_in_s, gpu.idle_s)
+        assert min(map(min, parts)) >= 0
+        assert sum(map(sum, parts)) == pytest.approx(sum(breakdown.step_times_s), rel=0.01)
+    borders = sum(a != b for a, b in pairwise(result.placement.gpu_of_layer))
+    assert result.transfers.moves_forward == borders * MICRO
+    assert result.transfers.bytes_backward == borders * BATCH * DIM * 4
+
+
+@pytest.mark.parametrize("schedule", PIPELINES)
+@two_gpus
+def test_activations_in_flight_are_those_of_the_schedules_rule(schedule):
+    result = measured(run(schedule, 2))
+    rules = [expected_in_flight(result.case, gpu) for gpu in range(2)]
+    for seen, rule in zip(seen_in_flight(result), rules, strict=True):
+        assert rule is None or seen == rule
+
+
+@pytest.mark.parametrize("gpus", COUNTS)
+def test_tensor_parallelism_is_right_and_reduces_what_it_says(gpus):
+    result = run("tensor", gpus)
+    assert (result.outcome, result.emulated) == ("ok", False), result.error
+    reduced = sum(c.bytes for c in result.transfers.collectives)
+    assert (reduced > 0) == (gpus > 1)
+
+
+@two_gpus
+def test_stages_balanced_by_measured_times_hold_every_layer_once():
+    result = run("1f1b", 2, balance="time")
+    assert result.outcome == "ok", result.error
+    assert sorted(set(result.placement.gpu_of_layer)) == [0, 1]
+    assert sum(result.placement.layers_per_gpu) == DEPTH
+
+
+@two_gpus
+def test_the_rank_whose_gpu_is_full_is_named():
+    free, _ = torch.cuda.mem_get_info(1)
+    filled = torch.empty(free - 3 * 2**30, dtype=torch.uint8, device="cuda:1")
+    try:
+        result = run("1f1b", 2, depth=4, dim=16384, batch_size=64)
+    finally:
+        del filled
+        torch.cuda.empty_cache()
+    assert result.outcome == "oom_gpu", result.error
+    assert "rank 1" in result.error.message
