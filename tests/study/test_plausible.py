@@ -11,8 +11,8 @@ EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/
 
 
 def schedule(name):
-    """A sample result of this schedule, as JSON."""
-    found = [json.loads(path.read_text()) for path in sorted(EXAMPLE.glob("*.json"))]
+    """A sample result of this schedule on two GPUs, as JSON."""
+    found = [json.loads(path.read_text()) for path in sorted(EXAMPLE.glob("d*-g2-*.json"))]
     return next(result for result in found if result["case"]["schedule"] == name)
 
 
