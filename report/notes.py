@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from report.measured import Measured
 from report.selection import Row
 from report.time_use import cost_of_instruments
-from report.units import plural, signed_percent
+from report.units import between, plural, signed_percent
 from study.environment import Gpu, GpuState
 from study.statistics import outliers
 
@@ -47,24 +47,27 @@ def _marks(result: Measured) -> Iterator[str]:
 
 
 def _clocks(result: Measured) -> Iterator[str]:
-    flags = {
-        flag for job in result.jobs for gpu in job.environment.gpus for flag in _throttled(gpu)
-    }
-    if flags:
-        yield f"throttled: {', '.join(sorted(flags))}"
+    states = [
+        (gpu, state)
+        for job in result.jobs
+        for gpu in job.environment.gpus
+        for state in (gpu.before, gpu.after)
+        if state is not None
+    ]
+    reasons = {r.replace("_", " ") for _, state in states for r in state.throttle_reasons or ()}
+    if flags := [*_capped(states), *sorted(reasons)]:
+        yield f"throttled: {', '.join(flags)}"
 
 
-def _throttled(gpu: Gpu) -> Iterator[str]:
-    for state in (gpu.before, gpu.after):
-        if state is not None:
-            yield from (reason.replace("_", " ") for reason in state.throttle_reasons or ())
-            yield from _capped(gpu, state)
-
-
-def _capped(gpu: Gpu, state: GpuState) -> Iterator[str]:
-    clock, top = state.sm_clock_hz, gpu.max_sm_clock_hz
-    if clock is not None and top is not None and clock < CAPPED * top:
-        yield f"clock at {clock / 1e6:.0f} of {top / 1e6:.0f} MHz"
+def _capped(states: list[tuple[Gpu, GpuState]]) -> Iterator[str]:
+    """From the lowest to the highest clock that is below what a GPU can reach."""
+    clocks: dict[int, list[int]] = {}
+    for gpu, state in states:
+        clock, top = state.sm_clock_hz, gpu.max_sm_clock_hz
+        if clock is not None and top is not None and clock < CAPPED * top:
+            clocks.setdefault(round(top / 1e6), []).append(round(clock / 1e6))
+    for top_mhz, found in sorted(clocks.items()):
+        yield f"clock at {between(found)} of {top_mhz} MHz"
 
 
 def _nodes(result: Measured) -> Iterator[str]:

@@ -14,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from study.statistics import median
 
@@ -89,8 +90,6 @@ def log_deviations(jobs: Jobs, seed: int = 0) -> Floats | None:
 
 def _expansion(units: float) -> float:
     """k units deviate too little, by sqrt(k / (k - 1)) t_{k-1} / z (Hesterberg 2015)."""
-    from scipy.special import stdtrit  # here, since a report of single jobs can do without
-
     t, z = float(stdtrit(units - 1, TAILS[1])), NormalDist().inv_cdf(TAILS[1])
     return math.sqrt(units / (units - 1)) * t / z
 

@@ -22,6 +22,16 @@ def with_state(given, **changes):
     return msgspec.structs.replace(given, environment=environment)
 
 
+def test_clocks_below_what_the_gpus_can_reach_are_one_range(tmp_path):
+    given = with_state(result(), sm_clock_hz=1_000_000_000)
+    first, *others = given.environment.gpus
+    before = msgspec.structs.replace(first.before, sm_clock_hz=1_200_000_000)
+    gpus = [msgspec.structs.replace(first, before=before), *others]
+    environment = msgspec.structs.replace(given.environment, gpus=gpus)
+    given = msgspec.structs.replace(given, environment=environment)
+    assert notes(tmp_path, given) == "throttled: clock at 1000 to 1200 of 1410 MHz"
+
+
 def test_a_number_without_a_flaw_has_no_notes(tmp_path):
     assert notes(tmp_path, result()) == ""
 

@@ -132,6 +132,19 @@ def test_a_long_table_has_its_header_on_each_page():
     assert all("row value" in page for page in found if "row 1" in page)
 
 
+def test_a_row_stays_on_one_page_unless_it_is_longer_than_that():
+    def many(words):
+        rows = [[f"row {i}", f"begin{i} {'word ' * words} end{i}"] for i in range(30)]
+        return pages(section(table=Table(["row", "notes"], rows)))
+
+    found = many(100)
+    assert len(found) > 2
+    assert all(
+        (f"begin{i} " in page) == (f"end{i}\n" in f"{page}\n") for page in found for i in range(30)
+    )
+    assert "end29" in many(3000)[-1]
+
+
 def test_twelve_columns_and_long_words_stay_within_the_margins():
     path = "/a/very/long/path/" + "deadbeef" * 20
     rows = [[f"{i}.25 GiB", *["5 (emulated)"] * 10, path] for i in range(3)]
