@@ -17,6 +17,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from report.compare import blind_spots, complaints, make_comparison
 from report.counterparts import compare_sets, result_set
@@ -136,5 +137,11 @@ RENDER: dict[str, Callable[[list[Selection]], Iterable[str]]] = {
 }
 
 
+def leave(status: int) -> NoReturn:
+    """End at once: results by the thousand, taken apart one by one, take a third of a second."""
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -19,8 +19,8 @@ from mp.precision import set_precision
 from mp.step import build_step
 from mp.stopping import StoppingRule, WarmupRule
 from mp.timing import time_steps
+from study.bootstrap import compare
 from study.case import make_case, parse_value
-from study.comparison import compare
 
 CASE = ("depth=20", "gpus=1", "dim=4096", "time_limit_s=5")
 

@@ -17,8 +17,8 @@ from mp.step import TrainingStep
 from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
 from mp.timeline import Timeline, break_down
 from mp.timing import time_steps
+from study.bootstrap import interval
 from study.case import Case
-from study.confidence import interval
 from study.measurement import GpuMemory, Measurement
 from study.progress import Progress
 from study.statistics import median

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from study.bootstrap import interval
 from study.case import Case
-from study.confidence import Interval, estimate, interval
+from study.confidence import Interval, estimate
 from study.statistics import median, quartiles
 
 StoppedBy = Literal["converged", "steps", "time_limit"]

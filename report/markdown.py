@@ -1,6 +1,5 @@
 """A document as Markdown."""
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -8,7 +7,7 @@ from report.document import Listing, Section, Table
 from report.text import one_line
 
 ESCAPES = str.maketrans({"\\": "\\\\", "|": "\\|", "[": "\\[", "<": "&lt;"})
-CHANGED = re.compile(r"[\\|\[<]|  |^ | $", re.MULTILINE)  # besides what cannot be printed
+CHANGED = ("\\", "|", "[", "<", "  ", "\n ", " \n")  # besides what cannot be printed
 
 
 def render(sections: list[Section]) -> Iterator[str]:
@@ -21,9 +20,9 @@ def render(sections: list[Section]) -> Iterator[str]:
 
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escape(section.title)}\n\n"
-    yield "  \n".join(escape(fact) for fact in section.facts) + "\n\n"
+    yield "  \n".join(_escape_all(section.facts)) + "\n\n"
     yield from _table(section.table)
-    yield "\n\n" + "\n\n".join(escape(answer) for answer in section.answers)
+    yield "\n\n" + "\n\n".join(_escape_all(section.answers))
     for table in section.details:
         yield "\n\n"
         yield from _table(table)
@@ -48,11 +47,16 @@ def _table(table: Table) -> Iterator[str]:
 
 def _escape_all(texts: Sequence[str]) -> Sequence[str]:
     """Each of them escaped; most columns stay as they are, which is seen at a glance."""
-    together = "\n".join(texts)
-    as_they_are = together.count("\n") == len(texts) - 1 and not CHANGED.search(together)
-    if as_they_are and together.replace("\n", "").isprintable():
-        return texts
-    return [escape(text) for text in texts]
+    return texts if _stay(texts) else [escape(text) for text in texts]
+
+
+def _stay(texts: Sequence[str]) -> bool:
+    """Whether every text is its own escape, told from all of them at once."""
+    together = "\n".join(["", *texts, ""])
+    if any(map(together.__contains__, CHANGED)):
+        return False
+    on_one_line = together.count("\n") == len(texts) + 1
+    return on_one_line and together.replace("\n", "").isprintable()
 
 
 def _listing(listing: Listing) -> str:

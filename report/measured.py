@@ -13,7 +13,7 @@ from study.measurement import GpuMemory, Measurement
 from study.result import Placement, Result, Transfers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """What tables and answers are made from: one job's result, and those that repeat it.
 
@@ -77,12 +77,12 @@ def combine(jobs: list[Measured]) -> Measured | None:
 
     Where not all do, the largest group counts, and of equal ones that of the earliest repeat.
     """
+    if len(jobs) < 2:
+        return jobs[0] if jobs else None
     groups: dict[tuple[object, ...], list[Measured]] = {}
     for job in jobs:
         place = (job.hardware, job.emulated, job.environment.torch)
         groups.setdefault(place, []).append(job)
-    if not groups:
-        return None
     first, *others = max(groups.values(), key=len)
     return replace(first, repeats=others)
 

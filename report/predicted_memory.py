@@ -6,7 +6,7 @@ the optimizer comes when all gradients are there and the activations are gone.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -117,7 +117,7 @@ class _Account:
         """A moment that may be the peak of all GPUs together."""
         self.shared_most = max(self.shared_most, self.now + more)
 
-    @property
+    @cached_property
     def peaks(self) -> list[Bytes]:
         """What each GPU held when it held most."""
         return [

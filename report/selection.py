@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 from textwrap import shorten
 from typing import Any
 
@@ -106,9 +107,12 @@ def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
         if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
         and (case in ours or case not in submitted or _setting(grid, case) == own)
     ]
+    # Thousands of cases of one setting are one case of it.
+    others = attrgetter("schedule", *(key for key, _ in own))
+    distinct = {others(case): case for case in started}.values()
     found: dict[Setting, None] = {}
     # A case that lacks a key goes with any setting of it, and makes one only if there is none.
-    for case in sorted(started, key=lambda case: len(grid.keys_of_others(case.schedule))):
+    for case in sorted(distinct, key=lambda case: len(grid.keys_of_others(case.schedule))):
         if not any(all(_fits(case, key, (v,), grid) for key, v in setting) for setting in found):
             found[_setting(grid, case)] = None
     return sorted(found, key=lambda setting: setting != own)
@@ -155,7 +159,7 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
 def _row_with_repeats(case: Case, evidence: Evidence) -> Row:
     started = evidence.repeats[case.configuration]
     first, *others = [_row(c, evidence) for c in started] or [_row(case, evidence)]
-    return replace(first, repeats=others)
+    return replace(first, repeats=others) if others else first
 
 
 def _row(case: Case, evidence: Evidence) -> Row:

@@ -1,9 +1,10 @@
 """The step time of a case, from all its jobs, and how well it is known."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from report.measured import Measured
-from study.confidence import Interval, estimate, interval
+from study.confidence import Interval, estimate
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,12 @@ class StepTime:
     interval: Interval | None
 
 
+@cache  # tables, notes and answers ask for it again
 def step_time(result: Measured) -> StepTime:
     """The interval of one job is the one that it found itself; of several, that of both levels."""
     if result.repeats:
+        from study.bootstrap import interval  # here, since numpy and scipy take their time
+
         return StepTime(estimate(result.steps_s), interval(result.steps_s))
     found = result.measurement.median_ci_s
     return StepTime(estimate(result.steps_s), None if found is None else Interval(*found))

@@ -1,15 +1,18 @@
 """Where the time of each GPU went, from steps with instruments."""
 
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 
 from report.measured import Measured
 from study.measurement import Breakdown, GpuTime
 from study.statistics import median
 
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
+_parts_of = attrgetter(*PARTS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TimeUse:
     """What one GPU did in a step, in seconds; means over all instrumented steps."""
 
@@ -39,22 +42,22 @@ class TimeUse:
         return self.compute_s / self.step_s
 
 
+@cache
 def time_use(result: Measured) -> list[TimeUse]:
     """For each GPU where its time went; empty where no step had instruments."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [breakdown for breakdown in breakdowns if breakdown is not None]
-    return [_mean(gpu, known) for gpu in range(result.case.gpus)] if known else []
+    steps = sum(len(breakdown.step_times_s) for breakdown in known)
+    return [_mean(gpu, known, steps) for gpu in range(result.case.gpus)] if known else []
 
 
-def _mean(gpu: int, breakdowns: list[Breakdown]) -> TimeUse:
-    times = [breakdown.per_gpu[gpu] for breakdown in breakdowns]
-
-    known = [key for key in PARTS if getattr(times[0], key) is not None]
-    steps = sum(len(breakdown.step_times_s) for breakdown in breakdowns)
-    totals = {key: sum(sum(getattr(time, key)) for time in times) for key in known}
-    return TimeUse(gpu, **{key: total / steps for key, total in totals.items()})
+def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
+    samples = zip(*[_parts_of(breakdown.per_gpu[gpu]) for breakdown in breakdowns], strict=True)
+    known = ((key, jobs) for key, jobs in zip(PARTS, samples, strict=True) if jobs[0] is not None)
+    return TimeUse(gpu, **{key: sum(map(sum, jobs)) / steps for key, jobs in known})
 
 
+@cache
 def cost_of_instruments(result: Measured) -> float | None:
     """How much longer a step with marks took than a timed one, as a share of it; medians."""
     breakdown = result.measurement.breakdown

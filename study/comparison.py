@@ -4,18 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from study.confidence import Floats, Jobs, bounds, estimate, log_deviations
-
 Kind = Literal["faster", "slower", "same", "undecided"]
 
 NOTICEABLE = 0.005  # a smaller difference is none, however certain: the gap that nvbench uses
 SAME = 0.02  # a ratio known to be this near to 1 is as good as 1
-# The steps of one job do not know what another job would have found: on an H100, whose clock moves
-# in steps of 0.8 %, medians of the same case differ from job to job by 0.4 % (standard deviation).
-# This much is allowed for where a sample is one job; with more, 1 % would no longer be found.
-JOB_SD = 0.002
 FACTOR = 1.25  # from here on, "33 % faster" could be read as 1.33 or as 1.5 times as fast
 
 
@@ -65,26 +57,6 @@ class Comparison:
     def _farthest(self) -> float:
         """How far from 1 the ratio may be."""
         return max(1 - self.low, self.high - 1)
-
-
-def compare(a_jobs: Jobs, b_jobs: Jobs) -> Comparison | None:
-    """What b is beside a; None where either has too few steps for an interval.
-
-    The two are resampled independently, and their deviations subtracted on the log scale; each was
-    expanded as its own number of blocks or jobs demands, and one job widened by JOB_SD.
-    """
-    a, b = _deviations(a_jobs, seed=1), _deviations(b_jobs, seed=2)
-    if a is None or b is None:
-        return None
-    ratio = estimate(b_jobs) / estimate(a_jobs)
-    return Comparison(ratio, *bounds(ratio, b - a))
-
-
-def _deviations(jobs: Jobs, seed: int) -> Floats | None:
-    found = log_deviations(jobs, seed)
-    if found is None or len(jobs) > 1:
-        return found
-    return found + np.random.default_rng((seed, len(found))).normal(0, JOB_SD, len(found))
 
 
 def _times(factor: float, low: float, high: float, word: str) -> str:

@@ -1,5 +1,6 @@
 """A result as the bytes of its file: written with what is known, read with suspicion."""
 
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -8,12 +9,16 @@ from study.case import Case, check_together
 from study.ceilings import Ceilings
 from study.errors import ConfigError
 from study.json_data import NOT_THE_DATA
-from study.measurement import Measurement
+from study.measurement import GpuTime, Measurement
 from study.plausible import why_not
 from study.result import SCHEMA_VERSION, Placement, Result
 from study.store import read_file
 
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
+
+
+_DECODER = msgspec.json.Decoder(Result)
+_times_of = attrgetter(*(key for key in GpuTime.__struct_fields__ if key.endswith("_s")))
 
 
 class ResultError(Exception):
@@ -36,9 +41,11 @@ def read_result(path: Path) -> Result:
         ResultError: the file holds no result, or is none that a job would write.
         OSError: it cannot be read; FileNotFoundError where there is none.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise ResultError(f"has {path.stat().st_size} bytes, too many for a result")
-    return decode(read_file(path))
+    try:
+        data = read_file(path, most=MAX_BYTES)
+    except ValueError as error:
+        raise ResultError(f"{error} for a result") from None
+    return decode(data)
 
 
 def decode(data: bytes) -> Result:
@@ -53,7 +60,7 @@ def decode(data: bytes) -> Result:
 
 def _decode_result(data: bytes) -> Result:
     try:
-        result = msgspec.json.decode(data, type=Result)
+        result = _DECODER.decode(data)
         version = result.schema_version
     except NOT_THE_DATA:  # the version may be why
         version = msgspec.json.decode(data, type=_Header).schema_version
@@ -120,15 +127,14 @@ def _check_breakdown(measurement: Measurement, gpus: int) -> None:
         return
     if [gpu.index for gpu in breakdown.per_gpu] != list(range(gpus)):
         raise ResultError("lacks a GPU in its breakdown")
-    if any(span.gpu >= gpus for span in breakdown.typical_step):
+    if max(map(attrgetter("gpu"), breakdown.typical_step), default=0) >= gpus:
         raise ResultError("has a typical step with a GPU that it does not have")
     phases = [measurement.forward_s, measurement.backward_s, measurement.optimizer_s]
     lists = phases if any(phases) else []  # the phases of a pipeline's GPUs lie side by side
     for gpu in breakdown.per_gpu:
-        lists += [getattr(gpu, key) for key in gpu.__struct_fields__ if key.endswith("_s")]
-    lists = [values for values in lists if values is not None]
-    steps = len(breakdown.step_times_s)
-    if not steps or any(len(values) != steps for values in lists):
+        lists += _times_of(gpu)
+    counts = {len(values) for values in lists if values is not None}
+    if not breakdown.step_times_s or counts != {len(breakdown.step_times_s)}:
         raise ResultError("has a breakdown whose parts are not of the same steps")
 
 

@@ -21,7 +21,8 @@ def outliers(samples: list[float]) -> int:
 
     Tukey's "far out" (Exploratory Data Analysis, 1977). They are counted and kept.
     """
-    first, third = quartiles(samples)
-    reach, ordered = 3 * (third - first), sorted(samples)
+    ordered = sorted(samples)
+    first, third = quartiles(ordered)
+    reach = 3 * (third - first)
     far_above = len(ordered) - bisect_right(ordered, third + reach)
     return bisect_left(ordered, first - reach) + far_above

@@ -140,14 +140,22 @@ def is_utf8(text: str) -> bool:
     return True
 
 
-def read_file(path: Path, last: int | None = None) -> bytes:
-    """The content of a regular file, or its last bytes; OSError for a pipe, which would hang."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+def read_file(path: Path, last: int | None = None, most: int | None = None) -> bytes:
+    """The content of a regular file, or its last bytes.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe, which would hang.
+        ValueError: it has more than `most` bytes.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is no regular file", str(path))
+        if most is not None and found.st_size > most:
+            raise ValueError(f"has {found.st_size} bytes, too many")
         if last is not None:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - last))
-        return file.read()
+            file.seek(max(0, found.st_size - last))
+        return file.readall()
 
 
 @contextmanager

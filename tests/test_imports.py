@@ -127,3 +127,17 @@ def test_what_a_login_node_loads_needs_no_torch(run):
     done = run("-c", code)
     assert done.returncode == 0, done.stderr
     assert {"jobs.worker", "report.answers.memory"} <= set(json.loads(done.stdout))
+
+
+def test_showing_results_loads_numpy_and_scipy_only_where_something_is_compared(run):
+    code = "import collect, sys; print(*({'numpy', 'scipy'} & set(sys.modules)))"
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_the_benchmark_has_loaded_them_before_it_times_a_step(run):
+    code = "import mp.stopping, sys; print(*({'numpy', 'scipy.special'} & set(sys.modules)))"
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split()) == ["numpy", "scipy.special"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from report.conditions import FOLLOWS, conditions
 from report.measured import Measured, varying
 from study.case import KEYS
-from study.comparison import Comparison, compare
+from study.comparison import Comparison
 from study.confidence import are_enough
 
 CANNOT = "cannot be told from these results"
@@ -114,6 +114,8 @@ def incomparable(
 
 def verdict(a: Measured, b: Measured) -> Comparison:
     """What b is beside a, where they are comparable."""
+    from study.bootstrap import compare  # here, since numpy and scipy take their time
+
     found = compare(a.steps_s, b.steps_s)
     assert found is not None
     return found

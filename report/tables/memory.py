@@ -22,8 +22,8 @@ PARTS = {
 def make_table(results: list[Measured]) -> Table:
     """A row for each GPU; logical GPUs that share one have a row for their sum."""
     labels = Labels(results)
-    rows = (labels.of(result) | cells for result in results for cells in _rows_of(result))
-    return known_rows(CAPTION, rows)
+    labelled = ((labels.of(result), _rows_of(result)) for result in results)
+    return known_rows(CAPTION, (label | cells for label, rows in labelled for cells in rows))
 
 
 def _rows_of(result: Measured) -> Iterator[dict[str, str]]:

@@ -1,5 +1,7 @@
 """Where the time goes: a row for each GPU of each case."""
 
+from collections.abc import Iterator
+
 from report.document import Table, known_rows
 from report.measured import Measured
 from report.tables.label import Labels
@@ -13,14 +15,20 @@ CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks
 def make_table(results: list[Measured]) -> Table:
     """Shares are of the step of the same row; they add up to it."""
     labels = Labels(results)
-    uses = [(result, use) for result in results for use in time_use(result)]
-    apart = any(use.weight_gradient_s is not None for _, use in uses)
-    return known_rows(CAPTION, (labels.of(r) | _cells(use, r, apart) for r, use in uses))
+    apart = any(u.weight_gradient_s is not None for r in results for u in time_use(r))
+    labelled = ((labels.of(result), _rows_of(result, apart)) for result in results)
+    return known_rows(CAPTION, (label | cells for label, rows in labelled for cells in rows))
+
+
+def _rows_of(result: Measured, weights_apart: bool) -> Iterator[dict[str, str]]:
+    return (_cells(use, result, weights_apart) for use in time_use(result))
 
 
 def _cells(use: TimeUse, result: Measured, weights_apart: bool) -> dict[str, str]:
+    step_s = use.step_s
+
     def part(value: float | None) -> str:
-        return UNKNOWN if value is None else f"{seconds(value)} ({percent(value / use.step_s)})"
+        return UNKNOWN if value is None else f"{seconds(value)} ({percent(value / step_s)})"
 
     return {
         "GPU": str(use.gpu),
@@ -31,7 +39,7 @@ def _cells(use: TimeUse, result: Measured, weights_apart: bool) -> dict[str, str
         "transfer in": part(use.transfer_in_s),
         "transfer out": part(use.transfer_out_s),
         "idle": part(use.idle_s),
-        "computes": percent(use.utilisation),
+        "computes": percent(use.compute_s / step_s),
         "NVML says": _nvml(use.gpu, result),
     }
 

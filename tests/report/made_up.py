@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from study.bootstrap import interval
 from study.case import Case
 from study.ceilings import Ceilings, CopyRate, GemmRate
-from study.confidence import interval
 from study.environment import Environment, Gpu, GpuLink, GpuState
 from study.grid import Grid, load_grids
 from study.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan

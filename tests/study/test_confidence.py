@@ -6,7 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from study.confidence import Interval, estimate, interval
+from study.bootstrap import interval
+from study.confidence import Interval, estimate
 from tests.study.noise import autocorrelated, white
 
 RUNS = 400
