@@ -19,12 +19,15 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[Counterparts
     )
     left_out = len(rows) - len(compared)
     answer = f"{len(compared)} {plural(len(compared), 'case')} compared: {counts or 'none'}."
+    if not rows:
+        answer = "Nothing to compare: neither has one of these cases."
     if left_out:
         answer += f" {left_out} {plural(left_out, 'case')} not compared; each says why."
+    facts = f"Before: {before.name}. After: {after.name}."
     varying = _varying_keys(rows)
     return Section(
         title=f"{after.name} beside {before.name}",
-        facts=[f"Before: {before.name}. After: {after.name}. {_torch(rows)}"],
+        facts=[f"{facts} {_torch(rows)}" if rows else facts],
         table=make_rows("", [_cells(row, varying) for row in rows]),
         answers=[answer],
     )

@@ -50,7 +50,7 @@ def render_html(document: Document) -> str:
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    about = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>\n" for k, v in document.about)
+    about = "".join(f"<dt>{_plain(k)}</dt><dd>{_plain(v)}</dd>\n" for k, v in document.about)
     links = "".join(
         f'<li><a href="#section-{i}">{_text(section.title)}</a></li>\n'
         for i, section in enumerate(document.sections, 1)
@@ -68,7 +68,7 @@ def render_html(document: Document) -> str:
 </head>
 <body>
 <header>
-<h1>{_text(document.title)}</h1>
+<h1>{_plain(document.title)}</h1>
 {_around("dl", about)}
 </header>
 {_around("nav", _around("ol", links), 'aria-label="Contents"')}

@@ -21,8 +21,10 @@ def render(sections: list[Section]) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escape(section.title)}\n\n"
     yield "  \n".join(_escape_all(section.facts)) + "\n\n"
-    yield from _table(section.table)
-    yield "\n\n" + "\n\n".join(_escape_all(section.answers))
+    if section.table.columns:
+        yield from _table(section.table)
+        yield "\n\n"
+    yield "\n\n".join(_escape_all(section.answers))
     for table in section.details:
         yield "\n\n"
         yield from _table(table)

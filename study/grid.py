@@ -167,8 +167,14 @@ def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    section = data.get(name)
-    return {} if section is None else check_keys(section, keys, path, name)
+    section = {} if data.get(name) is None else data[name]
+    elsewhere = {key: other for other, its in SECTIONS.items() for key in its if other != name}
+    for key in section if isinstance(section, dict) else ():
+        if key in elsewhere:
+            raise ConfigError(
+                path, f"{name}.{key}: stands in the wrong place; put it under {elsewhere[key]}"
+            )
+    return check_keys(section, keys, path, name)
 
 
 def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dict[str, Any]:

@@ -180,6 +180,14 @@ def test_a_grid_limits_what_is_compared(compare, tmp_path):
     assert task4.contains(result(gpus=2).case)
 
 
+def test_where_neither_has_a_case_nothing_is_compared_and_no_table_shown(compare, tmp_path):
+    for folder in ("old", "new"):
+        write(tmp_path / folder, "slurm", result(gpus=2))
+    text = compare("--grid", "launch").stdout
+    assert "Nothing to compare: neither has one of these cases." in text
+    assert "|" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

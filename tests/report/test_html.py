@@ -81,6 +81,12 @@ def test_text_stays_text_wherever_it_stands(place):
     assert not {c for c in page if not c.isprintable()} - {"\n"}
 
 
+def test_what_a_person_named_keeps_its_backticks():
+    page = render_html(document(title="`a`", about=[("Author", "`b`")]))
+    assert "<h1>`a`</h1>" in page
+    assert "<dd>`b`</dd>" in page
+
+
 def test_a_section_is_heading_facts_figures_table_answers_details_listings():
     page = parsed(render_html(document()))
     found = page.find(".//section")

@@ -123,6 +123,13 @@ def test_text_between_backticks_loses_them():
     assert "Atx=x.to(layer_device)datamoves;a`alonestays." in text
 
 
+def test_what_a_person_named_keeps_its_backticks():
+    data = render_pdf(document(section(), title="`a`", about=[("Author", "`b`")]))
+    text = packed(pypdf.PdfReader(io.BytesIO(data)).pages[0].extract_text())
+    assert "`a`" in text
+    assert "`b`" in text
+
+
 def test_a_long_table_has_its_header_on_each_page():
     table = Table(["row", "value"], [[f"row {i}", f"{i}.5 ms"] for i in range(300)])
     found = pages(section(table=table))

@@ -43,10 +43,9 @@ def test_depth_and_gpus_need_not_be_axes(tmp_path):
     [
         (AXES + "modle: {dim: 8}", ("'modle'", "known keys: title, table, trace, axes, model")),
         (AXES + "model: {dims: 8}", ("model", "'dims'", "known keys: depth, gpus, dim")),
-        (AXES + "model: {dtype: tf32}", ("model", "'dtype'", "known keys: depth, gpus, dim")),
         (
-            AXES + "train: {dim: 8}",
-            ("train", "'dim'", "known keys: dtype, optimizer, execution, seed"),
+            AXES + "train: {optimiser: sgd}",
+            ("train", "'optimiser'", "known keys: dtype, optimizer, execution, seed"),
         ),
         ("axes: {layers: [8]}", ("axes", "'layers'", "known keys: depth, gpus, dim")),
         (AXES + "model: {1: 2}", ("model", "unknown key 1")),
@@ -55,6 +54,18 @@ def test_depth_and_gpus_need_not_be_axes(tmp_path):
 def test_a_grid_with_an_unknown_key_names_the_known_ones(tmp_path, text, names):
     message = complaint(tmp_path, text)
     assert all(name in message for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {dtype: tf32}", "model.dtype: stands in the wrong place; put it under train"),
+        ("train: {dim: 8}", "train.dim: stands in the wrong place; put it under model"),
+        ("model: {micro_batches: 8}", "put it under pipeline"),
+    ],
+)
+def test_a_key_in_the_wrong_section_is_sent_to_its_own(tmp_path, text, message):
+    assert message in complaint(tmp_path, AXES + text)
 
 
 @pytest.mark.parametrize(
