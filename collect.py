@@ -16,18 +16,20 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from report.compare import blind_spots, complaints, make_comparison
 from report.counterparts import compare_sets, result_set
-from report.load import Evidence, load_evidence
+from report.load import Evidence, is_folder, load_evidence
 from report.markdown import render
 from report.narrowing import narrow
 from report.options import check_options, parse_options
 from report.raw import render_csv, render_json
 from report.sections import make_section
 from report.selection import Selection, select
+from report.text import one_line
 from report.title import make_document
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
@@ -38,9 +40,10 @@ from study.store import write_atomically
 def main() -> int:
     options = parse_options(__doc__)
     gc.disable()  # results by the thousand stay to the end; looking at them again takes a third
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `collect.py | head` is no error
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: tables hold dashes
+    for interruption in (signal.SIGPIPE, signal.SIGINT):  # `collect.py | head` is no error
+        signal.signal(interruption, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale: tables hold dashes
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     try:
         check_options(options)
         values = parse_overrides(options.set)
@@ -55,7 +58,7 @@ def main() -> int:
         else:
             show(RENDER[options.format](selections))
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return 2
     missing = [job for s in selections for row in s.rows for job in row.missing]
     if missing:
@@ -66,7 +69,7 @@ def main() -> int:
 def compare(options: Namespace, evidence: list[Evidence]) -> int:
     """Show the results beside others; 1 where some are missing or one got too slow."""
     for option, folder in (("--compare", options.compare), ("--results", options.results)):
-        if not folder.is_dir():
+        if not is_folder(folder, option):
             raise ConfigError(option, f"{folder} is no folder of results; name one")
     grids = load_grids(options.grid) if options.grid else []
     others = load_evidence(options.compare, complain)
@@ -101,17 +104,26 @@ def write_report(options: Namespace, selections: list[Selection]) -> None:
 
 def show(pieces: Iterable[str]) -> None:
     """The one thing on stdout."""
+    if sys.stdout is None:
+        raise ConfigError("stdout", "is closed; send the tables somewhere")
     try:
         sys.stdout.writelines(pieces)
         sys.stdout.flush()
     except OSError as error:
-        print(f"error: stdout: {error.strerror}; send the tables elsewhere", file=sys.stderr)
+        tell(f"error: stdout: {error.strerror}; send the tables elsewhere")
         os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
 
 
 def complain(text: str) -> None:
-    """Everything that is no table goes to stderr."""
-    print(f"note: {text}", file=sys.stderr)
+    """Something to know beside the tables."""
+    tell(f"note: {one_line(text)}")
+
+
+def tell(line: str) -> None:
+    """Everything that is no table goes to stderr, if anybody listens there."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def grids_to_show(evidence: list[Evidence]) -> list[str]:
@@ -139,8 +151,7 @@ RENDER: dict[str, Callable[[list[Selection]], Iterable[str]]] = {
 
 def leave(status: int) -> NoReturn:
     """End at once: results by the thousand, taken apart one by one, take a third of a second."""
-    sys.stderr.flush()
-    os._exit(status)
+    os._exit(status)  # stdout and stderr have been flushed
 
 
 if __name__ == "__main__":

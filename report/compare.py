@@ -5,9 +5,10 @@ from report.document import Section, make_rows
 from report.measured import Measured
 from report.schedule_names import heading, key_text
 from report.step_time import step_time
-from report.units import UNKNOWN, percent, plural, seconds_with_interval
+from report.units import UNKNOWN, plural, seconds_with_interval
 
 KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
+RATIO = "after / before (95 % CI)"
 FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % cannot ask for more
 
 
@@ -51,13 +52,13 @@ def _cells(row: Counterparts, varying: list[str]) -> dict[str, str]:
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if emulated else str(row.case.gpus)
     cells |= {heading(key): key_text(row.case, key) for key in varying}
     cells |= {"before": _step_time(row.before), "after": _step_time(row.after)}
-    if row.verdict is None:
-        return cells | {"verdict": row.reason}
     found = row.verdict
+    if found is None:
+        return cells | {RATIO: UNKNOWN, "verdict": row.reason}
     lost = f"{row.unmeasured} {plural(row.unmeasured, 'job')}"
     return cells | {
-        "after / before (95 % CI)": f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
-        "verdict": KINDS[found.kind] + (f"; {lost} not measured" if row.unmeasured else ""),
+        RATIO: f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
+        "verdict": KINDS[found.kind] + (f"; {lost} missing or left out" if row.unmeasured else ""),
     }
 
 
@@ -73,13 +74,13 @@ def complaints(rows: list[Counterparts], limit: float | None) -> list[str]:
     that are slower by a verdict and by that share at least, or that nobody could compare."""
     found = []
     if missing := sum(row.is_missing for row in rows):
-        found.append(f"cases with jobs that one of the two sets has not measured: {missing}")
+        found.append(f"cases of which one of the two sets lacks or leaves out a job: {missing}")
     if limit is None:
         return found
     compared = [row for row in rows if row.verdict is not None]
     for row in compared:
         if _is_slower(row, limit):
-            found.append(f"slower by {percent(limit)} or more: {row.case.case_id} ({row.profile})")
+            found.append(f"slower by {100 * limit:g} % or more: {row.case.case_id} ({row.profile})")
     if not compared or len(compared) < len(rows):
         count = f"{len(compared)} of {len(rows)}"
         found.append(f"compared: {count} cases; a gate passes only if all were")
@@ -96,19 +97,23 @@ def blind_spots(rows: list[Counterparts], limit: float | None) -> list[str]:
     compared = sum(row.verdict is not None for row in rows)
     return [
         f"{len(unseen)} of {compared} {plural(compared, 'case')} cannot be told apart finely "
-        f"enough to see {percent(max(limit, FINEST))}; measure both sets with submit.py "
+        f"enough to see {100 * max(limit, FINEST):g} %; measure both sets with submit.py "
         "--repeats 5, or for longer"
     ]
 
 
 def _unseen(rows: list[Counterparts], limit: float) -> list[Counterparts]:
-    """Those not found to be slower that may be so, by as much, for all that their interval says."""
-    least = max(limit, FINEST)
-    return [
-        row
-        for row in rows
-        if row.verdict is not None and row.verdict.high - 1 >= least and not _is_slower(row, limit)
-    ]
+    """Those in which a slowdown of the limit could have gone unseen."""
+    return [row for row in rows if not _is_slower(row, limit) and _may_be_slower(row, limit)]
+
+
+def _may_be_slower(row: Counterparts, limit: float) -> bool:
+    """Whether the interval reaches the limit; one that is slower, by less, is known that well."""
+    found = row.verdict
+    if found is None:
+        return False
+    known = found.ratio if found.kind == "slower" else 1.0
+    return found.high - known >= max(limit, FINEST)
 
 
 def _is_slower(row: Counterparts, limit: float) -> bool:

@@ -21,7 +21,7 @@ def conditions(result: Measured, any_software: bool = False) -> dict[str, str]:
     """Each condition as words that go behind "they were measured", and its value."""
     environment = result.environment
     limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
-    variables = {k: v for k, v in environment.variables.items() if k not in WITHOUT_EFFECT}
+    variables = {k: v for k, v in sorted(environment.variables.items()) if k not in WITHOUT_EFFECT}
     found = {
         "with different numbers of threads in a process": threads(environment) or "any, for GPUs",
         "on different hardware": result.hardware,

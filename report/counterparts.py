@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from report.answers.comparing import incomparable, verdict
 from report.load import Evidence
-from report.measured import Measured, combine, measured
+from report.measured import Measured, measured
+from report.repeats import combine
+from report.selection import select
 from study.case import Case
 from study.comparison import Comparison
 from study.grid import Grid
@@ -16,7 +18,8 @@ from study.grid import Grid
 class ResultSet:
     """The configurations of one results folder, by profile; None for one without a measurement.
 
-    `unmeasured` counts the jobs of a configuration, by profile, that left none.
+    `unmeasured` counts the jobs of a configuration, by profile, that left none, or one that was
+    made under other conditions than most.
     """
 
     name: str
@@ -47,13 +50,17 @@ def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> Result
     found: dict[str, dict[Case, Measured | None]] = {}
     unmeasured: Counter[tuple[str, Case]] = Counter()
     for profile in evidence:
+        selections = [selection for grid in grids for selection in select(grid, [profile])]
+        shown = {row.case.configuration for s in selections for row in s.rows}
         for configuration, cases in profile.repeats.items():
-            if grids and not any(grid.contains(configuration) for grid in grids):
+            if grids and configuration not in shown:
                 continue
             results = [profile.results[case] for case in cases if case in profile.results]
             jobs = [job for job in map(measured, results) if job is not None]
-            found.setdefault(profile.profile, {})[configuration] = combine(jobs)
-            unmeasured[profile.profile, configuration] = len(cases) - len(jobs)
+            combined = combine(jobs)
+            found.setdefault(profile.profile, {})[configuration] = combined
+            used = 0 if combined is None else len(combined.jobs)
+            unmeasured[profile.profile, configuration] = len(cases) - used
     return ResultSet(name, found, unmeasured)
 
 

@@ -1,5 +1,6 @@
 """What lies in a results folder: results, submissions and signs of life, read from JSON alone."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,13 +73,21 @@ def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
 
     `results` may be the folder of one profile, too.
     """
-    if results.exists() and not results.is_dir():
+    if not is_folder(results, "--results") and results.exists():
         raise ConfigError("--results", f"{results} is not a folder; name the folder of results")
     folders = sorted(path for path in results.absolute().glob("*") if path.is_dir())
     if _is_profile(results):
         folders = [results.absolute()]
     evidence = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
     return [e for e in evidence if e.results or e.submissions or e.unreadable]
+
+
+def is_folder(path: Path, option: str) -> bool:
+    """Whether it is one; ConfigError for one that cannot be looked into."""
+    try:
+        return path.is_dir() and any((True, *path.iterdir()))
+    except OSError as error:
+        raise ConfigError(option, f"{path} cannot be read: {error.strerror}") from None
 
 
 def _is_profile(folder: Path) -> bool:
@@ -89,6 +98,8 @@ def _is_profile(folder: Path) -> bool:
 def _load_profile(store: Store, complain: Complain) -> Evidence:
     results: dict[Case, Result] = {}
     unreadable: dict[str, str] = {}
+    if not os.access(store.folder, os.R_OK | os.X_OK):
+        complain(f"{store.folder} cannot be read: no permission; left out")
     for path in sorted(store.folder.glob("*.json"), key=attrgetter("name")):
         try:
             result = read_result(path)

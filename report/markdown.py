@@ -1,13 +1,16 @@
 """A document as Markdown."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from report.document import Listing, Section, Table
 from report.text import one_line
 
-ESCAPES = str.maketrans({"\\": "\\\\", "|": "\\|", "[": "\\[", "<": "&lt;"})
-CHANGED = ("\\", "|", "[", "<", "  ", "\n ", " \n")  # besides what cannot be printed
+ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\|[*~`"} | {"<": "&lt;"})
+EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # an underscore between letters is harmless
+CODE = re.compile(r"(`[^`|\\]+`)")
+CHANGED = (*"\\|[*~`<_&", "  ", "\n ", " \n")  # besides what cannot be printed
 
 
 def render(sections: list[Section]) -> Iterator[str]:
@@ -66,5 +69,15 @@ def _listing(listing: Listing) -> str:
 
 
 def escape(text: str) -> str:
-    """Text on one line that neither ends a table's cell nor becomes HTML."""
-    return one_line(text).translate(ESCAPES)
+    """Text on one line that neither ends a table's cell nor becomes HTML or emphasis.
+
+    What stands between backticks is code, which Markdown shows as it is.
+    """
+    parts = CODE.split(one_line(text))
+    return "".join(part if at % 2 else _plain(part) for at, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    """Every mark of Markdown in it is taken at its word."""
+    escaped = re.sub(r"&(?=#?\w+;)", "&amp;", text).translate(ESCAPES)
+    return EDGE.sub(r"\\_", escaped)

@@ -1,7 +1,7 @@
 """A configuration that was measured, in one job or in several, with every part present."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 from report.hardware import emulation, hardware
@@ -13,7 +13,7 @@ from study.measurement import GpuMemory, Measurement
 from study.result import Placement, Result, Transfers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)  # itself alone, so that caches find it
 class Measured:
     """What tables and answers are made from: one job's result, and those that repeat it.
 
@@ -70,21 +70,6 @@ def measured(result: Result) -> Measured | None:
     return Measured(
         result.case, result.emulated, placement, measurement, transfers, ceilings, environment
     )
-
-
-def combine(jobs: list[Measured]) -> Measured | None:
-    """The jobs of one configuration as one: those that agree on where they were measured.
-
-    Where not all do, the largest group counts, and of equal ones that of the earliest repeat.
-    """
-    if len(jobs) < 2:
-        return jobs[0] if jobs else None
-    groups: dict[tuple[object, ...], list[Measured]] = {}
-    for job in jobs:
-        place = (job.hardware, job.emulated, job.environment.torch)
-        groups.setdefault(place, []).append(job)
-    first, *others = max(groups.values(), key=len)
-    return replace(first, repeats=others)
 
 
 def varying(results: list[Measured], keys: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from report.selection import Selection
 from study.case import Case
 from study.errors import ConfigError
+from study.schedules import is_meant
 
 MOST_NAMED = 10  # settings, in the line that says which there are
 
@@ -13,13 +14,15 @@ MOST_NAMED = 10  # settings, in the line that says which there are
 def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selection]:
     """The tables that have such rows, with no others.
 
+    A case whose schedule lacks one of the keys stays beside those that have it.
+
     Raises:
         ConfigError: no row has these values; the message lists those there are.
     """
     narrowed = [
-        replace(selection, rows=rows)
+        replace(selection, rows=[row for row in selection.rows if _fits(row.case, values)])
         for selection in selections
-        if (rows := [row for row in selection.rows if _values(row.case, values) == values])
+        if any(_values(row.case, values) == values for row in selection.rows)
     ]
     if selections and not narrowed:
         cases = [row.case for selection in selections for row in selection.rows]
@@ -31,13 +34,20 @@ def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selectio
 
 def _there(cases: list[Case], keys: dict[str, Any]) -> str:
     """What the cases have of these keys."""
-    found = sorted({tuple(_values(case, keys).values()) for case in cases})
-    named = "; ".join(_words(dict(zip(keys, values, strict=True))) for values in found[:MOST_NAMED])
-    return named + (f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else "")
+    having = [values for c in cases if (values := _values(c, keys)).keys() == keys.keys()]
+    settings = sorted({tuple(values.values()) for values in having})
+    named = "; ".join(_words(dict(zip(keys, s, strict=True))) for s in settings[:MOST_NAMED])
+    more = len(settings) - MOST_NAMED
+    return named + (f"; and {more} more" if more > 0 else "")
 
 
 def _values(case: Case, keys: dict[str, Any]) -> dict[str, Any]:
-    return {key: getattr(case, key) for key in keys}
+    """What the case has of these keys; nothing of those that its schedule lacks."""
+    return {key: getattr(case, key) for key in keys if is_meant(key, case.schedule)}
+
+
+def _fits(case: Case, values: dict[str, Any]) -> bool:
+    return all(values[key] == value for key, value in _values(case, values).items())
 
 
 def _words(values: dict[str, Any]) -> str:

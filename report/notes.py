@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 from report.measured import Measured
 from report.selection import Row
-from report.time_use import cost_of_instruments
+from report.time_use import DISTURBED, cost_of_instruments
 from report.units import between, plural, signed_percent
 from study.environment import Gpu, GpuState
 from study.statistics import outliers
 
 CAPPED = 0.95  # of a GPU's highest clock
-DISTURBED = 0.5  # of a step
 
 
 def notes_on(row: Row, result: Measured) -> str:
@@ -85,4 +84,4 @@ def _jobs(row: Row) -> Iterator[str]:
     used = 0 if measured is None else len(measured.jobs)
     others = len(row.jobs) - len(row.missing) - used
     if others:
-        yield f"left out: {others} {plural(others, 'job')} on other hardware or torch"
+        yield f"left out: {others} {plural(others, 'job')} measured under other conditions"

@@ -4,16 +4,17 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from textwrap import shorten
 from typing import Any
 
 from report.load import Evidence
-from report.measured import Measured, combine, measured
+from report.measured import Measured, measured
+from report.repeats import combine
 from study.case import DEFAULTS, Case, check_together
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grid import Grid, known_grids, load_grids
 from study.outcome import Outcome
 from study.result import Result
 from study.submissions import Submission
@@ -89,8 +90,27 @@ def _variants(grid: Grid, evidence: Evidence) -> Iterator[Grid]:
 
 
 def _belongs(submission: Submission, grid: Grid) -> bool:
-    """Whether the grid, with the same `--set`, has the case: task 4's cases are task 5's too."""
-    return grid.with_overrides(submission.overrides).contains(submission.case)
+    """Whether the grid, with the same `--set`, has the case: task 4's cases are task 5's too.
+
+    A grid that is set otherwise has another reason for it, and another setting to be changed.
+    """
+    has = grid.with_overrides(submission.overrides).contains(submission.case)
+    return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))
+
+
+def _are_set_alike(grid: Grid, name: str) -> bool:
+    """Whether both set the keys alike that neither varies; of a person's file nothing is known."""
+    return all(
+        other.setting.get(key, DEFAULTS[key]) == grid.setting.get(key, DEFAULTS[key])
+        for other in _grids_called(name)
+        for key in DEFAULTS
+        if key not in other.axes and key not in grid.axes
+    )
+
+
+@cache  # asked of thousands of submissions
+def _grids_called(name: str) -> list[Grid]:
+    return load_grids([name]) if name in known_grids() else []
 
 
 def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:

@@ -5,9 +5,11 @@ from functools import cache
 from operator import attrgetter
 
 from report.measured import Measured
+from report.step_time import step_time
 from study.measurement import Breakdown, GpuTime
 from study.statistics import median
 
+DISTURBED = 0.5  # of a step: marks that cost more leave little of what they tell
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
 
@@ -44,23 +46,24 @@ class TimeUse:
 
 @cache
 def time_use(result: Measured) -> list[TimeUse]:
-    """For each GPU where its time went; empty where no step had instruments."""
+    """For each GPU where its time went; empty where no step had instruments that told."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [breakdown for breakdown in breakdowns if breakdown is not None]
     steps = sum(len(breakdown.step_times_s) for breakdown in known)
-    return [_mean(gpu, known, steps) for gpu in range(result.case.gpus)] if known else []
+    found = [_mean(gpu, known, steps) for gpu in range(result.case.gpus)] if known else []
+    return found if all(use.step_s > 0 for use in found) else []
 
 
 def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
     samples = zip(*[_parts_of(breakdown.per_gpu[gpu]) for breakdown in breakdowns], strict=True)
-    known = ((key, jobs) for key, jobs in zip(PARTS, samples, strict=True) if jobs[0] is not None)
+    known = ((key, jobs) for key, jobs in zip(PARTS, samples, strict=True) if None not in jobs)
     return TimeUse(gpu, **{key: sum(map(sum, jobs)) / steps for key, jobs in known})
 
 
 @cache
 def cost_of_instruments(result: Measured) -> float | None:
-    """How much longer a step with marks took than a timed one, as a share of it; medians."""
-    breakdown = result.measurement.breakdown
-    if breakdown is None:
-        return None
-    return median(breakdown.step_times_s) / median(result.measurement.step_times_s) - 1
+    """How much longer a step with marks took than a timed one, as a share of it; medians of all
+    jobs."""
+    breakdowns = [job.measurement.breakdown for job in result.jobs]
+    known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]
+    return median(known) / step_time(result).estimate_s - 1 if known else None

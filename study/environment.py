@@ -1,6 +1,6 @@
 """Where a case was measured. What is listed here is recorded, and nothing else."""
 
-from study.record import Record
+from study.record import Bytes, Hertz, Record
 
 
 class GpuState(Record, frozen=True):
@@ -11,8 +11,8 @@ class GpuState(Record, frozen=True):
     which any kernel ran.
     """
 
-    sm_clock_hz: int | None
-    memory_clock_hz: int | None
+    sm_clock_hz: Hertz | None
+    memory_clock_hz: Hertz | None
     throttle_reasons: list[str] | None
     temperature_celsius: int | None
     power_w: float | None
@@ -25,8 +25,8 @@ class Gpu(Record, frozen=True):
     index: int
     name: str
     uuid: str | None
-    total_memory_bytes: int
-    max_sm_clock_hz: int | None
+    total_memory_bytes: Bytes
+    max_sm_clock_hz: Hertz | None
     power_limit_w: float | None
     before: GpuState | None
     after: GpuState | None

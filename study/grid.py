@@ -156,14 +156,16 @@ def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
     check_keys(axes, KEYS, path, "axes")
     if "repeat" in axes:  # jobs of one configuration are one row of a table
         raise ConfigError(path, "axes.repeat: repeats are no axis; use submit.py --repeats N")
-    for key, values in axes.items():
-        if not isinstance(values, list) or not values:
-            raise ConfigError(path, f"axes.{key}: {values!r} is no list of values; write e.g. [2]")
-        for value in values:
-            check_value(key, value, f"{path}: axes")
-        if len(set(values)) < len(values):
-            raise ConfigError(path, f"axes.{key}: {values!r} names a value twice; list it once")
-    return {key: tuple(values) for key, values in axes.items()}
+    return {key: _read_axis(path, key, values) for key, values in axes.items()}
+
+
+def _read_axis(path: Path, key: str, values: Any) -> tuple[Any, ...]:
+    if not isinstance(values, list) or not values:
+        raise ConfigError(path, f"axes.{key}: {values!r} is no list of values; write e.g. [2]")
+    checked = tuple(check_value(key, value, f"{path}: axes") for value in values)
+    if len(set(checked)) < len(checked):
+        raise ConfigError(path, f"axes.{key}: {values!r} names a value twice; list it once")
+    return checked
 
 
 def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:

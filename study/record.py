@@ -5,8 +5,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=0)]
-Bytes = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Bytes = Count
+Hertz = Count
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 # What is left over between clocks may fall short of nothing by a little.
 Remainder = Annotated[float, Meta(ge=-1, le=1e9)]

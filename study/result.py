@@ -1,13 +1,15 @@
 """A result: what one case measured, or why it did not."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from study.case import Case
 from study.ceilings import Ceilings
 from study.environment import Environment
 from study.measurement import Measurement
 from study.outcome import ResultOutcome
-from study.record import Record
+from study.record import Bytes, Count, Record
 
 SCHEMA_VERSION = 2
 RANK_LOST = "RankLost"  # the type of a failure of which the first rank knows no more
@@ -41,8 +43,8 @@ class PairTransfers(Record, frozen=True):
     source: int
     target: int
     phase: Phase
-    moves: int
-    bytes: int
+    moves: Count
+    bytes: Bytes
 
 
 class Collective(Record, frozen=True):
@@ -50,8 +52,8 @@ class Collective(Record, frozen=True):
 
     operation: str
     phase: Phase
-    calls: int
-    bytes: int
+    calls: Count
+    bytes: Bytes
 
 
 class Transfers(Record, frozen=True):
@@ -60,11 +62,11 @@ class Transfers(Record, frozen=True):
     `to_calls_per_forward` is null where processes send and receive and nobody calls `x.to`.
     """
 
-    to_calls_per_forward: int | None
-    moves_forward: int
-    moves_backward: int
-    bytes_forward: int
-    bytes_backward: int
+    to_calls_per_forward: Count | None
+    moves_forward: Count
+    moves_backward: Count
+    bytes_forward: Bytes
+    bytes_backward: Bytes
     moved_before_layers: list[int]
     by_pair: list[PairTransfers]
     collectives: tuple[Collective, ...] = ()
@@ -90,7 +92,7 @@ class Job(Record, frozen=True):
 class Code(Record, frozen=True):
     """The commit of this project that ran; null where git does not tell."""
 
-    commit: str | None
+    commit: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")] | None
     dirty: bool | None
 
 

@@ -1,5 +1,6 @@
 """A result as the bytes of its file: written with what is known, read with suspicion."""
 
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from study.plausible import why_not
 from study.result import SCHEMA_VERSION, Placement, Result
 from study.store import read_file
 
+LEAST_STEP_S = 1e-9  # no clock of ours tells less
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
 
 
@@ -53,7 +55,7 @@ def decode(data: bytes) -> Result:
     try:
         result = _decode_result(data)
         _check_consistency(result)
-    except (*NOT_THE_DATA, ConfigError) as error:
+    except (*NOT_THE_DATA, ConfigError, ValueError) as error:
         raise ResultError(f"is not a result: {error}") from None
     return result
 
@@ -76,6 +78,8 @@ def _check_consistency(result: Result) -> None:
     if result.case_id != result.case.case_id:
         raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
     check_together(result.case, "its case")
+    for moment in (result.job.started_at, result.job.finished_at):
+        datetime.fromisoformat(moment)
     if (result.outcome == "ok") != (result.error is None):
         raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
     if result.outcome == "ok":
@@ -113,7 +117,7 @@ def _check_placement(placement: Placement, case: Case) -> None:
 
 def _check_times(measurement: Measurement) -> None:
     times = measurement.step_times_s
-    if not times or min(times) <= 0:
+    if not times or min(times) < LEAST_STEP_S:
         raise ResultError("has outcome ok but lacks positive step times")
     interval = measurement.median_ci_s
     if interval is not None and not 0 < interval[0] <= interval[1]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from study.case import Case
 from study.errors import ConfigError
 
+MAX_PREFIX = 40
 RESERVED_BYTES = 512 * 1024  # a result of some twenty thousand steps
 
 
@@ -87,7 +88,7 @@ class Store:
 def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
     """Write beside the path, then rename into place; `durable` survives a power cut too."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_beside(path))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -105,20 +106,27 @@ def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:
         raise
 
 
+def _beside(path: Path) -> str:
+    """How the name of a temporary file begins; a name of its own may be as long as names can be."""
+    return f".{path.name[:MAX_PREFIX]}."
+
+
 def check_target(path: Path, source: str) -> None:
     """Refuse, before the work is done, a file that could not be written at its end.
 
     Raises:
         ConfigError: a folder, a device or a pipe is in its place, or nothing can be written there.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise ConfigError(source, f"{path} is no regular file; name another")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise ConfigError(source, f"{path} is no regular file; name another")
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=_beside(target)):
             pass
     except OSError as error:
         raise ConfigError(source, f"{path} cannot be written: {error.strerror}") from None
+    except RuntimeError:  # what Python 3.11 and 3.12 say of a link that leads to itself
+        raise ConfigError(source, f"{path} cannot be written: it leads to itself") from None
 
 
 def _sync_folder(folder: Path, durable: bool) -> None:

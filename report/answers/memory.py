@@ -54,7 +54,8 @@ def _adding_gpus(results: list[Measured]) -> list[str]:
 def _problem(pair: Pair) -> str | None:
     few, many = pair.least, pair.most
     if few.emulated and many.emulated:
-        return f"the emulated GPUs share {shared_device(many.environment)}"
+        shared = dict.fromkeys(shared_device(result.environment) for result in (few, many))
+        return f"the emulated GPUs share {' and '.join(shared)}"
     return incomparable(few, many, "gpus")
 
 

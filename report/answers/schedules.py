@@ -1,5 +1,7 @@
 """What would help: which schedules are faster than the naive one, and what that costs."""
 
+from collections.abc import Sequence
+
 from report.answers import waiting
 from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
 from report.answers.comparing import CANNOT, groups, verdict
@@ -10,6 +12,7 @@ from report.units import data_size, plural, ratio, seconds
 from study.confidence import estimate
 
 QUESTION = "What would help"
+NAMED = 6  # cases, before a number has to do
 SAME_MEMORY = 0.05  # a peak that differs by less is as high
 
 
@@ -44,7 +47,7 @@ def _on(gpus: int, alike: list[Measured]) -> list[str]:
     fastest = min(others, key=_step_s)
     field = [r for r in others if r is fastest or why_not(fastest, r) is None]
     naive = naive_on(gpus, fastest, here)
-    problem = "it was not measured" if naive is None else why_not(naive, fastest)
+    problem = "naive has no measurement here" if naive is None else why_not(naive, fastest)
     if naive is None or problem is not None:
         beside = [f"What is faster than naive on {_name(fastest)} {CANNOT}: {problem}."]
         return [*beside, *_fastest(field, alike), *_left_out(others, field)]
@@ -76,7 +79,10 @@ def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
     """How many help at all, then for each schedule the number of micro-batches that suits it."""
     kinds = [verdict(naive, result).kind for result in field]
     counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
-    found = [f"{n} {plural(n, *ARE)} {WORDS[kind]}" for kind, n in counts.items()]
+    found = [
+        f"{n} {plural(n, *ARE)} {WORDS[kind]}{_named(kind, kinds, field)}"
+        for kind, n in counts.items()
+    ]
     cases = f"{len(field)} other {plural(len(field), 'case')}"
     summary = f"Beside naive: of {cases} on {_name(field[0])}, {', '.join(found)}."
     schedules = dict.fromkeys(result.case.schedule for result in field)
@@ -85,6 +91,16 @@ def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
     for result in best:
         sentences.append(" ".join([_one(naive, result), *waiting.more_work(naive, result)]))
     return sentences
+
+
+def _named(kind: str, kinds: Sequence[str], field: list[Measured]) -> str:
+    """Which they are, of those that do not help."""
+    names = [schedule_name(r.case) for r, its in zip(field, kinds, strict=True) if its == kind]
+    return (
+        f" ({'; '.join(names)})"
+        if kind != "faster" and len(names) <= NAMED and len(field) > 1
+        else ""
+    )
 
 
 WORDS = {
@@ -118,7 +134,7 @@ def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
     """The fastest, whether the next one can be told from it, and what the fastest costs."""
     first, *rest = sorted(field, key=_step_s)
     name = schedule_name(first.case)
-    text = f"The fastest on {_name(first)}{_of(field)} is {name}"
+    text = f"The {'fastest' if rest else 'only one'} on {_name(first)}{_of(field)} is {name}"
     text += f", with {seconds(_step_s(first))} a step"
     one = naive_on(1, first, alike)
     if one is not None and why_not(one, first) is None:

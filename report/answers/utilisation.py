@@ -2,8 +2,8 @@
 
 from report.answers.comparing import CANNOT
 from report.measured import Measured
-from report.time_use import TimeUse, time_use
-from report.units import percent, ratio
+from report.time_use import DISTURBED, TimeUse, cost_of_instruments, time_use
+from report.units import percent, ratio, signed_percent
 
 MOSTLY = 0.75  # of the GPUs at work at a time
 OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word
@@ -25,8 +25,16 @@ def _shares(result: Measured, uses: list[TimeUse]) -> str:
     shares = ", ".join(f"GPU {use.gpu} {percent(use.utilisation)}" for use in uses)
     return (
         f"On {result.gpus}, the share of a step in which each computes is {shares}"
-        f"{_together(uses)}."
+        f"{_together(uses)}.{_caution(result)}"
     )
+
+
+def _caution(result: Measured) -> str:
+    """Steps that take much longer or shorter with marks say little of those without."""
+    cost = cost_of_instruments(result)
+    if cost is None or abs(cost) <= DISTURBED:
+        return ""
+    return f" They say little: with marks, which tell them, a step took {signed_percent(cost)}."
 
 
 def _together(uses: list[TimeUse]) -> str:

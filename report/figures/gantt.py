@@ -12,7 +12,7 @@ from report.time_use import time_use
 from report.units import percent
 from study.measurement import TimeSpan
 
-CAPTION = "What each GPU does during a typical step"
+CAPTION = "What each GPU does during a typical step with marks"
 KINDS = {
     "forward": (SKY, ""),
     "backward": (BLUE, ""),
@@ -24,6 +24,7 @@ KINDS = {
 COMPUTE, TRANSFER = 0.66, 0.94  # heights; transfers stand out, by their shape if not by colour
 NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
 MAX_CASES, MAX_GPUS = 6, 64  # more have no room
+ROOM = 1.003  # times the longest step: for the edge of its last bar
 MAX_EDGED = 30  # bars of a GPU
 ROW, AROUND, FRAME = 0.26, 0.42, 0.8  # inches: a GPU, what a case and a drawing need besides
 FITS, TALLEST = 3.0, 8.5  # inches: what finds room on most pages, and on any
@@ -73,7 +74,7 @@ def _figure(part: list[Measured], all_shown: list[Measured], end_s: float, note:
         for (axes,), result in zip(rows, part, strict=True):
             _plot_case(axes, result, unit, label(result, all_shown))
         rows[-1][0].set_xlabel(f"time since the step began ({unit_name})")
-        rows[-1][0].set_xlim(0, end_s / unit)
+        rows[-1][0].set_xlim(0, ROOM * end_s / unit)
         seen = {kind_of(span) for result in part for span in _spans(result)}
         keys = [Patch(facecolor=colour, hatch=hatch, label=kind, **EDGE)
                 for kind, (colour, hatch) in KINDS.items() if kind in seen]  # fmt: skip

@@ -23,7 +23,7 @@ CAPTION = "What each GPU does during a typical step, schedule by schedule"
 WAITS = "#F0F0F0"
 HEIGHT = 0.94  # of a row
 MAX_CASES, MAX_GPUS = 8, 32  # more have no room
-MUCH_LONGER = 1.25  # times a timed step: what marks cost is then worth a word
+OTHERWISE = 0.05  # of a timed step: what is drawn differs by more, which is worth a word
 ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besides, a page
 
 
@@ -58,10 +58,18 @@ def make_figure(results: list[Measured]) -> Figure | None:
     height = 0.7 + 2 * LEGEND_LINE + (ROW * gpus + AROUND) * len(shown)
     where = f"{gpus} {plural(gpus, 'process' if shown[0].emulated else 'GPU', _many(shown[0]))}"
     return Figure(
-        caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top.",
+        caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
+        f"{_of_weights(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
     )
+
+
+def _of_weights(shown: list[Measured]) -> str:
+    """Where the first stage computes all gradients at once, which are then called of weights."""
+    if any(span.kind == "weight_gradient" for result in shown for span in spans_of(result)):
+        return " The first stage owes nobody a gradient: all of its own count as those of weights."
+    return ""
 
 
 def _many(result: Measured) -> str:
@@ -112,6 +120,6 @@ def _title(result: Measured) -> str:
     beside = "" if formula is None else f" (formula {percent(formula)})"
     took = seconds(step_time(result).estimate_s)
     drawn_s = max(span.end_s for span in spans_of(result))
-    slow = drawn_s > MUCH_LONGER * step_time(result).estimate_s
-    drawn = f" (drawn: {seconds(drawn_s)}, with marks)" if slow else ""
+    differs = abs(drawn_s / step_time(result).estimate_s - 1) > OTHERWISE
+    drawn = f" (drawn: {seconds(drawn_s)}, with marks)" if differs else ""
     return f"{name[0].upper()}{name[1:]}: {took}{drawn}, bubble {percent(measured)}{beside}"

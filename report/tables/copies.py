@@ -34,7 +34,10 @@ def _cells(copy: CopyRate, result: Measured) -> dict[str, str]:
 
 def _path(copy: CopyRate, result: Measured) -> str:
     """How the two are connected, in nvidia-smi's words."""
-    ends = {result.environment.gpus[gpu].index for gpu in (copy.source, copy.target)}
+    gpus = result.environment.gpus
+    if max(copy.source, copy.target) >= len(gpus):
+        return UNKNOWN
+    ends = {gpus[gpu].index for gpu in (copy.source, copy.target)}
     for link in result.environment.topology:
         if {link.source, link.target} == ends:
             return f"NV{link.nvlinks}" if link.nvlinks else link.path or UNKNOWN

@@ -10,7 +10,7 @@ from report.selection import Row, Selection
 from report.step_time import step_time
 from report.tables import schedules
 from report.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
-from study.statistics import median
+from study.confidence import estimate
 
 Cells = dict[str, str]
 LAST = ("notes", "result")
@@ -34,7 +34,7 @@ def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
     cells = {heading(key): key_text(row.case, key) for key in selection.grid.axes}
     result = row.measured
     if result is None:
-        return cells | {"result": row.reason or UNKNOWN}
+        return cells | {"GPUs": str(row.case.gpus), "result": row.reason or UNKNOWN}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
     cells |= _of_kind(result, selection)
     if notes := notes_on(row, result):
@@ -54,12 +54,12 @@ def _of_kind(result: Measured, selection: Selection) -> Cells:
 
 def step_times(result: Measured) -> Cells:
     """Task 2: how the step time grows."""
-    measurement = result.measurement
+    measurements = [job.measurement for job in result.jobs]
     return _step_time(result) | {
         "time per layer": seconds(step_time(result).estimate_s / result.case.depth),
-        "forward": _median(measurement.forward_s),
-        "backward": _median(measurement.backward_s),
-        "optimizer": _median(measurement.optimizer_s),
+        "forward": _median([m.forward_s for m in measurements]),
+        "backward": _median([m.backward_s for m in measurements]),
+        "optimizer": _median([m.optimizer_s for m in measurements]),
     }
 
 
@@ -115,8 +115,10 @@ def _step_time(result: Measured) -> Cells:
     }
 
 
-def _median(samples: list[float]) -> str:
-    return seconds(median(samples)) if samples else UNKNOWN
+def _median(jobs: list[list[float]]) -> str:
+    """The median of the jobs' medians, as of steps."""
+    known = [samples for samples in jobs if samples]
+    return seconds(estimate(known)) if known else UNKNOWN
 
 
 def _layers_of_gpus(result: Measured) -> Cells:

@@ -106,7 +106,7 @@ def test_a_gate_says_how_many_cases_it_could_not_see(compare, tmp_path):
     done = compare("--fail-on-regression", "3%")
     assert done.returncode == 0
     assert done.stderr == (
-        "note: 1 of 2 cases cannot be told apart finely enough to see 3.0 %; measure both sets "
+        "note: 1 of 2 cases cannot be told apart finely enough to see 3 %; measure both sets "
         "with submit.py --repeats 5, or for longer\n"
     )
 
@@ -116,7 +116,7 @@ def test_a_gate_that_could_see_nothing_does_not_pass(compare, tmp_path):
     done = compare("--fail-on-regression", "3%")
     assert done.returncode == 1
     assert "note: nothing could have been seen in any case; a gate that is blind" in done.stderr
-    assert "note: 2 of 2 cases cannot be told apart finely enough to see 3.0 %" in done.stderr
+    assert "note: 2 of 2 cases cannot be told apart finely enough to see 3 %" in done.stderr
 
 
 def test_noise_is_no_blindness_where_the_limit_is_far_beyond_it(compare, tmp_path):
@@ -168,7 +168,7 @@ def test_a_gate_does_not_pass_where_a_case_was_not_compared(compare, tmp_path, f
 def test_a_failed_job_stands_beside_the_verdict(compare, tmp_path):
     write(tmp_path / "old", "slurm", result(gpus=2))
     write(tmp_path / "new", "slurm", result(gpus=2), failed(gpus=2, repeat=2))
-    assert row_of(compare().stdout)[-1] == "same; 1 job not measured"
+    assert row_of(compare().stdout)[-1] == "same; 1 job missing or left out"
 
 
 def test_a_grid_limits_what_is_compared(compare, tmp_path):

@@ -50,8 +50,8 @@ FIGURES_OF_TASKS = {
     "task3": ["The GPU of each layer"],
     "task4": [
         "Step time for each GPU count",
-        "What each GPU does during a typical step, 2 GPUs",
-        "What each GPU does during a typical step, 5 GPUs",
+        "What each GPU does during a typical step with marks, 2 GPUs",
+        "What each GPU does during a typical step with marks, 5 GPUs",
         "Memory of each GPU",
     ],
     "task5": ["Moves of data"],

@@ -54,7 +54,7 @@ def test_a_repeat_on_other_hardware_is_left_out_and_said(tmp_path):
     write(tmp_path, "slurm", result(gpus=2), other, result(gpus=5))
     row = row_of(tmp_path)
     assert row["steps"] == "41"
-    assert row["notes"] == "left out: 1 job on other hardware or torch"
+    assert row["notes"] == "left out: 1 job measured under other conditions"
 
 
 def test_a_repeat_that_waits_for_its_job_is_missing(tmp_path):
@@ -86,7 +86,7 @@ def test_jobs_of_another_torch_are_not_pooled(tmp_path):
     write(tmp_path, "slurm", result(gpus=5))
     row = row_of(tmp_path)
     assert row["steps"] == "82 in 2 jobs"
-    assert row["notes"] == "left out: 1 job on other hardware or torch"
+    assert row["notes"] == "left out: 1 job measured under other conditions"
 
 
 def test_a_repeat_that_a_person_set_is_found(tmp_path):
