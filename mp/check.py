@@ -11,7 +11,12 @@ from study.result import Placement, Transfers
 
 DIM, BATCH = 16, 4
 # float32; several GPUs of one kind agree to the last bit, a GPU and a CPU do not.
-RTOL, ATOL = 1e-4, 1e-6
+TOLERANCE = 1e-4  # of the largest number of a tensor: gradients of deep models are tiny
+
+
+def differ(ours: torch.Tensor, reference: torch.Tensor) -> bool:
+    """Whether a number is off by more than is due to rounding; NaN always is."""
+    return not (ours - reference).abs().max() <= TOLERANCE * reference.abs().max()
 
 
 def unsplit_copy(model: LargeLinearModelMP) -> nn.Sequential:
@@ -75,7 +80,7 @@ def check_equals_unsplit(case: Case, devices: Devices) -> None:
     split = gradients(model, devices.put(x, 0), devices.put(target, case.gpus - 1))
     unsplit = gradients(unsplit_copy(model), x.clone(), target.clone())
     for index, (ours, reference) in enumerate(zip(split, unsplit, strict=True)):
-        if not torch.allclose(ours, reference, rtol=RTOL, atol=ATOL):
+        if differ(ours, reference):
             what = "loss" if index == 0 else f"gradient of layer {(index - 1) // 2}"
             difference = (ours - reference).abs().max().item()
             raise CaseError(f"the {what} differs from the unsplit model's by {difference:.3g}")

@@ -118,7 +118,7 @@ def _check_micro_batches(case: "Case", source: object) -> None:
     counts = [m for m in range(1, min(case.batch_size, MAX_TRIED) + 1) if accepts(case, m)]
     fit = ", ".join(map(str, counts[:MAX_SHOWN])) + (", ..." if counts[MAX_SHOWN:] else "")
     rounds = ", which goes in rounds of equal size" if case.schedule in IN_ROUNDS else ""
-    allowed = f"use {fit}{rounds}" if fit else f"use a batch_size of at least {case.gpus}"
+    allowed = f"use {fit}{rounds}" if fit else f"use a batch_size that is a multiple of {case.gpus}"
     raise ConfigError(
         source,
         f"micro_batches: {case.micro_batches} with schedule: {case.schedule}, {case.gpus} GPUs and "

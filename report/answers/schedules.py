@@ -121,11 +121,11 @@ def _one(naive: Measured, result: Measured) -> str:
 
 def _reduced(result: Measured) -> str:
     """What tensor parallelism does instead of passing batons."""
-    collectives = result.transfers.collectives
-    if not collectives:
+    reduced = [c for c in result.transfers.collectives if c.operation == "all_reduce"]
+    if not reduced:
         return ""
-    calls = sum(c.calls for c in collectives)
-    size = data_size(sum(c.bytes for c in collectives))
+    calls = sum(c.calls for c in reduced)
+    size = data_size(sum(c.bytes for c in reduced))
     who = "process" if result.emulated else "GPU"
     return f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
 

@@ -18,7 +18,7 @@ def make_table(results: list[Measured]) -> Table:
 def _cells(result: Measured) -> dict[str, str]:
     moved = result.transfers
     fullest = result.fullest_gpu
-    reduced = moved.collectives
+    reduced = [c for c in moved.collectives if c.operation == "all_reduce"]
     return {
         "in flight (by rule)": _in_flight(result),
         "peak memory": UNKNOWN

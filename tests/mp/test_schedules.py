@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from mp.check import differ
 from mp.placement import balanced_map
 from mp.timeline import Span, Timeline, break_down, dependencies
 from study.schedules import PIPELINES
@@ -35,7 +37,15 @@ def test_loss_and_gradients_of_every_schedule_equal_the_unsplit_models(counts):
 def test_a_wrong_gradient_is_found_and_its_layer_and_rank_named():
     lines = run_ranks("broken", [2])
     assert len(lines) == len(cases(2))
-    assert all("the gradient of layer 4 on rank" in line for line in lines)
+    assert all("the gradient of layer 2 on rank" in line for line in lines)
+
+
+def test_gradients_of_a_deep_model_are_held_to_their_own_size():
+    tiny = torch.tensor([4e-10, -1e-10])
+    assert differ(torch.zeros(2), tiny)
+    assert differ(tiny * 1.001, tiny)
+    assert differ(tiny * torch.nan, tiny)
+    assert not differ(tiny * (1 + 1e-6), tiny)
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,14 @@ def test_a_grid_limits_what_is_compared(compare, tmp_path):
     assert task4.contains(result(gpus=2).case)
 
 
+def test_a_grid_finds_what_was_submitted_with_other_values(compare, tmp_path):
+    for folder in ("old", "new"):
+        given = result(gpus=2, dim=512)
+        submit(tmp_path / folder, "slurm", given.case, overrides={"dim": 512})
+        write(tmp_path / folder, "slurm", given)
+    assert "1 case compared: 1 same." in compare("--grid", "task4").stdout
+
+
 def test_where_neither_has_a_case_nothing_is_compared_and_no_table_shown(compare, tmp_path):
     for folder in ("old", "new"):
         write(tmp_path / folder, "slurm", result(gpus=2))

@@ -18,6 +18,11 @@ NASTY = "a|b\n<img src=x>\n\n| c\\"
         ("<script>", "&lt;script>"),
         ("one\ntwo\r\n\tthree", "one two three"),
         ("\\|", "\\\\\\|"),
+        ("__init__ of time_limit_s", "\\_\\_init\\_\\_ of time_limit_s"),
+        ("5*3 ~ &lt; & b", "5\\*3 \\~ &amp;lt; & b"),
+        ("at `i < depth // 2`", "at `i < depth // 2`"),
+        ("a ` <b> `c|d` <e>", "a ` <b> `c\\|d\\` &lt;e>"),
+        ("`|` <b> `c", "\\`\\|` <b> `c"),
     ],
 )
 def test_text_neither_ends_a_cell_nor_becomes_html(text, expected):

@@ -37,6 +37,15 @@ def test_only_cases_with_these_values_are_shown(collect, values, cases):
     assert sorted(cases_of(done)) == sorted(cases)
 
 
+def test_a_schedule_without_the_key_stays_beside_those_that_have_it(run):
+    values = ("--set", "micro_batches=10", "--set", "gpus=2", "--format", "json")
+    grid = "docs/example/schedules.yaml"
+    done = run("collect.py", "--results", "docs/example/results", "--grid", grid, *values)
+    rows = [row["case"] for table in json.loads(done.stdout) for row in table["rows"]]
+    assert {"naive", "tensor", "1f1b"} <= {case["schedule"] for case in rows}
+    assert {case["micro_batches"] for case in rows} == {1, 10}
+
+
 def test_what_is_missing_in_another_setting_is_not_missing_here(collect, tmp_path):
     write(tmp_path, "slurm", result(gpus=2, dim=64))
     assert collect().returncode == 1

@@ -1,6 +1,7 @@
 """A case that several jobs measured is one row, and its interval knows of all of them."""
 
 import msgspec
+import pytest
 
 from report.load import load_evidence
 from report.raw import render_csv, render_json
@@ -87,6 +88,15 @@ def test_jobs_of_another_torch_are_not_pooled(tmp_path):
     row = row_of(tmp_path)
     assert row["steps"] == "82 in 2 jobs"
     assert row["notes"] == "left out: 1 job measured under other conditions"
+
+
+@pytest.mark.parametrize("change", [{"driver": "1"}, {"tf32": True}, {"cpu": "another"}])
+def test_jobs_under_other_conditions_are_not_pooled(tmp_path, change):
+    first, *others = repeats([0.1, 0.2, 0.2])
+    other = msgspec.structs.replace(first.environment, **change)
+    write(tmp_path, "slurm", msgspec.structs.replace(first, environment=other), *others)
+    write(tmp_path, "slurm", result(gpus=5))
+    assert row_of(tmp_path)["notes"] == "left out: 1 job measured under other conditions"
 
 
 def test_a_repeat_that_a_person_set_is_found(tmp_path):

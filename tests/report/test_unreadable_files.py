@@ -26,6 +26,7 @@ def load(folder):
         (encode(FIVE)[:1000], "is not a result: Input data was truncated"),
         (b"\x00\x01", "is not a result"),
         (b'{"some": "other JSON"}', "is not a result"),
+        (encode(FIVE).replace(b'"0000', b'"--output=0000'), "is not a result"),
         (b'{"schema_version": 99}', "has schema_version 99; this code reads 2"),
         (encode(result(gpus=3)), "holds the result of d20-g3-"),
         (json.dumps(json.loads(encode(FIVE)) | {"case_id": "d1-g1"}).encode(), "names case_id"),

@@ -25,7 +25,10 @@ def test_five_stages_take_whole_rounds(schedule, micro_batches):
         ({"schedule": "zero_bubble", "micro_batches": 32}, "use 5, 8, 10, 20, 40, 80, 160"),
         ({"schedule": "1f1b", "micro_batches": 4}, "use 5, 8, 10, 16, 20"),
         ({"schedule": "gpipe", "micro_batches": 3}, "use 1, 2, 4, 5, 8, 10, 16, 20, ..."),
-        ({"schedule": "1f1b", "micro_batches": 2, "batch_size": 2}, "a batch_size of at least 5"),
+        (
+            {"schedule": "1f1b", "micro_batches": 2, "batch_size": 2},
+            "a batch_size that is a multiple of 5",
+        ),
         ({"schedule": "zbv", "micro_batches": 5, "chunks_per_gpu": 3}, "zbv, which takes 2"),
         ({"schedule": "interleaved_1f1b", "chunks_per_gpu": 1}, "use 2 or more, or 1f1b"),
         ({"schedule": "zbv", "depth": 9, "micro_batches": 5}, "fewer than the 10 stages"),
