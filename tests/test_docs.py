@@ -71,5 +71,5 @@ def test_the_sample_report_can_be_made_from_its_results(run, tmp_path):
     report = tmp_path / "report.pdf"
     grids = ("--grid", "homework", "--grid", "docs/example/schedules.yaml")
     done = run("collect.py", *grids, "--results", "docs/example/results", "--report", report)
-    assert done.stderr == "note: rows without a measurement: 3; each says why\n"
+    assert (done.returncode, done.stderr) == (0, "")
     assert report.read_bytes().startswith(b"%PDF")

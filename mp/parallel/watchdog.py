@@ -60,13 +60,16 @@ class Watchdog(threading.Thread):
         self.rank, self.size = rank, size
         self.connect, self.give_up = connect, give_up
         self.is_over = threading.Event()
+        self.unheard = 0  # waits of a beat's length since the store last answered
         self.last = dict.fromkeys(range(1, size), (0, time.monotonic()))
 
     def run(self) -> None:
         try:
             store = self.connect()  # a connection of its own: the other one may be waiting
+            threading.Thread(target=self._miss_first, daemon=True).start()
             while not self.is_over.wait(BEAT_S):
                 store.add(f"{BEATS}/{self.rank}", 1)
+                self.unheard = 0
                 failure = self._failure(store)
                 if failure is not None and not self.is_over.is_set():
                     self._end(failure)
@@ -75,6 +78,16 @@ class Watchdog(threading.Thread):
                 self._end(
                     RankFailure(0, "", type(error).__name__, "the first rank is gone", "error")
                 )
+
+    def _miss_first(self) -> None:
+        """The store is the first rank's: where that stands still, so does every beat, unanswered.
+
+        Waits are counted, not seconds: a library call may keep both threads from running.
+        """
+        while self.rank and not self.is_over.wait(BEAT_S):
+            self.unheard += 1
+            if self.unheard * BEAT_S > SILENT_S:
+                self._end(RankFailure(0, "", "RankLost", "fell silent", "error"))
 
     def _failure(self, store: dist.Store) -> RankFailure | None:
         if store.check([FAILED]):

@@ -33,6 +33,8 @@ PROFILE = Profile(
     "mine", "cluster.yaml: profiles.mine", "slurm", "cuda", submitit={"timeout_min": 5}
 )
 
+MOMENT = "2020-01-01T10:00:00.000+00:00"
+
 
 @pytest.fixture
 def store(tmp_path):
@@ -147,7 +149,7 @@ def write(store, error):
     """The result of the case that `submitted` submits, failed so."""
     job = Job(
         executor="slurm", slurm_job_id="17", requested_gpus=2, allocated_gpus=2, visible_gpus=2,
-        submitted_at="2020-01-01T10:00:00.000+00:00", started_at="", finished_at="",
+        submitted_at=MOMENT, started_at=MOMENT, finished_at=MOMENT,
     )  # fmt: skip
     case = Case(depth=20, gpus=2)
     result = Result(

@@ -30,7 +30,7 @@ def test_an_option_of_the_wrong_type_is_one_line_and_exit_code_2():
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["folder", "pipe", "missing/trace.json", "x" * 255])
+@pytest.mark.parametrize("name", ["folder", "pipe", "missing/trace.json", "x" * 256])
 def test_a_trace_that_could_not_be_written_is_refused_before_anything_runs(tmp_path, name):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
