@@ -29,7 +29,7 @@ from report.options import check_options, parse_options
 from report.raw import render_csv, render_json
 from report.sections import make_section
 from report.selection import Selection, select
-from report.text import one_line
+from report.text import printable
 from report.title import make_document
 from study.errors import ConfigError
 from study.grid import known_grids, load_grids
@@ -40,7 +40,8 @@ from study.store import write_atomically
 def main() -> int:
     options = parse_options(__doc__)
     gc.disable()  # results by the thousand stay to the end; looking at them again takes a third
-    for interruption in (signal.SIGPIPE, signal.SIGINT):  # `collect.py | head` is no error
+    # Neither `collect.py | head` nor Ctrl-C is an error with a traceback.
+    for interruption in (signal.SIGPIPE, signal.SIGINT):
         signal.signal(interruption, signal.SIG_DFL)
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale: tables hold dashes
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
@@ -116,7 +117,7 @@ def show(pieces: Iterable[str]) -> None:
 
 def complain(text: str) -> None:
     """Something to know beside the tables."""
-    tell(f"note: {one_line(text)}")
+    tell(f"note: {printable(text)}")
 
 
 def tell(line: str) -> None:

@@ -108,7 +108,10 @@ def _unseen(rows: list[Counterparts], limit: float) -> list[Counterparts]:
 
 
 def _may_be_slower(row: Counterparts, limit: float) -> bool:
-    """Whether the interval reaches the limit; one that is slower, by less, is known that well."""
+    """Whether its interval is so wide that a slowdown of the limit, and more, may hide in it.
+
+    It is taken from 1 on, or, where a case is known to be slower, from how much slower it was.
+    """
     found = row.verdict
     if found is None:
         return False

@@ -85,7 +85,10 @@ def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
 def is_folder(path: Path, option: str) -> bool:
     """Whether it is one; ConfigError for one that cannot be looked into."""
     try:
-        return path.is_dir() and any((True, *path.iterdir()))
+        with os.scandir(path):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError as error:
         raise ConfigError(option, f"{path} cannot be read: {error.strerror}") from None
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from report.selection import Selection
+from report.units import plural
 from study.case import Case
 from study.errors import ConfigError
 from study.schedules import is_meant
@@ -17,7 +18,8 @@ def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selectio
     A case whose schedule lacks one of the keys stays beside those that have it.
 
     Raises:
-        ConfigError: no row has these values; the message lists those there are.
+        ConfigError: no row has these values; the message lists those there are, or says that
+            none of the schedules has all of these keys.
     """
     narrowed = [
         replace(selection, rows=[row for row in selection.rows if _fits(row.case, values)])
@@ -26,19 +28,20 @@ def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selectio
     ]
     if selections and not narrowed:
         cases = [row.case for selection in selections for row in selection.rows]
-        raise ConfigError(
-            "--set", f"no case has {_words(values)}; there are {_there(cases, values)}"
-        )
+        raise ConfigError("--set", f"no case has {_words(values)}; {_there(cases, values)}")
     return narrowed
 
 
 def _there(cases: list[Case], keys: dict[str, Any]) -> str:
-    """What the cases have of these keys."""
+    """What the cases have of these keys, in words."""
     having = [values for c in cases if (values := _values(c, keys)).keys() == keys.keys()]
     settings = sorted({tuple(values.values()) for values in having})
     named = "; ".join(_words(dict(zip(keys, s, strict=True))) for s in settings[:MOST_NAMED])
+    if not settings:
+        schedules = " and ".join(sorted({case.schedule for case in cases}))
+        return f"{schedules} {plural(len({case.schedule for case in cases}), 'lacks', 'lack')} it"
     more = len(settings) - MOST_NAMED
-    return named + (f"; and {more} more" if more > 0 else "")
+    return f"there are {named}" + (f"; and {more} more" if more > 0 else "")
 
 
 def _values(case: Case, keys: dict[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,8 @@ def _variants(grid: Grid, evidence: Evidence) -> Iterator[Grid]:
 def _belongs(submission: Submission, grid: Grid) -> bool:
     """Whether the grid, with the same `--set`, has the case: task 4's cases are task 5's too.
 
-    A grid that is set otherwise has another reason for it, and another setting to be changed.
+    Not so where the grid that it was submitted by is set otherwise to begin with: a naive case of
+    `pipeline` is none of task 4, even where `--set` has made the two the same.
     """
     has = grid.with_overrides(submission.overrides).contains(submission.case)
     return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))

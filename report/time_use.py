@@ -62,8 +62,7 @@ def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
 
 @cache
 def cost_of_instruments(result: Measured) -> float | None:
-    """How much longer a step with marks took than a timed one, as a share of it; medians of all
-    jobs."""
+    """How much longer a step with marks took than a timed one, as a share; medians of all jobs."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]
     return median(known) / step_time(result).estimate_s - 1 if known else None

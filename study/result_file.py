@@ -18,7 +18,6 @@ from study.store import read_file
 LEAST_STEP_S = 1e-9  # no clock of ours tells less
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
 
-
 _DECODER = msgspec.json.Decoder(Result)
 _times_of = attrgetter(*(key for key in GpuTime.__struct_fields__ if key.endswith("_s")))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from study.case import Case
 from study.errors import ConfigError
 
-MAX_PREFIX = 40
+MAX_PREFIX = 40  # characters, of up to four bytes; a name may have 255
 RESERVED_BYTES = 512 * 1024  # a result of some twenty thousand steps
 
 

@@ -52,10 +52,9 @@ def _difference(case: Case, found: list[tuple[float | None, Gradients]]) -> str 
                 if differ(part, reference):
                     by = (part - reference).abs().max().item()
                     return f"the gradient of layer {number} on rank {rank} differs by {by:.3g}"
-    held = [gradients.keys() for _, gradients in found]
     # Of a pipeline each layer is on one rank; with tensor parallelism, a share is on every one.
-    enough = set.intersection if case.schedule == "tensor" else set.union
-    if missing := expected.keys() - enough(*map(set, held)):
+    held = set.intersection if case.schedule == "tensor" else set.union
+    if missing := expected.keys() - held(*(set(gradients) for _, gradients in found)):
         return f"the gradients of layers {sorted(missing)} are missing"
     return None
 

@@ -1,8 +1,8 @@
 """No rank waits for one that will not come: every process tells once a second that it lives.
 
 The first rank listens; where another says that it failed, or falls silent, it gives up for all. The
-others end as soon as the first is gone. So the death of a rank ends the case within half a minute,
-wherever the living ones wait, be it in a collective.
+others end as soon as the first is gone, or its store no longer answers. So the death of a rank ends
+the case within half a minute, wherever the living ones wait, be it in a collective.
 """
 
 import os
@@ -66,7 +66,8 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         try:
             store = self.connect()  # a connection of its own: the other one may be waiting
-            threading.Thread(target=self._miss_first, daemon=True).start()
+            if self.rank:
+                threading.Thread(target=self._miss_first, daemon=True).start()
             while not self.is_over.wait(BEAT_S):
                 store.add(f"{BEATS}/{self.rank}", 1)
                 self.unheard = 0
@@ -84,7 +85,7 @@ class Watchdog(threading.Thread):
 
         Waits are counted, not seconds: a library call may keep both threads from running.
         """
-        while self.rank and not self.is_over.wait(BEAT_S):
+        while not self.is_over.wait(BEAT_S):
             self.unheard += 1
             if self.unheard * BEAT_S > SILENT_S:
                 self._end(RankFailure(0, "", "RankLost", "fell silent", "error"))

@@ -34,7 +34,7 @@ def _caution(result: Measured) -> str:
     cost = cost_of_instruments(result)
     if cost is None or abs(cost) <= DISTURBED:
         return ""
-    return f" They say little: with marks, which tell them, a step took {signed_percent(cost)}."
+    return f" These shares say little: with marks, a step took {signed_percent(cost)}."
 
 
 def _together(uses: list[TimeUse]) -> str:

@@ -67,7 +67,8 @@ def make_figure(results: list[Measured]) -> Figure | None:
     source = origin(shown)
     times = "; ".join(f"{label(r, shown)} {seconds(step_time(r).estimate_s)}" for r in shown)
     return Figure(
-        caption=f"{CAPTION}, medians with 95 % confidence intervals{_and_formula(shown)}.",
+        caption=f"{CAPTION}, medians with 95 % confidence intervals"
+        f"{', and what its formula allows' if _has_formula(shown) else ''}.",
         svg=draw(0.8 + ROW * len(names) + LEGEND_LINE, source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
     )
@@ -115,10 +116,9 @@ def _allowed_s(result: Measured, here: list[Measured]) -> float | None:
     return step_time(naive).estimate_s / factor
 
 
-def _and_formula(shown: list[Measured]) -> str:
-    """Whether any row has a mark for it."""
-    marked = any(_allowed_s(r, [o for o in shown if o.case.gpus == r.case.gpus]) for r in shown)
-    return ", and what its formula allows" if marked else ""
+def _has_formula(shown: list[Measured]) -> bool:
+    """Whether any row has a mark for what its formula allows."""
+    return any(_allowed_s(r, [o for o in shown if o.case.gpus == r.case.gpus]) for r in shown)
 
 
 def _keys(shown: list[Measured]) -> list[Patch | Line2D]:
@@ -131,7 +131,7 @@ def _keys(shown: list[Measured]) -> list[Patch | Line2D]:
     ]
     if schedules - set(COLOURS):
         keys.append(Patch(facecolor=BLUE, label="pipeline", **EDGE))
-    if _and_formula(shown):
+    if _has_formula(shown):
         keys.append(Line2D([], [], color=BLACK, marker="|", markersize=8, markeredgewidth=1.4,
                            linestyle="none", label="what its formula allows"))  # fmt: skip
     if any(result.emulated for result in shown):

@@ -48,6 +48,12 @@ def test_gradients_of_a_deep_model_are_held_to_their_own_size():
     assert not differ(tiny * (1 + 1e-6), tiny)
 
 
+def test_what_float32_cannot_tell_apart_does_not_differ():
+    subnormal = torch.tensor([1.4e-44, 0.0])
+    assert not differ(torch.tensor([2.8e-44, 0.0]), subnormal)
+    assert not differ(torch.zeros(2), torch.zeros(2))
+
+
 @pytest.mark.parametrize(
     ("seconds", "stages", "expected"),
     [

@@ -46,6 +46,12 @@ def test_a_schedule_without_the_key_stays_beside_those_that_have_it(run):
     assert {case["micro_batches"] for case in rows} == {1, 10}
 
 
+def test_a_key_that_no_schedule_has_is_refused(collect):
+    done = collect("--set", "micro_batches=10")
+    assert done.returncode == 2
+    assert done.stderr == "error: --set: no case has micro_batches=10; naive lacks it\n"
+
+
 def test_what_is_missing_in_another_setting_is_not_missing_here(collect, tmp_path):
     write(tmp_path, "slurm", result(gpus=2, dim=64))
     assert collect().returncode == 1

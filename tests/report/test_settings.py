@@ -34,6 +34,15 @@ def test_the_own_setting_is_not_missing_where_another_was_only_submitted(tmp_pat
     )
 
 
+def test_a_case_of_a_grid_that_is_set_otherwise_is_left_to_it(tmp_path):
+    overrides = {"dim": 8, "batch_size": 80, "dtype": "float32"}
+    mine = case(gpus=2, dim=8, batch_size=80, time_limit_s=20.0)
+    submit(tmp_path, "slurm", mine, grid="pipeline", overrides=overrides)
+    assert changes(only_section(tmp_path)) == []
+    submit(tmp_path, "slurm", mine, grid="task5", overrides=overrides)
+    assert changes(only_section(tmp_path)) == ["dim 8, batch 80."]
+
+
 def test_the_own_setting_stands_first_whatever_was_started_first(tmp_path):
     submit(tmp_path, "slurm", case(gpus=2, dim=8), overrides={"dim": 8})
     submit(tmp_path, "slurm", case(gpus=2))

@@ -1,0 +1,54 @@
+"""Who misses whom: the others end where the first rank, which holds their store, stands still."""
+
+import threading
+
+import pytest
+
+from mp.parallel import watchdog
+from mp.parallel.watchdog import Watchdog
+
+
+class Stopped:
+    """A store within a process that is stopped: it takes connections and answers nothing."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+
+    def add(self, *_):
+        self.asked.set()
+        threading.Event().wait()
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    """What a rank said when it ended itself, instead of ending the tests."""
+    monkeypatch.setattr(watchdog, "BEAT_S", 0.01)
+    monkeypatch.setattr(watchdog, "SILENT_S", 0.1)
+    found = []
+    said = threading.Event()
+
+    def end(self, failure):
+        found.append(str(failure))
+        said.set()
+        self.stop()
+
+    monkeypatch.setattr(Watchdog, "_end", end)
+    return found, said
+
+
+def test_a_first_rank_that_stands_still_is_missed(ends):
+    found, said = ends
+    Watchdog(1, 2, Stopped, print).start()
+    assert said.wait(20)
+    assert found == ["rank 0: fell silent"]
+
+
+def test_a_rank_that_has_ended_misses_nobody(ends):
+    found, said = ends
+    store = Stopped()
+    dog = Watchdog(1, 2, lambda: store, print)
+    dog.start()
+    assert store.asked.wait(20)
+    dog.stop()
+    assert not said.wait(0.5)
+    assert found == []
