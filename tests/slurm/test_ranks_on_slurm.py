@@ -40,11 +40,11 @@ def desk(slurm, tmp_path):
 
 
 @contextmanager
-def ends_in_time(desk):
+def ends_in_time(desk, bound_s=BOUND_S):
     """The job ends within bounded time, and leaves no process."""
     (job,) = desk.job_ids()
     yield
-    wait_until(lambda: not desk.slurm("squeue", "--noheader") and not worker_pids(job), BOUND_S)
+    wait_until(lambda: not desk.slurm("squeue", "--noheader") and not worker_pids(job), bound_s)
 
 
 def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
@@ -107,6 +107,15 @@ def test_the_first_rank_killed_by_sigkill_is_an_error_and_ends_the_others(desk):
         desk.kill_worker(job, rank=0)
     desk.wait_for("error")
     assert re.search("task 0: Killed|rank 0: the first rank is gone", desk.reason())
+
+
+def test_a_first_rank_that_is_stopped_is_missed_and_ends_with_the_others(desk):
+    job = start(desk)
+    with ends_in_time(desk, bound_s=90):  # srun waits 30 s for it, then Slurm's KillWait
+        for pid in worker_pids(job, rank=0):
+            os.kill(pid, signal.SIGSTOP)
+    desk.wait_for("error")
+    assert "rank 0: fell silent" in log(desk)
 
 
 def test_a_rank_that_raises_is_named_with_its_words(desk):
