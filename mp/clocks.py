@@ -14,12 +14,17 @@ class HostClock:
     name: Literal["host"] = "host"
 
     def start(self):
-        """Begin at 0 seconds."""
+        """Begin at 0 seconds; when that is on the host's clock."""
         self.started = perf_counter()
+        return self.started
 
     def mark(self, gpu):
         """A moment on this GPU."""
         return perf_counter()
+
+    def last_mark(self, gpu, now):
+        """The moment that the host read as `now`: a second reading would be a later one."""
+        return now
 
     def seconds(self, gpu, mark):
         """Seconds from the start to a mark of this GPU."""
@@ -41,16 +46,21 @@ class EventClock:
         self.origins: dict[torch.device, tuple[Any, float]] = {}
 
     def start(self):
-        """Begin at 0 seconds. All devices must be idle."""
+        """Begin at 0 seconds; when that is on the host's clock. All devices must be idle."""
         first = perf_counter()
         for device in self.devices.real:
             before = perf_counter()
             event = _record(device)
             self.origins[device] = (event, (before + perf_counter()) / 2 - first)
+        return first
 
     def mark(self, gpu):
         """A moment on this GPU: when it has done what was asked of it so far."""
         return _record(self.devices.real_device(gpu))
+
+    def last_mark(self, gpu, now):
+        """A moment on this GPU, as soon after the host's `now` as it can be had."""
+        return self.mark(gpu)
 
     def seconds(self, gpu, mark):
         """Seconds from the start to a mark of this GPU, which must have been reached."""

@@ -40,8 +40,7 @@ def record_timeline(step: TrainingStep, devices: Devices) -> Timeline:
     parameters = step.parameters_per_gpu()
     first, last = step.model.gpu_of_layer[0], step.model.gpu_of_layer[-1]
     devices.synchronize()
-    started = perf_counter()
-    recorder.clock.start()
+    started = recorder.clock.start()
     recorder.begin(first, "forward")
     _with_probes(step, recorder, first, step.forward)
     forward_end = recorder.end(last)
@@ -50,12 +49,12 @@ def record_timeline(step: TrainingStep, devices: Devices) -> Timeline:
     backward_end = recorder.end(first)
     _optimize(step, recorder, parameters)
     devices.synchronize()
-    step_s = perf_counter() - started
-    ends = [(gpu, recorder.clock.mark(gpu)) for gpu in range(len(devices.gpus))]
+    now = perf_counter()
+    ends = [(gpu, recorder.clock.last_mark(gpu, now)) for gpu in range(len(devices.gpus))]
     devices.synchronize()
     return Timeline(
         spans=sorted(recorder.spans(), key=lambda span: span.start_s),
-        step_s=step_s,
+        step_s=now - started,
         ends_s=[recorder.at(end) for end in ends],
         phase_ends_s=(recorder.at(forward_end), recorder.at(backward_end)),
     )

@@ -72,8 +72,7 @@ def record_timeline(step: PipelineStep, world: World, ahead_s: float) -> Timelin
     step.listen(recorder)
     world.devices.synchronize()
     world.largest([0.0])  # start together
-    started = perf_counter()
-    recorder.clock.start()
+    started = recorder.clock.start()
     step.compute_gradients()
     recorder.begin("optimizer", None, None)
     step.optimizer.step()
