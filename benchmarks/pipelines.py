@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mp.ranks import is_rank, start_ranks
+from mp.rank_words import is_rank
+from mp.ranks import start_ranks
 
 
 def main() -> int:
@@ -38,8 +39,8 @@ def measure(arguments: argparse.Namespace) -> None:
     import torch
 
     from mp.parallel.layer_times import measure_layers
-    from mp.parallel.marks import record_timelines
     from mp.parallel.pipeline import PipelineStep
+    from mp.parallel.probes import record_timelines
     from mp.parallel.stages import make_stages
     from mp.parallel.world import join
     from mp.timeline import break_down

@@ -54,8 +54,8 @@ def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Resul
         task = bar.add_task("", total=len(items), phase="")
         for item in items:
             bar.update(task, description=item.case.case_id, phase="start")
-            result = _run_one(item, profile, store, partial(_show, bar, task))
-            bar.console.print(_summary(item, result, store))
+            result, why = _run_one(item, profile, store, partial(_show, bar, task))
+            bar.console.print(_summary(item, result, why, store))
             bar.advance(task)
             results.append(result)
         bar.update(task, description="done", phase="")
@@ -68,7 +68,8 @@ def _show(bar: ProgressBar, task: TaskID, phase: str) -> None:
 
 def _run_one(
     item: Item, profile: Profile, store: Store, show: Callable[[str], None]
-) -> Result | None:
+) -> tuple[Result | None, str]:
+    """The result, or why there is none."""
     case = item.case
     log = store.logs / f"{case.case_id}.log"
     (assignment,) = assign([item], new_batch_name(store), profile, store, cluster=None)
@@ -86,11 +87,11 @@ def _run_one(
         raise
     path = store.result_path(case)
     if path.exists():
-        return read_result(path)
+        return read_result(path), ""
     trace = trace_in(log)
-    why = trace.line if trace else f"its process ended {_end_of(child.returncode)}; see {log}"
-    _note_end(submission, store, "error", why)
-    return None
+    why = trace.line if trace else f"its process ended {_end_of(child.returncode)}"
+    _note_end(submission, store, "error", why if trace else f"{why}; see {log}")
+    return None, why
 
 
 def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -158,10 +159,12 @@ def _end_of(returncode: int) -> str:
     return f"with exit code {returncode} and no result"
 
 
-def _summary(item: Item, result: Result | None, store: Store) -> str:
+def _summary(item: Item, result: Result | None, why: str, store: Store) -> str:
     name = f"{item.case.case_id}  (depth {item.case.depth}, {count_gpus(item.case.gpus)})"
     if result is None or result.measurement is None or result.error is not None:
-        problem = "no result" if result is None else f"{result.outcome}: {result.why_failed}"
+        problem = (
+            f"no result: {why}" if result is None else f"{result.outcome}: {result.why_failed}"
+        )
         log = store.logs / f"{item.case.case_id}.log"
         return f"[red]failed[/]  {name}: {escape(problem)}; log: {escape(str(log))}"
     times = result.measurement.step_times_s

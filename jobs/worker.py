@@ -51,13 +51,28 @@ def my_rank(assignment: Assignment) -> int:
     """Which of the case's processes this is; where none has been started, they run in its place."""
     if not assignment.case.in_processes:
         return 0
-    from mp.ranks import is_rank, start_ranks
+    from mp.rank_words import is_rank
 
     if assignment.executor == "slurm":
         become_rank()
     elif not is_rank():
-        sys.exit(start_ranks(assignment.case.gpus))
+        sys.exit(start_ranks_of(assignment))
     return int(os.environ["RANK"])
+
+
+def start_ranks_of(assignment: Assignment) -> int:
+    """Start the case's processes here, and write the result if the first does not live to do so."""
+    from mp.ranks import start_ranks
+
+    started_at = now()
+
+    def write_loss(loss: tuple[int, str]) -> None:
+        from mp.outcome import lost_case
+
+        result = lost_case(assignment.case, job_of(assignment, started_at), loss)
+        write_result(store_of(assignment), ended_now(result))
+
+    return start_ranks(assignment.case.gpus, write_loss)
 
 
 def run_first(assignment: Assignment) -> Result:
@@ -66,7 +81,10 @@ def run_first(assignment: Assignment) -> Result:
     progress = store.progress_path(case)
     reserve = progress.with_suffix(".reserve")
 
+    from mp.rank_words import say_told
+
     def write(result: Result) -> None:
+        say_told()
         with suppress(OSError):
             reserve.unlink(missing_ok=True)
         write_result(store, result)
@@ -127,11 +145,22 @@ def run_assigned(
     started_at = now()
     report(Progress(phase="start"))
 
-    from mp.devices import visible_gpus
     from mp.outcome import run_case
 
+    job = job_of(assignment, started_at)
+    trace = store_of(assignment).trace_path(assignment.case) if assignment.trace else None
+    case, device = assignment.case, assignment.device
+    return ended_now(
+        run_case(case, device, job, report, trace, lambda result: give_up(ended_now(result)))
+    )
+
+
+def job_of(assignment: Assignment, started_at: str) -> Job:
+    """What this attempt is, as far as it can be told from within."""
+    from mp.devices import visible_gpus
+
     on_slurm = assignment.executor == "slurm"
-    job = Job(
+    return Job(
         executor=assignment.executor,
         slurm_job_id=job_id() if on_slurm else None,
         requested_gpus=assignment.case.gpus,
@@ -141,11 +170,6 @@ def run_assigned(
         started_at=started_at,
         finished_at=started_at,
         attempt=attempt() if on_slurm else 1,
-    )
-    trace = store_of(assignment).trace_path(assignment.case) if assignment.trace else None
-    case, device = assignment.case, assignment.device
-    return ended_now(
-        run_case(case, device, job, report, trace, lambda result: give_up(ended_now(result)))
     )
 
 

@@ -3,13 +3,15 @@
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from mp.devices import POLICIES, visible_gpus
-from mp.outcome import run_case
-from mp.ranks import is_first, is_rank, start_ranks
+from mp.outcome import lost_case, run_case
+from mp.rank_words import is_rank, say_told
+from mp.ranks import is_first, start_ranks
 from study.case import KEYS, Case, allowed, make_case, parse_value
 from study.command_line import OneLineParser
 from study.errors import ConfigError
@@ -32,28 +34,32 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    job = partial(_job, case, arguments.device, now())
     if case.in_processes and not is_rank():
-        return start_ranks(case.gpus)
-    started = now()
-    job = Job(
-        executor="none",
-        slurm_job_id=None,
-        requested_gpus=case.gpus,
-        allocated_gpus=None,
-        visible_gpus=None if arguments.device == "cpu" else visible_gpus(),
-        submitted_at=None,
-        started_at=started,
-        finished_at=started,
-    )
-    result = run_case(case, arguments.device, job, _report, arguments.trace, _show)
+        return start_ranks(case.gpus, lambda loss: _show(lost_case(case, job(), loss)))
+    result = run_case(case, arguments.device, job(), _report, arguments.trace, _show)
     if is_first():
         _show(result)
     return 0 if result.outcome == "ok" else 1
 
 
+def _job(case: Case, device: str, started: str) -> Job:
+    return Job(
+        executor="none",
+        slurm_job_id=None,
+        requested_gpus=case.gpus,
+        allocated_gpus=None,
+        visible_gpus=None if device == "cpu" else visible_gpus(),
+        submitted_at=None,
+        started_at=started,
+        finished_at=started,
+    )
+
+
 def _show(result: Result) -> None:
     """The result on stdout, and why it failed on stderr."""
     job = msgspec.structs.replace(result.job, finished_at=now())
+    say_told()
     try:
         sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
         sys.stdout.flush()
@@ -85,8 +91,6 @@ def check_trace(path: Path | None, case: Case) -> None:
         return
     if case.execution == "cuda_graph":
         raise ConfigError("--trace", "a CUDA graph has no marks inside; use --execution eager")
-    if case.schedule == "tensor":
-        raise ConfigError("--trace", "tensor parallelism has no stages to mark; use a pipeline")
     check_target(path, "--trace")
 
 

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from mp.benchmark import Outputs, run_benchmark
@@ -10,10 +11,11 @@ from mp.failure import outcome_of
 from mp.measure import Report
 from mp.proof import prove_gpus
 from mp.provenance import describe_code
+from mp.rank_words import Loss
 from study.case import Case
 from study.errors import CaseError
 from study.outcome import ResultOutcome
-from study.result import CaseFailure, Code, Job, Result
+from study.result import RANK_LOST, CaseFailure, Code, Job, Result
 
 if TYPE_CHECKING:
     from mp.parallel.watchdog import RankFailure
@@ -62,6 +64,13 @@ def run_case(
         outcome = outcome_of(error)
         failure = CaseFailure(type=type(error).__name__, message=str(error))
     return _result(case, outcome, failure, outputs, job, code)
+
+
+def lost_case(case: Case, job: Job, loss: Loss) -> Result:
+    """The result of a case of which a rank was lost, and the first did not come to tell one."""
+    rank, how = loss
+    failure = CaseFailure(type=RANK_LOST, message=f"rank {rank} on {gethostname()}: {how}")
+    return _result(case, "error", failure, Outputs(), job, describe_code())
 
 
 def _result(

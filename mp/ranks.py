@@ -13,21 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from study.store import write_atomically
+from mp.rank_words import FOLDER, Loss, has_told, is_rank, said_loss, say_loss
 
 POLL_S = 0.1
 RANKS_PER_CORE = 32  # each takes 200 MB and seconds to start
 GRACE_S = 30.0  # the ranks that are left end by themselves, and the first writes why
 LAST_S = 3.0  # once the first is gone, there is nothing to wait for
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-LOST_FILE = "MPBENCH_LOST_RANK"  # names the file that says which rank ended, and how
-
-
-def is_rank() -> bool:
-    """Whether this process is one of several that were started together."""
-    return LOST_FILE in os.environ
 
 
 def is_first() -> bool:
@@ -35,11 +30,15 @@ def is_first() -> bool:
     return not is_rank() or os.environ["RANK"] == "0"
 
 
-def start_ranks(count: int) -> int:
+def start_ranks(count: int, on_loss: Callable[[Loss], None] = lambda loss: None) -> int:
     """Run this very command `count` times, as ranks; 0 if all end well, else 1.
 
     2, with a line that says so, where this machine cannot hold as many. Each rank has cores of its
     own, where there are enough, and as many threads. All of them die with this process.
+
+    Args:
+        on_loss: told of the rank that was lost first, once all have ended, where the first of them
+            did not come to tell its result.
     """
     cores = sorted(os.sched_getaffinity(0))
     if count > (most := RANKS_PER_CORE * len(cores)):
@@ -50,29 +49,23 @@ def start_ranks(count: int) -> int:
     port = free_port()
     children = []
     with tempfile.TemporaryDirectory() as folder:
-        lost = Path(folder) / "lost"
+        words = Path(folder)
         try:
             for rank in range(count):
                 own = cores[rank * share : (rank + 1) * share]
-                children.append(_start(rank, count, port, own, lost))
-            return _wait(children, lost)
+                children.append(_start(rank, count, port, own, words))
+            loss = _wait(children, words)
         finally:
             for child in children:
                 child.kill()
                 child.wait()
-
-
-def lost_rank() -> tuple[int, str] | None:
-    """The first rank that ended badly, and how, if the process that started all has seen it."""
-    try:
-        rank, _, how = Path(os.environ[LOST_FILE]).read_text().partition(" ")
-    except (KeyError, OSError):
-        return None
-    return int(rank), how
+        if loss is not None and not has_told(words):
+            on_loss(loss)
+    return int(any(child.returncode for child in children))
 
 
 def _start(
-    rank: int, count: int, port: int, cores: list[int], lost: Path
+    rank: int, count: int, port: int, cores: list[int], words: Path
 ) -> subprocess.Popen[bytes]:
     defaults = {
         "OMP_NUM_THREADS": str(max(1, len(cores))),
@@ -85,7 +78,7 @@ def _start(
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
-        LOST_FILE: str(lost),
+        FOLDER: str(words),
     }
     parent = os.getpid()
 
@@ -103,24 +96,37 @@ def _start(
     )
 
 
-def _wait(children: list[subprocess.Popen[bytes]], lost: Path) -> int:
-    """Wait for all; once one has failed, no longer than the grace time."""
-    failed_at = None
-    while any(child.poll() is None for child in children):
-        for rank, child in enumerate(children):
-            if failed_at is None and child.poll():
-                failed_at, how = time.monotonic(), _end(child.returncode)
-                print(f"mpbench: job failed: rank {rank} ended {how}", file=sys.stderr, flush=True)
-                write_atomically(lost, f"{rank} {how}".encode(), durable=False)
+def _wait(children: list[subprocess.Popen[bytes]], words: Path) -> Loss | None:
+    """Wait for all; once one has failed, which is returned, no longer than the grace time."""
+    loss, failed_at = None, 0.0
+    while True:
+        are_over = all(child.poll() is not None for child in children)
+        if loss is None and (loss := _first_loss(children, words)) is not None:
+            failed_at = time.monotonic()
+            rank, how = loss
+            print(f"mpbench: job failed: rank {rank} {how}", file=sys.stderr, flush=True)
+            say_loss("lost", loss, words)
         grace_s = GRACE_S if children[0].poll() is None else LAST_S
-        if failed_at is not None and time.monotonic() > failed_at + grace_s:
-            break
+        if are_over or (loss is not None and time.monotonic() > failed_at + grace_s):
+            return loss
         time.sleep(POLL_S)
-    return int(any(child.returncode for child in children))
+
+
+def _first_loss(children: list[subprocess.Popen[bytes]], words: Path) -> Loss | None:
+    """The rank that has ended badly; one that ended for want of another leaves word of that."""
+    ended = {rank: child.returncode for rank, child in enumerate(children) if child.poll()}
+    if not ended:
+        return None
+    missed = said_loss("missed", words)
+    if missed is not None and ended.get(missed[0], 1) > 0:  # no signal, which says more
+        return missed
+    rank = min(ended) if missed is None else missed[0]
+    return rank, _end(ended[rank])
 
 
 def _end(code: int) -> str:
-    return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return f"ended {how}"
 
 
 def free_port() -> int:

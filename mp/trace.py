@@ -71,7 +71,7 @@ def _slice(span: Span, start_s: float, step: int) -> Event:
         "name": name,
         "cat": span.kind,
         "pid": span.gpu,
-        "tid": COMPUTE if span.peer is None else TRANSFER,
+        "tid": COMPUTE if span.peer is None and span.kind != "collective" else TRANSFER,
         "ts": _us(start_s + span.start_s),
         "dur": _us(span.seconds),
         "args": args,

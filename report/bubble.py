@@ -6,7 +6,7 @@ actions of equal length; what their lengths and the optimizer make of it (imbala
 add that nothing hides (communication); the rest is launching, and clocks that differ.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from report.bubble_formula import bubble_share
 from report.measured import Measured
@@ -49,7 +49,7 @@ def _bubble(
     )
     measured, formula = 1 - busy_s / step_s, bubble_share(result.case)
     if lengths is None:
-        return Bubble(gpu, measured, formula)
+        return _without_stages(result, Bubble(gpu, measured, formula), step_s)
     undelayed, with_transfers = (1 - busy_s / length_s for length_s in lengths)
     return Bubble(
         gpu,
@@ -59,6 +59,15 @@ def _bubble(
         communication=with_transfers - undelayed,
         rest=measured - with_transfers,
     )
+
+
+def _without_stages(result: Measured, bubble: Bubble, step_s: float) -> Bubble:
+    """Under tensor parallelism what a GPU waits for together with all others is communication."""
+    together = [span for span in spans_of(result) if span.kind == "collective"]
+    if not together:
+        return bubble
+    share = sum(s.end_s - s.start_s for s in together if s.gpu == bubble.gpu) / step_s
+    return replace(bubble, communication=share, rest=bubble.measured - share)
 
 
 def _played_again(result: Measured) -> tuple[float, float] | None:

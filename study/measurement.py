@@ -31,7 +31,8 @@ class GpuTime(Record, frozen=True):
     is none of the others is `idle_s`. In a pipeline of processes `backward_s` holds both kinds of
     gradients, `weight_gradient_s` those of weights where the schedule computes them on their own;
     `transfer_in_s` is the time from where another GPU had made what this one waits for; sends stop
-    nobody, so `transfer_out_s` is 0.
+    nobody, so `transfer_out_s` is 0. Under tensor parallelism `transfer_in_s` is the waiting for
+    what all GPUs do together (`collective`), be it for data or for the last of them to come.
     """
 
     index: Count
@@ -52,6 +53,7 @@ SpanKind = Literal[
     "optimizer",
     "transfer_out",
     "transfer_in",
+    "collective",
 ]
 
 

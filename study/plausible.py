@@ -30,13 +30,26 @@ def why_not(
             of_stage[stage] for stage in stages
         ]:
             return "has stages that do not fit its schedule or its placement"
-    if case.schedule in PIPELINES and measurement.breakdown is not None:
+    if case.in_processes and measurement.breakdown is not None:
         return _why_no_step(case, measurement.breakdown.typical_step)
     return None
 
 
 def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """A step of a pipeline computes forward and backward once for each stage and micro-batch."""
+    """Each GPU does one thing at a time; a pipeline does what its schedule has."""
+    if case.schedule in PIPELINES and (problem := _why_no_pipeline(case, spans)) is not None:
+        return problem
+    for gpu in range(case.gpus):
+        here = sorted((s for s in spans if s.gpu == gpu), key=lambda s: (s.start_s, s.end_s))
+        if any(after.start_s < before.end_s - NEARLY for before, after in pairwise(here)):
+            return "has a typical step in which a GPU does two things at once"
+    if any(span.peer is not None and not 0 <= span.peer < case.gpus for span in spans):
+        return "has a typical step with a GPU that it does not have"
+    return None
+
+
+def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
+    """It computes forward and backward once for each stage and micro-batch."""
     of_stage = gpu_of_stage(case)
     computes = [span for span in spans if span.kind in COMPUTE]
     expected = {
@@ -55,10 +68,4 @@ def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
         return "has a typical step whose actions are not those of its schedule"
     if any(span.gpu != of_stage[span.stage or 0] for span in computes):
         return "has a typical step with a stage on another GPU than its own"
-    for gpu in range(case.gpus):
-        here = sorted((s for s in spans if s.gpu == gpu), key=lambda s: (s.start_s, s.end_s))
-        if any(after.start_s < before.end_s - NEARLY for before, after in pairwise(here)):
-            return "has a typical step in which a GPU does two things at once"
-    if any(span.peer is not None and not 0 <= span.peer < case.gpus for span in spans):
-        return "has a typical step with a GPU that it does not have"
     return None

@@ -18,12 +18,13 @@ from mp.measure import Report
 from mp.memory import measure_scratch, release_cache
 from mp.parallel.check import check_equals_unsplit
 from mp.parallel.layer_times import measure_layers
-from mp.parallel.ledger import observe_sends
+from mp.parallel.ledger import observe_collectives, observe_sends
 from mp.parallel.links import measure_links
-from mp.parallel.measure import Step, measure
+from mp.parallel.measure import measure
 from mp.parallel.pipeline import PipelineStep
+from mp.parallel.probes import Step
 from mp.parallel.stages import Stages, make_stages
-from mp.parallel.tensor import TensorParallelStep, observe_collectives
+from mp.parallel.tensor import TensorParallelStep
 from mp.parallel.watchdog import RankFailure
 from mp.parallel.world import World, join
 from mp.precision import set_precision
@@ -127,7 +128,7 @@ def _tensor(world: World, case: Case) -> _Kind:
         placement=Placement(gpu_of_layer=[], layers_per_gpu=[case.depth] * case.gpus),
         borders=[],
         build=lambda case: TensorParallelStep(case, world),
-        observe=observe_collectives,
+        observe=lambda step: observe_collectives(step, world),
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mp.check import differ
-from mp.parallel.measure import Step
+from mp.parallel.probes import Step
 from mp.parallel.stages import make_batch, make_layers
 from mp.parallel.world import World
 from study.case import Case

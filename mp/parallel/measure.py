@@ -16,9 +16,7 @@ from mp.measure import (
     states_under_load,
 )
 from mp.memory import Scratch, describe_memory, reset_peaks
-from mp.parallel.marks import record_timelines
-from mp.parallel.pipeline import PipelineStep
-from mp.parallel.tensor import TensorParallelStep
+from mp.parallel.probes import Step, record_timelines
 from mp.parallel.world import World
 from mp.stopping import StoppedBy, StoppingRule, WarmupRule
 from mp.timing import no_garbage_collection, time_step
@@ -27,7 +25,6 @@ from study.measurement import GpuMemory
 from study.progress import Progress
 
 Verdict = TypeVar("Verdict")
-Step = PipelineStep | TensorParallelStep
 
 
 def measure(
@@ -53,10 +50,8 @@ def measure(
     memory = gather_memory(world, layers_per_gpu, scratch)
     after = states_under_load(step, world.devices, times)
 
-    timelines = []
-    if isinstance(step, PipelineStep):  # tensor parallelism has no stages to tell apart
-        report(Progress(phase="where the time goes"))
-        timelines = record_timelines(step, world, PROBED_SHARE * case.time_limit_s)
+    report(Progress(phase="where the time goes"))
+    timelines = record_timelines(step, world, PROBED_SHARE * case.time_limit_s)
     measurement = describe_measurement(
         Timed(warmup, how_warmed == "steady", times, stopped_by, rule),
         timelines,

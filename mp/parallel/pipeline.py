@@ -1,7 +1,6 @@
 """A training step as a pipeline, on the engine of torch.distributed.pipelining."""
 
 import inspect
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -9,12 +8,12 @@ from torch import nn
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import get_schedule_class
 
+from mp.parallel.marks import NOBODY, Marks
 from mp.parallel.stages import StageModule, Stages, make_batch, make_layers
 from mp.parallel.world import World
 from mp.precision import element_type
 from mp.step import LEARNING_RATE, OPTIMIZERS
 from study.case import Case
-from study.result import Phase
 
 CLASSES = {
     "gpipe": "GPipe",
@@ -26,26 +25,10 @@ CLASSES = {
 WITH_ONE_STAGE = ("gpipe", "1f1b")
 
 
-class Marks:
-    """What is told of the actions of this rank; here nobody listens."""
-
-    def begin(self, kind: str, stage: int, micro_batch: int) -> None:
-        """An action starts."""
-
-    def end(self) -> None:
-        """It has ended."""
-
-    def go_on(self) -> None:
-        """What belongs to it has ended only now."""
-
-    def sends(self, phase: Phase, stage: int, operations: list[Any]) -> None:
-        """A stage hands tensors to other ranks."""
-
-
 class MarkedStage(PipelineStage):
     """torch's stage, which tells when it computes and what it sends."""
 
-    marks: Marks = Marks()
+    marks: Marks = NOBODY
 
     def forward_one_chunk(self, fwd_chunk_id, *args, **kwargs):
         self.marks.begin("forward", self.stage_index, fwd_chunk_id)

@@ -4,21 +4,21 @@ Layers take turns: one split by columns, whose outputs stay where they are, then
 partial sums are added up by an all-reduce (Megatron-LM, Shoeybi et al. 2019).
 """
 
-from collections import Counter
-
 import torch
 from torch import nn
+from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor, Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mp.parallel.marks import NOBODY, Marks
 from mp.parallel.stages import StageModule, make_batch, make_layers
 from mp.parallel.world import World
 from mp.precision import element_type
 from mp.step import LEARNING_RATE, OPTIMIZERS
 from study.case import Case
-from study.result import Collective, Phase, Transfers
+from study.result import Phase
 
 COLLECTIVES = ("all_reduce", "all_gather_into_tensor", "reduce_scatter_tensor")
 
@@ -39,6 +39,7 @@ class TensorParallelStep:
         self.x, self.target = (part.to(world.device, dtype) for part in (x, target))
         self.optimizer = OPTIMIZERS[case.optimizer](self.model.parameters(), lr=LEARNING_RATE)
         self.last_loss: torch.Tensor | None = None
+        self.marks = NOBODY
 
     def __call__(self) -> None:
         self.compute_gradients()
@@ -52,7 +53,20 @@ class TensorParallelStep:
 
     def compute_gradients(self) -> None:
         """Forward and backward."""
-        self.forward().backward()
+        if self.marks is NOBODY:
+            self.forward().backward()
+            return
+        with _Watch(self.marks) as watch:
+            watch.enter("forward")
+            loss = self.forward()
+            self.marks.end()
+            watch.enter("backward")
+            loss.backward()
+            self.marks.end()
+
+    def listen(self, marks: Marks) -> None:
+        """Let `marks` be told what this rank does."""
+        self.marks = marks
 
     @property
     def loss(self) -> float | None:
@@ -79,43 +93,32 @@ def _whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-class _Collectives(TorchDispatchMode):
-    """Counts what all ranks do together, and the bytes of this rank's tensors in it."""
+class _Watch(TorchDispatchMode):
+    """Tells what all ranks do together in forward and backward, and while this one waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Marks) -> None:
         super().__init__()
-        self.phase: Phase = "forward"
-        self.calls: Counter[tuple[str, Phase]] = Counter()
-        self.bytes: Counter[tuple[str, Phase]] = Counter()
+        self.marks = marks
+
+    def enter(self, phase: Phase) -> None:
+        """From here on it computes for this phase."""
+        self.phase = phase
+        self.marks.begin(phase)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if any(issubclass(kind, DTensor) for kind in types):
+        if any(issubclass(kind, (DTensor, AsyncCollectiveTensor)) for kind in types):
             return NotImplemented  # first let it say what its parts do
         namespace, _, operation = func.name().partition("::")
+        if namespace == "_c10d_functional" and operation == "wait_tensor":
+            return self._wait(func, args)
         if namespace == "_c10d_functional" and operation in COLLECTIVES:
-            key = (operation, self.phase)
-            self.calls[key] += 1
-            self.bytes[key] += args[0].nbytes
+            self.marks.meets(self.phase, operation, args[0].nbytes)
         return func(*args, **(kwargs or {}))
 
-
-def observe_collectives(step: TensorParallelStep) -> Transfers:
-    """Train one step and see what all ranks do together."""
-    with _Collectives() as seen:
-        loss = step.forward()
-        seen.phase = "backward"
-        loss.backward()
-    together = tuple(
-        Collective(operation=operation, phase=phase, calls=n, bytes=seen.bytes[operation, phase])
-        for (operation, phase), n in sorted(seen.calls.items())
-    )
-    return Transfers(
-        to_calls_per_forward=None,
-        moves_forward=0,
-        moves_backward=0,
-        bytes_forward=0,
-        bytes_backward=0,
-        moved_before_layers=[],
-        by_pair=[],
-        collectives=together,
-    )
+    def _wait(self, func, args):
+        self.marks.end()
+        self.marks.begin("collective")
+        done = func(*args)
+        self.marks.end()
+        self.marks.begin(self.phase)
+        return done

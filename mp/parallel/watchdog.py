@@ -17,9 +17,10 @@ from datetime import timedelta
 import msgspec
 import torch.distributed as dist
 
-from mp.ranks import lost_rank
+from mp.rank_words import said_loss, say_loss
 from study.errors import CaseError
 from study.outcome import ResultOutcome
+from study.result import RANK_LOST
 
 BEAT_S = 1.0
 SILENT_S = 15.0  # longer than any library call that keeps Python from running
@@ -88,17 +89,15 @@ class Watchdog(threading.Thread):
         while not self.is_over.wait(BEAT_S):
             self.unheard += 1
             if self.unheard * BEAT_S > SILENT_S:
-                self._end(RankFailure(0, "", "RankLost", "fell silent", "error"))
+                self._end(RankFailure(0, "", RANK_LOST, "fell silent", "error"))
 
     def _failure(self, store: dist.Store) -> RankFailure | None:
         if store.check([FAILED]):
             return msgspec.json.decode(store.get(FAILED), type=RankFailure)
         if self.rank:
             return None
-        if (lost := lost_rank()) is not None and lost[0]:
-            return RankFailure(
-                lost[0], socket.gethostname(), "RankLost", f"ended {lost[1]}", "error"
-            )
+        if (lost := said_loss("lost")) is not None and lost[0]:
+            return RankFailure(lost[0], socket.gethostname(), RANK_LOST, lost[1], "error")
         return self._silent(store)
 
     def _silent(self, store: dist.Store) -> RankFailure | None:
@@ -108,13 +107,14 @@ class Watchdog(threading.Thread):
                 self.last[rank] = (seen, now)
             elif now > since + (SILENT_S if beats else COME_S) and not _has(store, OVER, rank):
                 host = store.get(f"{HOST}/{rank}").decode() if _has(store, HOST, rank) else ""
-                return RankFailure(rank, host, "RankLost", WENT if beats else NEVER_CAME, "error")
+                return RankFailure(rank, host, RANK_LOST, WENT if beats else NEVER_CAME, "error")
         return None
 
     def _end(self, failure: RankFailure) -> None:
         print(f"mpbench: {failure}", file=sys.stderr, flush=True)
         if self.rank == 0 and failure.rank != 0:
             self.give_up(failure)
+        say_loss("missed", (failure.rank, failure.message))
         os._exit(1)
 
     def tell(self, store: dist.Store, error: Exception, outcome: ResultOutcome) -> None:

@@ -1,6 +1,7 @@
 """What would help: which schedules are faster than the naive one, and what that costs."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from report.answers import waiting
 from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
@@ -8,8 +9,9 @@ from report.answers.comparing import CANNOT, groups, verdict
 from report.bubble_formula import allowed_speed_up
 from report.measured import Measured
 from report.schedule_names import schedule_name
-from report.units import data_size, plural, ratio, seconds
-from study.confidence import estimate
+from report.time_use import time_use
+from report.units import data_size, percent, plural, ratio, seconds
+from study.confidence import are_enough, estimate
 
 QUESTION = "What would help"
 NAMED = 6  # cases, before a number has to do
@@ -44,7 +46,7 @@ def _on(gpus: int, alike: list[Measured]) -> list[str]:
     others = [result for result in here if result.case.schedule != "naive"]
     if not others:
         return [f"{QUESTION} {gpus} GPUs {CANNOT}: no other schedule than naive was measured."]
-    fastest = min(others, key=_step_s)
+    fastest = _fastest_of(others)
     field = [r for r in others if r is fastest or why_not(fastest, r) is None]
     naive = naive_on(gpus, fastest, here)
     problem = "naive has no measurement here" if naive is None else why_not(naive, fastest)
@@ -56,6 +58,11 @@ def _on(gpus: int, alike: list[Measured]) -> list[str]:
         *_fastest([naive, *field], alike),
         *_left_out(others, field),
     ]
+
+
+def _fastest_of(results: list[Measured]) -> Measured:
+    """Of those with an interval, if there are any: nothing can be held against the others."""
+    return min([r for r in results if are_enough(r.steps_s)] or results, key=_step_s)
 
 
 def _step_s(result: Measured) -> float:
@@ -120,14 +127,16 @@ def _one(naive: Measured, result: Measured) -> str:
 
 
 def _reduced(result: Measured) -> str:
-    """What tensor parallelism does instead of passing batons."""
+    """What tensor parallelism does instead of passing batons, and how long it waits for that."""
     reduced = [c for c in result.transfers.collectives if c.operation == "all_reduce"]
     if not reduced:
         return ""
     calls = sum(c.calls for c in reduced)
     size = data_size(sum(c.bytes for c in reduced))
     who = "process" if result.emulated else "GPU"
-    return f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
+    text = f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
+    waits = [use.transfer_in_s / use.step_s for use in time_use(result)]
+    return f"{text}, and waits for others for {percent(fmean(waits))} of it" if waits else text
 
 
 def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
@@ -174,7 +183,7 @@ def _memory(fastest: Measured, field: list[Measured]) -> list[str]:
 
 def _left_out(others: list[Measured], field: list[Measured]) -> list[str]:
     """Which could not be held against the fastest, and why, reason by reason."""
-    fastest = min(others, key=_step_s)
+    fastest = _fastest_of(others)
     reasons: dict[str, list[str]] = {}
     for result in others:
         if result not in field:

@@ -1,9 +1,10 @@
 """Are all GPUs utilised: how long each of them computes."""
 
 from report.answers.comparing import CANNOT
+from report.answers.disturbed import caution
 from report.measured import Measured
-from report.time_use import DISTURBED, TimeUse, cost_of_instruments, time_use
-from report.units import percent, ratio, signed_percent
+from report.time_use import TimeUse, time_use
+from report.units import percent, ratio
 
 MOSTLY = 0.75  # of the GPUs at work at a time
 OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word
@@ -25,16 +26,8 @@ def _shares(result: Measured, uses: list[TimeUse]) -> str:
     shares = ", ".join(f"GPU {use.gpu} {percent(use.utilisation)}" for use in uses)
     return (
         f"On {result.gpus}, the share of a step in which each computes is {shares}"
-        f"{_together(uses)}.{_caution(result)}"
+        f"{_together(uses)}.{caution(result)}"
     )
-
-
-def _caution(result: Measured) -> str:
-    """Steps that take much longer or shorter with marks say little of those without."""
-    cost = cost_of_instruments(result)
-    if cost is None or abs(cost) <= DISTURBED:
-        return ""
-    return f" These shares say little: with marks, a step took {signed_percent(cost)}."
 
 
 def _together(uses: list[TimeUse]) -> str:

@@ -3,6 +3,7 @@
 from statistics import fmean
 
 from report.answers.comparing import verdict
+from report.answers.disturbed import caution
 from report.bubble import bubbles
 from report.measured import Measured
 from report.time_use import time_use
@@ -32,11 +33,11 @@ def answer(result: Measured) -> list[str]:
     )
     excess = measured - formula
     if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
-        return [f"{text}: as the formula says, to within {percent(LITTLE)}."]
+        return [f"{text}: as the formula says, to within {percent(LITTLE)}.{caution(result)}"]
     added = ", ".join(f"{_points(share)} from {PARTS[name]}" for name, share in parts.items())
     most = max(parts, key=lambda name: parts[name])
     bound = f"; most is {MOST[most]}" if excess > LITTLE and parts[most] > excess / 2 else ""
-    return [f"{text}: {added}, in percentage points{bound}."]
+    return [f"{text}: {added}, in percentage points{bound}.{caution(result)}"]
 
 
 def more_work(naive: Measured, result: Measured) -> list[str]:

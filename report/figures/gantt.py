@@ -6,7 +6,19 @@ from matplotlib.patches import Patch
 
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
-from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, RED, SKY, YELLOW, draw, time_unit
+from report.figures.style import (
+    BLUE,
+    EDGE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    YELLOW,
+    draw,
+    time_unit,
+)
 from report.measured import Measured
 from report.time_use import time_use
 from report.units import percent
@@ -20,8 +32,10 @@ KINDS = {
     "weight gradient": (YELLOW, ""),
     "optimizer": (ORANGE, "xx"),
     "transfer": (RED, ""),
+    "collective": (PURPLE, ""),
 }
 COMPUTE, TRANSFER = 0.66, 0.94  # heights; transfers stand out, by their shape if not by colour
+HIGH = ("transfer", "collective")
 NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
 MAX_CASES, MAX_GPUS = 6, 64  # more have no room
 ROOM = 1.003  # times the longest step: for the edge of its last bar
@@ -110,7 +124,7 @@ def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
                 for span in _spans(result)
                 if span.gpu == gpu and kind_of(span) == kind
             ]
-            height = TRANSFER if kind == "transfer" else COMPUTE
+            height = TRANSFER if kind in HIGH else COMPUTE
             at = (gpu - height / 2, height)
             axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **edge)
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top

@@ -1,6 +1,7 @@
 """submit.py without Slurm on a case with a process for each GPU."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_a_case_in_processes_gives_one_result_whatever_the_shell_knows_of_ranks(
     assert (result["outcome"], result["job"]["requested_gpus"]) == ("ok", 2)
     (log,) = (tmp_path / "r/local/logs").iterdir()
     assert log.read_text().count("mpbench: attempt 1") == 1
+
+
+def test_a_first_process_that_is_killed_leaves_a_result_that_says_so(pipeline, tmp_path):
+    pipeline.write_text(lasting(pipeline, 600))
+    with started(pipeline, tmp_path / "r") as process:
+        wait_for_timing(tmp_path / "r/local/logs")
+        worker = pid_of(events(tmp_path / "r")[0])
+        first, _ = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+        os.kill(int(first), signal.SIGKILL)
+        assert process.wait(timeout=60) == 1
+    (result,) = results_of(tmp_path / "r").values()
+    assert result["outcome"] == "error"
+    assert result["error"]["message"].endswith(": ended by signal SIGKILL")
+    assert result["job"]["requested_gpus"] == 2
 
 
 def test_no_process_outlives_a_killed_submit(pipeline, tmp_path):

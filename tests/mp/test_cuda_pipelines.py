@@ -4,8 +4,13 @@ Each job proves loss and gradients against the unsplit model before it measures 
 with outcome ok has passed that on its GPUs.
 """
 
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +22,7 @@ from report.in_flight import expected_in_flight, seen_in_flight
 from report.measured import measured
 from study.result_file import decode
 from study.schedules import PIPELINES
+from tests.mp.test_ranks import ranks_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
@@ -71,6 +77,42 @@ def test_tensor_parallelism_is_right_and_reduces_what_it_says(gpus):
     assert (result.outcome, result.emulated) == ("ok", False), result.error
     reduced = sum(c.bytes for c in result.transfers.collectives)
     assert (reduced > 0) == (gpus > 1)
+
+
+@pytest.mark.parametrize("gpus", COUNTS)
+def test_a_step_with_split_layers_is_told_by_the_gpus_with_each_wait_for_the_others(gpus):
+    result = run("tensor", gpus)
+    breakdown = result.measurement.breakdown
+    assert breakdown.clock == "cuda_events"
+    for gpu in breakdown.per_gpu:
+        parts = (gpu.forward_s, gpu.backward_s, gpu.optimizer_s, gpu.transfer_in_s, gpu.idle_s)
+        assert min(map(min, parts)) >= 0
+        assert sum(map(sum, parts)) == pytest.approx(sum(breakdown.step_times_s), rel=0.01)
+    counted = sum(c.calls for c in result.transfers.collectives)
+    waits = Counter(span.gpu for span in breakdown.typical_step if span.kind == "collective")
+    assert [waits[gpu] for gpu in range(gpus)] == [counted] * gpus
+
+
+@two_gpus
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_rank_that_is_killed_in_the_midst_is_named_within_half_a_minute(killed):
+    keys = ["--depth=8", f"--dim={DIM}", f"--batch-size={BATCH}", f"--micro-batches={MICRO}"]
+    command = [sys.executable, "-m", "mp", "--schedule=1f1b", "--gpus=2", "--device=cuda", *keys]
+    command += ["--steps=1000000", "--time-limit-s=300", "--ci-half-width=0.0001"]
+    child = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert any(line.startswith("timing") for line in child.stderr)
+        os.kill(ranks_of(child.pid)[killed], signal.SIGKILL)
+        at = time.monotonic()
+        output, _ = child.communicate(timeout=120)
+        assert time.monotonic() < at + 30
+        error = decode(output.encode()).error
+        assert re.fullmatch(f"rank {killed} on .*: ended by signal SIGKILL", error.message)
+        assert ranks_of(child.pid) == {}
+    finally:
+        child.kill()
 
 
 @two_gpus

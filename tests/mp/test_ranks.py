@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mp.ranks import LOST_FILE
+from mp import ranks as ranks_module
+from mp.rank_words import FOLDER
+from mp.ranks import start_ranks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASE = ["--schedule", "1f1b", "--gpus", "3", "--depth", "6", "--micro-batches", "6"]
@@ -64,6 +66,55 @@ def test_a_killed_rank_ends_the_case_and_is_named(running):
     assert ranks_of(running.pid) == {}
 
 
+def test_a_first_rank_that_is_killed_leaves_a_result_all_the_same(running):
+    ranks = ranks_of(running.pid)
+    os.kill(ranks[0], signal.SIGKILL)
+    output, _ = running.communicate(timeout=60)
+    result = json.loads(output)
+    assert (result["outcome"], result["measurement"]) == ("error", None)
+    assert re.fullmatch("rank 0 on .*: ended by signal SIGKILL", result["error"]["message"])
+    assert running.returncode == 1
+    assert ranks_of(running.pid) == {}
+
+
+def test_a_first_rank_that_is_stopped_is_named_by_those_that_missed_it(running):
+    ranks = ranks_of(running.pid)
+    os.kill(ranks[0], signal.SIGSTOP)
+    output, _ = running.communicate(timeout=120)
+    result = json.loads(output)
+    assert re.fullmatch("rank 0 on .*: fell silent", result["error"]["message"])
+    assert running.returncode == 1
+
+
+def test_a_rank_that_dies_before_the_first_has_started_is_named(monkeypatch, tmp_path, capfd):
+    """Here the first rank sleeps and never comes so far as to tell anything."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, time\nsys.exit(3) if os.environ['RANK'] == '1' else time.sleep(600)\n"
+    )
+    monkeypatch.setattr(ranks_module, "GRACE_S", 0.5)
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(script)])
+    losses = []
+    assert start_ranks(2, losses.append) == 1
+    assert losses == [(1, "ended with exit code 3")]
+    assert "mpbench: job failed: rank 1 ended with exit code 3" in capfd.readouterr().err
+
+
+def test_what_the_first_rank_has_told_is_not_told_again(monkeypatch, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from mp.rank_words import say_told\n"
+        "say_told()\n"
+        "sys.exit(1)\n"
+    )
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(script)])
+    losses = []
+    assert start_ranks(2, losses.append) == 1
+    assert losses == []
+
+
 def test_all_ranks_end_with_the_process_that_started_them(running):
     ranks = ranks_of(running.pid)
     running.kill()
@@ -76,7 +127,7 @@ def test_all_ranks_end_with_the_process_that_started_them(running):
 
 def test_ranks_that_are_not_those_of_the_case_are_told_so():
     odd = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
-    odd |= {LOST_FILE: "/nowhere"}
+    odd |= {FOLDER: "/nowhere"}
     command = [sys.executable, "-m", "mp", *CASE]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ) | odd, capture_output=True, text=True, timeout=60

@@ -94,7 +94,7 @@ def test_what_one_gpu_made_and_another_used_belongs_together():
 
 
 def test_waiting_counts_as_transfer_only_once_the_data_have_been_made():
-    from mp.parallel.marks import exposed_waits
+    from mp.parallel.probes import exposed_waits
 
     waits = {(w.gpu, w.start_s, w.end_s, w.peer) for w in exposed_waits(STEP)}
     assert waits == {(1, 1.0, 1.5, 0), (0, 3.5, 3.75, 1)}
@@ -158,3 +158,39 @@ def test_every_schedule_has_its_class():
     from mp.parallel.pipeline import CLASSES
 
     assert set(CLASSES) == set(PIPELINES)
+
+
+@pytest.fixture(scope="module")
+def split_layers(tmp_path_factory):
+    """Tensor parallelism of two ranks: its result and its trace."""
+    trace = tmp_path_factory.mktemp("trace") / "trace.json"
+    command = [sys.executable, "-m", "mp", "--schedule", "tensor", "--gpus", "2", "--depth", "5"]
+    command += ["--dim", "64", "--batch-size", "32", "--device", "cpu", "--steps", "10"]
+    done = subprocess.run(
+        [*command, "--trace", str(trace)], cwd=ROOT, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), json.loads(trace.read_text())["traceEvents"]
+
+
+def test_each_rank_waits_as_often_as_all_do_something_together(split_layers):
+    result, events = split_layers
+    counted = sum(c["calls"] for c in result["transfers"]["collectives"])
+    assert counted == 2 + 1 + 2  # all-reduces; all that the odd last layer gathers; backward
+    spans = result["measurement"]["breakdown"]["typical_step"]
+    for gpu in range(2):
+        kinds = [span["kind"] for span in spans if span["gpu"] == gpu]
+        assert kinds.count("collective") == counted
+        assert kinds[-1] == "optimizer"
+    steps = len(result["measurement"]["breakdown"]["step_times_s"])
+    seen = [e for e in events if e["ph"] == "X" and e["name"] == "collective"]
+    assert len(seen) == 2 * steps * counted
+
+
+def test_the_parts_of_a_step_with_split_layers_add_up(split_layers):
+    breakdown = split_layers[0]["measurement"]["breakdown"]
+    for gpu in breakdown["per_gpu"]:
+        parts = ("forward_s", "backward_s", "optimizer_s", "transfer_in_s", "idle_s")
+        assert min(min(gpu[part]) for part in parts) >= 0
+        for number, step_s in enumerate(breakdown["step_times_s"]):
+            assert sum(gpu[part][number] for part in parts) == pytest.approx(step_s, rel=1e-6)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 
 from study.environment import RankPlace
-from study.measurement import Breakdown, GpuTime
+from study.measurement import Breakdown, GpuTime, TimeSpan
 from study.result import Collective, PairTransfers, Placement, Transfers
 from study.schedules import PIPELINES, chunks_of, gpu_of_stage
 from tests.report.made_up import MIB, case, result
@@ -23,13 +23,16 @@ def scheduled(
     transfer_s=0.0,
     launch_s=0.0,
     optimizer_s=0.0,
+    together_s=None,
     threads=1,
     cores=64,
     **keys,
 ):
     """A result of the grid `pipeline`; the step lasts as long as its actions, or `step_s`.
 
-    `stage_takes` holds how many times as long as the others the actions of a stage take.
+    `stage_takes` holds how many times as long as the others the actions of a stage take,
+    `together_s` what a GPU waits in each half of a step of tensor parallelism; without it, that
+    step had no marks.
     """
     if schedule not in PIPELINES:
         keys.pop("micro_batches", None)
@@ -41,6 +44,9 @@ def scheduled(
     if schedule != "tensor":
         seconds = _lengths(made, stage_takes or {})
         spans = play(made, seconds, transfer_s, launch_s, optimizer_s)
+        step_s = step_s or max(span.end_s for span in spans)
+    elif together_s is not None:
+        spans = _split_layers(gpus, together_s, optimizer_s)
         step_s = step_s or max(span.end_s for span in spans)
     step_s = step_s or WORK_S / gpus
     given = result("pipeline", schedule=schedule, gpus=gpus, step_s=step_s, **own, **keys)
@@ -71,6 +77,20 @@ def _lengths(made, stage_takes):
     return seconds
 
 
+def _split_layers(gpus, together_s, optimizer_s):
+    """What each GPU does at the same time as all others."""
+    parts = [("forward", WORK_S / 3 / gpus), ("collective", together_s)]
+    parts += [("backward", WORK_S * 2 / 3 / gpus), ("collective", together_s)]
+    parts += [("optimizer", optimizer_s)]
+    spans = []
+    for gpu in range(gpus):
+        now = 0.0
+        for kind, took in parts:
+            spans.append(TimeSpan(gpu=gpu, kind=kind, start_s=now, end_s=now + took))
+            now += took
+    return spans
+
+
 def _breakdown(made, spans, step_s):
     if made.schedule == "naive":  # as it is measured within one process
         spans = [msgspec.structs.replace(s, stage=None, micro_batch=None) for s in spans]
@@ -79,6 +99,7 @@ def _breakdown(made, spans, step_s):
         return [sum(s.end_s - s.start_s for s in spans if s.gpu == gpu and s.kind in kinds)] * 3
 
     gradients = ("backward", "input_gradient", "weight_gradient")
+    received = ("transfer_in", "collective")
     return Breakdown(
         clock="cuda_events",
         step_times_s=[step_s] * 3,
@@ -88,10 +109,9 @@ def _breakdown(made, spans, step_s):
                 forward_s=took(gpu, "forward"),
                 backward_s=took(gpu, *gradients),
                 optimizer_s=took(gpu, "optimizer"),
-                transfer_in_s=took(gpu, "transfer_in"),
+                transfer_in_s=took(gpu, *received),
                 transfer_out_s=[0.0] * 3,
-                idle_s=[step_s - took(gpu, "forward", *gradients, "optimizer", "transfer_in")[0]]
-                * 3,
+                idle_s=[step_s - took(gpu, "forward", *gradients, "optimizer", *received)[0]] * 3,
                 weight_gradient_s=took(gpu, "weight_gradient")
                 if made.schedule in ("zero_bubble", "zbv")
                 else None,

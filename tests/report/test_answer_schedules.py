@@ -3,7 +3,7 @@
 import pytest
 
 from report.units import data_size
-from tests.report.made_up import failed
+from tests.report.made_up import failed, measuring
 from tests.report.made_up_pipeline import peaks, scheduled
 from tests.report.shown import answer_of
 
@@ -180,3 +180,33 @@ def test_emulated_and_real_results_are_not_compared(tmp_path):
 def test_threads_of_the_host_do_not_keep_gpus_from_being_compared(tmp_path):
     both = [scheduled("naive", threads=8), scheduled("1f1b", threads=1)]
     assert "times as fast as naive on 5 GPUs" in answer_of(tmp_path, "pipeline", *both)
+
+
+def test_how_long_tensor_parallelism_waits_is_told_where_it_was_seen(tmp_path):
+    naive, tensor = scheduled("naive", gpus=2), scheduled("tensor", gpus=2, together_s=0.05)
+    answer = answer_of(tmp_path, "pipeline", naive, tensor)
+    assert "every GPU takes part in 20 all-reduces a step, of " in answer
+    assert "in all, and waits for others for 40.0 % of it." in answer
+
+
+def test_a_case_of_too_few_steps_keeps_nobody_from_being_compared(tmp_path):
+    quick = scheduled("gpipe", micro_batches=10, step_s=0.05)
+    quick = measuring(quick, step_times_s=[0.05] * 3, median_ci_s=None)
+    naive, other = scheduled("naive", step_s=0.3), scheduled("1f1b", step_s=0.1)
+    answer = answer_of(tmp_path, "pipeline", naive, other, quick)
+    assert "of 1 other case on 5 GPUs, 1 is faster." in answer
+    assert (
+        "Not compared on 5 GPUs: GPipe with 10 micro-batches; "
+        "there are too few timed steps or jobs for a confidence interval."
+    ) in answer
+
+
+def test_why_gpus_wait_says_little_where_marks_disturb(tmp_path):
+    made = scheduled("1f1b", transfer_s=0.002)
+    steps = [0.4 * s for s in made.measurement.step_times_s]
+    quick = measuring(made, step_times_s=steps, median_ci_s=None)
+    words = "These shares say little: with marks, a step took +150"
+    answer = answer_of(tmp_path, "pipeline", scheduled("naive"), quick)
+    assert words in answer[answer.index("The fastest") :]
+    answer = answer_of(tmp_path, "pipeline", scheduled("naive"), made)
+    assert words not in answer[answer.index("The fastest") :]

@@ -113,3 +113,15 @@ def test_actions_that_wait_for_one_another_are_not_taken_apart():
     (first, _) = bubbles(measured(measuring(given, breakdown=marked)))
     assert first.measured == pytest.approx(0.5)
     assert first.rest is None
+
+
+def test_what_gpus_wait_for_together_is_communication():
+    for bubble in bubbles_of("tensor", gpus=2, together_s=0.05):
+        assert bubble.measured == pytest.approx(0.1 / 0.25)
+        assert bubble.communication == pytest.approx(0.1 / 0.25)
+        assert bubble.rest == pytest.approx(0, abs=1e-9)
+        assert (bubble.formula, bubble.imbalance) == (None, None)
+
+
+def test_tensor_parallelism_without_marks_has_no_bubble():
+    assert bubbles_of("tensor", gpus=2) == []

@@ -73,3 +73,10 @@ def test_steps_without_marks_are_not_drawn():
 def test_the_same_results_give_the_same_drawing(make):
     first, second = (make(all_of("naive", "1f1b", "tensor")) for _ in range(2))
     assert first == second
+
+
+def test_tensor_parallelism_is_drawn_with_what_all_do_together():
+    cases = all_of("naive", "1f1b", gpus=2) + all_of("tensor", gpus=2, together_s=0.02)
+    drawn = words(schedule_gantt.make_figure(cases))
+    assert "Tensor parallelism: 190 ms, bubble 21.1 %" in drawn
+    assert "collective" in drawn
