@@ -136,7 +136,7 @@ def _reduced(result: Measured) -> str:
     who = "process" if result.emulated else "GPU"
     text = f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
     waits = [use.transfer_in_s / use.step_s for use in time_use(result)]
-    return f"{text}, and waits for others for {percent(fmean(waits))} of it" if waits else text
+    return f"{text}, and waits for them {percent(fmean(waits))} of its time" if waits else text
 
 
 def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Step times as points with 95 % intervals; one that would flatten all others is cut off."""
+"""Step times with 95 % intervals, of which one that would flatten all others is cut off."""
 
 from math import inf
 
@@ -50,22 +50,31 @@ class Heights:
 
     def plot_interval(self, axes: Axes, x: float, result: Measured, colour: str) -> float:
         """Draw it, with an arrow where it goes on; where it ends, on the axis."""
+        low, middle, high = self.reach(result)
+        if low < high:
+            ends = [[middle - low], [high - middle]]
+            axes.errorbar(x, middle, yerr=ends, linestyle="none", color=colour)
+        if self.is_cut(result):
+            axes.plot(x, high, linestyle="none", marker="^", markersize=6, color=colour)
+        return high
+
+    def reach(self, result: Measured) -> tuple[float, float, float]:
+        """From where to where the interval is drawn, and the median between, on the axis."""
         found = step_time(result)
         middle = found.estimate_s / self.unit
         if found.interval is None:
-            return middle
+            return middle, middle, middle
         low = min(middle, found.interval.low / self.unit)
-        high = max(middle, min(found.interval.high, self.top_s) / self.unit)
-        ends = [[middle - low], [high - middle]]
-        axes.errorbar(x, middle, yerr=ends, linestyle="none", color=colour)
-        if found.interval.high > self.top_s:
-            axes.plot(x, high, linestyle="none", marker="^", markersize=6, color=colour)
-        return high
+        return low, middle, max(middle, min(found.interval.high, self.top_s) / self.unit)
+
+    def is_cut(self, result: Measured) -> bool:
+        """Whether its interval goes on beyond the axis."""
+        return _end(result) > self.top_s
 
     @property
     def note(self) -> str:
         """Words for the caption, on what was cut off."""
-        cut = [result for result in self.results if _end(result) > self.top_s]
+        cut = [result for result in self.results if self.is_cut(result)]
         if not cut:
             return ""
         named = ", ".join(f"{label(r, self.results)} to {seconds(_end(r))}" for r in cut)

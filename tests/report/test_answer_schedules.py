@@ -186,7 +186,7 @@ def test_how_long_tensor_parallelism_waits_is_told_where_it_was_seen(tmp_path):
     naive, tensor = scheduled("naive", gpus=2), scheduled("tensor", gpus=2, together_s=0.05)
     answer = answer_of(tmp_path, "pipeline", naive, tensor)
     assert "every GPU takes part in 20 all-reduces a step, of " in answer
-    assert "in all, and waits for others for 40.0 % of it." in answer
+    assert "in all, and waits for them 40.0 % of its time." in answer
 
 
 def test_a_case_of_too_few_steps_keeps_nobody_from_being_compared(tmp_path):

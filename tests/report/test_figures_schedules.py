@@ -80,3 +80,11 @@ def test_tensor_parallelism_is_drawn_with_what_all_do_together():
     drawn = words(schedule_gantt.make_figure(cases))
     assert "Tensor parallelism: 190 ms, bubble 21.1 %" in drawn
     assert "collective" in drawn
+
+
+def test_an_interval_that_would_flatten_the_bars_is_cut_off_and_said_so():
+    wild = scheduled("zbv", gpus=2, step_s=0.1)
+    wild = measuring(wild, median_ci_s=(0.09, 5.0))
+    figure = schedules.make_figure([*all_of("naive", "1f1b", gpus=2), measured(wild)])
+    assert figure.caption.endswith("10 micro-batches to 5 s).")
+    assert " | 800" not in words(figure)  # milliseconds: the axis ends near twice the longest
