@@ -20,7 +20,7 @@ def release_cache() -> None:
 class Scratch:
     """Bytes of a GPU that are no tensors of the step; None on a CPU.
 
-    `workspace` stays; `reduction` comes and goes with every sum over the rows of a batch.
+    `workspace` stays; `reduction` comes and goes with every sum over the rows of a micro-batch.
     """
 
     workspace: int | None = None
@@ -35,7 +35,8 @@ def measure_scratch(case: Case, devices: Devices) -> dict[torch.device, Scratch]
 def _scratch(case: Case, device: torch.device) -> Scratch:
     workspace = torch.cuda.memory_allocated(device)
     dtype = element_type(case)
-    rows = torch.zeros(case.batch_size, case.dim, dtype=dtype, device=device)
+    count = case.batch_size // case.micro_batches
+    rows = torch.zeros(count, case.dim, dtype=dtype, device=device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     total = rows.sum(0)  # as backward does for a bias's gradient

@@ -5,19 +5,17 @@ forward keeps the input of every layer; backward frees it once the layer's gradi
 the optimizer comes when all gradients are there and the activations are gone.
 """
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import msgspec
 
+from report.held import ELEMENT_BYTES, OPTIMIZER_STATES, OPTIMIZER_TEMPORARIES, Bytes
 from report.measured import Measured
+from report.pipeline_memory import predict_pipeline
 from study.case import Case
+from study.schedules import PIPELINES
 
-ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
-# Tensors of a parameter's size that live as long as it does, and those of one optimizer step.
-OPTIMIZER_STATES = {"sgd": 0, "adam": 2}
-OPTIMIZER_TEMPORARIES = {"sgd": 0, "adam": 1}  # torch's foreach Adam: the denominators
 # Keys of a case that change no memory: how it is measured, and with which numbers.
 WITHOUT_EFFECT: dict[str, Any] = {
     "seed": 0,
@@ -27,28 +25,6 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "ci_half_width": 0.0,
     "repeat": 1,
 }
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """What one GPU holds, in bytes.
-
-    `activations` are the batch, what forward keeps for backward, the loss, and the gradients of all
-    these on their way; `temporaries` are what the optimizer, or the sum over a batch's rows, holds
-    while it works.
-    """
-
-    parameters: int = 0
-    gradients: int = 0
-    optimizer_state: int = 0
-    activations: int = 0
-    temporaries: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of it."""
-        state = self.parameters + self.gradients + self.optimizer_state
-        return state + self.activations + self.temporaries
 
 
 def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[Bytes]:
@@ -65,14 +41,25 @@ def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0)
     return _account_of(case, gpu_of_layer, reduction).shared_peak
 
 
+@cache
 def predicted_of(result: Measured) -> list[Bytes] | None:
-    """For each GPU of a result what it holds when it holds most; None but for the naive schedule.
+    """For each GPU of a result what it holds when it holds most.
 
-    What a pipeline holds depends on its order of actions, and on what waits to be sent.
+    None for tensor parallelism, and for a pipeline of which no step had marks.
     """
-    if result.case.schedule != "naive":
+    if result.case.schedule == "naive":
+        return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
+    if result.case.schedule in PIPELINES:
+        return predict_pipeline(result, _reduction(result))
+    return None
+
+
+def predicted_peak(result: Measured, gpu: int) -> int | None:
+    """What this GPU holds when it holds most, with cuBLAS's workspace, in bytes."""
+    found = predicted_of(result)
+    if found is None:
         return None
-    return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
+    return found[gpu].total + (result.measurement.per_gpu[gpu].workspace_bytes or 0)
 
 
 def predicted_shared_peak_of(result: Measured) -> int:

@@ -9,7 +9,7 @@ class GpuMemory(Record, frozen=True):
     """One GPU of the case. The peaks are those of the timed steps; null where not known.
 
     `workspace_bytes` is what cuBLAS took for itself with the first matrix products; it is part of
-    the peak. `reduction_bytes` is what the sum over a batch's rows, a bias's gradient, takes
+    the peak. `reduction_bytes` is what the sum over a micro-batch's rows, a bias's gradient, takes
     while it runs; it comes and goes within backward. `driver_used_bytes` is all that is in use on
     the GPU as the driver sees it, contexts and other processes included.
     """

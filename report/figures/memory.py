@@ -22,8 +22,9 @@ from report.figures.style import (
     byte_unit,
     draw,
 )
+from report.held import Bytes
 from report.measured import Measured
-from report.predicted_memory import Bytes, predicted_of
+from report.predicted_memory import predicted_of
 from report.units import data_size
 
 CAPTION = "Memory of each GPU at the peak of a step"

@@ -4,6 +4,7 @@ from report.bubble import Bubble, bubbles
 from report.document import Table, make_rows
 from report.in_flight import expected_in_flight, seen_in_flight
 from report.measured import Measured
+from report.predicted_memory import predicted_peak
 from report.tables.label import Labels
 from report.units import UNKNOWN, data_size, percent, signed_percent
 
@@ -29,6 +30,7 @@ def _cells(bubble: Bubble, result: Measured) -> dict[str, str]:
     seen = seen_in_flight(result)
     expected = expected_in_flight(result.case, bubble.gpu)
     peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes
+    predicted = None if peak is None else predicted_peak(result, bubble.gpu)
     return {
         "GPU": str(bubble.gpu),
         "bubble": percent(bubble.measured),
@@ -39,6 +41,7 @@ def _cells(bubble: Bubble, result: Measured) -> dict[str, str]:
         "in flight": str(seen[bubble.gpu]) if seen else UNKNOWN,
         "by rule": UNKNOWN if expected is None else str(expected),
         "peak memory": data_size(peak),
+        "predicted": UNKNOWN if predicted is None else data_size(predicted),
     }
 
 

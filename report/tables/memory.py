@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from report.document import Table, known_rows
+from report.held import Bytes
 from report.measured import Measured
-from report.predicted_memory import Bytes, predicted_of, predicted_shared_peak_of
+from report.predicted_memory import predicted_of, predicted_shared_peak_of
 from report.tables.label import Labels
 from report.units import UNKNOWN, data_size, signed_percent
 from study.measurement import GpuMemory

@@ -20,6 +20,7 @@ import torch
 
 from report.in_flight import expected_in_flight, seen_in_flight
 from report.measured import measured
+from report.predicted_memory import predicted_peak
 from study.result_file import decode
 from study.schedules import PIPELINES
 from tests.mp.test_ranks import ranks_of
@@ -69,6 +70,16 @@ def test_activations_in_flight_are_those_of_the_schedules_rule(schedule):
     rules = [expected_in_flight(result.case, gpu) for gpu in range(2)]
     for seen, rule in zip(seen_in_flight(result), rules, strict=True):
         assert rule is None or seen == rule
+
+
+@pytest.mark.parametrize("keys", [{"dtype": "bfloat16"}, {"optimizer": "adam"}], ids=str)
+@pytest.mark.parametrize("gpus", COUNTS)
+@pytest.mark.parametrize("schedule", PIPELINES)
+def test_peak_memory_of_a_pipeline_is_predicted_within_two_percent(schedule, gpus, keys):
+    result = measured(run(schedule, gpus, dim=2560, batch_size=8192, **keys))
+    for gpu in result.measurement.per_gpu:
+        expected = predicted_peak(result, gpu.index)
+        assert gpu.peak_allocated_bytes == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("gpus", COUNTS)

@@ -77,42 +77,39 @@ def test_a_first_rank_that_is_killed_leaves_a_result_all_the_same(running):
     assert ranks_of(running.pid) == {}
 
 
-def test_a_first_rank_that_is_stopped_is_named_by_those_that_missed_it(running):
-    ranks = ranks_of(running.pid)
-    os.kill(ranks[0], signal.SIGSTOP)
-    output, _ = running.communicate(timeout=120)
-    result = json.loads(output)
-    assert re.fullmatch("rank 0 on .*: fell silent", result["error"]["message"])
-    assert running.returncode == 1
-
-
-def test_a_rank_that_dies_before_the_first_has_started_is_named(monkeypatch, tmp_path, capfd):
-    """Here the first rank sleeps and never comes so far as to tell anything."""
+def ranks_that_run(text, tmp_path, monkeypatch):
+    """What is lost where two ranks run this, and the first is waited for but for half a second."""
     script = tmp_path / "script.py"
-    script.write_text(
-        "import os, sys, time\nsys.exit(3) if os.environ['RANK'] == '1' else time.sleep(600)\n"
-    )
+    script.write_text(f"import os, sys, time\nsys.path.insert(0, {str(ROOT)!r})\n{text}")
     monkeypatch.setattr(ranks_module, "GRACE_S", 0.5)
     monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(script)])
     losses = []
     assert start_ranks(2, losses.append) == 1
+    return losses
+
+
+def test_a_first_rank_that_stands_still_is_named_by_the_one_that_missed_it(tmp_path, monkeypatch):
+    text = (
+        "from mp.rank_words import say_loss\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    time.sleep(600)\n"
+        "say_loss('missed', (0, 'fell silent'))\n"
+        "sys.exit(1)\n"
+    )
+    assert ranks_that_run(text, tmp_path, monkeypatch) == [(0, "fell silent")]
+
+
+def test_a_rank_that_dies_before_the_first_has_started_is_named(tmp_path, monkeypatch, capfd):
+    """Here the first rank sleeps and never comes so far as to tell anything."""
+    text = "sys.exit(3) if os.environ['RANK'] == '1' else time.sleep(600)\n"
+    losses = ranks_that_run(text, tmp_path, monkeypatch)
     assert losses == [(1, "ended with exit code 3")]
     assert "mpbench: job failed: rank 1 ended with exit code 3" in capfd.readouterr().err
 
 
-def test_what_the_first_rank_has_told_is_not_told_again(monkeypatch, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys\n"
-        f"sys.path.insert(0, {str(ROOT)!r})\n"
-        "from mp.rank_words import say_told\n"
-        "say_told()\n"
-        "sys.exit(1)\n"
-    )
-    monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(script)])
-    losses = []
-    assert start_ranks(2, losses.append) == 1
-    assert losses == []
+def test_what_the_first_rank_has_told_is_not_told_again(tmp_path, monkeypatch):
+    text = "from mp.rank_words import say_told\nsay_told()\nsys.exit(1)\n"
+    assert ranks_that_run(text, tmp_path, monkeypatch) == []
 
 
 def test_all_ranks_end_with_the_process_that_started_them(running):

@@ -1,0 +1,82 @@
+"""What each GPU of a pipeline should hold: by hand where it is simple, and as H100s showed it."""
+
+from pathlib import Path
+
+import pytest
+
+from report.measured import measured
+from report.pipeline_memory import predict_pipeline
+from report.predicted_memory import predicted_of, predicted_peak
+from study.result_file import read_result
+from study.schedules import PIPELINES
+from tests.report.made_up import measuring
+from tests.report.made_up_pipeline import scheduled
+
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/local"
+DIM, BATCH, MICRO = 16, 4000, 10  # activations are large beside parameters
+LAYER = 4 * (DIM**2 + DIM)
+ROWS = 4 * DIM * BATCH // MICRO  # one activation of one micro-batch
+
+
+def predicted(schedule, reduction=0, **keys):
+    keys = {"depth": 6, "gpus": 2, "dim": DIM, "batch_size": BATCH, "micro_batches": MICRO} | keys
+    keys.setdefault("dtype", "float32")
+    return predict_pipeline(measured(scheduled(schedule, **keys)), reduction)
+
+
+def test_gpipe_holds_all_micro_batches_beside_its_buffers():
+    first, last = predicted("gpipe")
+    # The batch, and received gradients; two inputs that ReLU made and the output of each; one
+    # gradient on its way: in backward of the last layer, and of the one before as well.
+    assert first.activations == (2 * MICRO + 3 * MICRO + 1) * ROWS
+    # Target, received inputs, losses; three inputs and the output of each; two gradients.
+    assert last.activations == (3 * MICRO + 4 * MICRO + 2) * ROWS
+    assert (first.gradients, last.gradients) == (2 * LAYER, LAYER)
+    assert first.parameters == 3 * LAYER
+
+
+def test_1f1b_holds_as_many_as_there_are_stages_from_here_on():
+    first, middle, last = predicted("1f1b", depth=9, gpus=3)
+    assert first.activations == (2 * MICRO + 3 * 3 + 1) * ROWS
+    # What it receives both ways; two in flight, a gradient on its way, and the one sent last.
+    assert middle.activations == (2 * MICRO + 2 * 4 + 1 + 1) * ROWS
+    assert last.activations == (3 * MICRO + 4 + 2 + 1) * ROWS
+    # New gradients of a layer, which are added to those that are there.
+    assert {gpu.temporaries for gpu in (first, middle, last)} == {LAYER}
+    assert {gpu.gradients for gpu in (first, middle, last)} == {3 * LAYER}
+
+
+def test_zb1p_keeps_the_gradients_that_its_weights_wait_for():
+    _, last = predicted("zero_bubble")
+    # Target, received inputs, losses, gradients of inputs; two in flight, each with the inputs
+    # and the gradients of three layers.
+    assert last.activations == (4 * MICRO + 2 * 6) * ROWS
+    assert last.temporaries == 2 * LAYER
+
+
+def test_adam_holds_two_states_and_the_denominators_at_the_end():
+    (only,) = predicted("1f1b", gpus=1, optimizer="adam", batch_size=10)
+    assert only.optimizer_state == 2 * only.parameters
+    assert only.temporaries == only.parameters
+
+
+def test_the_sum_of_a_micro_batchs_rows_counts_where_it_raises_the_peak():
+    plain, more = predicted("1f1b"), predicted("1f1b", 10**6)
+    assert [b.total - a.total for a, b in zip(plain, more, strict=True)] == [10**6] * 2
+
+
+def test_without_marks_nothing_is_predicted():
+    given = measuring(scheduled("1f1b"), breakdown=None)
+    assert predicted_of(measured(given)) is None
+    assert predicted_of(measured(scheduled("tensor", together_s=0.01))) is None
+
+
+@pytest.mark.parametrize("schedule", PIPELINES)
+def test_every_peak_of_the_sample_was_predicted_within_one_percent(schedule):
+    results = [read_result(path) for path in EXAMPLE.glob("d20-*.json")]
+    found = [measured(r) for r in results if r.case.schedule == schedule]
+    assert len(found) == 4
+    for result in found:
+        for gpu in result.measurement.per_gpu:
+            expected = predicted_peak(result, gpu.index)
+            assert gpu.peak_allocated_bytes == pytest.approx(expected, rel=0.01)
