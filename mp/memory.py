@@ -20,11 +20,12 @@ def release_cache() -> None:
 class Scratch:
     """Bytes of a GPU that are no tensors of the step; None on a CPU.
 
-    `workspace` stays; `reduction` comes and goes with every sum over the rows of a micro-batch.
+    `workspace` stays; `reduction` comes and goes with every sum over a micro-batch's `rows`.
     """
 
     workspace: int | None = None
     reduction: int | None = None
+    rows: int | None = None
 
 
 def measure_scratch(case: Case, devices: Devices) -> dict[torch.device, Scratch]:
@@ -41,7 +42,7 @@ def _scratch(case: Case, device: torch.device) -> Scratch:
     before = torch.cuda.memory_allocated(device)
     total = rows.sum(0)  # as backward does for a bias's gradient
     peak = torch.cuda.max_memory_allocated(device)
-    return Scratch(workspace, peak - before - total.numel() * total.element_size())
+    return Scratch(workspace, peak - before - total.numel() * total.element_size(), count)
 
 
 def reset_peaks(devices: Devices) -> None:
@@ -86,6 +87,7 @@ def describe_memory(
                 peak_reserved_bytes=peak_reserved,
                 workspace_bytes=scratch[device].workspace,
                 reduction_bytes=scratch[device].reduction,
+                reduction_rows=scratch[device].rows,
                 driver_used_bytes=driver_used(device),
             )
         )

@@ -45,11 +45,12 @@ def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0)
 def predicted_of(result: Measured) -> list[Bytes] | None:
     """For each GPU of a result what it holds when it holds most.
 
-    None for tensor parallelism, and for a pipeline of which no step had marks.
+    None for tensor parallelism; for a pipeline of which no step had marks, or which does not know
+    what the sum over a micro-batch's rows takes.
     """
     if result.case.schedule == "naive":
         return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
-    if result.case.schedule in PIPELINES:
+    if result.case.schedule in PIPELINES and _knows_reduction(result):
         return predict_pipeline(result, _reduction(result))
     return None
 
@@ -65,6 +66,13 @@ def predicted_peak(result: Measured, gpu: int) -> int | None:
 def predicted_shared_peak_of(result: Measured) -> int:
     """The peak of all GPUs of a result together, in bytes."""
     return predict_shared_peak(result.case, result.placement.gpu_of_layer, _reduction(result))
+
+
+def _knows_reduction(result: Measured) -> bool:
+    """Whether it was measured for as many rows as a micro-batch has, if there is a GPU at all."""
+    rows = result.case.batch_size // result.case.micro_batches
+    known = [g for g in result.measurement.per_gpu if g.reduction_bytes is not None]
+    return all((g.reduction_rows or result.case.batch_size) == rows for g in known)
 
 
 def _reduction(result: Measured) -> int:

@@ -10,8 +10,10 @@ class GpuMemory(Record, frozen=True):
 
     `workspace_bytes` is what cuBLAS took for itself with the first matrix products; it is part of
     the peak. `reduction_bytes` is what the sum over a micro-batch's rows, a bias's gradient, takes
-    while it runs; it comes and goes within backward. `driver_used_bytes` is all that is in use on
-    the GPU as the driver sees it, contexts and other processes included.
+    while it runs; it comes and goes within backward. `reduction_rows` says how many rows that sum
+    had; null for the whole batch's, of whatever schedule, as older results have it.
+    `driver_used_bytes` is all that is in use on the GPU as the driver sees it, contexts and other
+    processes included.
     """
 
     index: Count
@@ -21,6 +23,7 @@ class GpuMemory(Record, frozen=True):
     peak_reserved_bytes: Bytes | None
     workspace_bytes: Bytes | None = None
     reduction_bytes: Bytes | None = None
+    reduction_rows: Count | None = None
     driver_used_bytes: Bytes | None = None
 
 
