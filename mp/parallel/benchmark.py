@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,8 @@ def run_in_processes(
     `give_up` is called on the first rank, in a thread, when another rank is lost; then the process
     ends. Raises whatever ends the case on this rank, once the others know.
     """
-    world = join(case.gpus, policy, give_up)
+    world = join(case.gpus, policy, give_up, partial(prove_gpus, job, policy))
     try:
-        prove_gpus(job, policy)  # only now, so that the first rank hears of it
         _run(case, world, report, keep, trace)
     except Exception as error:
         world.fail(error, outcome_of(error))

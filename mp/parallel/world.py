@@ -84,12 +84,18 @@ class World:
         dist.destroy_process_group()
 
 
-def join(gpus: int, policy: str, give_up: Callable[[RankFailure], None]) -> World:
+def join(
+    gpus: int,
+    policy: str,
+    give_up: Callable[[RankFailure], None],
+    prove: Callable[[], None] = lambda: None,
+) -> World:
     """Meet the other ranks.
 
     Args:
         policy: `cuda` takes real GPUs only; `cpu` computes on CPUs; `auto` takes real GPUs if every
             rank has one of its own.
+        prove: raises where this rank must not go on; called once the others would hear of it.
 
     Raises:
         GpuMismatch: policy `cuda`, and a rank sees too few GPUs.
@@ -108,6 +114,7 @@ def join(gpus: int, policy: str, give_up: Callable[[RankFailure], None]) -> Worl
     watchdog.start()
     world = World(rank, size, torch.device("cpu"), store, None, watchdog)
     try:
+        prove()
         return _with_groups(world, _choose_device(world, policy))
     except Exception as error:
         watchdog.tell(store, error, outcome_of(error))

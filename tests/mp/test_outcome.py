@@ -7,6 +7,7 @@ from mp import check
 from mp.failure import outcome_of
 from mp.model import LargeLinearModelMP
 from mp.outcome import run_case
+from mp.ranks import free_port
 from study.case import Case
 from study.result import Job
 from study.result_file import decode, encode
@@ -116,3 +117,15 @@ def test_layers_computed_on_the_wrong_gpu_are_not_measured(monkeypatch):
     result = run()
     assert result.outcome == "error"
     assert "data moved before layers []" in result.error.message
+
+
+def test_a_rank_with_other_gpus_than_it_asked_for_shows_the_same_three_numbers(monkeypatch):
+    alone = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 1}
+    alone |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    for name, value in alone.items():
+        monkeypatch.setenv(name, str(value))
+    case = Case(depth=2, gpus=1, dim=8, batch_size=4, schedule="gpipe")
+    result = run(case, "cuda", executor="slurm", requested=1, allocated=1, visible=0)
+    assert result.outcome == "gpu_mismatch"
+    numbers = "GPUs requested: 1, allocated by Slurm: 1, visible to torch: 0"
+    assert result.error.message == numbers
