@@ -61,8 +61,10 @@ def _steps(timelines: list[Timeline]) -> Iterator[Event]:
 def _slice(span: Span, start_s: float, step: int) -> Event:
     args: dict[str, object] = {"step": step}
     name: str = span.kind
+    if span.peer is not None:
+        args |= {"peer": f"GPU {span.peer}"}
     if span.number is not None:
-        args |= {"peer": f"GPU {span.peer}", "bytes": span.bytes}
+        args |= {"bytes": span.bytes}
     if span.stage is not None:
         args |= {"stage": span.stage, "micro_batch": span.micro_batch}
         name = f"{span.kind} {span.micro_batch}"

@@ -6,10 +6,12 @@ from statistics import fmean
 from report.answers import waiting
 from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
 from report.answers.comparing import CANNOT, groups, verdict
+from report.answers.disturbed import caution
+from report.bubble import bubbles
 from report.bubble_formula import allowed_speed_up
+from report.collectives import counted, total_bytes
 from report.measured import Measured
 from report.schedule_names import schedule_name
-from report.time_use import time_use
 from report.units import data_size, percent, plural, ratio, seconds
 from study.confidence import are_enough, estimate
 
@@ -123,20 +125,20 @@ def _one(naive: Measured, result: Measured) -> str:
     words = verdict(naive, result).words(_naive(naive), schedule_name(result.case))
     allowed = None if result.emulated else allowed_speed_up(result.case)
     formula = "" if allowed is None else f"; the formula allows {allowed:.2f} times"
-    return f"{words[0].upper()}{words[1:]}{formula}{_reduced(result)}."
+    together = _together(result)
+    told = f"{words[0].upper()}{words[1:]}{formula}{together}."
+    return told + (caution(result) if together else "")
 
 
-def _reduced(result: Measured) -> str:
+def _together(result: Measured) -> str:
     """What tensor parallelism does instead of passing batons, and how long it waits for that."""
-    reduced = [c for c in result.transfers.collectives if c.operation == "all_reduce"]
-    if not reduced:
+    together = result.transfers.collectives
+    if not together:
         return ""
-    calls = sum(c.calls for c in reduced)
-    size = data_size(sum(c.bytes for c in reduced))
-    who = "process" if result.emulated else "GPU"
-    text = f"; every {who} takes part in {calls} all-reduces a step, of {size} in all"
-    waits = [use.transfer_in_s / use.step_s for use in time_use(result)]
-    return f"{text}, and waits for them {percent(fmean(waits))} of its time" if waits else text
+    who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
+    text = f"; every {who} takes part in {counted(together)} a step, of {size} in all"
+    waits = [b.communication for b in bubbles(result) if b.communication is not None]
+    return f"{text}, and waits for them {percent(fmean(waits))} of a step" if waits else text
 
 
 def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:

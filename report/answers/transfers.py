@@ -2,6 +2,7 @@
 
 from report.answers.comparing import CANNOT, Pair, pairs, why_no_pair
 from report.borders import expected_moves
+from report.collectives import counted, total_bytes
 from report.measured import Measured
 from report.schedule_names import schedule_name
 from report.units import data_size, plural
@@ -22,8 +23,8 @@ def _counted(result: Measured) -> str:
     if seen.to_calls_per_forward is not None:
         calls = seen.to_calls_per_forward
         return f"{where}: {calls} calls, of which {seen.moves_forward} moved data"
-    reduced = sum(c.calls for c in seen.collectives if c.phase == "forward")
-    what = f"{reduced} all-reduces" if reduced else f"{seen.moves_forward} moves"
+    moves = f"{seen.moves_forward} {plural(seen.moves_forward, 'move')}"
+    what = counted(seen.collectives, "forward") or moves
     return f"{where}, {schedule_name(case)}: {what} between processes, and no calls of `.to`"
 
 
@@ -37,6 +38,8 @@ def _growths(results: list[Measured]) -> list[str]:
 def _growth(pair: Pair) -> str:
     few, many = pair.least, pair.most
     a, b = few.transfers, many.transfers
+    if many.case.schedule == "tensor":
+        return _growth_of_collectives(pair)
     law = all(
         moves == expected_moves(result.case)
         for result in (few, many)
@@ -55,6 +58,18 @@ def _growth(pair: Pair) -> str:
         f"{pair.label}From {few.case.gpus} to {many.case.gpus} GPUs the moves of a training step, "
         f"forward and backward, go from {_moves(a)} to {_moves(b)}, and the data moved from "
         f"{data_size(_bytes(a))} to {data_size(_bytes(b))}: {rule}."
+    )
+
+
+def _growth_of_collectives(pair: Pair) -> str:
+    """Layers that all GPUs share move nothing from one to the next."""
+    few, many = pair.least, pair.most
+    before, after = (counted(r.transfers.collectives) or "none" for r in (few, many))
+    sizes = [data_size(total_bytes(r.transfers.collectives)) for r in (few, many)]
+    return (
+        f"{pair.label}From {few.case.gpus} to {many.case.gpus} GPUs what all GPUs do together in a "
+        f"training step goes from {before} to {after}, and the data of each GPU in it from "
+        f"{sizes[0]} to {sizes[1]}; no activation moves from one GPU to the next."
     )
 
 

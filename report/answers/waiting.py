@@ -26,7 +26,7 @@ def answer(result: Measured) -> list[str]:
         return []
     measured = fmean(bubble.measured for bubble in found)
     parts = {name: fmean(getattr(bubble, name) for bubble in found) for name in PARTS}
-    who = "processes" if result.emulated else "GPUs"
+    who = _who(result)
     text = (
         f"Its {who} wait for {percent(measured)} of a step on average, where the formula says "
         f"{percent(formula)}"
@@ -49,12 +49,18 @@ def more_work(naive: Measured, result: Measured) -> list[str]:
         return []
     if after < MUCH_LONGER * before:
         return []
-    who = "processes" if result.emulated else "GPUs"
     return [
-        f"Its {who} compute for {seconds(after)} a step in all, and with the naive schedule for "
-        f"{seconds(before)}; work in many small pieces takes longer, and a kernel that waits for "
-        "the host to launch it counts as computing."
+        f"Its {_who(result)} compute for {seconds(after)} a step in all, and with the naive "
+        f"schedule for {seconds(before)}; work in many small pieces takes longer, and what waits "
+        "for the host to launch it counts as computing."
     ]
+
+
+def _who(result: Measured) -> str:
+    """What computes: the naive schedule emulates its GPUs in one process."""
+    if not result.emulated:
+        return "GPUs"
+    return "processes" if result.case.in_processes else "logical GPUs"
 
 
 def _busy_s(result: Measured) -> float | None:

@@ -1,8 +1,10 @@
 """What a schedule costs besides time: activations held, memory, and data moved or reduced."""
 
+from report.collectives import counted, total_bytes
 from report.document import Table, make_rows
 from report.in_flight import expected_in_flight, seen_in_flight
 from report.measured import Measured
+from report.predicted_memory import predicted_peak
 from report.tables.label import Labels
 from report.units import UNKNOWN, data_size
 
@@ -17,17 +19,19 @@ def make_table(results: list[Measured]) -> Table:
 
 def _cells(result: Measured) -> dict[str, str]:
     moved = result.transfers
+    together = moved.collectives
     fullest = result.fullest_gpu
-    reduced = [c for c in moved.collectives if c.operation == "all_reduce"]
+    predicted = None if fullest is None else predicted_peak(result, fullest.index)
     return {
         "in flight (by rule)": _in_flight(result),
         "peak memory": UNKNOWN
         if fullest is None
         else f"{data_size(fullest.peak_allocated_bytes)} (GPU {fullest.index})",
+        "predicted": data_size(predicted),
         "moves": str(moved.moves_forward + moved.moves_backward),
         "moved": data_size(moved.bytes_forward + moved.bytes_backward),
-        "all-reduces": str(sum(c.calls for c in reduced)) if reduced else UNKNOWN,
-        "reduced on each GPU": data_size(sum(c.bytes for c in reduced)) if reduced else UNKNOWN,
+        "done together": counted(together) or UNKNOWN,
+        "data of each GPU in it": data_size(total_bytes(together)) if together else UNKNOWN,
     }
 
 

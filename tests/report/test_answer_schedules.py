@@ -1,8 +1,10 @@
 """What would help: the sentences follow from the numbers, and say when these cannot tell."""
 
+import msgspec
 import pytest
 
 from report.units import data_size
+from study.result import Collective
 from tests.report.made_up import failed, measuring
 from tests.report.made_up_pipeline import peaks, scheduled
 from tests.report.shown import answer_of
@@ -186,7 +188,7 @@ def test_how_long_tensor_parallelism_waits_is_told_where_it_was_seen(tmp_path):
     naive, tensor = scheduled("naive", gpus=2), scheduled("tensor", gpus=2, together_s=0.05)
     answer = answer_of(tmp_path, "pipeline", naive, tensor)
     assert "every GPU takes part in 20 all-reduces a step, of " in answer
-    assert "in all, and waits for them 40.0 % of its time." in answer
+    assert "in all, and waits for them 40.0 % of a step." in answer
 
 
 def test_a_case_of_too_few_steps_keeps_nobody_from_being_compared(tmp_path):
@@ -210,3 +212,28 @@ def test_why_gpus_wait_says_little_where_marks_disturb(tmp_path):
     assert words in answer[answer.index("The fastest") :]
     answer = answer_of(tmp_path, "pipeline", scheduled("naive"), made)
     assert words not in answer[answer.index("The fastest") :]
+
+
+def test_how_long_tensor_parallelism_waits_says_little_where_marks_disturb(tmp_path):
+    made = scheduled("tensor", gpus=2, together_s=0.05, step_s=0.25)
+    steps = [0.4 * s for s in made.measurement.step_times_s]
+    quick = measuring(made, step_times_s=steps, median_ci_s=None)
+    answer = answer_of(tmp_path, "pipeline", scheduled("naive", gpus=2), quick)
+    assert "for them 40.0 % of a step. These shares say little: with marks, a step took" in answer
+
+
+def test_what_all_gpus_do_together_has_its_names(tmp_path):
+    made = scheduled("tensor", gpus=2, together_s=0.05)
+    gathered = Collective(operation="all_gather_into_tensor", phase="forward", calls=1, bytes=2**20)
+    together = (*made.transfers.collectives, gathered)
+    transfers = msgspec.structs.replace(made.transfers, collectives=together)
+    made = msgspec.structs.replace(made, transfers=transfers)
+    answer = answer_of(tmp_path, "pipeline", scheduled("naive", gpus=2), made)
+    assert "every GPU takes part in 20 all-reduces and 1 all-gather a step, of " in answer
+
+
+def test_the_naive_schedule_in_one_process_has_no_processes(tmp_path):
+    slow = scheduled("gpipe", gpus=2, step_s=1.0, **ON_A_CPU)
+    answer = answer_of(tmp_path, "pipeline", scheduled("naive", gpus=2, **ON_A_CPU), slow)
+    assert "The fastest on 2 CPU processes is naive" in answer
+    assert "Its logical GPUs wait for" in answer

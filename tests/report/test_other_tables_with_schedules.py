@@ -60,11 +60,11 @@ def test_every_kind_of_table_has_a_row_for_every_schedule(tmp_path, table, gpu_n
     assert all(answer for answer in section.answers)
 
 
-def test_memory_is_predicted_for_the_naive_schedule_alone(tmp_path):
+def test_memory_is_predicted_for_all_but_tensor_parallelism(tmp_path):
     section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
     (table,) = [t for t in section.details if t.caption.startswith("Memory")]
     predicted = {row["schedule"]: row["predicted"] != "–" for row in cells(table)}
-    assert predicted == {"naive": True} | dict.fromkeys([NAMES[s] for s in SCHEDULES[1:]], False)
+    assert predicted == {NAMES[s]: s != "tensor" for s in SCHEDULES}
     assert all(row["allocated"] != "–" for row in cells(table))
 
 
@@ -129,6 +129,10 @@ def test_moves_are_counted_for_every_border_and_micro_batch(tmp_path):
     assert "on 5 GPUs, depth 20, tensor parallelism: 10 all-reduces between processes" in answers
     assert "one move each way for every border between two stages and every micro-batch" in answers
     assert "that was expected" not in answers
+    assert (
+        "to 5 GPUs what all GPUs do together in a training step goes from none to 20 all-reduces"
+        in answers
+    )
     assert cells(section)[-1]["`.to` calls per forward"] == "–"
 
 

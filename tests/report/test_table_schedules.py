@@ -94,7 +94,8 @@ def test_what_a_schedule_holds_and_moves_is_a_table_of_its_own(tmp_path):
     assert pipeline["in flight (by rule)"] == "5 (5)"
     assert pipeline["peak memory"] == "400 MiB (GPU 4)"
     assert (pipeline["moves"], pipeline["moved"]) == ("80", data_size(8 * batch))
-    assert (tensor["all-reduces"], tensor["reduced on each GPU"]) == ("20", data_size(20 * batch))
+    assert tensor["done together"] == "20 all-reduces"
+    assert tensor["data of each GPU in it"] == data_size(20 * batch)
     assert tensor["in flight (by rule)"] == "–"
 
 
