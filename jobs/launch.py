@@ -23,6 +23,7 @@ from jobs.terminal import (
 from jobs.witness import Witness
 from study.errors import ConfigError
 from study.grid import Grid
+from study.processes import check_processes
 from study.store import Store
 from study.submissions import Submission, drop_broken_lines
 
@@ -103,6 +104,9 @@ def check(order: Order, items: list[Item]) -> None:
     check_gpu_hours(items, order.profile, order.max_gpu_hours)
     if order.requeue and not order.on_slurm:
         raise ConfigError("--requeue", f"{order.profile.source} runs no Slurm; leave it away")
+    if not order.on_slurm:
+        for item in items:
+            check_processes(item.case.gpus if item.case.in_processes else 1)
     if order.on_slurm and items:
         batches = make_batches(items, slurm_config())
         check_with_slurm(batches, order.profile, order.store, order.requeue)

@@ -22,7 +22,7 @@ from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.rank import VARIABLES
 from jobs.terminal import count_gpus
-from jobs.traces import trace_in
+from jobs.traces import last_line, trace_in
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
@@ -89,7 +89,8 @@ def _run_one(
     if path.exists():
         return read_result(path), ""
     trace = trace_in(log)
-    why = trace.line if trace else f"its process ended {_end_of(child.returncode)}"
+    ended = f"its process ended {_end_of(child.returncode)}"
+    why = trace.line if trace else ": ".join(filter(None, [ended, last_line(log)]))
     _note_end(submission, store, "error", why if trace else f"{why}; see {log}")
     return None, why
 

@@ -70,35 +70,45 @@ def start_ranks_of(assignment: Assignment) -> int:
         from mp.outcome import lost_case
 
         result = lost_case(assignment.case, job_of(assignment, started_at), loss)
-        write_result(store_of(assignment), ended_now(result))
+        put(store_of(assignment), ended_now(result))
 
     return start_ranks(assignment.case.gpus, write_loss)
 
 
 def run_first(assignment: Assignment) -> Result:
     """The case's result, written; the other ranks, if there are any, write nothing."""
-    store, case = store_of(assignment), assignment.case
-    progress = store.progress_path(case)
-    reserve = progress.with_suffix(".reserve")
+    store = store_of(assignment)
+    progress = store.progress_path(assignment.case)
 
     from mp.rank_words import say_told
 
-    def write(result: Result) -> None:
+    def tell(result: Result) -> None:
         say_told()
-        with suppress(OSError):
-            reserve.unlink(missing_ok=True)
-        write_result(store, result)
+        put(store, result)
 
     def give_up(result: Result) -> None:
-        write(result)
+        tell(result)
         print(words_of(result), file=sys.stderr, flush=True)
 
-    with reserve_space(reserve):
+    with reserve_space(reserve_of(progress)):
         result = run_assigned(assignment, Reporter(progress), give_up)
-    write(result)
+    tell(result)
+    return result
+
+
+def put(store: Store, result: Result) -> None:
+    """The result in its place, on room that was held for it, and no progress beside it."""
+    progress = store.progress_path(result.case)
+    with suppress(OSError):
+        reserve_of(progress).unlink(missing_ok=True)
+    write_result(store, result)
     with suppress(OSError):
         progress.unlink(missing_ok=True)
-    return result
+
+
+def reserve_of(progress: Path) -> Path:
+    """The file that holds room for the result meanwhile."""
+    return progress.with_suffix(".reserve")
 
 
 def words_of(result: Result) -> str:

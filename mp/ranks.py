@@ -11,15 +11,26 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
-from mp.rank_words import FOLDER, Loss, has_told, is_rank, said_loss, say_loss
+from mp.rank_words import (
+    FOLDER,
+    Loss,
+    folder_for_words,
+    has_told,
+    is_rank,
+    said_loss,
+    say_loss,
+    value_for,
+)
+from study.errors import ConfigError
+from study.processes import check_processes
 
 POLL_S = 0.1
-RANKS_PER_CORE = 32  # each takes 200 MB and seconds to start
 GRACE_S = 30.0  # the ranks that are left end by themselves, and the first writes why
 LAST_S = 3.0  # once the first is gone, there is nothing to wait for
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -40,16 +51,16 @@ def start_ranks(count: int, on_loss: Callable[[Loss], None] = lambda loss: None)
         on_loss: told of the rank that was lost first, once all have ended, where the first of them
             did not come to tell its result.
     """
-    cores = sorted(os.sched_getaffinity(0))
-    if count > (most := RANKS_PER_CORE * len(cores)):
-        cpus = f"{len(cores)} CPUs hold at most {most}"
-        print(f"error: gpus: {count} processes are too many; {cpus}", file=sys.stderr)
+    try:
+        check_processes(count)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
+    cores = sorted(os.sched_getaffinity(0))
     share = len(cores) // count
     port = free_port()
     children = []
-    with tempfile.TemporaryDirectory() as folder:
-        words = Path(folder)
+    with _cleaning_up(), folder_for_words() as words:
         try:
             for rank in range(count):
                 own = cores[rank * share : (rank + 1) * share]
@@ -59,9 +70,24 @@ def start_ranks(count: int, on_loss: Callable[[Loss], None] = lambda loss: None)
             for child in children:
                 child.kill()
                 child.wait()
-        if loss is not None and not has_told(words):
-            on_loss(loss)
+        is_untold = not has_told(words)
+    if loss is not None and is_untold:
+        on_loss(loss)
     return int(any(child.returncode for child in children))
+
+
+@contextmanager
+def _cleaning_up() -> Iterator[None]:
+    """Let SIGTERM end this process through what cleans up behind it."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start(
@@ -78,7 +104,7 @@ def _start(
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
-        FOLDER: str(words),
+        FOLDER: value_for(words),
     }
     parent = os.getpid()
 

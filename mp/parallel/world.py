@@ -3,7 +3,9 @@
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -13,11 +15,13 @@ from mp.devices import Devices
 from mp.failure import outcome_of
 from mp.model import all_gpus
 from mp.parallel.watchdog import HOST, OVER, RankFailure, Watchdog, store_at
+from mp.rank_words import say_loss
 from study.environment import RankPlace
 from study.errors import CaseError, GpuMismatch
 from study.outcome import ResultOutcome
 
 T = TypeVar("T")
+LEAVE_S = 20.0  # a trace may have to be written
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,13 @@ class World:
         self.watchdog.tell(self.store, error, outcome)
 
     def leave(self) -> None:
-        """End together: nobody is missed any more; the first rank holds the store to the end."""
-        if self.rank:
-            self.watchdog.stop()
-        self.store.set(f"{OVER}/{self.rank}", "")
-        dist.barrier(group=self.control)
+        """End together, as the first rank holds the store; all is measured, so nobody is missed."""
         self.watchdog.stop()
-        dist.destroy_process_group()
+        with suppress(dist.DistError, RuntimeError):  # one that is lost now changes nothing
+            self.store.set(f"{OVER}/{self.rank}", "")
+            every = [f"{OVER}/{rank}" for rank in range(self.size)]
+            self.store.wait(every, timedelta(seconds=LEAVE_S))
+            dist.destroy_process_group()
 
 
 def join(
@@ -108,6 +112,8 @@ def join(
     try:
         store = store_at(address, port, is_first=rank == 0)
     except dist.DistError as error:
+        if rank:
+            say_loss("missed", (0, f"not reached at {address}:{port} by rank {rank}"))
         raise CaseError(_cannot_meet(rank, address, port, error)) from None
     store.set(f"{HOST}/{rank}", socket.gethostname())
     watchdog = Watchdog(rank, size, lambda: store_at(address, port, is_first=False), give_up)

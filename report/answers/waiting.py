@@ -49,10 +49,11 @@ def more_work(naive: Measured, result: Measured) -> list[str]:
         return []
     if after < MUCH_LONGER * before:
         return []
+    small = "work in many small pieces takes longer, and "
     return [
         f"Its {_who(result)} compute for {seconds(after)} a step in all, and with the naive "
-        f"schedule for {seconds(before)}; work in many small pieces takes longer, and what waits "
-        "for the host to launch it counts as computing."
+        f"schedule for {seconds(before)}; {small if result.case.micro_batches > 1 else ''}"
+        "what waits for the host to launch it counts as computing."
     ]
 
 

@@ -107,6 +107,51 @@ def test_a_rank_that_dies_before_the_first_has_started_is_named(tmp_path, monkey
     assert "mpbench: job failed: rank 1 ended with exit code 3" in capfd.readouterr().err
 
 
+def test_a_variable_that_another_process_left_makes_no_rank(tmp_path):
+    for left in (str(tmp_path), f"1:{tmp_path}", ""):
+        command = [sys.executable, "-m", "mp", *SMALL, "--steps", "3"]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=dict(os.environ) | {FOLDER: left, "RANK": "1"},
+            capture_output=True,
+            timeout=100,
+        )
+        assert json.loads(done.stdout)["outcome"] == "ok"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_told_to_end_leaves_no_folder_behind(tmp_path):
+    command = [sys.executable, "-m", "mp", *CASE, "--time-limit-s", "300"]
+    environment = dict(os.environ) | {"TMPDIR": str(tmp_path)}
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert any(line.startswith("check") for line in child.stderr)
+    assert len(list(tmp_path.glob("mpbench-*"))) == 1
+    child.terminate()
+    child.communicate(timeout=30)
+    assert child.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.glob("mpbench-*")) == []
+
+
+def test_a_rank_that_dies_at_the_very_end_takes_no_result_with_it(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, runpy, signal, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "if os.environ.get('RANK') == '1':\n"
+        "    from mp.parallel.world import World\n"
+        "    World.leave = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "runpy.run_module('mp', run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), *SMALL, "--schedule", "gpipe", "--steps", "3"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=100,
+    )
+    assert json.loads(done.stdout)["outcome"] == "ok"
+
+
 def test_what_the_first_rank_has_told_is_not_told_again(tmp_path, monkeypatch):
     text = "from mp.rank_words import say_told\nsay_told()\nsys.exit(1)\n"
     assert ranks_that_run(text, tmp_path, monkeypatch) == []
@@ -124,7 +169,7 @@ def test_all_ranks_end_with_the_process_that_started_them(running):
 
 def test_ranks_that_are_not_those_of_the_case_are_told_so():
     odd = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
-    odd |= {FOLDER: "/nowhere"}
+    odd |= {FOLDER: f"{os.getpid()}:/nowhere"}
     command = [sys.executable, "-m", "mp", *CASE]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ) | odd, capture_output=True, text=True, timeout=60

@@ -73,6 +73,21 @@ def real_cpu(result):
     result["measurement"]["per_gpu"][0]["device"] = "cpu"
 
 
+def backwards(result):
+    span = compute(result)[0]
+    span["start_s"], span["end_s"] = span["end_s"], span["start_s"]
+
+
+def collectives(result):
+    spans(result)[-1]["kind"] = "collective"
+
+
+def turned_round(result):
+    end = max(span["end_s"] for span in spans(result))
+    for span in spans(result):
+        span["start_s"], span["end_s"] = end - span["end_s"], end - span["start_s"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -86,6 +101,9 @@ def real_cpu(result):
         (odd_stages, "stages that do not fit"),
         (interval_elsewhere, "outside of its interval"),
         (real_cpu, "a device that is no GPU, and not emulated"),
+        (backwards, "ends before it begins"),
+        (collectives, "are not those of its schedule"),
+        (turned_round, "are not those of its schedule"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -104,3 +122,51 @@ def test_weights_of_another_micro_batch_are_refused(tmp_path):
 @pytest.mark.parametrize("path", sorted(EXAMPLE.glob("*.json")), ids=lambda path: path.stem)
 def test_what_was_measured_is_read(path):
     assert read_result(path).outcome == "ok"
+
+
+def of_one_gpu(result):
+    for span in spans(result):
+        span["gpu"] = 0
+
+
+def with_stages(result):
+    for span in spans(result):
+        span["stage"] = 7
+
+
+def with_weights_apart(result):
+    spans(result)[0]["kind"] = "weight_gradient"
+
+
+def without_length(result):
+    for span in spans(result):
+        span |= {"start_s": 0.0, "end_s": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (of_one_gpu, "has a typical step"),
+        (with_stages, "are not those of its schedule"),
+        (with_weights_apart, "are not those of its schedule"),
+        (without_length, "without a length"),
+        (all_at_once, "does two things at once"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_step_that_no_tensor_parallelism_takes_is_refused(tmp_path, change, words):
+    result = schedule("tensor")
+    change(result)
+    assert words in refusal(tmp_path, result)
+
+
+def test_several_stages_on_a_gpu_must_be_told(tmp_path):
+    result = schedule("zbv")
+    result["placement"]["stage_of_layer"] = None
+    assert "lacks the stage of each layer" in refusal(tmp_path, result)
+
+
+def test_a_naive_step_without_length_is_refused(tmp_path):
+    result = schedule("naive")
+    without_length(result)
+    assert "without a length" in refusal(tmp_path, result)
