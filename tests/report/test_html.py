@@ -313,6 +313,12 @@ BYTES = ["20", "5", "4", *["640.2 MiB"] * 11]
 PARTS = ("parameters", "gradients", "optimizer", "activations", "temporaries", "cuBLAS")
 TOTALS = ("predicted", "allocated", "difference", "reserved", "driver")
 BYTES_HEADS = ["depth", "GPUs", "GPU", *PARTS, *TOTALS]
+SPEED_HEADS = ["GPUs", "schedule", "micro-batches", "step time (95 % CI)"]
+SPEED_HEADS += ["speed over 1 GPU (95 % CI)", "speed over naive (95 % CI)", "bubble", "formula"]
+SPEED_HEADS += ["notes"]
+SPEEDS = ["2", "interleaved 1F1B", "20", "76.46 ms (76.39 ms – 76.72 ms)"]
+SPEEDS += ["1.25 (1.23 – 1.27)", "1.17 (1.16 – 1.17)", "9.1 % (7.4 – 10.8 %)", "2.4 %"]
+SPEEDS += ["not within ±0.5 %: stopped by time limit; outliers: 1 of 50 steps; throttled"]
 STEPS = ["20", "8", "181.2 ms (178.9 ms – 183.4 ms)", "41", *["400 MiB / 800 MiB"] * 8]
 
 
@@ -322,6 +328,7 @@ STEPS = ["20", "8", "181.2 ms (178.9 ms – 183.4 ms)", "41", *["400 MiB / 800 M
         ([f"transfer {i}" for i in range(len(WHERE))], WHERE),
         (BYTES_HEADS, BYTES),
         (["depth", "GPUs", "step time (95 % CI)", "steps", *["memory of GPU 7"] * 8], STEPS),
+        (SPEED_HEADS, SPEEDS),
     ],
 )
 def test_the_widest_tables_of_a_report_fit_on_a_laptop(browser, tmp_path, heads, cells):
