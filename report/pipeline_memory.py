@@ -1,6 +1,6 @@
 """What each GPU of a pipeline should hold at its peak, from its actions in the order seen.
 
-What torch.distributed.pipelining keeps, as its source (torch 2.11 to 2.13) says and H100s showed:
+What torch.distributed.pipelining of torch 2.11 keeps, as its source says and H100s showed:
 a buffer for each micro-batch that a stage receives, and for each gradient; of a micro-batch in
 flight the input of every layer and the stage's output; and the buffers of all losses.
 """
@@ -95,6 +95,7 @@ class _Gpu:
         for _ in range(self.layers[stage]):
             new = self._add_gradients(stage)
             self._look(activations=own + self.rows, temporaries=new + self.reduction)
+            self._look(activations=2 * self.rows)  # before and behind ReLU
             self._keep(stage, micro_batch, -1)
             own = self.rows
         self._let_go(stage, micro_batch)

@@ -25,7 +25,7 @@ from study.result import RANK_LOST
 BEAT_S = 1.0
 SILENT_S = 15.0  # longer than any library call that keeps Python from running
 COME_S = 180.0  # some nodes have yet to read torch from a disk that all share
-BEATS, FAILED, HOST, OVER = "beats", "failed", "host", "over"
+BEATS, FAILED, HOST, OVER, GONE = "beats", "failed", "host", "over", "gone"
 WENT = "fell silent; it was killed, or its node went down"
 NEVER_CAME = f"did not come within {COME_S:.0f} s; is its node reachable?"
 

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from mp.devices import Devices
 from mp.failure import outcome_of
 from mp.model import all_gpus
-from mp.parallel.watchdog import HOST, OVER, RankFailure, Watchdog, store_at
+from mp.parallel.watchdog import GONE, HOST, OVER, RankFailure, Watchdog, store_at
 from mp.rank_words import say_loss
 from study.environment import RankPlace
 from study.errors import CaseError, GpuMismatch
@@ -79,13 +79,22 @@ class World:
         self.watchdog.tell(self.store, error, outcome)
 
     def leave(self) -> None:
-        """End together, as the first rank holds the store; all is measured, so nobody is missed."""
+        """End together, the first rank last, which holds the store; nobody is missed any more."""
         self.watchdog.stop()
         with suppress(dist.DistError, RuntimeError):  # one that is lost now changes nothing
-            self.store.set(f"{OVER}/{self.rank}", "")
-            every = [f"{OVER}/{rank}" for rank in range(self.size)]
-            self.store.wait(every, timedelta(seconds=LEAVE_S))
+            self._say(OVER)
+            self._await_all(OVER)
             dist.destroy_process_group()
+            self._say(GONE)
+            if self.rank == 0:
+                self._await_all(GONE)
+
+    def _say(self, word: str) -> None:
+        self.store.set(f"{word}/{self.rank}", "")
+
+    def _await_all(self, word: str) -> None:
+        every = [f"{word}/{rank}" for rank in range(self.size)]
+        self.store.wait(every, timedelta(seconds=LEAVE_S))
 
 
 def join(

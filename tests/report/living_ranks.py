@@ -1,0 +1,55 @@
+"""Two forked ranks of GPipe: the bytes of their living tensors at most, and those predicted.
+
+Started by test_pipeline_memory.py in a process of its own; prints a line for each rank.
+"""
+
+import gc
+import os
+import warnings
+
+import torch
+
+from mp.parallel.pipeline import PipelineStep
+from mp.parallel.probes import record_timeline
+from mp.parallel.stages import make_stages
+from mp.parallel.world import join
+from mp.ranks import free_port
+from mp.timeline import break_down
+from report.measured import measured
+from report.pipeline_memory import predict_pipeline
+from study.case import make_case
+from tests.report.made_up import measuring
+from tests.report.made_up_pipeline import scheduled
+from tests.report.test_predicted_memory import LiveBytes
+
+SIZES = {"depth": 8, "gpus": 2, "dim": 64, "batch_size": 4096, "micro_batches": 4}
+
+
+def as_rank(rank: int, port: int) -> None:
+    knows = {"RANK": rank, "WORLD_SIZE": 2, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": 2}
+    os.environ |= {key: str(n) for key, n in {**knows, "MASTER_PORT": port}.items()}
+    os.environ["MASTER_ADDR"] = "127.0.0.1"
+    torch.set_num_threads(1)
+    world = join(2, "cpu", print)
+    case = make_case({**SIZES, "schedule": "gpipe"}, "test")
+    step = PipelineStep(case, make_stages(case), world)
+    step()  # makes what the others find made
+    seen = break_down([record_timeline(step, world, 0.0)], "host")
+    already = [found for found in gc.get_objects() if isinstance(found, torch.Tensor)]
+    with LiveBytes(*already) as live:
+        del already
+        step()
+    made = measuring(scheduled("gpipe", dtype="float32", **SIZES), breakdown=seen)
+    predicted = predict_pipeline(measured(made), 0)[rank].total
+    print(f"rank {rank}: {live.peak} {predicted}", flush=True)  # Gloo prints lines of its own
+    world.leave()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    port = free_port()
+    if (child := os.fork()) == 0:
+        as_rank(1, port)
+        os._exit(0)
+    as_rank(0, port)
+    os.waitpid(child, 0)
