@@ -105,8 +105,7 @@ def check(order: Order, items: list[Item]) -> None:
     if order.requeue and not order.on_slurm:
         raise ConfigError("--requeue", f"{order.profile.source} runs no Slurm; leave it away")
     if not order.on_slurm:
-        for item in items:
-            check_processes(item.case.gpus if item.case.in_processes else 1)
+        check_processes(max((i.case.gpus for i in items if i.case.in_processes), default=1))
     if order.on_slurm and items:
         batches = make_batches(items, slurm_config())
         check_with_slurm(batches, order.profile, order.store, order.requeue)

@@ -19,13 +19,14 @@ import msgspec
 
 from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
 from jobs.batch import Assignment, read_batch
+from jobs.delivery import put, reserve_of
 from jobs.rank import become_rank, mark_lines
 from jobs.reporter import Reporter, silent
-from jobs.traces import ATTEMPT, NOT_WRITTEN, RESULT
+from jobs.traces import ATTEMPT
 from study.progress import Progress
 from study.result import Job, Result
-from study.result_file import ResultError, encode, read_result
-from study.store import Store, now, reserve_space, write_atomically
+from study.result_file import ResultError, read_result
+from study.store import Store, now, reserve_space
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -94,21 +95,6 @@ def run_first(assignment: Assignment) -> Result:
         result = run_assigned(assignment, Reporter(progress), give_up)
     tell(result)
     return result
-
-
-def put(store: Store, result: Result) -> None:
-    """The result in its place, on room that was held for it, and no progress beside it."""
-    progress = store.progress_path(result.case)
-    with suppress(OSError):
-        reserve_of(progress).unlink(missing_ok=True)
-    write_result(store, result)
-    with suppress(OSError):
-        progress.unlink(missing_ok=True)
-
-
-def reserve_of(progress: Path) -> Path:
-    """The file that holds room for the result meanwhile."""
-    return progress.with_suffix(".reserve")
 
 
 def words_of(result: Result) -> str:
@@ -188,18 +174,6 @@ def ended_now(result: Result) -> Result:
     return msgspec.structs.replace(
         result, job=msgspec.structs.replace(result.job, finished_at=now())
     )
-
-
-def write_result(store: Store, result: Result) -> None:
-    """Put the result in place; where the disk refuses it, print it so that it is not lost."""
-    data = encode(result)
-    try:
-        write_atomically(store.result_path(result.case), data)
-    except OSError as error:
-        print(f"{RESULT} {msgspec.json.format(data, indent=-1).decode()}")
-        why = f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}"
-        print(why, file=sys.stderr, flush=True)  # a thread that exits says nothing
-        sys.exit(1)
 
 
 def end_with(parent: int) -> None:

@@ -56,11 +56,12 @@ def predicted_of(result: Measured) -> list[Bytes] | None:
 
 
 def predicted_peak(result: Measured, gpu: int) -> int | None:
-    """What this GPU holds when it holds most, with cuBLAS's workspace, in bytes."""
-    found = predicted_of(result)
-    if found is None:
+    """What this GPU holds when it holds most, with cuBLAS's workspace, in bytes; None for one whose
+    own peak is not known, as nothing could stand beside it."""
+    found, measured = predicted_of(result), result.measurement.per_gpu[gpu]
+    if found is None or measured.peak_allocated_bytes is None:
         return None
-    return found[gpu].total + (result.measurement.per_gpu[gpu].workspace_bytes or 0)
+    return found[gpu].total + (measured.workspace_bytes or 0)
 
 
 def predicted_shared_peak_of(result: Measured) -> int:

@@ -9,8 +9,8 @@ from report.step_time import step_time
 from study.measurement import Breakdown, GpuTime
 from study.statistics import median
 
-PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 DISTURBED = 0.5  # of a step: marks that cost more leave little of what they tell
+PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
 
 

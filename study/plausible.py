@@ -39,7 +39,7 @@ def why_not(
     spans = measurement.breakdown.typical_step
     if any(span.end_s < span.start_s for span in spans):
         return "has a typical step in which something ends before it begins"
-    if max((span.end_s for span in spans), default=1.0) <= 0:
+    if spans and max(span.end_s for span in spans) <= 0:
         return "has a typical step without a length"
     return _why_no_step(case, spans) if case.in_processes else None
 
@@ -56,15 +56,6 @@ def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     if any(span.peer is not None and not 0 <= span.peer < case.gpus for span in spans):
         return "has a typical step with a GPU that it does not have"
     return None
-
-
-def _goes_back(computes: Sequence[TimeSpan]) -> bool:
-    """Whether a backward begins before the forward of the same stage and micro-batch."""
-    forward = {(s.stage, s.micro_batch): s.start_s for s in computes if s.kind == "forward"}
-    return any(
-        span.start_s < forward.get((span.stage, span.micro_batch), span.start_s)
-        for span in computes
-    )
 
 
 def _why_no_shares(case: Case, spans: Sequence[TimeSpan]) -> str | None:
@@ -99,3 +90,12 @@ def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     if any(span.gpu != of_stage[span.stage or 0] for span in computes):
         return "has a typical step with a stage on another GPU than its own"
     return None
+
+
+def _goes_back(computes: Sequence[TimeSpan]) -> bool:
+    """Whether a backward begins before the forward of the same stage and micro-batch."""
+    forward = {(s.stage, s.micro_batch): s.start_s for s in computes if s.kind == "forward"}
+    return any(
+        span.start_s < forward.get((span.stage, span.micro_batch), span.start_s)
+        for span in computes
+    )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 from report.document import Figure
 from report.facts import WORDS
 from report.figures.labels import origin, series
-from report.figures.points import Heights, plot_points
+from report.figures.points import TimeAxis, plot_points
 from report.figures.style import LEGEND_LINE, draw
 from report.measured import Measured
 from report.step_time import step_time
@@ -25,17 +25,17 @@ def make_figure(key: str, results: list[Measured]) -> Figure | None:
         return None
     name = WORDS.get(key, key)
     found = series(results, key)
-    heights = Heights(results)
+    time_axis = TimeAxis(results)
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
         for number, (label, cases) in enumerate(found.items()):
             at = [_place(getattr(result.case, key), values) for result in cases]
-            plot_points(axes, number, label, at, cases, heights)
+            plot_points(axes, number, label, at, cases, time_axis)
         _show_values(axes, values)
         axes.set_xlabel(name)
         axes.grid(True)
-        heights.show(axes)
+        time_axis.show(axes)
         drawing.legend(loc="outside lower center", ncols=2)
 
     source, caption = origin(results), f"Step time against {name}"
@@ -44,7 +44,7 @@ def make_figure(key: str, results: list[Measured]) -> Figure | None:
         for label, cases in found.items()
     )
     return Figure(
-        caption=f"{caption}, medians with 95 % confidence intervals{heights.note}.",
+        caption=f"{caption}, medians with 95 % confidence intervals{time_axis.note}.",
         svg=draw(2.5 + LEGEND_LINE * ceil(len(found) / 2), source, plot),
         alt=f"{caption} ({source}). {' '.join(points)}",
     )

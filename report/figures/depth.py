@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from report.answers.along import replaces
 from report.document import Figure
 from report.figures.labels import origin, series
-from report.figures.points import Heights, plot_points
+from report.figures.points import TimeAxis, plot_points
 from report.figures.style import LEGEND_LINE, SERIES, draw
 from report.fit import Fit, fit_depth
 from report.measured import Measured
@@ -24,16 +24,16 @@ def make_figure(results: list[Measured]) -> Figure | None:
     if replaces(results, "depth"):
         return None
     found = series(results, "depth")
-    heights = Heights(results)
+    time_axis = TimeAxis(results)
     fits = {name: fit_depth(cases) for name, cases in found.items()}
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
         for number, (name, cases) in enumerate(found.items()):
-            _plot_series(axes, number, name, cases, fits[name], heights)
+            _plot_series(axes, number, name, cases, fits[name], time_axis)
         axes.set_xlabel("depth (layers)")
         axes.set_xlim(0, 1.05 * max(result.case.depth for result in results))
-        heights.show(axes)
+        time_axis.show(axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(True)
         drawing.legend(loc="outside lower center", ncols=2)
@@ -41,24 +41,24 @@ def make_figure(results: list[Measured]) -> Figure | None:
     source = origin(results)
     lines = "; the lines are least-squares fits" if any(fits.values()) else ""
     return Figure(
-        caption=f"{CAPTION}, medians with 95 % confidence intervals{lines}{heights.note}.",
+        caption=f"{CAPTION}, medians with 95 % confidence intervals{lines}{time_axis.note}.",
         svg=draw(2.7 + LEGEND_LINE * ceil(len(found) / 2), source, plot),
         alt=f"{CAPTION} ({source}). " + " ".join(_in_words(n, found[n], fits[n]) for n in found),
     )
 
 
 def _plot_series(
-    axes: Axes, number: int, name: str, cases: list[Measured], line: Fit | None, heights: Heights
+    axes: Axes, number: int, name: str, cases: list[Measured], line: Fit | None, time_axis: TimeAxis
 ) -> None:
     depths = [float(result.case.depth) for result in cases]
     words = name if line is None else f"{name}: {line.words}"
-    plot_points(axes, number, words, depths, cases, heights)
+    plot_points(axes, number, words, depths, cases, time_axis)
     if line is not None:
         colour, _, dashes = SERIES[number % len(SERIES)]
         ends = (0, max(depths))
         times_s = [line.intercept_s + line.slope_s * depth for depth in ends]
         axes.plot(
-            ends, [time_s / heights.unit for time_s in times_s], dashes, color=colour, linewidth=1
+            ends, [time_s / time_axis.unit for time_s in times_s], dashes, color=colour, linewidth=1
         )
 
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from report.answers.along import replaces
 from report.document import Figure
 from report.figures.labels import label, origin, series
-from report.figures.points import Heights
+from report.figures.points import TimeAxis
 from report.figures.style import (
     BLACK,
     EDGE,
@@ -34,7 +34,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
     if replaces(results, "gpus"):
         return None
     found = series(results, "gpus")
-    heights = Heights(results)
+    time_axis = TimeAxis(results)
     counts = sorted({result.case.gpus for result in results})
 
     def plot(drawing: Drawing) -> None:
@@ -45,13 +45,13 @@ def make_figure(results: list[Measured]) -> Figure | None:
             for result in cases:
                 at = counts.index(result.case.gpus) + shift
                 numbered = len(results) <= MAX_NUMBERS
-                _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, heights, numbered)
+                _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, time_axis, numbered)
         axes.set_xticks(range(len(counts)), [str(count) for count in counts])
         room = max(0.0, (MIN_ROOM - len(counts)) / 2)
         axes.set_xlim(-0.6 - room, len(counts) - 0.4 + room)
         axes.set_xlabel("GPUs")
         axes.margins(y=0.15)
-        heights.show(axes)
+        time_axis.show(axes)
         axes.grid(axis="y")
         if keys := _keys(results, list(found)):
             drawing.legend(handles=keys, loc="outside lower center", ncols=3)
@@ -59,7 +59,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
     source = origin(results)
     times = "; ".join(f"{label(r, results)} {seconds(step_time(r).estimate_s)}" for r in results)
     return Figure(
-        caption=f"{CAPTION}, medians with 95 % confidence intervals{heights.note}.",
+        caption=f"{CAPTION}, medians with 95 % confidence intervals{time_axis.note}.",
         svg=draw(2.4 + LEGEND_LINE * ceil(len(found) / 3), source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
     )
@@ -71,13 +71,13 @@ def _plot_bar(
     width: float,
     colour: str,
     result: Measured,
-    heights: Heights,
+    time_axis: TimeAxis,
     numbered: bool,
 ) -> None:
     median_s = step_time(result).estimate_s
     hatch = EMULATED if result.emulated else None
-    axes.bar(at, median_s / heights.unit, 0.9 * width, color=colour, hatch=hatch, **EDGE)
-    high = heights.plot_interval(axes, at, result, BLACK)
+    axes.bar(at, median_s / time_axis.unit, 0.9 * width, color=colour, hatch=hatch, **EDGE)
+    high = time_axis.plot_interval(axes, at, result, BLACK)
     if numbered:
         offset: dict[str, Any] = {
             "xytext": (0, 4),

@@ -14,13 +14,18 @@ HUGE = 2  # times the greatest median: an interval that ends there leaves half o
 
 
 def plot_points(
-    axes: Axes, number: int, name: str, at: list[float], cases: list[Measured], heights: "Heights"
+    axes: Axes,
+    number: int,
+    name: str,
+    at: list[float],
+    cases: list[Measured],
+    time_axis: "TimeAxis",
 ) -> None:
     """One series, the number-th, of cases at these places."""
     colour, marker, _ = SERIES[number % len(SERIES)]
     axes.plot(
         at,
-        [step_time(result).estimate_s / heights.unit for result in cases],
+        [step_time(result).estimate_s / time_axis.unit for result in cases],
         linestyle="none",
         marker=marker,
         markersize=4,
@@ -29,24 +34,24 @@ def plot_points(
         label=name,
     )
     for x, result in zip(at, cases, strict=True):
-        heights.plot_interval(axes, x, result, colour)
+        time_axis.plot_interval(axes, x, result, colour)
 
 
-class Heights:
-    """The vertical axis that all cases of a drawing share: from zero to where bars are cut off."""
+class TimeAxis:
+    """The axis of step times that all cases of a drawing share, to where intervals are cut off."""
 
     def __init__(self, results: list[Measured]) -> None:
         self.results = results
         greatest = max(step_time(result).estimate_s for result in results)
         self.unit, self.unit_name = time_unit([greatest])
-        self.top_s = HUGE * greatest if max(map(_end, results)) > HUGE * greatest else inf
+        self.cut_s = HUGE * greatest if max(map(_end, results)) > HUGE * greatest else inf
 
     def show(self, axes: Axes) -> None:
         """Name and limit the axis, once everything is drawn."""
         axes.set_ylabel(f"step time ({self.unit_name})")
         axes.set_ylim(bottom=0)
-        if self.top_s < inf:
-            axes.set_ylim(top=1.1 * self.top_s / self.unit)
+        if self.cut_s < inf:
+            axes.set_ylim(top=1.1 * self.cut_s / self.unit)
 
     def plot_interval(self, axes: Axes, x: float, result: Measured, colour: str) -> float:
         """Draw it, with an arrow where it goes on; where it ends, on the axis."""
@@ -65,11 +70,11 @@ class Heights:
         if found.interval is None:
             return middle, middle, middle
         low = min(middle, found.interval.low / self.unit)
-        return low, middle, max(middle, min(found.interval.high, self.top_s) / self.unit)
+        return low, middle, max(middle, min(found.interval.high, self.cut_s) / self.unit)
 
     def is_cut(self, result: Measured) -> bool:
         """Whether its interval goes on beyond the axis."""
-        return _end(result) > self.top_s
+        return _end(result) > self.cut_s
 
     @property
     def note(self) -> str:

@@ -9,7 +9,7 @@ from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
 from report.bubble_formula import allowed_speed_up
 from report.document import Figure
 from report.figures.labels import label, origin
-from report.figures.points import Heights
+from report.figures.points import TimeAxis
 from report.figures.style import (
     BLACK,
     BLUE,
@@ -42,7 +42,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
     names = list(dict.fromkeys(_name(result, shown) for result in ranked))[:MAX_ROWS]
     if not shown:
         return None
-    heights = Heights(shown)
+    time_axis = TimeAxis(shown)
 
     def plot(drawing: Drawing) -> None:
         (panels,) = drawing.subplots(1, len(counts), squeeze=False, sharex=True, sharey=True)
@@ -50,14 +50,14 @@ def make_figure(results: list[Measured]) -> Figure | None:
             here = [result for result in shown if result.case.gpus == gpus]
             rows = {_name(result, shown): result for result in here}
             for row, name in enumerate(names):
-                _plot_row(axes, row, rows.get(name), here, heights)
+                _plot_row(axes, row, rows.get(name), here, time_axis)
             emulated = " (emulated)" if all(result.emulated for result in here) else ""
             axes.set_title(f"{gpus} {plural(gpus, 'GPU')}{emulated}")
-            axes.set_xlabel(f"step time ({heights.unit_name})")
+            axes.set_xlabel(f"step time ({time_axis.unit_name})")
             axes.grid(axis="x")
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.4, -0.6)  # the first on top
-        panels[0].set_xlim(0, BESIDE_BARS * max(heights.reach(result)[-1] for result in shown))
+        panels[0].set_xlim(0, BESIDE_BARS * max(time_axis.reach(result)[-1] for result in shown))
         for axes in panels:
             axes.tick_params(axis="y", length=0)
         keys = _keys(shown)
@@ -67,7 +67,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
     times = "; ".join(f"{label(r, shown)} {seconds(step_time(r).estimate_s)}" for r in shown)
     return Figure(
         caption=f"{CAPTION}, medians with 95 % confidence intervals"
-        f"{', and what its formula allows' if _has_formula(shown) else ''}{heights.note}.",
+        f"{', and what its formula allows' if _has_formula(shown) else ''}{time_axis.note}.",
         svg=draw(0.8 + ROW * len(names) + LEGEND_LINE, source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
     )
@@ -82,18 +82,18 @@ def _name(result: Measured, results: list[Measured]) -> str:
 
 
 def _plot_row(
-    axes: Axes, row: int, result: Measured | None, here: list[Measured], heights: Heights
+    axes: Axes, row: int, result: Measured | None, here: list[Measured], time_axis: TimeAxis
 ) -> None:
     if result is None:
         axes.text(0, row, " not measured", va="center", fontsize=SMALL, color="#555555")
         return
-    low, end, high = heights.reach(result)
+    low, end, high = time_axis.reach(result)
     hatch = EMULATED if result.emulated else None
     colour = COLOURS.get(result.case.schedule, BLUE)
     axes.barh(row, end, HEIGHT, color=colour, hatch=hatch, **EDGE)
     if low < high:
         axes.errorbar(end, row, xerr=[[end - low], [high - end]], color=BLACK, capsize=2)
-    if heights.is_cut(result):
+    if time_axis.is_cut(result):
         axes.plot(high, row, marker=">", markersize=4, color=BLACK)
     axes.annotate(seconds(step_time(result).estimate_s), (high, row), (4, 0),
                   textcoords="offset points", va="center", fontsize=SMALL)  # fmt: skip
@@ -101,7 +101,7 @@ def _plot_row(
         if any(why_not(result, other) is None for other in here if other is not result):
             axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
     elif (allowed := _allowed_s(result, here)) is not None:
-        at = allowed / heights.unit
+        at = allowed / time_axis.unit
         axes.vlines(at, row - 0.42, row + 0.42, "white", linewidth=2.6)
         axes.vlines(at, row - 0.42, row + 0.42, BLACK, linewidth=1.4)
 

@@ -30,7 +30,6 @@ def _cells(bubble: Bubble, result: Measured) -> dict[str, str]:
     seen = seen_in_flight(result)
     expected = expected_in_flight(result.case, bubble.gpu)
     peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes
-    predicted = None if peak is None else predicted_peak(result, bubble.gpu)
     return {
         "GPU": str(bubble.gpu),
         "bubble": percent(bubble.measured),
@@ -41,7 +40,7 @@ def _cells(bubble: Bubble, result: Measured) -> dict[str, str]:
         "in flight": str(seen[bubble.gpu]) if seen else UNKNOWN,
         "by rule": UNKNOWN if expected is None else str(expected),
         "peak memory": data_size(peak),
-        "predicted": UNKNOWN if predicted is None else data_size(predicted),
+        "predicted": data_size(predicted_peak(result, bubble.gpu)),
     }
 
 

@@ -59,6 +59,18 @@ def test_a_first_process_that_is_killed_leaves_a_result_that_says_so(pipeline, t
     assert result["job"]["requested_gpus"] == 2
 
 
+def test_more_processes_than_the_machine_holds_are_refused_before_anything_runs(
+    run, pipeline, tmp_path
+):
+    most = 32 * len(os.sched_getaffinity(0))
+    keys = ["--set", f"gpus={most + 1}", "--set", f"depth={most + 1}"]
+    keys += ["--set", f"batch_size={most + 1}", "--set", f"micro_batches={most + 1}"]
+    done = submit(run, pipeline, tmp_path / "r", *keys)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: gpus: {most + 1} processes are too many; ")
+    assert not (tmp_path / "r").exists()
+
+
 def test_no_process_outlives_a_killed_submit(pipeline, tmp_path):
     pipeline.write_text(lasting(pipeline, 600))
     with started(pipeline, tmp_path / "r") as process:
