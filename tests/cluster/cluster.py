@@ -1,9 +1,10 @@
 """A private Slurm for tests and for trying out: `python cluster.py up | down | status`.
 
 With ACCOUNTING=1 in the environment it is another one, with slurmdbd and a MariaDB of its own; both
-may be up at a time. Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd
-slurm-client munge; and slurmdbd mariadb-server). The GPUs are pretended: devices that Slurm counts
-and hands out, and that nothing can compute on.
+may be up at a time. MPBENCH_TEST_CLUSTER=1, 2, ... names another pair of them, beside the first.
+Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd slurm-client munge; and
+slurmdbd mariadb-server). The GPUs are pretended: devices that Slurm counts and hands out, and that
+nothing can compute on.
 """
 
 import os
@@ -142,6 +143,8 @@ class Cluster:
 
     def _filled_in(self, text: str) -> str:
         values = {"dir": self.folder, "host": socket.gethostname(), "name": self.name}
+        # No two clusters of this machine give the same job id: tests find processes by it.
+        values["first_job"] = 1 + 1000 * (self.port - 17000)
         ports = {f"port{n}": self.port + n for n in range(4)}
         for key, value in (values | ports).items():
             text = text.replace(f"{{{key}}}", str(value))
@@ -203,10 +206,18 @@ class Cluster:
             SYSTEM_CONF.symlink_to(self.conf)
 
 
-PLAIN = Cluster("mpbench-test", Path("/var/lib/mpbench-slurm"), 17000, accounting=False)
-ACCOUNTING = Cluster(
-    "mpbench-test-accounting", Path("/var/lib/mpbench-slurm-accounting"), 17010, accounting=True
-)
+def make_cluster(number: int, *, accounting: bool) -> Cluster:
+    """Return the plain cluster, or the one with accounting, of the pair with this number."""
+    suffix = ("-accounting" if accounting else "") + (f"-{number}" if number else "")
+    port = 17000 + 20 * number + 10 * accounting
+    return Cluster(
+        f"mpbench-test{suffix}", Path(f"/var/lib/mpbench-slurm{suffix}"), port, accounting
+    )
+
+
+NUMBER = int(os.environ.get("MPBENCH_TEST_CLUSTER", "0"))
+PLAIN = make_cluster(NUMBER, accounting=False)
+ACCOUNTING = make_cluster(NUMBER, accounting=True)
 CLUSTERS = (PLAIN, ACCOUNTING)
 
 
