@@ -3,9 +3,10 @@
     python submit.py --grid task4                 on Slurm where there is one, else right here
     python submit.py --grid task4 --dry-run       show the plan and the sbatch scripts
     python submit.py --grid task2 --set dim=1024  the same cases with another layer size
+    python submit.py --grid task4 --watch         submit, and stay until all has ended
     python submit.py --grid task4 --repeats 5     every case in five jobs
     python submit.py --status                     where every submitted case stands
-    python submit.py --watch                      the same, live, until everything has ended
+    python submit.py --watch                      the same, live, until all has ended
     python submit.py --grid task4 --only failed   run again what failed
     python submit.py --grid task4 --cancel        cancel the jobs of a grid
 
@@ -19,13 +20,15 @@ import sys
 from pathlib import Path
 
 from jobs.launch import Order, launch, show_dry_run
-from jobs.oversee import cancel_jobs, show_status, watch_and_retry, watch_jobs
+from jobs.next_steps import CommandLine
+from jobs.oversee import cancel_jobs, show_status, watch_jobs
 from jobs.plan import Choice
 from jobs.profile import choose_profile
-from jobs.slurm_commands import forget_outer_job
+from jobs.slurm_commands import forget_variables_of_slurm
+from jobs.submit_and_watch import submit_and_watch
 from study.case import MAX_REPEATS
 from study.command_line import OneLineParser
-from study.errors import ConfigError
+from study.errors import ConfigError, one_line
 from study.grid import known_grids, load_grids
 from study.outcome import parse_outcomes
 from study.overrides import parse_overrides
@@ -34,7 +37,6 @@ from study.store import Store
 
 def main() -> int:
     arguments = parse_arguments()
-    forget_outer_job()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")  # whatever the locale
@@ -47,8 +49,7 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        where = error.filename or "stdout"
-        print(f"error: {where}: {error.strerror}; mend it and run again", file=sys.stderr)
+        print(f"error: {one_line(error)}; mend it and run again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted. What has ended is kept; run again to go on.", file=sys.stderr)
@@ -73,7 +74,8 @@ def parse_arguments() -> argparse.Namespace:
     add = action.add_argument
     add("--dry-run", action="store_true", help="submit nothing, show everything")
     add("--status", action="store_true", help="where every submitted case stands")
-    add("--watch", action="store_true", help="--status, live, until everything has ended")
+    add("--watch", action="store_true",
+        help="--status, live, until all has ended; with --grid, submit first")  # fmt: skip
     add("--cancel", action="store_true", help="cancel the jobs of the grid, and no others")
     add = parser.add_argument_group("what runs again").add_argument
     add("--force", action="store_true", help="what has a result; the old one is kept")
@@ -91,6 +93,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> int:
     refuse_idle_options(arguments)
+    ignored = forget_variables_of_slurm()
     overrides = parse_overrides(arguments.set)
     check_repeats(arguments.repeats)
     grids = [
@@ -100,8 +103,11 @@ def run(arguments: argparse.Namespace) -> int:
     choice = parse_choice(arguments)
     if arguments.status:
         return show_status(arguments.results, arguments.cluster, grids)
-    if arguments.watch and not choice.retries:
-        return watch_jobs(arguments.results, arguments.cluster, grids)
+    typed = CommandLine(
+        arguments.grid, arguments.set, arguments.repeats, arguments.cluster, arguments.results
+    )
+    if arguments.watch and not grids:
+        return watch_jobs(typed)
     if not grids:
         raise ConfigError("--grid", f"missing; name one or more of: {', '.join(known_grids())}")
     if arguments.cancel:
@@ -113,24 +119,31 @@ def run(arguments: argparse.Namespace) -> int:
         profile=profile,
         store=Store(arguments.results, profile.name),
         choice=choice,
+        typed=typed,
+        is_watched=arguments.watch,
         requeue=arguments.requeue,
         max_gpu_hours=arguments.max_gpu_hours,
     )
+    if ignored and order.on_slurm:
+        print(f"note: left out of jobs: {', '.join(ignored)}; cluster.yaml says what a job gets",
+              file=sys.stderr)  # fmt: skip
     if arguments.dry_run:
         return show_dry_run(order)
-    return watch_and_retry(order) if arguments.watch else launch(order)
+    return submit_and_watch(order) if arguments.watch else launch(order)
 
 
 def refuse_idle_options(arguments: argparse.Namespace) -> None:
-    """Refuse options that would do nothing beside --status, --watch or --cancel."""
+    """Refuse options that would do nothing beside --status, --cancel or --watch without --grid."""
     actions = [name for name in ("status", "watch", "cancel") if getattr(arguments, name)]
-    idle = ["force", "only", "requeue", "max_gpu_hours", "retries"]
-    if arguments.watch and arguments.retries:
-        idle = ["force", "only"]
-    for option in idle if actions else ():
+    if arguments.watch and arguments.grid:
+        return  # it submits
+    how = "; with --grid it submits" if arguments.watch else ""
+    for option in ("force", "only", "requeue", "max_gpu_hours", "retries") if actions else ():
         if getattr(arguments, option):
             name = option.replace("_", "-")
-            raise ConfigError(f"--{name}", f"does nothing beside --{actions[0]}; leave it away")
+            raise ConfigError(
+                f"--{name}", f"does nothing beside --{actions[0]}{how}; leave it away"
+            )
 
 
 def check_repeats(repeats: int) -> None:

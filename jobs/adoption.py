@@ -28,7 +28,7 @@ def _from_queue(store: Store, queue: Iterable[SlurmJob]) -> Iterable[Submission]
     for job in ours:
         assignments = batches[str(job.batch)]
         if job.index < len(assignments):
-            log = store.log_path(job.job_id)
+            log = store.log_path(job.job_id, str(job.batch))
             yield assignments[job.index].submitted_as(job.job_id, log)
 
 
@@ -41,7 +41,7 @@ def _from_scripts(store: Store, known_batches: set[str]) -> Iterable[Submission]
         assignments = read_batch(batch_path(store, batch))
         for index, assignment in enumerate(assignments):
             element = job_id if len(assignments) == 1 else f"{job_id}_{index}"
-            yield assignment.submitted_as(element, store.log_path(element))
+            yield assignment.submitted_as(element, store.log_path(element, batch))
 
 
 def orphans(store: Store, queue: Iterable[SlurmJob]) -> list[SlurmJob]:

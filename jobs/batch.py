@@ -33,9 +33,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str | None
     submitted_at: str
     trace: bool = False
+    number: int = 0
+    slurm_clock_s: int | None = None
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
-        """The ledger's line once this has become a job."""
+        """Return the ledger's line once this has become a job."""
         return Submission(
             case=self.case,
             case_id=self.case.case_id,
@@ -51,6 +53,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
             batch=self.batch,
             user=self.user,
             cluster=self.cluster,
+            number=self.number,
+            slurm_clock_s=self.slurm_clock_s,
         )
 
 

@@ -3,28 +3,54 @@
 from collections import defaultdict
 
 from jobs.judge import Observation
+from jobs.observe import View, folder_of
 from jobs.slurm_commands import ask
+from jobs.slurm_states import FINAL
 from study.errors import ConfigError
 from study.submissions import Submission
 
 
-def cancel(observations: list[Observation], token: str) -> list[Observation]:
-    """Cancel the jobs that are queued or running, and return those.
-
-    Args:
-        token: the mark of the results folder. Only jobs that Slurm shows with this mark are
-            cancelled, so neither an id that was given anew nor a copied folder hits another job.
+def cancel(submissions: list[Submission]) -> None:
+    """Cancel these jobs.
 
     Raises:
         ConfigError: scancel fails; in its own words.
     """
-    ours = [o for o in observations if o.submission.batch.startswith(token)]
-    on_slurm = [o for o in ours if o.submission.executor == "slurm"]
-    live = [o for o in on_slurm if o.is_live and o.state is not None]
-    ids = joined([o.submission for o in live])
+    ids = joined(submissions)
     if ids and (done := ask("scancel", *ids)).returncode != 0:
         raise ConfigError("scancel", f"{done.stderr.strip()}; see which jobs remain with --status")
-    return live
+
+
+def to_cancel(asked: list[Observation], view: View, token: str) -> list[Submission]:
+    """Return every job of these cases that Slurm shows queued or running, whichever attempt it is.
+
+    Args:
+        token: the mark of the results folder: neither an id that was given anew nor a copied
+            folder hits another job.
+    """
+    newest = [o.submission for o in asked if _is_alive(o)]
+    earlier = [a.submission for o in asked for a in view.earlier.get(o.submission.case_id, [])]
+    return [s for s in (*newest, *earlier) if s.batch.startswith(token)]
+
+
+def left_alone(asked: list[Observation], token: str) -> list[str]:
+    """Return why live jobs of these cases are not cancelled, in one line for each reason."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for seen in asked:
+        submission = seen.submission
+        if _is_alive(seen) and not submission.batch.startswith(token):
+            old = folder_of(submission)
+            reasons[f"submitted into {old}, and this may be a copy of it"].append(submission.job_id)
+        elif seen.is_live and submission.executor == "local":
+            reasons["running without Slurm: end submit.py there"].append(submission.job_id)
+        elif seen.is_live and seen.state is None:
+            reasons[seen.reason].append(submission.job_id)
+    return [f"not cancelled: {' '.join(jobs)}: {reason}" for reason, jobs in reasons.items()]
+
+
+def _is_alive(seen: Observation) -> bool:
+    is_of_slurm = seen.submission.executor == "slurm"
+    return is_of_slurm and seen.is_live and seen.state is not None and seen.state not in FINAL
 
 
 def joined(submissions: list[Submission]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A result's way onto the disk, which may be full, or into the log."""
+"""A result's way onto the disk, which may be full, or into the log; and how it is found there."""
 
 import sys
 from contextlib import suppress
@@ -6,20 +6,49 @@ from pathlib import Path
 
 import msgspec
 
+from jobs.batch import Assignment
 from jobs.traces import NOT_WRITTEN, RESULT
 from study.result import Result
-from study.result_file import encode
+from study.result_file import ResultError, encode, read_result
 from study.store import Store, write_atomically
+from study.submissions import Submission
 
 
-def put(store: Store, result: Result) -> None:
-    """The result in its place, on room that was held for it, and no progress beside it."""
-    progress = store.progress_path(result.case)
+def put(store: Store, result: Result, batch: str) -> None:
+    """Put the result in its place, on room that was held for it, and remove the progress file.
+
+    A measurement of before is kept aside, and gives way to another measurement alone.
+    """
+    progress = store.progress_path(result.case, batch)
     with suppress(OSError):
         reserve_of(progress).unlink(missing_ok=True)
-    _write(store, result)
+    _write(store, result, batch)
     with suppress(OSError):
         progress.unlink(missing_ok=True)
+
+
+def result_of(store: Store, attempt: Submission | Assignment) -> Result | None:
+    """Return the result of this very attempt; None where there is none, or that of another.
+
+    Raises:
+        ResultError: a file is in its place that is no result.
+        OSError: the file cannot be read.
+    """
+    paths = store.result_path(attempt.case), store.failed_path(attempt.case, attempt.batch)
+    for path in paths:
+        with suppress(FileNotFoundError):
+            result = read_result(path)
+            if result.job.submitted_at == attempt.submitted_at:
+                return result
+    return None
+
+
+def is_measured(path: Path) -> bool:
+    """Return whether a measurement is in this file."""
+    try:
+        return read_result(path).outcome == "ok"
+    except (OSError, ResultError):
+        return False
 
 
 def reserve_of(progress: Path) -> Path:
@@ -27,11 +56,16 @@ def reserve_of(progress: Path) -> Path:
     return progress.with_suffix(".reserve")
 
 
-def _write(store: Store, result: Result) -> None:
-    """Put the result in place; where the disk refuses it, print it so that it is not lost."""
+def _write(store: Store, result: Result, batch: str) -> None:
+    """Write the result; where the disk refuses it, print it so that it is not lost."""
     data = encode(result)
+    path = store.result_path(result.case)
     try:
-        write_atomically(store.result_path(result.case), data)
+        if result.outcome != "ok" and is_measured(path):
+            path = store.failed_path(result.case, batch)
+        else:
+            store.keep_aside(result.case)
+        write_atomically(path, data)
     except OSError as error:
         print(f"{RESULT} {msgspec.json.format(data, indent=-1).decode()}")
         why = f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}"

@@ -3,16 +3,21 @@
 from pathlib import Path
 
 from jobs.batch import Assignment
+from jobs.delivery import is_measured
 from jobs.plan import Item
 from jobs.profile import Profile
-from jobs.slurm_commands import me
+from jobs.slurm_commands import clock_in, me
 from study.store import Store, now
 
 
 def assign(
-    batch: list[Item], name: str, profile: Profile, store: Store, cluster: str | None
+    batch: list[Item], name: str, profile: Profile, store: Store, config: dict[str, str]
 ) -> list[Assignment]:
-    """What the jobs of this batch are to do, in the batch's order."""
+    """Return what the jobs of this batch are to do, in the batch's order.
+
+    Args:
+        config: the settings of the Slurm they are submitted to; empty on this machine.
+    """
     return [
         Assignment(
             batch=name,
@@ -25,16 +30,19 @@ def assign(
             profile=profile.name,
             timeout_min=profile.timeout_min,
             user=me(),
-            cluster=cluster,
+            cluster=config.get("ClusterName"),
             submitted_at=now(),
             trace=item.trace,
+            number=item.number,
+            slurm_clock_s=clock_in(config),
         )
         for item in batch
     ]
 
 
 def make_way(batch: list[Item], store: Store) -> list[Path | None]:
-    """Put old results aside and forget what an earlier job last said; the results' new places."""
-    for item in batch:
-        store.progress_path(item.case).unlink(missing_ok=True)
-    return [store.put_aside(item.case) for item in batch]
+    """Put old failures aside, and return where they are now; a measurement stays in its place."""
+    return [
+        None if is_measured(store.result_path(item.case)) else store.put_aside(item.case)
+        for item in batch
+    ]

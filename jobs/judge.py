@@ -1,6 +1,5 @@
 """One case's standing, from all that is known of its newest attempt."""
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -10,8 +9,8 @@ import msgspec
 from jobs.local_jobs import is_alive
 from jobs.slurm_jobs import SlurmJob
 from jobs.slurm_states import is_stuck
-from jobs.traces import last_line, trace_in
-from jobs.verdict import cause_of_loss, verdict_of, verdict_of_stuck
+from jobs.traces import NOT_WRITTEN, last_line, trace_in
+from jobs.verdict import cause_of_loss, may_have_result, verdict_of, verdict_of_stuck
 from jobs.witness import Witness
 from study.outcome import Outcome
 from study.progress import Progress, read_progress
@@ -19,9 +18,6 @@ from study.result import Result
 from study.result_file import ResultError
 from study.store import Store
 from study.submissions import Attempt, Ended, Submission
-
-# A file that a node has renamed into place may take a moment to be seen from here.
-RESULT_LAGS_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +33,7 @@ class Observation:
         is_stuck: it will never start unless a person does something.
         is_news: it has ended for good, and the ledger does not know yet.
         overrules: its result says less of its end than this does, and gives way.
+        has_earlier_result: the case was measured by an attempt before, and that result counts.
     """
 
     submission: Submission
@@ -52,6 +49,7 @@ class Observation:
     is_stuck: bool = False
     is_news: bool = False
     overrules: bool = False
+    has_earlier_result: bool = False
     told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"] = "disk"
 
 
@@ -61,11 +59,16 @@ def judge(
     job: SlurmJob | None,
     store: Store,
     witness: Witness,
+    result_wait_s: float,
 ) -> Observation:
-    """The attempt's standing: what the ledger says for good, else result, Slurm, disk."""
+    """Return where the attempt stands: what the ledger says for good, else result, Slurm, disk.
+
+    Args:
+        result_wait_s: how long a result may take to be seen from here after its job has ended.
+    """
     submission = attempt.submission
     # A job that ends well takes its last words with it.
-    progress = read_progress(store.progress_path(submission.case))
+    progress = read_progress(store.progress_path(submission.case, submission.batch))
     if attempt.ended is not None:
         seen = _from_ledger(submission, attempt.ended, result)
         return replace(seen, profile=store.profile, progress=progress)
@@ -83,11 +86,36 @@ def judge(
             is_stuck=True,  # from here it will never be seen to end
             reason=f"ask on {submission.cluster} as {submission.user}",
         )
-    if job is None and witness.will_ask(submission):
+    is_told = result is not None and not knows_no_cause(result)
+    if job is None and not is_told and witness.will_ask(submission):
         return replace(seen, is_live=True, reason="sacct will be asked")
-    seen = _gone(seen, witness) if job is None else _with_slurm(seen, job)
-    is_lost = isinstance(result, Result) and result.lost_a_rank
-    return _with_cause(seen, job) if is_lost and seen.is_news else seen
+    if job is None:
+        seen = _gone(seen, witness)
+    else:
+        is_awaited = result is None and _may_come(job, submission, witness, result_wait_s)
+        seen = _with_slurm(seen, job, is_awaited)
+    return _with_cause(seen, job) if knows_no_cause(result) and seen.is_news else seen
+
+
+def knows_no_cause(result: Result | ResultError | None) -> bool:
+    """Return whether all that a result tells is that a rank fell silent: Slurm may know why."""
+    return isinstance(result, Result) and result.lost_a_rank
+
+
+def _may_come(
+    job: SlurmJob, submission: Submission, witness: Witness, result_wait_s: float
+) -> bool:
+    """Return whether the job may have left a result that a shared file system does not show yet.
+
+    Both times are Slurm's: the clocks of the nodes and of this machine may differ.
+    """
+    if witness.clock_s is None or job.ended_s is None or not job.is_final:
+        return False
+    if witness.clock_s >= job.ended_s + result_wait_s:
+        return False
+    trace = trace_in(Path(submission.log))
+    has_refused = trace is not None and trace.line.startswith(NOT_WRITTEN)
+    return not has_refused and may_have_result(job, submission.case.in_processes)
 
 
 def _with_cause(seen: Observation, job: SlurmJob | None) -> Observation:
@@ -152,7 +180,7 @@ def _with_last_words(why: str, seen: Observation) -> str:
     return f"{why}; last seen at {seen.progress}" if seen.progress is not None else why
 
 
-def _with_slurm(seen: Observation, job: SlurmJob) -> Observation:
+def _with_slurm(seen: Observation, job: SlurmJob, is_awaited: bool) -> Observation:
     seen = replace(
         seen,
         # Slurm's own id of what bears our mark, whatever sbatch was understood to have said.
@@ -167,10 +195,10 @@ def _with_slurm(seen: Observation, job: SlurmJob) -> Observation:
     )
     if not job.is_final:
         return _live(seen)
+    if is_awaited:
+        return replace(seen, is_live=True, reason="waiting for its result")
     if seen.outcome is not None:
         return replace(seen, is_news=True)
-    if job.state == "COMPLETED" and time.time() < (job.ended_s or 0) + RESULT_LAGS_S:
-        return replace(seen, is_live=True, reason="waiting for its result")
     log = Path(seen.submission.log)
     outcome, why = verdict_of(job, trace_in(log), last_line(log))
     return replace(seen, outcome=outcome, why=_with_last_words(why, seen), is_news=True)

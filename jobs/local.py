@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from jobs.batch import new_batch_name, write_batch
+from jobs.delivery import result_of
 from jobs.handover import assign, make_way
 from jobs.local_jobs import name_of_process
 from jobs.plan import Item
@@ -26,7 +27,6 @@ from jobs.traces import last_line, trace_in
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
-from study.result_file import read_result
 from study.statistics import median
 from study.store import Store, now
 from study.submissions import Ended, Submission, append
@@ -54,8 +54,10 @@ def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Resul
         task = bar.add_task("", total=len(items), phase="")
         for item in items:
             bar.update(task, description=item.case.case_id, phase="start")
-            result, why = _run_one(item, profile, store, partial(_show, bar, task))
-            bar.console.print(_summary(item, result, why, store))
+            batch = new_batch_name(store)
+            log = store.log_path(item.case.case_id, batch)
+            result, why = _run_one(item, batch, log, profile, store, partial(_show, bar, task))
+            bar.console.print(_summary(item, result, why, log))
             bar.advance(task)
             results.append(result)
         bar.update(task, description="done", phase="")
@@ -67,27 +69,26 @@ def _show(bar: ProgressBar, task: TaskID, phase: str) -> None:
 
 
 def _run_one(
-    item: Item, profile: Profile, store: Store, show: Callable[[str], None]
+    item: Item, batch: str, log: Path, profile: Profile, store: Store, show: Callable[[str], None]
 ) -> tuple[Result | None, str]:
-    """The result, or why there is none."""
+    """Return the result, or why there is none."""
     case = item.case
-    log = store.logs / f"{case.case_id}.log"
-    (assignment,) = assign([item], new_batch_name(store), profile, store, cluster=None)
-    batch = write_batch(store, [assignment])
+    (assignment,) = assign([item], batch, profile, store, config={})
+    path = write_batch(store, [assignment])
     (aside,) = make_way([item], store)
-    child = _start_worker(batch, log)
+    child = _start_worker(path, log)
     submission = assignment.submitted_as(name_of_process(child.pid), log)
     try:
         append(store.submissions, submission)
-        _follow(child, store.progress_path(case), show)
-    except KeyboardInterrupt:
+        _follow(child, store.progress_path(case, batch), show)
+    except (KeyboardInterrupt, OSError) as error:
         _stop(child)
         store.put_back(case, aside)
-        _note_end(submission, store, "cancelled", "interrupted")
+        if isinstance(error, KeyboardInterrupt):
+            _note_end(submission, store, "cancelled", "interrupted")
         raise
-    path = store.result_path(case)
-    if path.exists():
-        return read_result(path), ""
+    if (result := result_of(store, assignment)) is not None:
+        return result, ""
     trace = trace_in(log)
     ended = f"its process ended {_end_of(child.returncode)}"
     why = trace.line if trace else ": ".join(filter(None, [ended, last_line(log)]))
@@ -160,13 +161,12 @@ def _end_of(returncode: int) -> str:
     return f"with exit code {returncode} and no result"
 
 
-def _summary(item: Item, result: Result | None, why: str, store: Store) -> str:
+def _summary(item: Item, result: Result | None, why: str, log: Path) -> str:
     name = f"{item.case.case_id}  (depth {item.case.depth}, {count_gpus(item.case.gpus)})"
     if result is None or result.measurement is None or result.error is not None:
         problem = (
             f"no result: {why}" if result is None else f"{result.outcome}: {result.why_failed}"
         )
-        log = store.logs / f"{item.case.case_id}.log"
         return f"[red]failed[/]  {name}: {escape(problem)}; log: {escape(str(log))}"
     times = result.measurement.step_times_s
     label = ", [yellow]emulated[/]" if result.emulated else ""

@@ -1,13 +1,17 @@
 """One submit.py at a time in one results folder, so that no case is started twice."""
 
 import fcntl
+import os
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 from study.errors import ConfigError
 from study.store import Store
 
+MOST_CHARACTERS = 200  # of who holds a lock
 # The locks that this process holds, by file descriptor.
 _held: set[int] = set()
 
@@ -20,23 +24,39 @@ class Busy(ConfigError):
 def only_one(store: Store) -> Iterator[None]:
     """Hold the folder's lock; Busy where another process holds it.
 
-    The lock goes with the process, so one that is killed leaves nothing to clean up.
+    The lock goes with the process, so one that is killed leaves nothing to clean up. The file says
+    who holds it.
     """
-    with (store.folder / ".lock").open("w") as file:
+    with (store.folder / ".lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy(
-                store.folder, "another submit.py is at work here; wait for it to end"
+                store.folder,
+                f"another submit.py is at work here ({_holder(file)}); wait for it to end",
             ) from None
         except OSError as error:  # some shared file systems have no locks
-            why = f"{store.folder} cannot be locked ({error.strerror})"
-            print(f"note: {why}; start one submit.py only", file=sys.stderr)
+            print(
+                f"note: {store.folder} is on a file system that cannot lock files "
+                f"({error.strerror}), so two submit.py at once would submit cases twice: start one "
+                "at a time, or choose a folder elsewhere with --results",
+                file=sys.stderr,
+            )
+        with suppress(OSError):  # a full disk is no reason not to hold it
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
         _held.add(file.fileno())
         try:
             yield
         finally:
             _held.clear()
+
+
+def _holder(file: TextIO) -> str:
+    """Return who holds the lock, as the file says."""
+    file.seek(0)
+    return " ".join(file.read(MOST_CHARACTERS).split()) or "of an earlier version"
 
 
 def held() -> tuple[int, ...]:

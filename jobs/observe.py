@@ -1,14 +1,18 @@
 """Where every case stands: its result, then Slurm's word, then what its job left on disk."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from jobs.adoption import adopt, orphans
-from jobs.judge import Observation, judge
+from jobs.delivery import is_measured, result_of
+from jobs.judge import Observation, judge, knows_no_cause
+from jobs.profile import RESULT_WAIT_S
 from jobs.witness import Witness
 from study.result import Result
-from study.result_file import ResultError, read_result
+from study.result_file import ResultError
 from study.store import Store, now
 from study.submissions import Attempt, Ended, Event, Submission, append, attempts_of_each_case, read
 
@@ -19,12 +23,16 @@ class View:
 
     Attributes:
         attempts: all attempts at a case, oldest first.
+        endings: all ends that were seen, in that order.
+        earlier: attempts before the newest that Slurm still has alive, of each case that has any.
         orphans: ids of queued jobs of ours that name a batch file that is gone.
         notes: what a person should know, e.g. that Slurm does not answer.
     """
 
     observations: dict[str, Observation] = field(default_factory=dict)
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+    endings: list[Ended] = field(default_factory=list)
+    earlier: dict[str, list[Attempt]] = field(default_factory=dict)
     orphans: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -35,19 +43,28 @@ class Observer:
     Args:
         witness: Slurm, asked by whoever looks, once for all folders; not at all if none needs it.
         record: write what ended, and what was adopted, into the ledger; False only looks.
+        result_wait_s: how long a result may take to be seen from here after its job has ended.
     """
 
-    def __init__(self, store: Store, witness: Witness, record: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        witness: Witness,
+        record: bool = True,
+        result_wait_s: float = RESULT_WAIT_S,
+    ) -> None:
         self.store = store
         self.witness = witness
         self.record = record
+        self.result_wait_s = result_wait_s
 
     def look(self) -> View:
         """Judge every case by what Slurm said last."""
         events, broken = read(self.store.submissions)
         adopted = self._adopt(events, broken)
         attempts = attempts_of_each_case([*events, *adopted])
-        observations = self._observe([self._newest(tried) for tried in attempts.values()])
+        newest = {case_id: self._newest(tried) for case_id, tried in attempts.items()}
+        observations = self._observe(list(newest.values()))
         endings = [_ending(o) for o in observations if o.is_news]
         if self.record:
             self._put_aside(o for o in observations if o.overrules)
@@ -55,8 +72,10 @@ class Observer:
         return View(
             observations={o.submission.case_id: o for o in observations},
             attempts=_with(attempts, endings),
+            endings=[*(e for e in events if isinstance(e, Ended)), *endings],
+            earlier=self._earlier(attempts, newest),
             orphans=[job.job_id for job in orphans(self.store, self.witness.queue)],
-            notes=self._notes(broken, len(adopted)),
+            notes=[*self._notes(broken, len(adopted)), *self._notes_of_a_move(observations)],
         )
 
     def note_cancelled(self, cancelled: list[Observation]) -> None:
@@ -75,6 +94,45 @@ class Observer:
         is_open = living or self.witness.knows_more(newest)
         return Attempt(newest.submission) if is_open else newest
 
+    def _earlier(
+        self, attempts: dict[str, list[Attempt]], newest: dict[str, Attempt]
+    ) -> dict[str, list[Attempt]]:
+        """Return what else lives of each case: two submissions at once, without a lock, do that."""
+        found: dict[str, list[Attempt]] = defaultdict(list)
+        for case_id, tried in attempts.items():
+            batch = newest[case_id].submission.batch
+            found[case_id] += [
+                a for a in tried if a.submission.batch != batch and self.witness.has_alive(a)
+            ]
+        return {case_id: alive for case_id, alive in found.items() if alive}
+
+    def _with_what_is_known_besides(self, seen: Observation) -> Observation:
+        """Return the observation with what the folder tells of a job that left no result."""
+        if seen.outcome in (None, "ok"):
+            return seen
+        if self._has_moved_since(seen.submission) and seen.is_news:
+            seen = replace(seen, why=f"{seen.why}; {_went_to(seen.submission)}")
+        is_kept = is_measured(self.store.result_path(seen.submission.case))
+        return replace(seen, has_earlier_result=is_kept)
+
+    def _has_moved_since(self, submission: Submission) -> bool:
+        """Return whether the folder was somewhere else, or is the copy of one, when this began."""
+        batch = submission.batch
+        return bool(batch) and not batch.startswith(self.store.token)
+
+    def _notes_of_a_move(self, observations: list[Observation]) -> list[str]:
+        """Return what to do where jobs write their results to where this folder was."""
+        ours = [o for o in observations if o.is_live and o.state is not None]
+        away = [o.submission for o in ours if self._has_moved_since(o.submission)]
+        if not away:
+            return []
+        jobs = " ".join(submission.job_id for submission in away)
+        old = folder_of(away[0])
+        return [
+            f"{self.store.folder} was moved or copied from {old}, where the jobs {jobs} write "
+            "their results: move it back, or wait for them and move those results here"
+        ]
+
     def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
         known = {(e.batch, e.case_id) for e in events if isinstance(e, Submission)}
         return adopt(self.store, self.witness.queue, known, thorough=broken > 0)
@@ -87,30 +145,29 @@ class Observer:
         }
         ours = [a.submission for a in latest if a.ended is None]
         asked = [s for s in ours if s.executor == "slurm" and self.witness.knows(s)]
-        jobs = self.witness.find(asked, settled=set(results))
-        return [
+        told = {case_id for case_id, result in results.items() if not knows_no_cause(result)}
+        jobs = self.witness.find(asked, settled=told)
+        observations = [
             judge(
                 attempt,
                 results.get(attempt.submission.case_id),
                 jobs.get(attempt.submission.case_id),
                 self.store,
                 self.witness,
+                self.result_wait_s,
             )
             for attempt in latest
         ]
+        return [self._with_what_is_known_besides(seen) for seen in observations]
 
     def _result_of(self, attempt: Attempt) -> Result | ResultError | None:
         """The result of this very attempt; an error where a file is there that is none."""
-        submission = attempt.submission
         try:
-            result = read_result(self.store.result_path(submission.case))
-        except FileNotFoundError:
-            return None
+            return result_of(self.store, attempt.submission)
         except ResultError as error:
             return error
         except OSError as error:
             return ResultError(f"cannot be read: {error.strerror}")
-        return result if result.job.submitted_at == submission.submitted_at else None
 
     def _note(self, events: Iterable[Event]) -> None:
         if events := list(events):
@@ -130,6 +187,15 @@ class Observer:
             f"{self.store.submissions}: lines that cannot be read: {broken}; jobs found again in "
             f"the queue and the batches: {found}"
         ]
+
+
+def folder_of(submission: Submission) -> Path:
+    """Return the folder that a job was submitted into, which may have been moved since."""
+    return Path(submission.log).parent.parent
+
+
+def _went_to(submission: Submission) -> str:
+    return f"if it left a result, then in {folder_of(submission)}, where this folder was"
 
 
 def _ending(observation: Observation) -> Ended:

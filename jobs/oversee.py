@@ -1,22 +1,18 @@
 """`--status`, `--watch` and `--cancel`: the jobs of a results folder, whenever submitted."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from jobs.cancel import cancel, joined
+from jobs.cancel import cancel, joined, left_alone, to_cancel
 from jobs.judge import Observation
-from jobs.launch import Order, submit_again
-from jobs.lock import Busy
-from jobs.observe import Observer
-from jobs.profile import Profile, load_profiles
-from jobs.slurm_commands import NoAnswer
+from jobs.next_steps import CommandLine, print_next_steps
+from jobs.observe import Observer, View
+from jobs.profile import RESULT_WAIT_S, Profile, load_profiles
 from jobs.status import print_status, some
 from jobs.watch import Look, watch
 from jobs.witness import Witness
 from study.errors import ConfigError
 from study.grid import Grid
-from study.outcome import RETRIED
 from study.store import Store
 from study.submissions import Submission, read
 
@@ -36,6 +32,8 @@ class Overseer:
         stores = [Store(results, path.name) for path in sorted(results.glob("*")) if path.is_dir()]
         used = [store for store in stores if store.batches.exists() or store.submissions.exists()]
         self.results = results
+        self.profiles = profiles
+        self.views: dict[str, View] = {}
         self.grids = grids
         self.witness = witness
         self.stores = [store for store in used if cluster in ("auto", store.profile)]
@@ -49,11 +47,17 @@ class Overseer:
         notes = [] if problem is None else [f"{problem}; shown is what lies on disk"]
         observations: list[Observation] = []
         for store in self.stores:
-            view = Observer(store, self.witness).look()
+            view = self.views[store.profile] = self.observer(store).look()
             observations += [o for o in view.observations.values() if self._is_asked_for(o)]
             notes += view.notes
             notes += [f"job {job} is ours, but its batch file is gone" for job in view.orphans]
         return Look(observations, notes)
+
+    def observer(self, store: Store) -> Observer:
+        """Return who looks at this profile's folder, as patiently as the profile says."""
+        profile = self.profiles.get(store.profile)
+        wait_s = RESULT_WAIT_S if profile is None else profile.result_wait_s
+        return Observer(store, self.witness, result_wait_s=wait_s)
 
     def _is_asked_for(self, seen: Observation) -> bool:
         submission = seen.submission
@@ -92,44 +96,21 @@ def _is_of(grid: Grid, submission: Submission) -> bool:
 def show_status(results: Path, cluster: str, grids: list[Grid]) -> int:
     """Print where every case stands; 1 if one failed or is missing, or if nobody can tell."""
     overseer = Overseer(results, cluster, grids, Witness())
-    return _conclude(overseer, overseer.look())
+    return conclude(overseer, overseer.look())
 
 
-def watch_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
+def watch_jobs(typed: CommandLine) -> int:
     """Show where every case stands until all have ended; the end like `show_status`."""
-    overseer = Overseer(results, cluster, grids, Witness())
-    return _conclude(overseer, watch(overseer.look))
+    overseer = Overseer(typed.results, typed.cluster, [], Witness())
+    return conclude(overseer, watch(overseer.look), typed)
 
 
-def watch_and_retry(order: Order) -> int:
-    """Watch, and submit failures of nodes and time-outs again as soon as they are seen."""
-    again = replace(order, choice=replace(order.choice, only=RETRIED))
-    results = order.store.folder.parent
-    overseer = Overseer(results, order.profile.name, order.grids, order.witness)
-    considered: set[tuple[str, str]] = set()
-    said: list[str] = []
+def conclude(overseer: Overseer, seen: Look, typed: CommandLine | None = None) -> int:
+    """Print where every case stands; 1 if one failed or is missing, or if nobody can tell.
 
-    def look() -> Look:
-        seen = overseer.look()
-        ended = (o.submission for o in seen.observations if o.outcome in RETRIED)
-        failed = {(submission.batch, submission.case_id) for submission in ended}
-        if failed <= considered:
-            return Look(seen.observations, [*said, *seen.notes])
-        try:
-            for new in submit_again(again):
-                said.append(f"{new.case_id} is submitted again, as job {new.job_id}")
-        except (NoAnswer, Busy) as error:
-            return Look(seen.observations, [*said, str(error), *seen.notes], more_to_come=True)
-        except ConfigError as error:
-            said.append(str(error))
-        considered.update(failed)
-        seen = overseer.look()
-        return Look(seen.observations, [*said, *seen.notes])
-
-    return _conclude(overseer, watch(look))
-
-
-def _conclude(overseer: Overseer, seen: Look) -> int:
+    Args:
+        typed: what a person asked for, who wants to know what to do next.
+    """
     for note in seen.notes:
         print(f"note: {note}", file=sys.stderr)
     print_status(seen.observations)
@@ -138,6 +119,8 @@ def _conclude(overseer: Overseer, seen: Look) -> int:
     missing = overseer.missing(seen.observations)
     if missing:
         print(f"not submitted: {some(missing)}")
+    if typed is not None:
+        print_next_steps(seen.observations, typed)
     failed = any(o.outcome not in (None, "ok") for o in seen.observations)
     return int(failed or bool(missing) or overseer.witness.problem is not None)
 
@@ -150,17 +133,24 @@ def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
         raise ConfigError("nothing was cancelled", overseer.witness.problem)
     for note in seen.notes:
         print(f"note: {note}", file=sys.stderr)
-    cancelled: list[Observation] = []
+    cancelled: list[Submission] = []
+    remaining: list[str] = []
     for store in overseer.stores:
-        cancelled += cancel(
-            [o for o in seen.observations if o.profile == store.profile], store.token
-        )
-    overseer.look()  # keeps what Slurm says of them now
-    for store in overseer.stores if overseer.witness.problem is None else ():
-        # Of an array's element that never started, Slurm may keep no record.
-        elements = [o for o in cancelled if o.state == "PENDING" and o.submission.is_element]
-        ours = [o for o in elements if o.profile == store.profile]
-        Observer(store, overseer.witness).note_cancelled(ours)
-    ids = joined([o.submission for o in cancelled])
-    print(f"cancelled: {len(cancelled)}" + (f" ({' '.join(ids)})" if ids else ""))
-    return 0
+        asked = [o for o in seen.observations if o.profile == store.profile]
+        jobs = to_cancel(asked, overseer.views[store.profile], store.token)
+        cancel(jobs)
+        overseer.look()  # keeps what Slurm says of them now
+        if overseer.witness.problem is None:
+            # Of an array's element that never started, Slurm may keep no record.
+            batches = {submission.batch for submission in jobs}
+            pending = (o for o in asked if o.state == "PENDING" and o.submission.is_element)
+            dropped = [o for o in pending if o.submission.batch in batches]
+            overseer.observer(store).note_cancelled(dropped)
+        cancelled += jobs
+        remaining += left_alone(asked, store.token)
+    print(
+        f"cancelled: {len(cancelled)}" + (f" ({' '.join(joined(cancelled))})" if cancelled else "")
+    )
+    for line in remaining:
+        print(line, file=sys.stderr)
+    return int(bool(remaining))

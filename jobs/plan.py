@@ -1,9 +1,11 @@
 """The plan: which cases to run, which to leave out, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
+from jobs.bad_nodes import failed_node
 from jobs.judge import Observation
 from jobs.observe import View
 from jobs.profile import Profile
@@ -45,6 +47,7 @@ class Item:
 
     Attributes:
         failed: it has ended, and not well.
+        number: which attempt at its case the next job is, from 1.
         previous: how its last attempt ended, if there was one and it runs again.
         exclude: nodes that failed it, joined by commas; its next job leaves them out.
         replaces: the job that Slurm holds for ever, to be cancelled first.
@@ -56,6 +59,7 @@ class Item:
     overrides: dict[str, Any] = field(default_factory=dict)
     left_out: str | None = None
     failed: bool = False
+    number: int = 1
     previous: Outcome | None = None
     exclude: str = ""
     replaces: str | None = None
@@ -69,15 +73,25 @@ def make_plan(
     store: Store,
     view: View,
     choice: Choice,
+    bad_nodes: Sequence[str] = (),
 ) -> list[Item]:
-    """Every case of the grids once, checked against what the profile's machines can run."""
+    """Return every case of the grids once, checked against what the profile's machines can run.
+
+    Args:
+        bad_nodes: nodes that no job is to get.
+    """
     items: dict[Case, Item] = {}
     for grid in grids:
         for case in grid.cases():
             check_possible(case, profile, grid)
             if case not in items:
-                verdict = _verdict(case, store, view, choice)
-                items[case] = Item(case=case, grid=grid.name, overrides=overrides, **verdict)
+                verdict = _verdict(case, store, view, choice, bad_nodes)
+                number = 1 + max(
+                    (a.submission.number for a in view.attempts.get(case.case_id, [])), default=0
+                )
+                items[case] = Item(
+                    case=case, grid=grid.name, overrides=overrides, number=number, **verdict
+                )
             if grid.trace:
                 items[case] = _traced(items[case], store)
     return list(items.values())
@@ -105,14 +119,16 @@ def check_possible(case: Case, profile: Profile, grid: Grid) -> None:
         )
 
 
-def _verdict(case: Case, store: Store, view: View, choice: Choice) -> dict[str, Any]:
+def _verdict(
+    case: Case, store: Store, view: View, choice: Choice, bad_nodes: Sequence[str]
+) -> dict[str, Any]:
     """The fields of the case's item beside the case itself."""
     seen = view.observations.get(case.case_id)
     attempts = view.attempts.get(case.case_id, [])
     outcome, why = _standing(case, store, seen)
     failed = outcome not in (None, "ok")
     if seen is not None and seen.is_live:
-        exclude = _failed_nodes(attempts, choice)
+        exclude = _nodes_to_leave_out(attempts, choice, bad_nodes)
         held = {"replaces": seen.submission.job_id, "previous": outcome, "exclude": exclude}
         # This Slurm itself will not start it, so a new job is no second one.
         is_held = failed and seen.is_stuck and seen.state == "PENDING"
@@ -122,7 +138,7 @@ def _verdict(case: Case, store: Store, view: View, choice: Choice) -> dict[str, 
     left_out = _wanted(outcome, why, attempts, choice)
     if left_out is not None:
         return {"left_out": left_out, "failed": failed}
-    return {"exclude": _failed_nodes(attempts, choice), "previous": outcome}
+    return {"exclude": _nodes_to_leave_out(attempts, choice, bad_nodes), "previous": outcome}
 
 
 def _standing(case: Case, store: Store, seen: Observation | None) -> tuple[Outcome | None, str]:
@@ -173,13 +189,11 @@ def _failures(attempts: list[Attempt]) -> list[Attempt]:
     return list(takewhile(lambda a: a.ended is None or a.ended.outcome in RETRIED, newest_first))
 
 
-def _failed_nodes(attempts: list[Attempt], choice: Choice) -> str:
-    if not choice.retries:
-        return ""
-    ends = [attempt.ended for attempt in _failures(attempts) if attempt.ended is not None]
-    nodes = {end.nodes for end in ends if end.outcome == "node_failed" and end.nodes}
-    # Of several nodes, Slurm does not say which failed, and leaving out all may leave too few.
-    return ",".join(sorted(node for node in nodes if not set(node) & set(",[")))
+def _nodes_to_leave_out(attempts: list[Attempt], choice: Choice, bad_nodes: Sequence[str]) -> str:
+    """Return those that failed this very case, where it is retried, and those that fail all."""
+    failures = _failures(attempts) if choice.retries else []
+    nodes = {node for attempt in failures if (node := failed_node(attempt.ended)) is not None}
+    return ",".join(sorted(nodes | set(bad_nodes)))
 
 
 def gpu_hours(items: list[Item], timeout_min: int) -> float:

@@ -1,9 +1,9 @@
 """What Slurm would refuse, or never start, refused before anything is written or queued."""
 
-import os
 import re
 import sys
 
+from jobs.bad_nodes import ABLE, nodes_by_state
 from jobs.plan import Item, gpu_hours
 from jobs.profile import Profile
 from jobs.slurm import Request, resources_of
@@ -24,8 +24,6 @@ _KEYS = {
     "node count": "gpus",
     "node configuration": "gpu_request, or submitit.cpus_per_task or mem_gb",
 }
-# States of nodes that can run jobs, now or when others have ended.
-_ABLE = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
 
 
 def check_gpu_hours(items: list[Item], profile: Profile, most: float | None) -> None:
@@ -65,24 +63,15 @@ def _is_left_to_sbatch(words: str, profile: Profile) -> bool:
     """Whether it may only be that nodes are down: sbatch queues then what --test-only refuses."""
     if "node configuration is not available" not in words.lower():
         return False
-    partition = _partition(profile)
-    where = [f"--partition={partition}"] if partition else []
     try:
-        output = answer_of("sinfo", "--noheader", "--Node", "--format=%N %T", *where)
+        states = nodes_by_state(profile.partition)
     except NoAnswer:
         return False
-    states = dict(line.split(maxsplit=1) for line in output.splitlines() if " " in line)
-    unable = sorted(node for node, state in states.items() if state.strip("*") not in _ABLE)
+    unable = sorted(node for node, state in states.items() if state not in ABLE)
     if unable:
         nodes = ", ".join(unable)
         print(f"note: {words.strip()}; left to sbatch, since down are: {nodes}", file=sys.stderr)
     return bool(unable)
-
-
-def _partition(profile: Profile) -> str:
-    """What the jobs name as their partition; empty for the default one."""
-    named = os.environ.get("SBATCH_PARTITION") or (profile.submitit or {}).get("slurm_partition")
-    return named or ""
 
 
 def _refusal(words: str, request: Request, profile: Profile) -> str:
@@ -91,8 +80,8 @@ def _refusal(words: str, request: Request, profile: Profile) -> str:
     asked = " ".join(f"--{key.replace('_', '-')}={value}" for key, value in options.items())
     if request.exclude:
         return (
-            f"{words}; --retries leaves out the nodes that failed, {request.exclude}: are there "
-            f"others for {asked}? Nothing was submitted"
+            f"{words}; left out are the nodes that failed, {request.exclude}: are there others for "
+            f"{asked}? --force takes all nodes again; nothing was submitted"
         )
     key = next((key for word, key in _KEYS.items() if word in words.lower()), "gpu_request")
     return (
@@ -111,7 +100,7 @@ def _check_time_limit(profile: Profile) -> None:
     except NoAnswer:
         return  # sbatch has had its say
     partitions = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]
-    named = _partition(profile)
+    named = profile.partition
     ours = [p for p in partitions if _is_meant(p, named.split(",") if named else [])]
     limits = [seconds_of(p.get("MaxTime", "")) for p in ours]
     if limits and all(limit is not None and limit < 60 * profile.timeout_min for limit in limits):

@@ -10,6 +10,8 @@ from jobs.slurm_commands import slurm_cluster_name
 from study.errors import ConfigError
 from study.yaml_file import check_keys, read_mapping
 
+# Network file systems keep what they know of a folder for half a minute, or a whole one.
+RESULT_WAIT_S = 60
 CLUSTER_FILE = Path(__file__).resolve().parent.parent / "cluster.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _GPU_REQUEST = re.compile(r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
@@ -27,12 +29,23 @@ class Profile:
     gpus_per_node: int | None = None
     gpu_request: str = "gpus_per_node"
     max_parallel: int | None = None
+    result_wait_s: int = RESULT_WAIT_S
     submitit: dict[str, Any] | None = None
 
     @property
     def timeout_min(self) -> int | None:
         """The time limit of a job; None where nothing limits it."""
         return self.submitit["timeout_min"] if self.submitit else None
+
+    @property
+    def partition(self) -> str:
+        """The partition that jobs ask for; empty for the default one."""
+        return (self.submitit or {}).get("slurm_partition") or ""
+
+    @property
+    def nodes_left_out(self) -> str:
+        """The nodes that no job may get, joined by commas."""
+        return (self.submitit or {}).get("slurm_exclude") or ""
 
     def gpu_parameters(self, gpus: int) -> dict[str, str]:
         """The sbatch option that asks for exactly `gpus` GPUs on each node."""
@@ -76,7 +89,9 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
         raise ConfigError(source, f"cluster_name: {name!r} is no text; write it in quotes")
     _check_positive(source, "gpus_per_node", entry.get("gpus_per_node"), "GPUs a node has")
     if "max_parallel" in entry:
-        _check_positive(source, "max_parallel", entry["max_parallel"], "jobs of one array")
+        _check_positive(source, "max_parallel", entry["max_parallel"], "jobs")
+    if "result_wait_s" in entry:
+        _check_whole(source, "result_wait_s", entry["result_wait_s"], "seconds", least=0)
     request = entry.get("gpu_request", "gpus_per_node")
     if not isinstance(request, str) or not _GPU_REQUEST.fullmatch(request):
         raise ConfigError(
@@ -94,8 +109,14 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
 
 
 def _check_positive(source: str, key: str, value: Any, unit: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(source, f"{key}: {value!r} is not a whole number of {unit}, 1 or more")
+    _check_whole(source, key, value, unit, least=1)
+
+
+def _check_whole(source: str, key: str, value: Any, unit: str, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(
+            source, f"{key}: {value!r} is not a whole number of {unit}, {least} or more"
+        )
 
 
 def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:

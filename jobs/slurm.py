@@ -19,7 +19,7 @@ from jobs.shape import shape_of
 from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
-from study.store import Store
+from study.store import Store, mark_of, write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 # srun goes on when a rank fails, so that the first rank can hear of it and write why; but it ends
@@ -38,7 +38,16 @@ OURS_IN_SBATCH |= {"time", "wait", "wrap"}
 
 
 class JobExecutor(submitit.SlurmExecutor):
-    """submitit's executor for a command of ours; it can show its sbatch script as well."""
+    """submitit's executor for a command of ours; it can show its sbatch script as well.
+
+    Args:
+        logs: the folder of the logs.
+        batch: the name of the batch, which the names of its logs carry.
+    """
+
+    def __init__(self, logs: Path, batch: str) -> None:
+        super().__init__(folder=logs)
+        self.batch_name = batch
 
     @classmethod
     def affinity(cls) -> int:
@@ -62,8 +71,11 @@ class JobExecutor(submitit.SlurmExecutor):
         self.parameters["map_count"] = size
 
     def script(self, command: str) -> str:
-        """The sbatch script that `submit_script` hands to Slurm."""
-        return str(self._make_submission_file_text(command, uid="unused"))
+        """Return the sbatch script that `submit_script` hands to Slurm."""
+        text = str(self._make_submission_file_text(command, uid="unused"))
+        # submitit names a log by its job alone, whose id Slurm may give again. No path of ours has
+        # a % in it.
+        return re.sub(r"%(j|A_%a)_(0|%t)_log\.out", rf"%\1-{mark_of(self.batch_name)}.log", text)
 
     def submit_script(self, command: str, path: Path) -> str:
         """Write the script to this path, queue it, and return the job's id.
@@ -71,7 +83,7 @@ class JobExecutor(submitit.SlurmExecutor):
         Raises:
             NotQueued: sbatch failed, or did not say what it did.
         """
-        path.write_text(self.script(command))
+        write_atomically(path, self.script(command).encode())
         done = ask("sbatch", str(path), pass_fds=held())
         try:
             if said := re.findall(r"^Submitted batch job (\d+)", done.stdout, re.MULTILINE):
@@ -97,6 +109,7 @@ class Request:
         in_processes: each job has a task for each GPU, else one for all of them.
         exclude: nodes to leave out, joined by commas.
         requeue: let Slurm start the job again after a failure of its node.
+        after: ids of jobs that end before these begin.
     """
 
     gpus: int
@@ -105,14 +118,21 @@ class Request:
     in_processes: bool = False
     exclude: str = ""
     requeue: bool = False
+    after: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, cases: list[Case], exclude: str = "", requeue: bool = False) -> "Request":
-        """The request of one batch; an array's name has no depth if the depths differ."""
+    def of(
+        cls,
+        cases: list[Case],
+        exclude: str = "",
+        requeue: bool = False,
+        after: tuple[str, ...] = (),
+    ) -> "Request":
+        """Return the request of one batch; an array's name has no depth if the depths differ."""
         name = cases[0].job_name
         if len({case.job_name for case in cases}) > 1:
             name = f"mp-g{cases[0].gpus}"
-        return cls(cases[0].gpus, len(cases), name, cases[0].in_processes, exclude, requeue)
+        return cls(cases[0].gpus, len(cases), name, cases[0].in_processes, exclude, requeue, after)
 
 
 def resources_of(request: Request, profile: Profile) -> dict[str, Any]:
@@ -122,11 +142,17 @@ def resources_of(request: Request, profile: Profile) -> dict[str, Any]:
     return profile.gpu_parameters(shape.gpus_per_node) | tasks
 
 
-def executor_for(request: Request, comment: str, profile: Profile, store: Store) -> JobExecutor:
-    """The executor of this request; ConfigError for parameters submitit does not take."""
+def executor_for(
+    request: Request, label: str, batch: str, profile: Profile, store: Store
+) -> JobExecutor:
+    """Return the executor of this request; ConfigError for parameters submitit does not take.
+
+    Args:
+        label: what people are to read in the job's comment, before the batch's name.
+    """
     parameters = dict(profile.submitit or {})
     check_parameters(parameters, profile)
-    executor = JobExecutor(folder=store.logs)
+    executor = JobExecutor(store.logs, batch)
     try:
         if request.in_processes and parameters.get("slurm_use_srun") is False:
             raise ValueError("slurm_use_srun: srun starts the process of each GPU; remove it")
@@ -140,10 +166,11 @@ def executor_for(request: Request, comment: str, profile: Profile, store: Store)
         )
         executor.update_parameters(
             job_name=request.name,
-            comment=comment,
+            comment=f"{label}@{batch}",
             additional_parameters=_of_every_job(request) | extra,
             srun_args=_of_every_step(request, parameters),
             **_nodes_left_out(request, parameters),
+            **_jobs_before(request, parameters),
             **resources_of(request, profile),
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
@@ -175,6 +202,12 @@ def _of_every_step(request: Request, parameters: dict[str, Any]) -> list[str]:
 def _nodes_left_out(request: Request, parameters: dict[str, Any]) -> dict[str, str]:
     nodes = [text for text in (parameters.get("slurm_exclude"), request.exclude) if text]
     return {"exclude": ",".join(nodes)} if nodes else {}
+
+
+def _jobs_before(request: Request, parameters: dict[str, Any]) -> dict[str, str]:
+    ours = f"afterany:{':'.join(request.after)}" if request.after else None
+    conditions = [text for text in (parameters.get("slurm_dependency"), ours) if text]
+    return {"dependency": ",".join(conditions)} if conditions else {}
 
 
 def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:

@@ -1,54 +1,45 @@
 """Asking Slurm's own commands; an answer that does not come is an error, never a guess."""
 
 import os
-import pwd
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 
 from study.errors import ConfigError
+from study.store import user_name
 
 TIMEOUT_S = 60
-# What a person sets to reach a cluster; every other SLURM_ variable comes from a job around us.
+# The variables of Slurm's commands that reach them, and so a job: where the cluster is. All others
+# come from a job around us, or would change what a job gets without a word.
 KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER")
-FORGOTTEN = ("SLURM_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRUN_")
-
-
-# What every job sets itself; from the shell it would win over the script, and cost GPUs unseen.
-OVERRIDING = (
-    *(
-        "ARRAY_INX",
-        "CHDIR",
-        "CLUSTERS",
-        "ERROR",
-        "GPUS",
-        "GPUS_PER_NODE",
-        "GPUS_PER_TASK",
-        "GRES",
-        "JOB_NAME",
-    ),
-    *("NO_REQUEUE", "OPEN_MODE", "OUTPUT", "REQUEUE", "SIGNAL", "TIMELIMIT", "WAIT", "WCKEY"),
+OF_SLURM = re.compile(
+    "(SLURM|SBATCH|SRUN|SALLOC|SQUEUE|SACCT|SCANCEL|SCONTROL|SINFO|SPRIO|SSHARE|SSTAT|SATTACH)_"
 )
+CLOCK = "as of"  # the key of Slurm's clock in `slurm_config`, in seconds since 1970
 
 
 class NoAnswer(ConfigError):
     """Slurm does not answer; trying again later may help."""
 
 
-def forget_outer_job() -> None:
-    """Drop from this process's environment what would change Slurm's commands or reach our jobs."""
-    overriding = {f"SBATCH_{name}" for name in OVERRIDING}
-    for name in list(os.environ):
-        if name in overriding or (name.startswith(FORGOTTEN) and name not in KEPT):
-            del os.environ[name]
+def forget_variables_of_slurm() -> list[str]:
+    """Drop from this process's environment what would change Slurm's commands or reach our jobs.
+
+    Returns:
+        The names of those that a person sets to change jobs; none inside of a job, where Slurm
+        sets them.
+    """
+    is_in_job = "SLURM_JOB_ID" in os.environ
+    dropped = sorted(name for name in os.environ if OF_SLURM.match(name) and name not in KEPT)
+    for name in dropped:
+        del os.environ[name]
+    return [] if is_in_job else [n for n in dropped if n.startswith(("SBATCH_", "SRUN_"))]
 
 
 def me() -> str:
-    """The user whom Slurm takes us for; not what the shell's variables say."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    """Return the user whom Slurm takes us for; not what the shell's variables say."""
+    return user_name(os.getuid())
 
 
 def slurm_cluster_name() -> str | None:
@@ -69,10 +60,18 @@ def slurm_cluster_name() -> str | None:
 
 
 def slurm_config() -> dict[str, str]:
-    """Slurm's settings by name, as `scontrol show config` gives them."""
+    """Return Slurm's settings by name, as `scontrol show config` gives them, and its clock."""
     output = answer_of("scontrol", "show", "config")
     fields = (line.partition("=") for line in output.splitlines())
-    return {key.strip(): value.strip() for key, equals, value in fields if equals}
+    config = {key.strip(): value.strip() for key, equals, value in fields if equals}
+    if clock := re.match(r"Configuration data as of (\d+)$", output, re.MULTILINE):
+        config[CLOCK] = clock[1]
+    return config
+
+
+def clock_in(config: dict[str, str]) -> int | None:
+    """Return Slurm's clock at the time of its answer, in seconds since 1970; None if unknown."""
+    return int(config[CLOCK]) if CLOCK in config else None
 
 
 def answer_of(*command: str) -> str:

@@ -1,6 +1,7 @@
 """What Slurm says of our jobs: one query for all of them, to squeue, scontrol or sacct."""
 
 import re
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,19 +12,29 @@ from jobs.slurm_states import FINAL, exact_state
 # A comment may hold anything, a line break too, but hardly these.
 SEPARATOR = "\x1f"
 END = "\x1e"
-SQUEUE_FIELDS = ("%i", "%K", "%T", "%r", "%N", "%M", "%V", "%e", "%k")
-SACCT_FIELDS = ("JobID", "State", "ExitCode", "NodeList", "ElapsedRaw", "Submit", "End")
+SQUEUE_FIELDS = ("%i", "%K", "%T", "%r", "%N", "%M", "%V", "%e", "%u", "%j", "%o", "%k")
+SACCT_FIELDS = (
+    *("JobID", "State", "ExitCode", "NodeList", "ElapsedRaw", "Submit", "End", "User", "JobName"),
+    "SubmitLine",
+)
+# The name of a batch, in a comment of ours or in the path of the script that sbatch was given.
+_BATCH = r"mpbench-[0-9a-f]{8}-[0-9a-f]+"
+_IN_COMMENT = re.compile(rf"@({_BATCH})$")
+_IN_COMMAND = re.compile(rf"(?:^|[/\s'\"])({_BATCH})\.sh(?=$|[\s'\"])")
 
 
 @dataclass(frozen=True)
 class SlurmJob:
     """One job, or one element of an array.
 
-    `batch` and `index` say which case it is: from its comment, which sacct does not know. Times are
-    seconds since 1970; `exit_code` is Slurm's `status:signal`; null is unknown.
+    `batch` and `index` say which case it is: the batch is in the path of the job's script, which
+    nobody can change, and in its comment, which people and sites may. Times are seconds since 1970,
+    by Slurm's clock; `exit_code` is Slurm's `status:signal`; null is unknown.
     """
 
     job_id: str
+    user: str
+    name: str
     batch: str | None
     index: int
     state: str
@@ -64,11 +75,16 @@ def _from_squeue(
     elapsed: str,
     submitted: str,
     ended: str,
+    user: str,
+    name: str,
+    command: str,
     comment: str,
 ) -> SlurmJob:
     return SlurmJob(
         job_id=job_id,
-        batch=_batch_in(comment),
+        user=user,
+        name=name,
+        batch=_batch_in(command, comment),
         index=int(index) if index.isdigit() else 0,
         state=exact_state(state),
         reason=_known(reason),
@@ -81,12 +97,20 @@ def _from_squeue(
     )
 
 
-def jobs_in_memory() -> list[SlurmJob]:
-    """Every job that slurmctld still knows, with exit codes."""
+def jobs_in_memory(user: str) -> list[SlurmJob]:
+    """Return every job of this user that slurmctld still knows, with exit codes."""
     output = answer_of("scontrol", "--oneliner", "show", "job")
-    records = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]
-    jobs = [record for record in records if "JobState" in record]
-    return [_from_scontrol(job, i) for job in jobs for i in _indices(job.get("ArrayTaskId", ""))]
+    records = [_record_in(line) for line in output.splitlines() if " JobState=" in line]
+    jobs = [_from_scontrol(r, i) for r in records for i in _indices(r.get("ArrayTaskId", ""))]
+    return [job for job in jobs if job.user == user]
+
+
+def _record_in(line: str) -> dict[str, str]:
+    """Return the fields of one job; a path, the only text with blanks we need, in full."""
+    record = dict(re.findall(r"(\S+?)=(\S*)", line))
+    if command := re.search(r" Command=(.*) WorkDir=", line):
+        record["Command"] = command[1]
+    return record
 
 
 def _indices(text: str) -> list[str]:
@@ -107,7 +131,9 @@ def _from_scontrol(record: dict[str, str], index: str) -> SlurmJob:
     job_id = f"{record['ArrayJobId']}_{index}" if index else record["JobId"]
     return SlurmJob(
         job_id=job_id,
-        batch=_batch_in(record.get("Comment", "")),
+        user=record.get("UserId", "").partition("(")[0],
+        name=record.get("JobName", ""),
+        batch=_batch_in(record.get("Command", ""), record.get("Comment", "")),
         index=int(index) if index.isdigit() else 0,
         state=exact_state(record["JobState"]),
         reason=_known(record.get("Reason", "")),
@@ -121,28 +147,47 @@ def _from_scontrol(record: dict[str, str], index: str) -> SlurmJob:
 
 
 def jobs_in_accounting(job_ids: Iterable[str]) -> list[SlurmJob] | None:
-    """What the database knows of these jobs; None where there is none, or it does not answer."""
+    """Return what the database knows of these jobs; None without one, or without its answer."""
     whole_jobs = sorted({job_id.partition("_")[0] for job_id in job_ids})
     try:
-        done = ask(
-            *("sacct", "--allocations", "--noheader", "--parsable2"),
-            *(f"--format={','.join(SACCT_FIELDS)}", f"--jobs={','.join(whole_jobs)}"),
-        )
+        done = _ask_sacct(whole_jobs, SACCT_FIELDS)
+        if done.returncode != 0 and SACCT_FIELDS[-1] in done.stderr:  # before Slurm 21.08
+            done = _ask_sacct(whole_jobs, SACCT_FIELDS[:-1])
     except NoAnswer:
         return None
-    rows = [line.split("|") for line in done.stdout.splitlines()]
-    if done.returncode != 0 or any(len(row) != len(SACCT_FIELDS) for row in rows):
+    rows = [line.split(SEPARATOR) for line in done.stdout.splitlines()]
+    shortest = len(SACCT_FIELDS) - 1
+    if done.returncode != 0 or any(not shortest <= len(r) <= shortest + 1 for r in rows):
         return None
     return [_from_sacct(*row) for row in rows]
 
 
+def _ask_sacct(job_ids: list[str], fields: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return ask(
+        *("sacct", "--allocations", "--noheader", "--parsable2", f"--delimiter={SEPARATOR}"),
+        *(f"--format={','.join(fields)}", f"--jobs={','.join(job_ids)}"),
+    )
+
+
 def _from_sacct(
-    job_id: str, state: str, exit_code: str, nodes: str, elapsed: str, submitted: str, ended: str
+    job_id: str,
+    state: str,
+    exit_code: str,
+    nodes: str,
+    elapsed: str,
+    submitted: str,
+    ended: str,
+    user: str,
+    name: str,
+    submit_line: str = "",
 ) -> SlurmJob:
+    index = job_id.partition("_")[2]
     return SlurmJob(
         job_id=job_id,
-        batch=None,
-        index=0,
+        user=user,
+        name=name,
+        batch=_batch_in(submit_line, ""),
+        index=int(index) if index.isdigit() else 0,
         state=exact_state(state),
         reason=state if " by " in state else "",
         nodes=_known(nodes),
@@ -154,10 +199,13 @@ def _from_sacct(
     )
 
 
-def _batch_in(comment: str) -> str | None:
-    """The batch in a comment of ours: `<case id>@<batch>`, or `<n>-cases@<batch>` of an array."""
-    _, at, batch = comment.rpartition("@")
-    return batch if at else None
+def _batch_in(command: str, comment: str) -> str | None:
+    """Return the batch whose script this job runs, or that its comment names; None without one.
+
+    A comment of ours is `<case id>@<batch>`, or `<n>-cases@<batch>` of an array.
+    """
+    found = _IN_COMMAND.search(command) or _IN_COMMENT.search(comment)
+    return found[1] if found else None
 
 
 def _known(text: str) -> str:

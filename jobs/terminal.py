@@ -1,13 +1,11 @@
 """What submit.py prints on stdout: plain lines, so that they can be piped."""
 
-import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
+from jobs.next_steps import CommandLine
 from jobs.plan import Item, gpu_hours, to_run
 from jobs.profile import Profile
 from study.case import Case
-from study.grid import GRIDS, Grid
 from study.result import Result
 from study.schedules import is_meant
 from study.store import Store
@@ -73,20 +71,22 @@ def print_submission(batch: Sequence[Submission]) -> None:
     print(f"submitted array {first.array}  {len(batch)} jobs with {gpus} each", flush=True)
 
 
-def print_how_to_watch(submissions: Sequence[Submission], grids: list[Grid], store: Store) -> None:
-    """The lines to watch these jobs, and what to do when they have ended."""
+def print_how_to_watch(
+    submissions: Sequence[Submission], typed: CommandLine, is_watched: bool
+) -> None:
+    """Print the lines to watch these jobs, and what to do when they have ended.
+
+    Args:
+        is_watched: submit.py itself stays until then, and says the rest at the end.
+    """
     if not submissions:
         return
     jobs = ",".join(dict.fromkeys(s.array for s in submissions))
-    results = store.folder.parent
-    where = (
-        "" if results == Path("results").absolute() else f" --results {shlex.quote(str(results))}"
-    )
-    files = dict.fromkeys(g.source for g in grids if Path(g.source).parent != GRIDS)
-    grid = "".join(f" --grid {shlex.quote(source)}" for source in files)
-    print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}")
-    print(f"Until they have ended, with phase and outcome:  python submit.py --watch{where}")
-    print(f"Then:  python collect.py{grid}{where} > tables.md")
+    print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}", flush=True)
+    if is_watched:
+        return
+    print(f"Until they have ended, with phase and outcome:  {typed.submit('--watch')}")
+    print(f"Then:  {typed.collect()}", flush=True)
 
 
 def print_results(results: Sequence[Result | None], store: Store) -> None:

@@ -24,6 +24,10 @@ _TRACES: tuple[tuple[str, Outcome], ...] = (
     (_DAEMON + r"DUE TO NODE FAILURE.*", "node_failed"),
     (_DAEMON + r"DUE TO PREEMPTION.*", "preempted"),
     (r"^Error running slurm prolog.*", "node_failed"),
+    # What the job needs is not on this node: its Python, the checkout, srun.
+    (_DAEMON + r"execve\(\): .*", "node_failed"),
+    (_DAEMON + r"couldn't chdir to .*", "node_failed"),
+    (r"^\S*slurm_script: line \d+: srun: command not found.*", "node_failed"),
     (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT (?!.*JOB REQUEUE).*", "cancelled"),
     (r"^mpbench: .* failed: .*", "error"),
     (_KILLED, "error"),

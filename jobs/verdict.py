@@ -17,6 +17,9 @@ _SHARPER: dict[str, frozenset[Outcome]] = {
 }
 _CAUSES: frozenset[Outcome] = frozenset({"oom_host", "timeout", "node_failed", "preempted"})
 SIGKILL_HINT = "killed by SIGKILL; if its memory ran out, ask for more with mem_gb"
+# What Slurm gives as exit code of a job whose files, e.g. its log, its node cannot open.
+NOT_LAUNCHED = "0:53"
+OF_WORKER = "1:0"  # a worker that has written how its case failed ends so
 
 
 def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Verdict:
@@ -32,15 +35,36 @@ def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Ve
             return "lost", "Slurm has forgotten the job, and its log does not tell how it ended"
         hint = f" ({SIGKILL_HINT})" if trace.line.endswith("Killed") else ""
         return trace.outcome, f"Slurm has forgotten the job; its log says: {trace.line}{hint}"
+    if was_not_launched(job):
+        line = f"; its log says: {trace.line}" if trace and trace.outcome == "node_failed" else ""
+        return "node_failed", f"Slurm says {_said(job)}{line}"
     outcome = FINAL[job.state]
     said = f"Slurm says {_said(job)}"
     if trace is not None and trace.outcome in _SHARPER.get(job.state, ()):
         return trace.outcome, f"{said}; its log says: {trace.line}"
     if job.state == "COMPLETED":
         return "lost", f"{said}, but there is no result"
-    if job.state == "FAILED" and last_words:
+    if outcome == "error" and last_words:
         return outcome, f"{said}; its log ends: {last_words}"
     return outcome, said
+
+
+def was_not_launched(job: SlurmJob) -> bool:
+    """Return whether its node could not even start it, by whatever Slurm calls that."""
+    return job.state == "FAILED" and (
+        job.reason == "JobLaunchFailure" or job.exit_code == NOT_LAUNCHED
+    )
+
+
+def may_have_result(job: SlurmJob, in_processes: bool) -> bool:
+    """Return whether a job that has ended so may have written a result.
+
+    A process that was killed has not; but of several, the first tells of the one that was.
+    """
+    if job.state == "COMPLETED":
+        return True
+    is_of_worker = in_processes or job.exit_code in (None, OF_WORKER)
+    return job.state == "FAILED" and is_of_worker and not was_not_launched(job)
 
 
 def cause_of_loss(job: SlurmJob | None, trace: Trace | None, result: str) -> Verdict | None:
@@ -67,16 +91,19 @@ def _said(job: SlurmJob) -> str:
     waited = job.state == "CANCELLED" and not job.nodes
     details = [job.reason] if job.reason and not waited else []
     if job.exit_code and job.exit_code != "0:0":
-        details.append(f"exit code {job.exit_code}{_signal_in(job.exit_code)}")
+        hint = (
+            SIGKILL_HINT if job.state == "FAILED" else "SIGKILL"
+        )  # a cancelled one is killed, too
+        details.append(f"exit code {job.exit_code}{_signal_in(job.exit_code, hint)}")
     where = f" on {job.nodes}" if job.nodes else ""
     return job.state + (f" ({', '.join(details)})" if details else "") + where
 
 
-def _signal_in(exit_code: str) -> str:
-    """The signal in Slurm's `status:signal`; a shell says it as a status above 128."""
+def _signal_in(exit_code: str, sigkill: str) -> str:
+    """Return the signal in Slurm's `status:signal`; a shell says it as a status above 128."""
     status, _, number = exit_code.partition(":")
     try:
         name = signal.Signals(int(number) or int(status) - 128).name
     except ValueError:
         return ""
-    return f", {SIGKILL_HINT}" if name == "SIGKILL" else f", {name}"
+    return f", {sigkill}" if name == "SIGKILL" else f", {name}"

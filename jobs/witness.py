@@ -3,12 +3,11 @@
 import time
 from pathlib import Path
 
-from jobs.slurm_commands import NoAnswer, me, slurm_config
+from jobs.slurm_commands import NoAnswer, clock_in, me, slurm_config
 from jobs.slurm_jobs import SlurmJob, jobs_in_accounting, jobs_in_memory, jobs_in_queue
 from study.submissions import Attempt, Submission
 
 SACCT_EVERY_S = 30.0
-CLOCKS_DIFFER_S = 120  # at most, between the machine that submitted and Slurm's
 
 
 class Witness:
@@ -21,8 +20,9 @@ class Witness:
         self.problem: str | None = None
         self.queue: list[SlurmJob] = []
         self.accounting_answers = True
-        self._by_place: dict[tuple[str | None, int], SlurmJob] = {}
+        self._shown = Shown([])
         self._config: dict[str, str] | None = None
+        self._config_at_s = 0.0
         self._accounts: dict[str, SlurmJob] = {}
         self._asked: set[str] = set()
         self._next_sacct_s = 0.0
@@ -35,11 +35,18 @@ class Witness:
     def refresh(self) -> None:
         """Ask squeue, once for all jobs."""
         try:
-            self._config = self._config or slurm_config()
+            if self._config is None:
+                self._config, self._config_at_s = slurm_config(), time.monotonic()
             self.queue, self.problem = jobs_in_queue([me()]), None
         except NoAnswer as error:
             self.queue, self.problem = [], str(error)
-        self._by_place = {(job.batch, job.index): job for job in self.queue}
+        self._shown = Shown(self.queue)
+
+    @property
+    def clock_s(self) -> float | None:
+        """Slurm's clock now, in seconds since 1970: no other tells how long ago a job ended."""
+        then = clock_in(self._config or {})
+        return None if then is None else then + time.monotonic() - self._config_at_s
 
     def knows(self, submission: Submission) -> bool:
         """Whether this cluster, asked by this user, can tell anything of the job."""
@@ -48,12 +55,12 @@ class Witness:
 
     def has_alive(self, attempt: Attempt) -> bool:
         """Whether squeue shows the attempt as one that has not ended, whatever the ledger says."""
-        job = self._by_place.get((attempt.submission.batch, attempt.submission.index))
+        job = self._shown.job_of(attempt.submission)
         return job is not None and not job.is_final
 
     def knows_more(self, attempt: Attempt) -> bool:
         """Whether squeue can tell how an attempt ended that the ledger calls lost."""
-        job = self._by_place.get((attempt.submission.batch, attempt.submission.index))
+        job = self._shown.job_of(attempt.submission)
         was_lost = attempt.ended is not None and attempt.ended.outcome == "lost"
         return was_lost and job is not None and job.state != "COMPLETED"
 
@@ -65,10 +72,10 @@ class Witness:
         """
         if self.problem is not None:
             return {}
-        found = _matching(submissions, self.queue)
+        found = self._shown.jobs_of(submissions)
         open_cases = [s for s in submissions if s.case_id not in settled]
         if any(s.case_id not in found or found[s.case_id].is_final for s in open_cases):
-            found |= _matching(open_cases, self._memory())
+            found |= Shown(self._memory()).jobs_of(open_cases)
         if missing := [s for s in open_cases if s.case_id not in found]:
             self._ask_accounting(missing)
             found |= {s.case_id: job for s in missing if (job := self._account_of(s)) is not None}
@@ -76,7 +83,7 @@ class Witness:
 
     def _memory(self) -> list[SlurmJob]:
         try:
-            return jobs_in_memory()
+            return jobs_in_memory(me())
         except NoAnswer:
             return []  # squeue has answered; scontrol only adds to it
 
@@ -112,14 +119,40 @@ class Witness:
         if job is None and not Path(submission.log).exists():
             # The whole array stands for those of its elements that never started.
             job = self._accounts.get(submission.array)
-        # A cluster that was set up anew gives its job ids again.
-        if job is None or job.submitted_s is None:
-            return None
-        return job if job.submitted_s >= submission.submitted_s - CLOCKS_DIFFER_S else None
+        return job if job is not None and is_of(job, submission) else None
 
 
-def _matching(submissions: list[Submission], jobs: list[SlurmJob]) -> dict[str, SlurmJob]:
-    """The jobs of these submissions by case id: those of their batch, never by a job id alone."""
-    by_place = {(job.batch, job.index): job for job in jobs}
-    found = {s.case_id: by_place.get((s.batch, s.index)) for s in submissions}
-    return {case_id: job for case_id, job in found.items() if job is not None}
+class Shown:
+    """The jobs of one answer of Slurm, to be found by what was submitted."""
+
+    def __init__(self, jobs: list[SlurmJob]) -> None:
+        self._by_place = {(job.batch, job.index): job for job in jobs if job.batch is not None}
+        self._unmarked = {job.job_id: job for job in jobs if job.batch is None}
+
+    def job_of(self, submission: Submission) -> SlurmJob | None:
+        """Return the submission's job: the one of its batch, else one that has all but the mark."""
+        if job := self._by_place.get((submission.batch, submission.index)):
+            return job
+        job = self._unmarked.get(submission.job_id)
+        return job if job is not None and is_of(job, submission) else None
+
+    def jobs_of(self, submissions: list[Submission]) -> dict[str, SlurmJob]:
+        """Return the jobs of these submissions, by case id."""
+        found = {s.case_id: self.job_of(s) for s in submissions}
+        return {case_id: job for case_id, job in found.items() if job is not None}
+
+
+def is_of(job: SlurmJob, submission: Submission) -> bool:
+    """Return whether the job with this submission's id is its job: an id alone proves nothing.
+
+    A cluster that was set up anew, or lost its newest jobs, gives ids again. Where a site has
+    changed both marks of the batch, the comment and the script, the job is known by its id, user,
+    name and time, by Slurm's clock alone.
+    """
+    if job.batch is not None:
+        return job.batch == submission.batch
+    submitted_s, known_since_s = job.submitted_s, submission.slurm_clock_s
+    if submitted_s is None or known_since_s is None or submitted_s < known_since_s:
+        return False
+    is_named_so = submission.is_element or job.name == submission.job_name
+    return is_named_so and job.user == (submission.user or me())

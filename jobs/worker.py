@@ -19,13 +19,13 @@ import msgspec
 
 from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
 from jobs.batch import Assignment, read_batch
-from jobs.delivery import put, reserve_of
+from jobs.delivery import put, reserve_of, result_of
 from jobs.rank import become_rank, mark_lines
 from jobs.reporter import Reporter, silent
 from jobs.traces import ATTEMPT
 from study.progress import Progress
 from study.result import Job, Result
-from study.result_file import ResultError, read_result
+from study.result_file import ResultError
 from study.store import Store, now, reserve_space
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -71,7 +71,7 @@ def start_ranks_of(assignment: Assignment) -> int:
         from mp.outcome import lost_case
 
         result = lost_case(assignment.case, job_of(assignment, started_at), loss)
-        put(store_of(assignment), ended_now(result))
+        put(store_of(assignment), ended_now(result), assignment.batch)
 
     return start_ranks(assignment.case.gpus, write_loss)
 
@@ -79,13 +79,13 @@ def start_ranks_of(assignment: Assignment) -> int:
 def run_first(assignment: Assignment) -> Result:
     """The case's result, written; the other ranks, if there are any, write nothing."""
     store = store_of(assignment)
-    progress = store.progress_path(assignment.case)
+    progress = store.progress_path(assignment.case, assignment.batch)
 
     from mp.rank_words import say_told
 
     def tell(result: Result) -> None:
         say_told()
-        put(store, result)
+        put(store, result, assignment.batch)
 
     def give_up(result: Result) -> None:
         tell(result)
@@ -122,10 +122,10 @@ def is_measured(assignment: Assignment) -> bool:
     All ranks find the same: no rank writes before all have looked.
     """
     try:
-        result = read_result(store_of(assignment).result_path(assignment.case))
+        result = result_of(store_of(assignment), assignment)
     except (OSError, ResultError):
         return False
-    return attempt() > 1 and result.job.submitted_at == assignment.submitted_at
+    return attempt() > 1 and result is not None
 
 
 def run_assigned(

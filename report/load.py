@@ -56,7 +56,7 @@ class Evidence:
         job = newest.submission.job_id
         if newest.ended is not None:
             return f"{newest.ended.outcome}: {newest.ended.reason} (job {job})"
-        progress = read_progress(self.store.progress_path(case))
+        progress = read_progress(self.store.progress_path(case, newest.submission.batch))
         seen = f"last seen at {progress}" if progress is not None else "not started"
         return f"no result yet (job {job}, {seen}); submit.py --status asks what became of it"
 

@@ -14,6 +14,13 @@ class ConfigError(Exception):
         super().__init__(line if len(line) <= 2 * HALF else f"{line[:HALF]} … {line[-HALF:]}")
 
 
+def one_line(error: Exception) -> str:
+    """Return what went wrong and where: of an error of the system, its file and its words."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'stdout'}: {error.strerror}"
+    return str(error)
+
+
 class CaseError(Exception):
     """A case cannot be measured, for a reason that is no bug."""
 

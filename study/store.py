@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import os
+import pwd
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -38,24 +40,36 @@ class Store:
         """`<case id>.json`, which exists once the case has ended."""
         return self.folder / f"{case.case_id}.json"
 
-    def log_path(self, job_id: str) -> Path:
-        """The log of a Slurm job, or of an array's element, as submitit names it."""
-        return self.logs / f"{job_id}_0_log.out"
+    def failed_path(self, case: Case, batch: str) -> Path:
+        """Return where a job of this batch puts a failure that must not replace a measurement."""
+        return self.folder / "failed" / f"{case.case_id}-{mark_of(batch)}.json"
 
-    def progress_path(self, case: Case) -> Path:
-        """What the job last said of itself."""
-        return self.progress / f"{case.case_id}.json"
+    def log_path(self, job: str, batch: str) -> Path:
+        """Return the log of a job of this batch: Slurm may give the same job id again."""
+        return self.logs / f"{job}-{mark_of(batch)}.log"
+
+    def progress_path(self, case: Case, batch: str) -> Path:
+        """Return where a job of this batch last said how far the case has come."""
+        return self.progress / f"{case.case_id}-{mark_of(batch)}.json"
 
     def trace_path(self, case: Case) -> Path:
         """Where a job puts the case's trace, if its grid asks for one."""
         return self.traces / f"{case.case_id}.json"
 
+    def check_name(self) -> None:
+        """Refuse a folder whose name would not reach a job as it is; nothing is written."""
+        name = str(self.folder)
+        if "%" in name or "\\" in name:
+            raise ConfigError("--results", f"{name}: Slurm expands % and \\; choose another")
+        if not is_utf8(name):
+            raise ConfigError("--results", f"{name!r} is not UTF-8; choose another")
+        if not name.isprintable():
+            raise ConfigError("--results", f"{name!r} has a line break or the like; choose another")
+
     def prepare(self) -> None:
         """Make the folders and prove that they can be written."""
-        if "%" in str(self.folder) or "\\" in str(self.folder):
-            raise ConfigError("--results", f"{self.folder}: Slurm expands % and \\; choose another")
-        if not is_utf8(str(self.folder)):
-            raise ConfigError("--results", f"{str(self.folder)!r} is not UTF-8; choose another")
+        self.check_name()
+        self._check_owner()
         try:
             for folder in (self.folder, self.progress, self.batches, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -69,20 +83,52 @@ class Store:
                 "--results", f"{self.folder} cannot be written: {error.strerror}; choose another"
             ) from None
 
+    def _check_owner(self) -> None:
+        """Refuse to submit into a folder of somebody else: jobs, logs and scripts would mix."""
+        for folder in (self.folder, self.batches, self.logs):
+            if folder.exists() and (owner := folder.stat().st_uid) != os.getuid():
+                raise ConfigError(
+                    "--results", f"{folder} belongs to {user_name(owner)}; choose a folder of yours"
+                )
+
     def put_aside(self, case: Case) -> Path | None:
         """Move the case's result to `replaced/`, so that a new one can come; None without one."""
         path = self.result_path(case)
-        if not path.exists():
-            return None
+        return path.rename(self._new_aside(case)) if path.exists() else None
+
+    def keep_aside(self, case: Case) -> None:
+        """Keep the case's result in `replaced/`, too; it stays in place until a new one comes."""
+        path = self.result_path(case)
+        if path.exists():
+            aside = self._new_aside(case)
+            try:
+                os.link(path, aside)
+            except OSError:  # some file systems have no links
+                shutil.copy2(path, aside)
+
+    def _new_aside(self, case: Case) -> Path:
         aside = self.folder / "replaced"
         aside.mkdir(exist_ok=True)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return path.rename(aside / f"{case.case_id}.{stamp}.json")
+        return aside / f"{case.case_id}.{stamp}.json"
 
     def put_back(self, case: Case, aside: Path | None) -> None:
         """Undo `put_aside`, unless a new result has come."""
         if aside is not None and not self.result_path(case).exists():
             aside.rename(self.result_path(case))
+
+
+def mark_of(batch: str) -> str:
+    """Return the part of a batch's name that no other batch has, for the names of its files."""
+    return batch.rpartition("-")[2]
+
+
+def user_name(uid: int) -> str:
+    """Return the name of the user with this id; the id itself where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def write_atomically(path: Path, data: bytes, durable: bool = True) -> None:

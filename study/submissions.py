@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -20,8 +19,13 @@ from study.store import read_file, write_atomically
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
     """A case was handed to an executor.
 
-    `overrides` are the `--set` values that made the case from its grid; `batch` names the call that
-    submitted it, on this `cluster` (Slurm's ClusterName), as this `user`.
+    Attributes:
+        overrides: the `--set` values that made the case from its grid.
+        batch: the call that submitted it.
+        cluster: Slurm's ClusterName.
+        number: which attempt at its case this is, from 1; 0 in ledgers of before. Attempts are
+            ordered by it, since clocks of two machines may differ.
+        slurm_clock_s: Slurm's own clock just before the submission, in seconds since 1970.
     """
 
     case: Case
@@ -38,6 +42,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     batch: str = ""
     user: str | None = None
     cluster: str | None = None
+    number: int = 0
+    slurm_clock_s: int | None = None
 
     @property
     def is_of_this_version(self) -> bool:
@@ -62,11 +68,6 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     def is_element(self) -> bool:
         """Whether the job is an element of an array."""
         return "_" in self.job_id
-
-    @property
-    def submitted_s(self) -> float:
-        """When, in seconds since 1970."""
-        return datetime.fromisoformat(self.submitted_at).timestamp()
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
@@ -101,14 +102,22 @@ class Attempt:
 
 
 def append(ledger: Path, *events: Event) -> None:
-    """Add lines and wait until they are on disk: a job without a line would be forgotten."""
-    with ledger.open("a+b") as file:
-        # A line that a crash cut off must not swallow the next one.
-        cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
-        lines = [msgspec.json.encode(event) + b"\n" for event in events]
-        file.write(b"\n" * cut_off + b"".join(lines))
-        file.flush()
-        os.fsync(file.fileno())
+    """Add lines and wait until they are on disk: a job without a line would be forgotten.
+
+    Raises:
+        OSError: they cannot be written; it names the ledger.
+    """
+    try:
+        with ledger.open("a+b") as file:
+            # A line that a crash cut off must not swallow the next one.
+            cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
+            lines = [msgspec.json.encode(event) + b"\n" for event in events]
+            file.write(b"\n" * cut_off + b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(ledger)  # a full disk names no file
+        raise
 
 
 def drop_broken_lines(ledger: Path) -> None:
@@ -142,7 +151,7 @@ def _lines(ledger: Path) -> Iterator[bytes]:
 
 
 def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
-    """The attempts at every case, oldest first, by case id; the last end of each counts."""
+    """Return the attempts at every case, oldest first, by case id; the last end of each counts."""
     attempts: dict[tuple[str, str], Attempt] = {}
     # A line that was found again stands behind the end of its job.
     for event in sorted(events, key=lambda e: isinstance(e, Ended)):
@@ -154,7 +163,8 @@ def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
         elif key in attempts:
             attempts[key] = replace(attempts[key], ended=event)
     cases: dict[str, list[Attempt]] = {}
-    # A ledger that was rebuilt has its lines in another order.
-    for attempt in sorted(attempts.values(), key=lambda a: a.submission.submitted_at):
+    # A ledger that was rebuilt has its lines in another order. Equal numbers, which only ledgers of
+    # before and submissions without a lock have, stay in the order of their lines.
+    for attempt in sorted(attempts.values(), key=lambda a: a.submission.number):
         cases.setdefault(attempt.submission.case_id, []).append(attempt)
     return cases

@@ -4,10 +4,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.slurm_commands import me
 from jobs.slurm_jobs import END, SEPARATOR
 
 CONFIG = (
-    "Configuration data as of today\n"
+    "Configuration data as of 1893456000\n"
     "AccountingStorageType   = accounting_storage/{accounting}\n"
     "ClusterName             = fake\n"
     "MaxArraySize            = 1001\n"
@@ -53,7 +54,11 @@ class FakeSlurm:
         return path.read_text().splitlines() if path.exists() else []
 
 
-def squeue_line(job_id: str, state: str, comment: str, reason: str = "None", index="N/A") -> str:
+def squeue_line(
+    job_id: str, state: str, comment: str, reason: str = "None", index="N/A",
+    name="mp-d20-g2", command="/x/script.sh", submitted="1", ended="2",
+) -> str:  # fmt: skip
     """A line of our squeue format."""
-    fields = (job_id, index, state, reason, "n1", "1:00", "1", "2", comment)
+    times = ("1:00", submitted, ended)
+    fields = (job_id, index, state, reason, "n1", *times, me(), name, command, comment)
     return SEPARATOR.join(fields) + f"{END}\n"

@@ -15,6 +15,7 @@ from study.store import Store
 from tests.jobs.test_plan import submission
 
 CONFIG = {"MaxArraySize": "50"}
+BATCH = "mpbench-01234567-0123456789ab"
 
 
 def items(count, gpus=1, exclude="", **keys):
@@ -59,7 +60,9 @@ def test_every_case_is_in_one_batch_and_none_in_two():
 def script(request, **profile):
     submitit = {"timeout_min": 5} | profile.pop("submitit", {})
     mine = Profile("mine", "cluster.yaml", "slurm", "cuda", submitit=submitit, **profile)
-    return executor_for(request, "comment", mine, Store(Path("results"), "mine")).script("run it")
+    return executor_for(request, "d20-g2", BATCH, mine, Store(Path("results"), "mine")).script(
+        "run it"
+    )
 
 
 def test_an_array_runs_as_many_elements_at_a_time_as_the_profile_says():

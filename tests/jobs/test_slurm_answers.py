@@ -10,22 +10,23 @@ import pytest
 
 from jobs import slurm_commands
 from jobs.batch import Assignment, write_batch
-from jobs.cancel import cancel
+from jobs.cancel import to_cancel
 from jobs.judge import Observation
 from jobs.lock import Busy, only_one
-from jobs.observe import Observer
+from jobs.observe import Observer, View
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.slurm import NotQueued
 from jobs.slurm_commands import me
-from jobs.submission import submit_batches
+from jobs.slurm_jobs import SEPARATOR
+from jobs.submission import NotNoted, submit_batches
 from jobs.witness import Witness
 from study.case import Case
 from study.errors import ConfigError
 from study.result import RANK_LOST, CaseFailure, Code, Job, Result
 from study.result_file import encode
 from study.store import Store
-from study.submissions import append, attempts_of_each_case, read
+from study.submissions import Ended, append, attempts_of_each_case, read
 from tests.conftest import ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
 
@@ -33,6 +34,7 @@ PROFILE = Profile(
     "mine", "cluster.yaml: profiles.mine", "slurm", "cuda", submitit={"timeout_min": 5}
 )
 
+CONFIG = {"ClusterName": "fake"}
 MOMENT = "2020-01-01T10:00:00.000+00:00"
 
 
@@ -53,17 +55,27 @@ def slurm(tmp_path, monkeypatch):
     return make
 
 
-def submitted(store, job_id="17", gpus=2, submitted_at="2020-01-01T10:00:00.000+00:00"):
+def submitted(store, job_id="17", gpus=2, submitted_at="2020-01-01T10:00:00.000+00:00", **more):
     """A case that was submitted as this job, of a batch of its own; its batch's name."""
-    batch = f"{store.token}-{job_id}"
+    batch = batch_of(store, job_id)
     assignment = Assignment(
         batch=batch, case=Case(depth=20, gpus=gpus), grid="g", overrides={}, device="cuda",
         executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5,
-        user=me(), cluster="fake", submitted_at=submitted_at,
+        user=me(), cluster="fake", submitted_at=submitted_at, **more,
     )  # fmt: skip
     write_batch(store, [assignment])
-    append(store.submissions, assignment.submitted_as(job_id, store.log_path(job_id)))
+    append(store.submissions, assignment.submitted_as(job_id, log_of(store, job_id)))
     return batch
+
+
+def log_of(store, job_id):
+    """The log of the job that `submitted` submits."""
+    return store.log_path(job_id, batch_of(store, job_id))
+
+
+def batch_of(store, job_id):
+    """The name of its batch."""
+    return f"{store.token}-{job_id.replace('_', '')}"
 
 
 def look(store, witness=None):
@@ -85,8 +97,12 @@ def noted(store):
     return None if attempt.ended is None else attempt.ended.outcome
 
 
-def sacct_line(job_id, state, exit_code="0:0", submitted_s=1577872800):
-    return f"{job_id}|{state}|{exit_code}|n1|60|{submitted_s}|{submitted_s + 60}\n"
+def sacct_line(store, job_id, state, exit_code="0:0", submitted_s=1577872800, line=None):
+    """What sacct says of the job that `submitted` submits; `line` is how it was submitted."""
+    script = f"sbatch {store.batches}/{batch_of(store, job_id)}.sh" if line is None else line
+    times = (str(submitted_s), str(submitted_s + 60))
+    fields = (job_id, state, exit_code, "n1", "60", *times, me(), "mp-d20-g2", script)
+    return SEPARATOR.join(fields) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +121,7 @@ def sacct_line(job_id, state, exit_code="0:0", submitted_s=1577872800):
     ],
 )
 def test_a_state_in_the_words_of_sacct_is_an_outcome(store, slurm, state, outcome):
-    slurm("slurmdbd").answer("sacct", sacct_line("17", state))
+    slurm("slurmdbd").answer("sacct", sacct_line(store, "17", state))
     submitted(store)
     seen = look(store)
     assert (seen.outcome, seen.told_by) == (outcome, "sacct")
@@ -128,7 +144,7 @@ def test_a_result_that_only_misses_a_rank_gives_way_to_who_knows_why(
 ):
     batch = submitted(store)
     slurm().answer("squeue", squeue_line("17", state, f"c@{batch}"))
-    store.log_path("17").write_text(f"{log}\n")
+    log_of(store, "17").write_text(f"{log}\n")
     lost = CaseFailure(type=RANK_LOST, message="rank 9 on gpu2: fell silent")
     write(store, error=lost)
     for _ in range(2):
@@ -176,26 +192,27 @@ def test_while_sacct_is_down_a_lost_case_is_shown_and_not_written_down(store, sl
     assert seen.outcome == "lost"
     assert "sacct does not answer" in seen.why
     assert noted(store) is None
-    fake.answer("sacct", sacct_line("17", "TIMEOUT"))
+    fake.answer("sacct", sacct_line(store, "17", "TIMEOUT"))
     assert look(store).outcome == "timeout"
     assert noted(store) == "timeout"
 
 
-@pytest.mark.parametrize("line", ["17|TIME", "17|TIMEOUT|0:0|n1|60|1577872800|1|more\n"])
-def test_an_answer_of_sacct_that_breaks_off_is_none(store, slurm, line):
-    slurm("slurmdbd").answer("sacct", line)
+@pytest.mark.parametrize("end", ["17\x1fTIME", "17" + 10 * "\x1fmore" + "\n"])
+def test_an_answer_of_sacct_that_breaks_off_is_none(store, slurm, end):
+    slurm("slurmdbd").answer("sacct", end)
     submitted(store)
     assert "sacct does not answer" in look(store).why
 
 
 def test_a_job_of_another_time_with_the_same_id_is_another(store, slurm):
-    slurm("slurmdbd").answer("sacct", sacct_line("17", "COMPLETED", submitted_s=1_000_000_000))
+    other = sacct_line(store, "17", "TIMEOUT", line="sbatch other.sh")
+    slurm("slurmdbd").answer("sacct", other)
     submitted(store)
     assert look(store).told_by == "disk"
 
 
 def test_what_only_the_database_calls_running_is_lost(store, slurm):
-    slurm("slurmdbd").answer("sacct", sacct_line("17", "RUNNING"))
+    slurm("slurmdbd").answer("sacct", sacct_line(store, "17", "RUNNING"))
     submitted(store)
     assert look(store).outcome == "lost"
 
@@ -206,14 +223,14 @@ def test_a_log_tells_where_slurm_has_forgotten(store, slurm):
     line = (
         "slurmstepd: error: *** JOB 17 ON n1 CANCELLED AT 2030-01-01T10:00:00 DUE TO TIME LIMIT ***"
     )
-    store.log_path("17").write_text(f"timing 1/3\n{line}\n")
+    log_of(store, "17").write_text(f"timing 1/3\n{line}\n")
     assert look(store).outcome == "timeout"
 
 
 def test_what_a_program_prints_is_no_word_of_slurm(store, slurm):
     slurm()
     submitted(store)
-    store.log_path("17").write_text("I was CANCELLED AT noon DUE TO TIME LIMIT, oom-kill\n")
+    log_of(store, "17").write_text("I was CANCELLED AT noon DUE TO TIME LIMIT, oom-kill\n")
     assert look(store).outcome == "lost"
 
 
@@ -221,7 +238,7 @@ def test_only_the_last_attempt_in_a_log_tells(store, slurm):
     slurm()
     submitted(store)
     first = "slurmstepd: error: *** JOB 17 ON n1 CANCELLED AT now DUE TO NODE FAILURE ***"
-    store.log_path("17").write_text(f"{first}\nmpbench: attempt 2 of job 17 on n2\n")
+    log_of(store, "17").write_text(f"{first}\nmpbench: attempt 2 of job 17 on n2\n")
     assert look(store).outcome == "lost"
 
 
@@ -260,7 +277,7 @@ def test_squeue_is_asked_once_for_all_jobs_and_sacct_at_most_every_half_minute(s
 
 def test_a_job_that_goes_missing_between_two_questions_to_sacct_is_not_yet_lost(store, slurm):
     fake = slurm("slurmdbd")
-    fake.answer("sacct", sacct_line("17", "TIMEOUT"))
+    fake.answer("sacct", sacct_line(store, "17", "TIMEOUT"))
     submitted(store, "17", gpus=2)
     batch = submitted(store, "18", gpus=3)
     fake.answer("squeue", squeue_line("18", "RUNNING", f"d20-g3@{batch}"))
@@ -304,7 +321,9 @@ def test_what_was_noted_as_ended_lives_if_slurm_still_has_it(store, slurm):
 def test_an_empty_answer_of_squeue_is_not_believed_against_scontrol(store, slurm, array):
     fake = slurm()
     batch = submitted(store)
-    fake.memory.write_text(f"JobId=17 {array}JobState=PENDING Reason=Resources Comment=x@{batch}\n")
+    fake.memory.write_text(
+        f"JobId=17 {array}JobState=PENDING Reason=Resources UserId={me()}(0) Comment=x@{batch}\n"
+    )
     seen = look(store)
     assert (seen.state, seen.outcome, seen.is_live) == ("PENDING", None, True)
 
@@ -317,16 +336,36 @@ def test_a_ledger_that_was_lost_is_found_again_in_the_batches(store, slurm):
     line = (
         "slurmstepd: error: *** JOB 23 ON n1 CANCELLED AT 2020-01-01T10:00:00 DUE TO TIME LIMIT ***"
     )
-    store.log_path("23").write_text(line)
+    (script,) = store.batches.glob("*.23.sh")
+    store.log_path("23", script.name.partition(".")[0]).write_text(line)
     seen = look(store)
     assert (seen.submission.job_id, seen.outcome) == ("23", "timeout")
 
 
 def test_the_newest_attempt_is_the_one_submitted_last_wherever_its_line_stands(store, slurm):
     slurm()
-    submitted(store, "18", submitted_at="2020-01-01T11:00:00.000+00:00")
-    submitted(store, "17", submitted_at="2020-01-01T10:00:00.000+00:00")
+    submitted(store, "18", number=2)
+    submitted(store, "17", number=1)
     assert look(store).submission.job_id == "18"
+
+
+def test_the_newest_attempt_is_the_one_submitted_last_whatever_the_clocks_said(store, slurm):
+    slurm("slurmdbd").answer("sacct", sacct_line(store, "18", "TIMEOUT"))
+    submitted(store, "17", number=1, submitted_at="2020-01-01T12:00:00.000+00:00")
+    append(store.submissions, ended_as(store, "17", "cancelled"))
+    submitted(store, "18", number=2, submitted_at="2020-01-01T10:00:00.000+00:00")
+    seen = look(store)
+    assert (seen.submission.job_id, seen.outcome) == ("18", "timeout")
+    assert read(store.submissions)[0][-1].job_id == "18"
+
+
+def ended_as(store, job_id, outcome):
+    """The ledger's line of how a job of `submitted` ended."""
+    return Ended(
+        case_id=Case(depth=20, gpus=2).case_id, job_id=job_id, batch=batch_of(store, job_id),
+        outcome=outcome, state=None, reason="", nodes="", elapsed_s=None, told_by="squeue",
+        seen_at=MOMENT,
+    )  # fmt: skip
 
 
 def test_an_older_lost_job_does_not_hide_how_a_newer_one_ended(store, slurm):
@@ -337,13 +376,13 @@ def test_an_older_lost_job_does_not_hide_how_a_newer_one_ended(store, slurm):
     assert look(store).outcome == "lost"
     assert len(store.submissions.read_text().splitlines()) == lines
     submitted(store, "18", submitted_at="2020-01-01T11:00:00.000+00:00")
-    store.log_path("18").write_text("slurmstepd: error: *** JOB 18 ON n1 x DUE TO TIME LIMIT ***\n")
+    log_of(store, "18").write_text("slurmstepd: error: *** JOB 18 ON n1 x DUE TO TIME LIMIT ***\n")
     seen = look(store)
     assert (seen.submission.job_id, seen.outcome) == ("18", "timeout")
 
 
 def test_an_end_counts_though_the_line_of_its_job_was_found_again_behind_it(store, slurm):
-    slurm("slurmdbd").answer("sacct", sacct_line("17", "TIMEOUT"))
+    slurm("slurmdbd").answer("sacct", sacct_line(store, "17", "TIMEOUT"))
     submitted(store)
     assert look(store).outcome == "timeout"
     first, second = store.submissions.read_text().splitlines()
@@ -371,23 +410,25 @@ def test_the_lock_lasts_as_long_as_an_sbatch_that_outlives_us(store, slurm):
 
 
 @pytest.mark.parametrize(
-    ("row", "outcome"), [("17_[1%4]|CANCELLED by 0", "error"), ("17_0|TIMEOUT", "timeout")]
+    ("job", "state", "outcome"),
+    [("17_[1%4]", "CANCELLED by 0", "error"), ("17_0", "TIMEOUT", "timeout")],
 )
-def test_what_sacct_says_of_a_whole_array_holds_for_no_element_that_ran(store, slurm, row, outcome):
-    slurm("slurmdbd").answer("sacct", f"{row}|0:0|n1|60|1577872800|1577872860\n")
+def test_what_sacct_says_of_a_whole_array_holds_for_no_element_that_ran(
+    store, slurm, job, state, outcome
+):
+    line = f"sbatch {store.batches}/{store.token}-170.sh"
+    slurm("slurmdbd").answer("sacct", sacct_line(store, job, state, line=line))
     submitted(store, "17_0")
-    store.log_path("17_0").write_text("mpbench: d20-g2 failed: error: no\n")
+    log_of(store, "17_0").write_text("mpbench: d20-g2 failed: error: no\n")
     seen = look(store)
     assert (seen.outcome, seen.submission.job_id) == (outcome, "17_0")
 
 
 def test_local_jobs_are_not_cancelled_with_scancel(store, slurm):
-    fake = slurm()
-    fake.answer("scancel", "", code=1)
+    slurm()
     submission = msgspec.structs.replace(attempt_of(store).submission, executor="local")
     seen = Observation(submission=submission, state="RUNNING", is_live=True)
-    assert cancel([seen], store.token) == []
-    assert fake.calls("scancel") == []
+    assert to_cancel([seen], View(), store.token) == []
 
 
 def attempt_of(store):
@@ -399,7 +440,7 @@ def attempt_of(store):
 def test_a_pipe_in_the_place_of_a_log_hangs_nobody(store, slurm):
     slurm()
     submitted(store)
-    os.mkfifo(store.log_path("17"))
+    os.mkfifo(log_of(store, "17"))
     assert look(store).outcome == "lost"
 
 
@@ -408,10 +449,10 @@ def test_a_full_disk_at_a_submission_leaves_the_old_result_in_its_place(store, s
     case = Case(depth=20, gpus=2)
     store.result_path(case).write_text("old")
 
-    def full(self, text):
+    def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("jobs.slurm.write_atomically", full)
     with pytest.raises(OSError, match="No space"):
         submit_one(store)
     assert store.result_path(case).read_bytes() == b"old"
@@ -442,7 +483,7 @@ def test_a_job_that_waits_for_a_person_is_stuck_and_has_no_outcome(store, slurm,
 
 def submit_one(store):
     item = Item(case=Case(depth=20, gpus=2), grid="g")
-    return list(submit_batches([[item]], PROFILE, store, "fake", requeue=False))
+    return list(submit_batches([[item]], PROFILE, store, CONFIG, requeue=False))
 
 
 def test_a_job_that_sbatch_queued_and_failed_to_say_so_is_found(store, slurm):
@@ -484,3 +525,130 @@ def test_when_nobody_says_whether_a_job_was_queued_the_next_run_will_find_it(sto
     seen = look(store)
     assert (seen.submission.job_id, seen.state) == ("23", "PENDING")
     assert msgspec.structs.asdict(seen.submission)["batch"] == batch.stem
+
+
+def test_a_job_is_ours_whatever_became_of_its_comment(store, slurm):
+    batch = submitted(store)
+    command = f"{store.batches}/{batch}.sh"
+    slurm().answer("squeue", squeue_line("17", "RUNNING", "do not kill, Ada", command=command))
+    seen = look(store)
+    assert (seen.state, seen.is_live, seen.outcome) == ("RUNNING", True, None)
+    assert to_cancel([seen], View(), store.token) == [seen.submission]
+
+
+def test_a_job_without_our_marks_is_ours_by_its_id_name_user_and_slurms_clock(store, slurm):
+    submitted(store, slurm_clock_s=1000)
+    fake = slurm()
+    fake.answer("squeue", squeue_line("17", "RUNNING", "-", submitted="1001"))
+    assert look(store).state == "RUNNING"
+
+
+@pytest.mark.parametrize("other", [{"submitted": "999"}, {"name": "mp-d8-g2"}])
+def test_a_job_without_our_marks_of_another_name_or_time_is_not_ours(store, slurm, other):
+    submitted(store, slurm_clock_s=1000)
+    slurm().answer("squeue", squeue_line("17", "RUNNING", "-", **({"submitted": "1001"} | other)))
+    assert look(store).state is None
+
+
+def test_an_old_sacct_without_submit_lines_tells_by_id_name_user_and_slurms_clock(store, slurm):
+    fake = slurm("slurmdbd")
+    row = sacct_line(store, "17", "TIMEOUT", submitted_s=1001, line="").rstrip("\n\x1f")
+    fake.write(
+        "sacct",
+        'case "$*" in *SubmitLine*) echo "Invalid field requested: "SubmitLine"" >&2; exit 1;;\n'
+        f"*) printf '%s\\n' '{row}';; esac",
+    )
+    submitted(store, slurm_clock_s=1000)
+    assert look(store).outcome == "timeout"
+
+
+def test_a_result_on_disk_does_not_wait_for_sacct(store, slurm):
+    fake = slurm("slurmdbd")
+    submitted(store)
+    write(store, error=CaseFailure(type="RuntimeError", message="no"))
+    seen = look(store)
+    assert (seen.outcome, seen.is_live, noted(store)) == ("error", False, "error")
+    assert fake.calls("sacct") == []
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "log"),
+    [
+        ("FAILED", "JobLaunchFailure", ""),
+        ("FAILED", "NonZeroExitCode", "slurmstepd-n1: error: execve(): /x/python: No such file"),
+        ("FAILED", "NonZeroExitCode", "slurmstepd-n1: error: couldn't chdir to `/x': No such"),
+        ("FAILED", "NonZeroExitCode", "/spool/slurm_script: line 20: srun: command not found"),
+    ],
+)
+def test_a_node_that_cannot_launch_a_job_is_node_failed_in_the_words_that_tell(
+    store, slurm, state, reason, log
+):
+    batch = submitted(store)
+    slurm().answer("squeue", squeue_line("17", state, f"c@{batch}", reason))
+    log_of(store, "17").write_text(f"{log}\nsrun: error: n1: task 0: Exited with exit code 2\n")
+    seen = look(store)
+    assert seen.outcome == "node_failed"
+    assert log in seen.why
+
+
+def test_the_exit_code_of_a_job_that_was_not_launched_is_node_failed(store, slurm):
+    slurm("slurmdbd").answer("sacct", sacct_line(store, "17", "FAILED", "0:53"))
+    submitted(store)
+    assert look(store).outcome == "node_failed"
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
+def test_a_result_may_be_seen_late_and_until_then_its_case_is_not_lost(store, slurm, state):
+    batch = submitted(store)
+    fake = slurm()
+    fake.answer("squeue", squeue_line("17", state, f"c@{batch}", ended="1893455950"))
+    seen = look(store)
+    assert (seen.outcome, seen.is_live, seen.reason) == (None, True, "waiting for its result")
+    assert to_cancel([seen], View(), store.token) == []
+    fake.answer("squeue", squeue_line("17", state, f"c@{batch}", ended="1893455930"))
+    assert look(store).outcome == ("lost" if state == "COMPLETED" else "error")
+
+
+def test_a_process_that_was_killed_has_no_late_result(store, slurm):
+    submitted(store)
+    line = sacct_line(store, "17", "FAILED", "137:0", submitted_s=1893455900)
+    slurm("slurmdbd").answer("sacct", line)
+    assert look(store).outcome == "error"
+
+
+def test_a_job_that_was_cancelled_while_suspended_did_not_run_out_of_memory(store, slurm):
+    slurm("slurmdbd").answer("sacct", sacct_line(store, "17", "CANCELLED by 0", "0:9"))
+    submitted(store)
+    seen = look(store)
+    assert seen.outcome == "cancelled"
+    assert "SIGKILL" in seen.why
+    assert "memory" not in seen.why
+
+
+def test_every_live_attempt_of_a_case_is_cancelled(store, slurm):
+    first, second = submitted(store, "17", number=1), submitted(store, "18", number=2)
+    lines = squeue_line("17", "RUNNING", f"c@{first}") + squeue_line("18", "PENDING", f"c@{second}")
+    slurm().answer("squeue", lines)
+    witness = Witness()
+    witness.refresh()
+    view = Observer(store, witness).look()
+    jobs = to_cancel(list(view.observations.values()), view, store.token)
+    assert sorted(submission.job_id for submission in jobs) == ["17", "18"]
+
+
+def test_a_ledger_that_takes_no_line_is_told_with_the_job_that_is_queued(store, slurm, monkeypatch):
+    slurm().answer("sbatch", "Submitted batch job 23\n")
+
+    def full(ledger, *events):
+        raise OSError(28, "No space left on device", str(ledger))
+
+    monkeypatch.setattr("jobs.submission.append", full)
+    with pytest.raises(NotNoted, match=r"submissions.jsonl: No space.*; job 23 is queued") as error:
+        submit_one(store)
+    assert [submission.job_id for submission in error.value.submissions] == ["23"]
+
+
+def test_who_holds_the_lock_is_named(store):
+    holder = rf"process {os.getpid()} on .*wait for it to end"
+    with only_one(store), pytest.raises(Busy, match=holder), only_one(store):
+        pass

@@ -32,7 +32,7 @@ def test_a_submitted_case_waits_with_its_job(tmp_path):
 def test_a_running_case_shows_its_job_and_progress(tmp_path):
     store = submit(tmp_path, "slurm", FIVE)
     progress = Progress(phase="timing", step=7, steps=100)
-    write_progress(store.progress_path(FIVE), progress)
+    write_progress(store.progress_path(FIVE, ""), progress)
     assert reason(tmp_path) == "no result yet (job 17, last seen at timing 7/100); " + ASK
 
 

@@ -343,13 +343,14 @@ def mounted(folder, options):
 @on_one
 def test_a_job_that_slurm_restarts_counts_its_attempts(desk):
     job = desk.submit_slow_job("--requeue")
-    (desk.store / "progress" / f"{desk.rows()[0]['case']}.json").unlink()
+    for said in (desk.store / "progress").iterdir():
+        said.unlink()
     desk.slurm("scontrol", "requeue", job)
     # Slurm lets it wait for two minutes; a node refuses a job that it killed a moment ago.
     wait_until(lambda: "Reason=BeginTime" in desk.slurm("scontrol", "show", "job", job))
     desk.slurm("scontrol", "update", f"jobid={job}", "starttime=now+3")
     desk.wait_for_steps()
-    assert "mpbench: attempt 2 of job" in (desk.store / f"logs/{job}_0_log.out").read_text()
+    assert "mpbench: attempt 2 of job" in Path(desk.events("submitted")[0]["log"]).read_text()
     desk.kill_worker(job)
     desk.wait_for("error")
 

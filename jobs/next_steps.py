@@ -1,0 +1,83 @@
+"""The commands that a person wants next: the tables, or what failed and how to run it again."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.judge import Observation
+from jobs.traces import tail_of
+from study.outcome import UNTRIED
+
+CASES_SHOWN = 5  # with the ends of their logs
+LINES_SHOWN = 6
+WIDTH = 160
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What a person typed to choose the cases, so that a command of ours chooses the same."""
+
+    grids: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    repeats: int = 1
+    cluster: str = "auto"
+    results: Path = Path("results")
+
+    def submit(self, *more: str) -> str:
+        """Return the command line of submit.py with these cases and more options."""
+        repeats = ["--repeats", str(self.repeats)] if self.repeats > 1 else []
+        cluster = ["--cluster", self.cluster] if self.cluster != "auto" else []
+        return _line("submit.py", *self._cases(), *repeats, *cluster, *self._where(), *more)
+
+    def collect(self) -> str:
+        """Return the command line of collect.py that makes the tables of these cases."""
+        return f"{_line('collect.py', *self._cases(), *self._where())} > tables.md"
+
+    def _cases(self) -> list[str]:
+        grids = [word for grid in self.grids for word in ("--grid", grid)]
+        return grids + [word for text in self.sets for word in ("--set", text)]
+
+    def _where(self) -> list[str]:
+        return ["--results", str(self.results)] if self.results != Path("results") else []
+
+
+def _line(script: str, *words: str) -> str:
+    return shlex.join(["python", script, *words])
+
+
+def print_next_steps(observations: list[Observation], typed: CommandLine) -> None:
+    """Print the end of each failed case's log and one command that runs them all again.
+
+    Where none failed, print the command that makes the tables.
+    """
+    failed = [o for o in observations if o.outcome not in (None, "ok")]
+    for seen in failed[:CASES_SHOWN]:
+        print("\n".join(["", *_end_of_log(seen)]))
+    if len(failed) > CASES_SHOWN:
+        print(f"\nand {len(failed) - CASES_SHOWN} more; --status lists them with their logs.")
+    if failed and typed.grids:
+        print(f"\nRun again what failed:  {typed.submit(*_again(failed))}")
+    elif any(o.outcome == "ok" for o in observations):
+        print(f"\nTables:  {typed.collect()}")
+
+
+def _end_of_log(seen: Observation) -> list[str]:
+    """Return what the last lines of a failed case's log say, one line for each."""
+    lines = [line.rstrip() for line in tail_of(Path(seen.submission.log)) if line.strip()]
+    heading = f"{seen.submission.case_id} ({seen.outcome}), the end of {seen.submission.log}:"
+    if not lines:
+        return [f"{seen.submission.case_id} ({seen.outcome}) left no log."]
+    return [heading, *(f"    {_plain(line)}" for line in lines[-LINES_SHOWN:])]
+
+
+def _plain(line: str) -> str:
+    """Return a line that a terminal shows and does not obey."""
+    return "".join(c if c.isprintable() else " " for c in line)[:WIDTH]
+
+
+def _again(failed: list[Observation]) -> list[str]:
+    """Return the options that run these again: those that never had a chance need none."""
+    outcomes = dict.fromkeys(o.outcome for o in failed if o.outcome is not None)
+    only = [] if set(outcomes) <= UNTRIED else ["--only", ",".join(outcomes)]
+    return [*only, "--watch"]

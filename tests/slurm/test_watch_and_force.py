@@ -1,0 +1,128 @@
+"""Submit and wait in one command, and measurements that survive a second one, on a real Slurm."""
+
+import os
+
+import pytest
+
+from tests.cluster.cluster import PLAIN
+from tests.slurm.desk import Desk, checkout, fault, lasting, sitting_at, wait_until
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
+    pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True),
+]
+
+
+@pytest.fixture
+def desk(cluster, tmp_path):
+    """A results folder of its own."""
+    with sitting_at(Desk(cluster, tmp_path)) as desk:
+        yield desk
+
+
+def test_one_command_submits_waits_and_ends_with_the_line_that_makes_the_table(desk):
+    done = desk.run("--grid", desk.grid, "--set", "depth=6", "--watch")
+    assert done.returncode == 0
+    *_, last = done.stdout.splitlines()
+    line = f"python collect.py --grid {desk.grid} --set depth=6 --results {desk.results} > tables.md"
+    assert last == f"Tables:  {line}"
+    assert "left out: has a result" in desk.submit("--set", "depth=6").stdout
+
+
+def test_the_end_of_a_failed_cases_log_and_the_command_that_runs_it_again_are_shown(desk):
+    broken = fault("mp.model.LargeLinearModelMP.forward = broken(RuntimeError('no'))")
+    done = desk.run("--grid", desk.grid, "--watch", **broken)
+    assert done.returncode == 1
+    assert "    RuntimeError: no\n" in done.stdout
+    *_, last = done.stdout.splitlines()
+    command = last.removeprefix("Run again what failed:  python ")
+    assert command.endswith("--only error --watch")
+    again = desk.run(*command.split()[1:])
+    assert again.returncode == 0, again.stdout
+    assert desk.outcomes() == ["ok"]
+
+
+def test_a_measurement_counts_until_a_new_one_is_there(desk):
+    desk.submit()
+    desk.wait_for("ok")
+    (before,) = desk.measured()
+    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    try:
+        desk.submit("--force")
+        assert desk.measured() == [before]
+        assert desk.run("--cancel", "--grid", desk.grid).stdout.startswith("cancelled: 1 ")
+        assert desk.measured() == [before]
+    finally:
+        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+    status = desk.run("--status")
+    assert "its earlier result still counts" in status.stdout
+    assert "left out: has a result" in desk.submit().stdout
+    assert "| 2 (emulated)" in desk.table()
+
+
+def test_a_failure_does_not_replace_a_measurement_and_a_new_measurement_does(desk):
+    desk.submit()
+    desk.wait_for("ok")
+    (before,) = desk.measured()
+    broken = fault("mp.model.LargeLinearModelMP.forward = broken(RuntimeError('no'))")
+    desk.submit("--force", **broken)
+    desk.wait_for("error")
+    assert desk.measured() == [before]
+    assert desk.reason() == "no"
+    desk.submit("--force")
+    desk.wait_for("ok")
+    (after,) = desk.measured()
+    assert after["job"]["submitted_at"] > before["job"]["submitted_at"]
+    assert len(list((desk.store / "replaced").iterdir())) == 1
+
+
+@pytest.mark.parametrize("depth", ["[4, 5, 6, 7, 8]", str(list(range(1, 18)))])
+def test_no_more_jobs_run_at_a_time_than_the_profile_allows_whatever_they_look_like(
+    cluster, tmp_path, depth
+):
+    root = checkout(tmp_path / "checkout", "narrow", profile_keys={"max_parallel": 2})
+    with sitting_at(Desk(cluster, tmp_path, root=root, profile="narrow")) as desk:
+        desk.write_grid(gpus="[1, 2]", depth=depth, measure=lasting(600))
+        desk.submit()
+        wait_until(lambda: len(states(desk, "RUNNING")) == 2)
+        (first, _) = states(desk, "RUNNING")
+        desk.slurm("scancel", first)
+        wait_until(lambda: first not in states(desk, "RUNNING") and len(states(desk, "RUNNING")))
+        assert len(states(desk, "RUNNING")) <= 2
+        assert "JOB1" not in desk.run("--grid", desk.grid, "--dry-run").stdout
+
+
+def states(desk, state):
+    """The ids of the jobs in this state."""
+    return desk.slurm("squeue", "--array", "--noheader", f"--states={state}", "--format=%i").split()
+
+
+def test_nothing_that_the_shell_sets_for_slurm_changes_a_job_and_it_is_said(desk):
+    shell = {
+        "SBATCH_INPUT": "/nonexistent",
+        "SBATCH_MEM_PER_GPU": "1",
+        "SBATCH_CPUS_PER_GPU": "7",
+        "SBATCH_THREADS_PER_CORE": "2",
+        "SBATCH_DISTRIBUTION": "cyclic",
+        "SBATCH_GPUS_PER_SOCKET": "4",
+        "SBATCH_WHATEVER_COMES": "1",
+        "SLURM_HINT": "nomultithread",
+        "SRUN_CPUS_PER_TASK": "5",
+    }
+    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    try:
+        plain = shown(desk, *desk.submit("--set", "depth=4").stdout.split("\n"))
+        other = desk.submit("--set", "depth=5", **shell)
+        assert "note: left out of jobs: SBATCH_CPUS_PER_GPU, SBATCH_DISTRIBUTION" in other.stderr
+        assert shown(desk) == plain
+    finally:
+        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+    desk.wait_for("ok", "ok")
+
+
+def shown(desk, *_):
+    """What Slurm says that the newest job asks for."""
+    text = desk.slurm("scontrol", "--oneliner", "show", "job", desk.job_ids()[-1])
+    keys = ("NumCPUs", "TRES", "MinMemory", "StdIn", "Features", "CPUs/Task", "TresPer", "Dist")
+    return sorted(word for word in text.split() if word.startswith(keys))

@@ -1,0 +1,117 @@
+"""Which job is whose on a real Slurm: marks that were changed, ids given again, folders moved."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.cluster import PLAIN
+from tests.slurm.desk import Desk, checkout, lasting, settings, sitting_at, wait_until
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
+]
+on_one = pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True)
+
+
+@pytest.fixture
+def desk(cluster, tmp_path):
+    """A results folder of its own."""
+    with sitting_at(Desk(cluster, tmp_path)) as desk:
+        yield desk
+
+
+@pytest.mark.slow
+def test_a_measured_case_whose_job_slurm_forgot_has_ended_and_can_be_forced(desk):
+    desk.submit()
+    wait_until(desk.measured)
+    forget_jobs(desk)
+    assert desk.outcomes() == ["ok"]
+    assert [end["outcome"] for end in desk.events("ended")] == ["ok"]
+    assert desk.run("--watch").returncode == 0
+    assert "run again (was ok)" in desk.submit("--force").stdout
+
+
+def forget_jobs(desk):
+    """Let Slurm forget all jobs that have ended."""
+    with settings(desk.cluster, "MinJobAge=2"):
+        wait_until(lambda: not desk.slurm("squeue", "--states=all", "--noheader"))
+
+
+def test_an_annotated_job_is_ours_until_it_ends_and_is_cancelled(desk):
+    job = desk.submit_slow_job()
+    desk.slurm("scontrol", "update", f"jobid={job}", "comment=please do not kill, Ada")
+    (row,) = desk.rows()
+    assert (row["state"], row["outcome"]) == ("RUNNING", "–")
+    assert f"left out: job {job} is RUNNING" in desk.submit().stdout
+    assert desk.run("--cancel", "--grid", desk.grid).stdout.startswith(f"cancelled: 1 ({job})")
+    desk.wait_for("cancelled")
+
+
+@on_one
+def test_a_job_whose_comment_and_script_are_not_ours_is_known_by_the_rest(desk):
+    # Some sites put a script in sbatch's place that submits a copy.
+    sbatch = desk.folder / "sbatch"
+    real = shutil.which("sbatch")
+    sbatch.write_text(
+        f'#!/bin/sh\n[ -f "$1" ] || exec {real} "$@"\n'
+        f"sed s/^#SBATCH.--comment=.*// $1 > {desk.folder}/copy.sh\nexec {real} {desk.folder}/copy.sh\n"
+    )
+    sbatch.chmod(0o755)
+    desk.write_grid(measure=lasting(600))
+    desk.submit(PATH=f"{desk.folder}:{desk.environment['PATH']}")
+    desk.wait_for_steps()
+    assert [row["state"] for row in desk.rows()] == ["RUNNING"]
+    assert desk.run("--cancel", "--grid", desk.grid).stdout.startswith("cancelled: 1 ")
+
+
+@on_one
+def test_a_job_that_is_given_an_old_id_does_not_end_by_the_old_ones_words(desk):
+    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    try:
+        desk.submit()
+        (job,) = desk.job_ids()
+        line = f"slurmstepd: error: *** STEP {job}.0 ON gpu1 CANCELLED AT now DUE TO TIME LIMIT ***"
+        log = Path(desk.events("submitted")[0]["log"])
+        other = log.with_name(f"{job}-{12 * '0'}{log.suffix}")
+        other.write_text(line)
+        desk.slurm("scancel", job)
+        desk.wait_for("cancelled")
+    finally:
+        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+
+
+@on_one
+def test_jobs_of_a_folder_that_was_moved_are_shown_and_left_alone_with_the_reason(desk):
+    job = desk.submit_slow_job()
+    old = desk.results.rename(desk.folder / "moved")
+    desk.results, old = old, desk.results
+    desk.store = desk.results / desk.profile
+    status = desk.run("--status")
+    assert f"was moved or copied from {old}/{desk.profile}" in status.stderr
+    assert "move it back" in status.stderr
+    done = desk.run("--cancel", "--grid", desk.grid)
+    assert (done.returncode, done.stdout) == (1, "cancelled: 0\n")
+    assert f"not cancelled: {job}: submitted into {old}" in done.stderr
+    assert f"left out: job {job} is RUNNING" in desk.submit().stdout
+
+
+@on_one
+def test_a_result_that_is_seen_late_is_waited_for(cluster, tmp_path):
+    root = checkout(tmp_path / "checkout", "patient")
+    config = json.loads((root / "cluster.yaml").read_text())
+    config["profiles"]["patient"]["result_wait_s"] = 600
+    (root / "cluster.yaml").write_text(json.dumps(config))
+    with sitting_at(Desk(cluster, tmp_path, root=root, profile="patient")) as desk:
+        desk.submit()
+        wait_until(lambda: desk.measured() and not desk.queue())
+        (result,) = desk.store.glob("*.json")
+        hidden = result.rename(tmp_path / "late.json")
+        (row,) = desk.rows()
+        assert (row["outcome"], row["reason"]) == ("–", "waiting for its result")
+        assert "(waiting for its result)" in desk.submit().stdout
+        hidden.rename(result)
+        assert desk.outcomes() == ["ok"]
