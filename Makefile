@@ -7,7 +7,7 @@ SLURM_PACKAGES = slurmctld slurmd slurm-client munge $(if $(ACCOUNTING),slurmdbd
 SLURM_PROGRAMS = slurmctld slurmd munged sbatch $(if $(ACCOUNTING),slurmdbd mariadbd)
 export ACCOUNTING
 
-.PHONY: run test check slurm slurm-down .venv
+.PHONY: run test check slurm slurm-packages slurm-down .venv
 
 # Exit code 1 of submit.py means that a case failed: the table says which, so it is still shown.
 run: .venv
@@ -16,10 +16,10 @@ run: .venv
 	$(PY) collect.py --grid $(GRID) > tables.md; [ $$? -le 1 ] || exit 2; \
 	cat tables.md; exit $$status
 
-# Jobs of the private Slurm share this machine's cores: its tests have it to themselves.
+# Twice as many workers as cores of a small machine, since tests on Slurm mostly wait. As root, every
+# worker starts private clusters when it needs them, where Slurm is installed, and stops them again.
 test: .venv check
-	$(PY) -m pytest -n 2 --dist loadfile --ignore tests/slurm
-	$(PY) -m pytest tests/slurm
+	$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 check: .venv
 	$(PY) -m ruff format --check .
@@ -35,11 +35,13 @@ check: .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-slurm:
+slurm: slurm-packages
+	@$(PYTHON) tests/cluster/cluster.py up
+
+slurm-packages:
 	@test "$$(id -u)" = 0 || { echo "error: make slurm installs packages and starts daemons, which needs root"; exit 2; }
 	@(set -e; for p in $(SLURM_PROGRAMS); do command -v $$p; done) > /dev/null || \
 	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM_PACKAGES); }
-	@$(PYTHON) tests/cluster/cluster.py up
 
 slurm-down:
 	@$(PYTHON) tests/cluster/cluster.py down

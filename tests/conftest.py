@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster
+from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster, make_cluster, number_of
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 300.0  # how long a test waits at most: a loaded machine is slow, and breaks no test
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # A shell that starts the tests in the background makes them deaf to Ctrl-C, and all they start.
@@ -23,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def run() -> Run:
     """Run a Python entry point from the project's folder: `run("submit.py", "--grid", ...)`."""
 
-    def run(*arguments: object, env: dict[str, str] | None = None, timeout: float = 120):
+    def run(*arguments: object, env: dict[str, str] | None = None, timeout: float = PATIENCE_S):
         command = [sys.executable, *map(str, arguments)]
         env = dict(os.environ) if env is None else env
         return subprocess.run(
@@ -46,32 +46,67 @@ def small_grid(tmp_path: Path) -> Path:
     return path
 
 
-@contextmanager
-def running(cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster, up; stopped again if it was not. Skips the test where it cannot be had.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order and group the tests for workers that run side by side (`--dist loadgroup`).
 
-    If MPBENCH_REQUIRE_SLURM is set, that is a failure.
+    Tests on Slurm come first, each by itself, since they mostly wait; where their workers share a
+    cluster, one after another. The tests of any other file share what its fixtures made.
     """
-    started_here = not cluster.is_up()
-    problem = cluster.why_impossible() if started_here else None
-    if problem:
-        complain = pytest.fail if os.environ.get("MPBENCH_REQUIRE_SLURM") else pytest.skip
-        complain(f"no private Slurm: {problem}")
-    cluster.up()
-    yield cluster
-    if started_here:
-        cluster.down()
+    items.sort(key=lambda item: not _is_on_slurm(item))
+    for item in items:
+        if not _is_on_slurm(item):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+        elif os.geteuid() != 0:
+            item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
+def _is_on_slurm(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(ROOT / "tests/slurm")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the clusters of workers that were killed before they could."""
+    if "PYTEST_XDIST_WORKER" in os.environ or os.geteuid() != 0:
+        return
+    for worker in range(session.config.getoption("numprocesses", None) or 0):
+        for accounting in (False, True):
+            left = make_cluster(number_of(f"gw{worker}"), accounting=accounting)
+            if left.conf.exists():
+                left.down()
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[dict[str, str]]:
+def start() -> Iterator[Callable[[Cluster], None]]:
+    """Start a private cluster unless it is up; those started here are stopped at the very end.
+
+    Skips the test where it cannot be had; if MPBENCH_REQUIRE_SLURM is set, that is a failure.
+    """
+    started: list[Cluster] = []
+
+    def start(cluster: Cluster) -> None:
+        if cluster.is_up():
+            return
+        if problem := cluster.why_impossible():
+            complain = pytest.fail if os.environ.get("MPBENCH_REQUIRE_SLURM") else pytest.skip
+            complain(f"no private Slurm: {problem}")
+        if cluster not in started:
+            started.append(cluster)
+        cluster.up()
+
+    yield start
+    for cluster in started:
+        cluster.down()
+
+
+@pytest.fixture
+def slurm(start: Callable[[Cluster], None]) -> dict[str, str]:
     """The environment in which Slurm's commands reach the private cluster without accounting."""
-    with running(PLAIN) as cluster:
-        yield cluster.environment
+    start(PLAIN)
+    return PLAIN.environment
 
 
-@pytest.fixture(scope="session", params=[PLAIN, ACCOUNTING], ids=["plain", "accounting"])
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Each private cluster in turn, without and with accounting."""
-    with running(request.param) as cluster:
-        yield cluster
+@pytest.fixture(params=[PLAIN, ACCOUNTING], ids=["plain", "accounting"])
+def cluster(request: pytest.FixtureRequest, start: Callable[[Cluster], None]) -> Cluster:
+    """Each private cluster, without and with accounting."""
+    start(request.param)
+    return request.param

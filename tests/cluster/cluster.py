@@ -1,12 +1,14 @@
 """A private Slurm for tests and for trying out: `python cluster.py up | down | status`.
 
 With ACCOUNTING=1 in the environment it is another one, with slurmdbd and a MariaDB of its own; both
-may be up at a time. MPBENCH_TEST_CLUSTER=1, 2, ... names another pair of them, beside the first.
+may be up at a time. MPBENCH_TEST_CLUSTER=1, 2, ... selects another pair of clusters, and every
+worker of pytest-xdist has a pair that nobody else uses.
 Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd slurm-client munge; and
 slurmdbd mariadb-server). The GPUs are pretended: devices that Slurm counts and hands out, and that
 nothing can compute on.
 """
 
+import fcntl
 import os
 import pwd
 import shlex
@@ -16,9 +18,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 TEMPLATES = Path(__file__).resolve().parent
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
@@ -26,7 +30,7 @@ HOSTS = Path("/etc/hosts")
 NODES = ("gpu1", "gpu2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "mknod")
 ACCOUNTING_PROGRAMS = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Cluster:
         """Whether both nodes can take jobs, and the database knows the cluster."""
         if not self.conf.exists() or shutil.which("sinfo") is None:
             return False
-        states = self.ask("sinfo", "--noheader", "--Node", "--format=%T").split()
+        states = self.ask("sinfo", "--noheader", "--Node", "--partition=gpu", "--format=%T").split()
         if len(states) != len(NODES) or not set(states) <= {"idle", "mixed", "allocated"}:
             return False
         return not self.accounting or self._has_association()
@@ -152,14 +156,21 @@ class Cluster:
 
     def _name_nodes(self) -> None:
         """Let the nodes' names lead here: the processes of a job find one another by them."""
-        with HOSTS.open("a") as file:
+        with _locked_hosts("a") as file:
             file.write(f"127.0.0.1 {' '.join(NODES)} # {self.name}\n")
 
     def _forget_nodes(self) -> None:
-        lines = HOSTS.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if not line.endswith(f"# {self.name}\n")]
-        if kept != lines and os.geteuid() == 0:
-            HOSTS.write_text("".join(kept))
+        if os.geteuid() != 0:
+            return
+        with _locked_hosts("r+") as file:
+            lines = file.readlines()
+            kept = [line for line in lines if not line.endswith(f"# {self.name}\n")]
+            if kept != lines:
+                # Written over and then cut: jobs of other clusters must never read an empty file.
+                file.seek(0)
+                file.write("".join(kept))
+                file.flush()
+                file.truncate()
 
     def _start_munge(self) -> None:
         key = self.folder / "munge.key"
@@ -215,10 +226,29 @@ def make_cluster(number: int, *, accounting: bool) -> Cluster:
     )
 
 
-NUMBER = int(os.environ.get("MPBENCH_TEST_CLUSTER", "0"))
+def number_of(worker: str | None) -> int:
+    """Return the number of the pair of a worker of pytest-xdist ("gw0", ...), or of no worker.
+
+    Root's workers start clusters that nobody else uses; others can only use that of `make slurm`.
+    """
+    chosen = int(os.environ.get("MPBENCH_TEST_CLUSTER", "0"))
+    if worker is None or os.geteuid() != 0:
+        return chosen
+    return 10 * (chosen + 1) + int(worker.removeprefix("gw"))
+
+
+NUMBER = number_of(os.environ.get("PYTEST_XDIST_WORKER"))
 PLAIN = make_cluster(NUMBER, accounting=False)
 ACCOUNTING = make_cluster(NUMBER, accounting=True)
 CLUSTERS = (PLAIN, ACCOUNTING)
+
+
+@contextmanager
+def _locked_hosts(mode: str) -> Iterator[TextIO]:
+    """Open /etc/hosts, which several clusters may want to change at once."""
+    with HOSTS.open(mode) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
 
 def _stop(pid_file: Path, by: signal.Signals = signal.SIGTERM) -> None:

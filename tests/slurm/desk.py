@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.cluster import NODES, Cluster
+from tests.conftest import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_S = 60  # from Slurm's knowing to our row, and for a job to come to its timed steps
 QUICK = "measure: {warmup_steps: 1, steps: 3}"
 
 
@@ -70,7 +71,7 @@ class Desk:
         command = self.command(*arguments, script=script)
         return subprocess.run(
             command, cwd=self.root, env=self.environment | environment,
-            capture_output=True, text=True, timeout=2 * PATIENCE_S,
+            capture_output=True, text=True, timeout=PATIENCE_S,
         )  # fmt: skip
 
     def command(self, *arguments: object, script: Path | None = None) -> list[str]:
@@ -89,7 +90,7 @@ class Desk:
     def submit_slow_job(self, *arguments: object) -> str:
         """Submit one case that runs until it is ended, and wait for its timed steps; its id."""
         self.write_grid(measure=SLOW)
-        self.submit(*arguments)
+        self.submit(*arguments, **idle())
         self.wait_for_steps()
         return self.job_ids()[-1]
 
@@ -195,9 +196,26 @@ def worker_pids(job_id: str, rank: int | None = None) -> list[int]:
     return pids
 
 
+def read_until(terminal: int, words: str) -> str:
+    """What a terminal shows, until it has shown these words."""
+    seen = ""
+    deadline = time.monotonic() + PATIENCE_S
+    while words not in seen:
+        assert time.monotonic() < deadline, seen
+        if select.select([terminal], [], [], 1)[0]:
+            seen += os.read(terminal, 65536).decode()
+    return seen
+
+
 def fault(statement: str) -> dict[str, str]:
     """The environment in which a job's Python runs this statement before the model is used."""
     return {"PYTHONPATH": str(ROOT / "tests/slurm/faults"), "MPBENCH_FAULT": statement}
+
+
+def idle(until: Path = Path("/nowhere")) -> dict[str, str]:
+    """The environment of a job whose steps take a while and no core, until this file is there."""
+    forward = "mp.model.LargeLinearModelMP.forward"
+    return fault(f"{forward} = idle({forward}, {str(until)!r})")
 
 
 @contextmanager
@@ -221,7 +239,7 @@ def checkout(
         shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "submit.py", folder)
     entry = {"executor": "slurm", "device": "cpu", "gpu_request": request}
-    submitit = {"slurm_partition": "gpu", "timeout_min": 5} | settings
+    submitit = {"slurm_partition": "gpu", "timeout_min": 30} | settings
     entry |= {"gpus_per_node": gpus_per_node, "submitit": submitit}
     (folder / "cluster.yaml").write_text(json.dumps({"profiles": {profile: entry}}))  # is YAML too
     return folder

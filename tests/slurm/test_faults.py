@@ -3,11 +3,9 @@
 import json
 import os
 import pty
-import select
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from tests.slurm.desk import (
     Desk,
     fault,
     lasting,
+    read_until,
     rows_of,
     sitting_at,
     wait_until,
@@ -134,10 +133,8 @@ def test_without_slurmctld_the_status_is_what_lies_on_disk_and_nothing_is_submit
     job = desk.submit_slow_job()
     desk.cluster.stop("slurmctld")
     try:
-        started = time.monotonic()
         status = desk.run("--status")
         refused = desk.run("--grid", desk.grid, "--force")
-        assert time.monotonic() - started < PATIENCE_S
     finally:
         desk.cluster.start_controller()
     assert "Slurm does not answer" in status.stderr
@@ -376,7 +373,7 @@ def test_slurmctld_down_during_a_submission_forgets_no_case_and_doubles_none(des
         process = start_submit(desk)
         wait_until(desk.queue)
         desk.cluster.stop("slurmctld", by=signal.SIGKILL)
-        _, stderr = process.communicate(timeout=2 * PATIENCE_S)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
         desk.cluster.start_controller()
         wait_until(desk.cluster.is_up)
         if process.returncode != 0:
@@ -462,10 +459,11 @@ def test_cancel_ends_the_jobs_of_the_grid_and_no_others(desk, tmp_path):
     desk.write_grid(gpus="[1, 2]")
     (tmp_path / "other").mkdir()
     other = Desk(desk.cluster, tmp_path / "other")
+    others = ("--job-name=mp-d20-g1", "--output=/dev/null")
     with no_start(desk):
         desk.submit()
         other.submit()
-        foreign = desk.slurm("sbatch", "--parsable", "--job-name=mp-d20-g1", "--wrap=true").strip()
+        foreign = desk.slurm("sbatch", "--parsable", *others, "--wrap=true").strip()
         kept = desk.submit("--set", "gpus=3", "--set", "dim=8")
         assert kept.returncode == 0
         done = desk.run("--cancel", "--grid", desk.grid, "--set", "dim=16")
@@ -561,17 +559,6 @@ def test_leaving_the_watch_leaves_the_jobs_alone(desk):
     assert "RUNNING" in desk.slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T")
 
 
-def read_until(terminal, words):
-    """What a terminal shows, until it has shown these words."""
-    seen = ""
-    deadline = time.monotonic() + PATIENCE_S
-    while words not in seen:
-        assert time.monotonic() < deadline, seen
-        if select.select([terminal], [], [], 1)[0]:
-            seen += os.read(terminal, 65536).decode()
-    return seen
-
-
 @on_one
 def test_the_watch_ends_when_everything_has_ended(desk):
     desk.submit()
@@ -612,9 +599,9 @@ def test_a_large_grid_is_an_array_for_each_gpu_count_and_each_element_a_job(desk
         assert len({row["job id"] for row in rows}) == 34
         assert {row["state"] for row in rows} == {"PENDING"}
         assert "0 to run, 34 left out" in desk.submit().stdout
-        ended = [e["job_id"] for e in desk.events("submitted") if e["case"]["depth"] > 5]
+        ended = [e["job_id"] for e in desk.events("submitted") if e["case"]["depth"] != 5]
         desk.slurm("scancel", *ended)
-    desk.wait_for(*["ok"] * 4, *["cancelled"] * 30)
+    desk.wait_for(*["ok"] * 2, *["cancelled"] * 32)
     for result in desk.measured():
         job = result["job"]
         assert job["requested_gpus"] == job["allocated_gpus"] == result["case"]["gpus"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE_S
 from tests.slurm.desk import checkout
 
 pytestmark = pytest.mark.slurm
-PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_a_controller_that_does_not_answer_is_an_error_and_no_reason_to_run_here
 ):
     dead = tmp_path / "slurm.conf"
     conf = Path(slurm["SLURM_CONF"]).read_text()
-    dead.write_text(conf.replace("SlurmctldPort=17000", "SlurmctldPort=1\nMessageTimeout=2"))
+    dead.write_text(re.sub(r"SlurmctldPort=\d+", r"SlurmctldPort=1\nMessageTimeout=2", conf))
     env = slurm | {"SLURM_CONF": str(dead)}
     done = run("submit.py", "--grid", "smoke", "--results", tmp_path / "r", env=env)
     assert done.returncode == 2

@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.slurm,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
 ]
-BOUND_S = 45  # until the last process of a job is gone, once one of its ranks is
 GRID = """
 table: schedules
 axes: {depth: [%(gpus)d], gpus: [%(gpus)d]}
@@ -40,11 +39,11 @@ def desk(slurm, tmp_path):
 
 
 @contextmanager
-def ends_in_time(desk, bound_s=BOUND_S):
-    """The job ends within bounded time, and leaves no process."""
+def ends_wholly(desk):
+    """The job ends, and leaves no process."""
     (job,) = desk.job_ids()
     yield
-    wait_until(lambda: not desk.slurm("squeue", "--noheader") and not worker_pids(job), bound_s)
+    wait_until(lambda: not desk.slurm("squeue", "--noheader") and not worker_pids(job))
 
 
 def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
@@ -55,7 +54,7 @@ def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
         shown = desk.slurm("scontrol", "show", "job", job)
         assert re.search(r"NumNodes=2(-2)? NumCPUs=16 NumTasks=16 ", shown)
         assert "TresPerNode=gres:gpu:8\n" in shown
-        wait_until(lambda: not desk.queue(), patience_s=300)
+        wait_until(lambda: not desk.queue())
         desk.wait_for("ok")
         (result,) = desk.measured()
         assert result["job"]["requested_gpus"] == result["job"]["allocated_gpus"] == 16
@@ -76,7 +75,7 @@ def test_more_nodes_than_the_cluster_has_are_refused_and_nothing_is_submitted(sl
 
 def test_a_rank_killed_by_sigkill_is_named_in_the_result(desk):
     job = start(desk)
-    with ends_in_time(desk):
+    with ends_wholly(desk):
         desk.kill_worker(job, rank=1)
     desk.wait_for("error")
     assert message(desk).startswith("rank 1 on ")
@@ -86,7 +85,8 @@ def test_a_rank_killed_by_sigkill_is_named_in_the_result(desk):
 
 def start(desk):
     """Submit, and wait for the timed steps."""
-    desk.submit()
+    step = "mp.parallel.pipeline.PipelineStep.compute_gradients"
+    desk.submit(**fault(f"import mp.parallel.pipeline\n{step} = idle({step})"))
     desk.wait_for_steps()
     return desk.job_ids()[0]
 
@@ -103,7 +103,7 @@ def log(desk):
 
 def test_the_first_rank_killed_by_sigkill_is_an_error_and_ends_the_others(desk):
     job = start(desk)
-    with ends_in_time(desk):
+    with ends_wholly(desk):
         desk.kill_worker(job, rank=0)
     desk.wait_for("error")
     assert re.search("task 0: Killed|rank 0: the first rank is gone", desk.reason())
@@ -111,7 +111,7 @@ def test_the_first_rank_killed_by_sigkill_is_an_error_and_ends_the_others(desk):
 
 def test_a_first_rank_that_is_stopped_is_missed_and_ends_with_the_others(desk):
     job = start(desk)
-    with ends_in_time(desk, bound_s=90):  # srun waits 30 s for it, then Slurm's KillWait
+    with ends_wholly(desk):  # srun waits 30 s for it, then Slurm's KillWait
         for pid in worker_pids(job, rank=0):
             os.kill(pid, signal.SIGSTOP)
     desk.wait_for("error")
@@ -122,7 +122,7 @@ def test_a_rank_that_raises_is_named_with_its_words(desk):
     step = "mp.parallel.pipeline.PipelineStep"
     broken = f"if rank == '1': {step}.compute_gradients = broken(RuntimeError('no'))"
     desk.submit(**fault(f"import mp.parallel.pipeline\n{broken}"))
-    with ends_in_time(desk):
+    with ends_wholly(desk):
         desk.wait_for("error")
     assert message(desk).startswith("rank 1 on ")
     assert message(desk).endswith(": no")
@@ -132,7 +132,7 @@ def test_a_rank_that_raises_is_named_with_its_words(desk):
 def test_a_rank_that_is_refused_memory_is_oom_host(desk):
     starved = "import mp.parallel.benchmark\nif rank == '1': starve(300_000_000)"
     desk.submit("--set", "dim=9000", **fault(starved))
-    with ends_in_time(desk):
+    with ends_wholly(desk):
         desk.wait_for("oom_host")
     assert message(desk).startswith("rank 1 on ")
     assert "DefaultCPUAllocator" in message(desk)
@@ -146,7 +146,7 @@ def test_a_port_that_is_taken_is_named_in_the_result(desk):
         port = random.Random(job).randint(20000, 60000)
         with socket.create_server(("", port)):
             desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
-            with ends_in_time(desk):
+            with ends_wholly(desk):
                 desk.wait_for("error")
     finally:
         desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
@@ -155,14 +155,14 @@ def test_a_port_that_is_taken_is_named_in_the_result(desk):
 
 def test_a_cancelled_job_with_many_processes_is_cancelled_and_no_error(desk):
     job = start(desk)
-    with ends_in_time(desk):
+    with ends_wholly(desk):
         desk.slurm("scancel", job)
     desk.wait_for("cancelled")
 
 
 def test_one_of_two_nodes_set_down_is_node_failed(desk):
     start(desk)
-    with ends_in_time(desk):
+    with ends_wholly(desk):
         desk.slurm("scontrol", "update", "nodename=gpu2", "state=down", "reason=test")
         desk.wait_for("node_failed")
 
@@ -175,7 +175,7 @@ def test_a_node_that_dies_with_all_it_runs_is_missed_by_its_rank(desk):
             daemon = int(Path(f"/proc/{pid}/stat").read_text().split()[3])
             os.kill(daemon, signal.SIGKILL)  # first, so that nothing tells of the end
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not worker_pids(job), BOUND_S)
+        wait_until(lambda: not worker_pids(job))
         assert message(desk).startswith("rank 1 on ")
     finally:
         desk.cluster.start_node("gpu2")

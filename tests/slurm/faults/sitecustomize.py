@@ -3,6 +3,7 @@
 import os
 import resource
 import sys
+import time
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -16,6 +17,17 @@ def broken(error, method_before=None, gpus=None):
         return method_before(self, *arguments)
 
     return method
+
+
+def idle(method, until="/nowhere"):
+    """The method, and before it a while of no work as long as this file is not there."""
+
+    def wait_and_call(*arguments):
+        if not os.path.exists(until):
+            time.sleep(0.05)
+        return method(*arguments)
+
+    return wait_and_call
 
 
 def starve(spare):
@@ -35,7 +47,7 @@ class _Breaker(MetaPathFinder):
 
         import mp.model
 
-        names = {"mp": mp, "torch": torch, "broken": broken, "starve": starve}
+        names = {"mp": mp, "torch": torch, "broken": broken, "idle": idle, "starve": starve}
         exec(os.environ["MPBENCH_FAULT"], names | {"rank": os.environ.get("RANK")})
         return
 
