@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE_S
 from tests.jobs.test_submit_locally import (
     alive,
     events,
@@ -52,7 +53,7 @@ def test_a_first_process_that_is_killed_leaves_a_result_that_says_so(pipeline, t
         worker = pid_of(events(tmp_path / "r")[0])
         first, _ = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
         os.kill(int(first), signal.SIGKILL)
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=PATIENCE_S) == 1
     (result,) = results_of(tmp_path / "r").values()
     assert result["outcome"] == "error"
     assert result["error"]["message"].endswith(": ended by signal SIGKILL")

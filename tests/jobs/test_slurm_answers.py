@@ -257,9 +257,9 @@ def test_a_slow_controller_is_waited_for_no_longer_than_the_bound(store, slurm, 
     submitted(store)
     slurm().answer("squeue", "", delay_s=30)
     monkeypatch.setattr(slurm_commands, "TIMEOUT_S", 0.5)
-    started = time.monotonic()
-    seen = look(store)
-    assert time.monotonic() - started < 10
+    witness = Witness()
+    seen = look(store, witness)
+    assert "no answer in 0.5 s" in witness.problem
     assert (seen.outcome, seen.is_live) == (None, True)
 
 
@@ -393,7 +393,7 @@ def test_an_end_counts_though_the_line_of_its_job_was_found_again_behind_it(stor
 def test_the_lock_lasts_as_long_as_an_sbatch_that_outlives_us(store, slurm):
     fake = slurm()
     ready = fake.folder / "ready"
-    fake.write("sbatch", f"touch {ready}; sleep 5")
+    fake.write("sbatch", f"touch {ready}; sleep 60")
     code = (
         "from pathlib import Path\nfrom tests.jobs.test_slurm_answers import *\n"
         f"store = Store(Path({str(store.folder.parent)!r}), 'mine')\n"

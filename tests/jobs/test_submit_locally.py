@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_S = 60
 
 
 def lasting(grid, seconds):
@@ -139,10 +140,10 @@ def alive(pid):
 
 
 def test_a_case_whose_process_is_killed_is_noted_and_the_next_one_runs(small_grid, tmp_path):
-    killed_first = lasting(small_grid, 3)
-    small_grid.write_text(killed_first)
     with started(small_grid, tmp_path / "r") as process:
-        wait_for_timing(tmp_path / "r/local/logs")
+        # At once: torch takes seconds to be loaded, so the case is far from its end.
+        wait_until(lambda: (tmp_path / "r/local/submissions.jsonl").exists())
+        wait_until(lambda: events(tmp_path / "r"))
         os.kill(pid_of(events(tmp_path / "r")[0]), signal.SIGKILL)
         _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
@@ -172,10 +173,10 @@ def test_a_case_does_not_outlive_a_killed_submit(small_grid, tmp_path):
 
 
 def test_two_at_once_in_one_folder_are_refused(small_grid, run, tmp_path):
-    submit(run, small_grid, tmp_path / "r")
+    (tmp_path / "r/local").mkdir(parents=True)
     with (tmp_path / "r/local/.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        done = submit(run, small_grid, tmp_path / "r", "--force")
+        done = submit(run, small_grid, tmp_path / "r")
     assert done.returncode == 2
     assert "another submit.py is at work here" in done.stderr
 
@@ -211,12 +212,12 @@ def test_a_pipe_in_the_place_of_a_result_or_ledger_hangs_nobody(run, small_grid,
     (path,) = results_of(tmp_path / "r")
     path.unlink()
     os.mkfifo(path)
-    done = submit(run, small_grid, tmp_path / "r", "--set", "gpus=2", timeout=30)
+    done = submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
     assert "is no regular file; --force replaces it" in done.stdout
-    assert run("collect.py", "--results", tmp_path / "r", timeout=30).returncode == 1
+    assert run("collect.py", "--results", tmp_path / "r").returncode == 1
     (tmp_path / "r/local/submissions.jsonl").unlink()
     os.mkfifo(tmp_path / "r/local/submissions.jsonl")
-    refused = submit(run, small_grid, tmp_path / "r", timeout=30)
+    refused = submit(run, small_grid, tmp_path / "r")
     assert refused.returncode == 2
     assert "submissions.jsonl: is no regular file" in refused.stderr
 

@@ -11,7 +11,7 @@ from jobs.batch import Assignment, read_batch, write_batch
 from study.case import Case
 from study.result_file import encode
 from study.store import Store
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE_S, ROOT
 from tests.report.made_up import result
 
 
@@ -34,7 +34,9 @@ def assigned(store, gpus):
 def work(path, **environment):
     command = [sys.executable, "-m", "jobs.worker", str(path)]
     env = os.environ | {"SLURM_JOB_ID": "23"} | environment
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S
+    )
 
 
 def test_an_element_of_an_array_runs_the_case_of_its_index(store):

@@ -8,15 +8,18 @@ import sys
 
 import pytest
 
+from tests.conftest import PATIENCE_S
+
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "mp", *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "mp", *arguments], capture_output=True, text=True, timeout=PATIENCE_S
     )
 
 
 def test_one_case_prints_its_result():
-    done = run("--depth", "20", "--gpus", "5", "--dim", "16", "--steps", "3", "--device", "cpu")
+    limits = ("--warmup-steps", "1", "--steps", "3")
+    done = run("--depth", "20", "--gpus", "5", "--dim", "16", "--device", "cpu", *limits)
     result = json.loads(done.stdout)
     assert done.returncode == 0
     assert result["transfers"]["moves_forward"] == 4

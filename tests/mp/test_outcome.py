@@ -15,6 +15,7 @@ from mp.ranks import free_port
 from study.case import Case
 from study.result import Job
 from study.result_file import decode, encode
+from tests.conftest import PATIENCE_S
 
 CASE = Case(depth=6, gpus=3, dim=16, batch_size=4, warmup_steps=1, steps=4)
 
@@ -54,7 +55,7 @@ def test_emulated_gpus_have_no_memory_of_their_own():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_first_loss_does_not_depend_on_the_split(dtype, optimizer):
     losses = {
-        run(Case(depth=6, gpus=gpus, dim=16, batch_size=4, steps=1, dtype=dtype,
+        run(Case(depth=6, gpus=gpus, dim=16, batch_size=4, warmup_steps=1, steps=1, dtype=dtype,
                  optimizer=optimizer), requested=gpus).measurement.first_loss
         for gpus in (1, 2, 3)
     }  # fmt: skip
@@ -135,7 +136,11 @@ def test_a_rank_with_other_gpus_than_it_asked_for_shows_the_same_three_numbers()
     )
     environment = os.environ | {name: str(value) for name, value in alone.items()}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     numbers = "GPUs requested: 1, allocated by Slurm: 1, visible to torch: 0"
     assert done.stdout == f"gpu_mismatch {numbers}\n"

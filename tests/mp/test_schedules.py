@@ -12,6 +12,7 @@ from mp.check import differ
 from mp.placement import balanced_map
 from mp.timeline import Span, Timeline, break_down, dependencies
 from study.schedules import PIPELINES
+from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import cases
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def run_ranks(how, counts):
     command = [sys.executable, "-m", "tests.mp.forked_ranks", how, ",".join(map(str, counts))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -113,8 +114,8 @@ def by_hand(tmp_path_factory):
     trace = tmp_path_factory.mktemp("trace") / "trace.json"
     command = [sys.executable, "-m", "mp", "--schedule", "zbv", "--gpus", "2", "--depth", "5"]
     command += ["--dim", "64", "--batch-size", "32", "--micro-batches", "4", "--device", "cpu"]
-    command += ["--steps", "10", "--trace", str(trace)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120)
+    command += ["--warmup-steps", "1", "--steps", "10", "--trace", str(trace)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), json.loads(trace.read_text())["traceEvents"]
 
@@ -165,9 +166,20 @@ def split_layers(tmp_path_factory):
     """Tensor parallelism of two ranks: its result and its trace."""
     trace = tmp_path_factory.mktemp("trace") / "trace.json"
     command = [sys.executable, "-m", "mp", "--schedule", "tensor", "--gpus", "2", "--depth", "5"]
-    command += ["--dim", "64", "--batch-size", "32", "--device", "cpu", "--steps", "10"]
+    command += [
+        "--dim",
+        "64",
+        "--batch-size",
+        "32",
+        "--device",
+        "cpu",
+        "--warmup-steps",
+        "1",
+        "--steps",
+        "10",
+    ]
     done = subprocess.run(
-        [*command, "--trace", str(trace)], cwd=ROOT, capture_output=True, timeout=120
+        [*command, "--trace", str(trace)], cwd=ROOT, capture_output=True, timeout=PATIENCE_S
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), json.loads(trace.read_text())["traceEvents"]

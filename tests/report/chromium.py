@@ -6,6 +6,8 @@ import subprocess
 import time
 from select import select
 
+from tests.conftest import PATIENCE_S
+
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
     --disable-dev-shm-usage --disable-background-networking --disable-component-update
     --disable-sync --remote-debugging-pipe"""
@@ -65,7 +67,7 @@ class Browser:
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         self.ask("Page.navigate", url=path.as_uri())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while self.run("document.readyState + location.href") != f"complete{path.as_uri()}":
             assert time.monotonic() < deadline, "the page does not load"
             time.sleep(0.02)

@@ -14,6 +14,7 @@ from report.pipeline_memory import predict_pipeline
 from report.predicted_memory import predicted_of
 from study.result_file import read_result
 from study.schedules import PIPELINES
+from tests.conftest import PATIENCE_S
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled
 
@@ -80,7 +81,7 @@ def test_gpipe_holds_just_what_torchs_living_tensors_hold():
         env=dict(os.environ) | {"TORCH_CPP_LOG_LEVEL": "ERROR"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     found = re.findall(r"rank (\d): (\d+) (\d+)", done.stdout)
     assert sorted(rank for rank, _, _ in found) == ["0", "1"], done.stderr

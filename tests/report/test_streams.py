@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE_S, ROOT
 from tests.report.made_up import result, write
 
 
@@ -14,7 +14,7 @@ def shell(command, *arguments):
     line = f"{sys.executable} collect.py {command}"
     return subprocess.run(
         ["bash", "-c", line, "bash", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
 
 

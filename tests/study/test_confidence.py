@@ -1,6 +1,5 @@
 """An interval holds the true median as often as it says, and is None where it could not."""
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -142,11 +141,8 @@ def test_the_unit_of_time_does_not_matter():
     )
 
 
-def test_twenty_thousand_steps_take_little_memory_and_time():
+def test_twenty_thousand_steps_take_little_memory():
     steps = white(np.random.default_rng(10), 1, 20_000)[0].tolist()
-    start = time.perf_counter()
-    interval([steps])
-    assert time.perf_counter() - start < 1  # some 0.06 s
     tracemalloc.start()
     interval([steps])
     assert tracemalloc.get_traced_memory()[1] < 20e6
