@@ -20,21 +20,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from report.compare import blind_spots, complaints, make_comparison
-from report.counterparts import compare_sets, result_set
-from report.load import Evidence, is_folder, load_evidence
-from report.markdown import render
-from report.narrowing import narrow
-from report.options import check_options, parse_options
-from report.raw import render_csv, render_json
-from report.sections import make_section
-from report.selection import Selection, select
-from report.text import printable
-from report.title import make_document
-from study.errors import ConfigError
-from study.grid import known_grids, load_grids
-from study.overrides import parse_overrides
-from study.store import write_atomically
+from study.first_contact import first_contact
+
+with first_contact():
+    from report.compare import blind_spots, complaints, make_comparison
+    from report.counterparts import compare_sets, result_set
+    from report.load import Evidence, is_folder, load_evidence
+    from report.markdown import render
+    from report.narrowing import narrow
+    from report.options import check_options, parse_options
+    from report.raw import render_csv, render_json
+    from report.sections import make_section
+    from report.selection import Selection, select
+    from report.text import printable
+    from report.title import make_document
+    from study.errors import ConfigError
+    from study.grid import known_grids, load_grids
+    from study.overrides import parse_overrides
+    from study.store import write_atomically
 
 
 def main() -> int:
@@ -156,4 +159,5 @@ def leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    leave(main())
+    with first_contact():  # of what one format alone needs, too
+        leave(main())

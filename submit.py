@@ -19,20 +19,23 @@ import os
 import sys
 from pathlib import Path
 
-from jobs.launch import Order, launch, show_dry_run
-from jobs.next_steps import CommandLine
-from jobs.oversee import cancel_jobs, show_status, watch_jobs
-from jobs.plan import Choice
-from jobs.profile import choose_profile
-from jobs.slurm_commands import forget_variables_of_slurm
-from jobs.submit_and_watch import submit_and_watch
-from study.case import MAX_REPEATS
-from study.command_line import OneLineParser
-from study.errors import ConfigError, one_line
-from study.grid import known_grids, load_grids
-from study.outcome import parse_outcomes
-from study.overrides import parse_overrides
-from study.store import Store
+from study.first_contact import first_contact
+
+with first_contact():
+    from jobs.launch import Order, launch, show_dry_run
+    from jobs.next_steps import CommandLine
+    from jobs.oversee import cancel_jobs, show_status, watch_jobs
+    from jobs.plan import Choice
+    from jobs.profile import choose_profile
+    from jobs.slurm_commands import forget_variables_of_slurm
+    from jobs.submit_and_watch import submit_and_watch
+    from study.case import MAX_REPEATS
+    from study.command_line import OneLineParser
+    from study.errors import ConfigError, one_line
+    from study.grid import known_grids, load_grids
+    from study.outcome import parse_outcomes
+    from study.overrides import parse_overrides
+    from study.store import Store
 
 
 def main() -> int:

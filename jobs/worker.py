@@ -15,18 +15,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
+from study.first_contact import first_contact
 
-from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
-from jobs.batch import Assignment, read_batch
-from jobs.delivery import put, reserve_of, result_of
-from jobs.rank import become_rank, mark_lines
-from jobs.reporter import Reporter, silent
-from jobs.traces import ATTEMPT
-from study.progress import Progress
-from study.result import Job, Result
-from study.result_file import ResultError
-from study.store import Store, now, reserve_space
+SPEAKER = "mpbench: job failed"
+
+with first_contact(SPEAKER):
+    import msgspec
+
+    from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
+    from jobs.batch import Assignment, read_batch
+    from jobs.delivery import put, reserve_of, result_of
+    from jobs.rank import become_rank, mark_lines
+    from jobs.reporter import Reporter, silent
+    from jobs.traces import ATTEMPT
+    from study.progress import Progress
+    from study.result import Job, Result
+    from study.result_file import ResultError
+    from study.store import Store, now, reserve_space
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -185,4 +190,5 @@ def end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    with first_contact(SPEAKER):  # torch is imported late
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -6,19 +6,22 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import msgspec
+from study.first_contact import first_contact
 
-from mp.devices import POLICIES, visible_gpus
-from mp.outcome import lost_case, run_case
-from mp.rank_words import is_rank, say_told
-from mp.ranks import is_first, start_ranks
-from study.case import KEYS, Case, allowed, make_case, parse_value
-from study.command_line import OneLineParser
-from study.errors import ConfigError
-from study.progress import Progress
-from study.result import Job, Result
-from study.result_file import encode
-from study.store import check_target, now
+with first_contact():
+    import msgspec
+
+    from mp.devices import POLICIES, visible_gpus
+    from mp.outcome import lost_case, run_case
+    from mp.rank_words import is_rank, say_told
+    from mp.ranks import is_first, start_ranks
+    from study.case import KEYS, Case, allowed, make_case, parse_value
+    from study.command_line import OneLineParser
+    from study.errors import ConfigError
+    from study.progress import Progress
+    from study.result import Job, Result
+    from study.result_file import encode
+    from study.store import check_target, now
 
 
 def main() -> int:
