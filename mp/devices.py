@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from mp.logical import LogicalGPU, logical_gpus
+from mp.mismatch import gpu_mismatch
 from mp.model import all_gpus
-from study.errors import GpuMismatch
 
 POLICIES = ("auto", "cpu", "cuda")
 
@@ -43,9 +43,14 @@ class Devices:
                 torch.cuda.synchronize(device)
 
 
+def usable_gpus() -> list[torch.device]:
+    """Return the GPUs that torch sees; none where CUDA does not start, whatever NVML counts."""
+    return all_gpus() if torch.cuda.is_available() else []
+
+
 def visible_gpus() -> int:
     """How many CUDA GPUs torch sees."""
-    return len(all_gpus())
+    return len(usable_gpus())
 
 
 def choose_devices(gpus: int, policy: str) -> Devices:
@@ -58,10 +63,10 @@ def choose_devices(gpus: int, policy: str) -> Devices:
     Raises:
         GpuMismatch: policy `cuda`, and torch sees fewer GPUs.
     """
-    real = [] if policy == "cpu" else all_gpus()
+    real = [] if policy == "cpu" else usable_gpus()
     if len(real) >= gpus:
         return Devices(real[:gpus], real[:gpus])
     if policy == "cuda":
-        raise GpuMismatch(gpus, None, len(real))
+        raise gpu_mismatch(gpus, len(real))
     shared = real[0] if real else torch.device("cpu")
     return Devices(logical_gpus(shared, gpus), [shared])

@@ -42,6 +42,18 @@ def driver_version() -> str | None:
     return _ask(pynvml.nvmlSystemGetDriverVersion)
 
 
+def gpu_count() -> int | None:
+    """How many GPUs the machine has, whatever CUDA shows of them."""
+    _ask(pynvml.nvmlInit)
+    return _ask(pynvml.nvmlDeviceGetCount)
+
+
+def mig_is_on() -> bool:
+    """Whether a GPU of the machine is split by MIG."""
+    modes = [_ask(_mig_mode, index) for index in range(gpu_count() or 0)]
+    return pynvml.NVML_DEVICE_MIG_ENABLE in modes
+
+
 def max_sm_clock_hz(device: torch.device) -> int | None:
     """The highest clock that the GPU's multiprocessors can have."""
     return _ask(lambda: pynvml.nvmlDeviceGetMaxClockInfo(_find(device), pynvml.NVML_CLOCK_SM) * MHZ)
@@ -95,6 +107,10 @@ def _find(device: torch.device) -> Any:
     """NVML's handle of the GPU."""
     pynvml.nvmlInit()  # once more does no harm: NVML counts
     return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+
+
+def _mig_mode(index: int) -> int:
+    return int(pynvml.nvmlDeviceGetMigMode(pynvml.nvmlDeviceGetHandleByIndex(index))[0])
 
 
 def _clock_hz(gpu: Any, clock: int) -> int:

@@ -1,6 +1,6 @@
 """The proof that a case got the GPUs it asked for, before anything is measured."""
 
-from study.errors import GpuMismatch
+from mp.mismatch import gpu_mismatch
 from study.result import Job
 
 
@@ -11,7 +11,7 @@ def prove_gpus(job: Job, policy: str) -> None:
     that many GPUs, or, on a machine at hand, at least that many. Policy `cpu` asks torch nothing.
 
     Raises:
-        GpuMismatch: they do not agree; its message holds the three numbers.
+        GpuMismatch: they do not agree; its message holds the three numbers and the likely cause.
     """
     requested, allocated, visible = job.requested_gpus, job.allocated_gpus, job.visible_gpus
     on_slurm = job.executor == "slurm"
@@ -19,4 +19,4 @@ def prove_gpus(job: Job, policy: str) -> None:
     if policy == "cuda":
         agree &= visible == requested if on_slurm else (visible or 0) >= requested
     if not agree:
-        raise GpuMismatch(requested, allocated, visible)
+        raise gpu_mismatch(requested, visible, allocated, on_slurm)

@@ -26,18 +26,4 @@ class CaseError(Exception):
 
 
 class GpuMismatch(CaseError):
-    """The GPUs requested, allocated and visible are not the same number.
-
-    Args:
-        requested: GPUs the case asks for.
-        allocated: GPUs Slurm says it gave, None where it does not say or no Slurm is there.
-        visible: GPUs torch sees, None where it was not asked.
-    """
-
-    def __init__(self, requested: int, allocated: int | None, visible: int | None) -> None:
-        allocated_text = "unknown" if allocated is None else allocated
-        visible_text = "not asked" if visible is None else visible
-        super().__init__(
-            f"GPUs requested: {requested}, allocated by Slurm: {allocated_text}, "
-            f"visible to torch: {visible_text}"
-        )
+    """The GPUs requested, allocated and visible are not the same number."""

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
-from mp.devices import Devices
+from mp.devices import Devices, usable_gpus
 from mp.failure import outcome_of
-from mp.model import all_gpus
+from mp.mismatch import gpu_mismatch
 from mp.parallel.watchdog import GONE, HOST, OVER, RankFailure, Watchdog, store_at
 from mp.rank_words import say_loss
 from study.environment import RankPlace
@@ -149,9 +149,9 @@ def _first_line(error: Exception) -> str:
 def _choose_device(world: World, policy: str) -> torch.device:
     """A GPU of its own for every rank, or the CPU for all."""
     local_rank, local_size = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
-    there = [] if policy == "cpu" else all_gpus()
+    there = [] if policy == "cpu" else usable_gpus()
     if policy == "cuda" and len(there) < local_size:
-        raise GpuMismatch(local_size, None, len(there))
+        raise gpu_mismatch(local_size, len(there))
     world.store.set(f"has_gpu/{world.rank}", str(len(there) >= local_size))
     all_have = all(world.store.get(f"has_gpu/{rank}") == b"True" for rank in range(world.size))
     if not all_have:
