@@ -102,21 +102,23 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
     submitit = entry.get("submitit")
     if not isinstance(submitit, dict):
         raise ConfigError(source, "submitit: missing; write e.g. submitit: {timeout_min: 30}")
-    _check_positive(source, "submitit.timeout_min", submitit.get("timeout_min"), "minutes")
+    limit = submitit.get("timeout_min")
+    _check_positive(source, "submitit.timeout_min", limit, "minutes", "; write minutes, e.g. 60")
     for key, unit in (("cpus_per_task", "CPUs"), ("mem_gb", "GB")):
         if key in submitit:
             _check_positive(source, f"submitit.{key}", submitit[key], unit)
 
 
-def _check_positive(source: str, key: str, value: Any, unit: str) -> None:
-    _check_whole(source, key, value, unit, least=1)
+def _check_positive(source: str, key: str, value: Any, unit: str, hint: str = "") -> None:
+    _check_whole(source, key, value, unit, 1, hint)
 
 
-def _check_whole(source: str, key: str, value: Any, unit: str, least: int) -> None:
+def _check_whole(
+    source: str, key: str, value: Any, unit: str, least: int, hint: str = ""
+) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(
-            source, f"{key}: {value!r} is not a whole number of {unit}, {least} or more"
-        )
+        problem = f"{key}: {value!r} is not a whole number of {unit}, {least} or more"
+        raise ConfigError(source, problem + hint)
 
 
 def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:

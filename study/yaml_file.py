@@ -1,4 +1,4 @@
-"""Reading a YAML file that a person wrote: plain data only, and no key twice."""
+"""Reading a YAML file that a person wrote: plain data only, no key twice, no number to base 60."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,10 @@ from study.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """A SafeLoader that refuses duplicate keys, which YAML itself would silently drop."""
+    """A SafeLoader that refuses duplicate keys, which YAML itself would silently drop.
+
+    Numbers to base 60 are text, as the person wrote them: YAML 1.1 makes 3600 of `1:00:00`.
+    """
 
 
 def _mapping_without_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -21,6 +24,16 @@ def _mapping_without_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict
     return loader.construct_mapping(node, deep=True)
 
 
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int | str:
+    return node.value if ":" in node.value else loader.construct_yaml_int(node)
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float | str:
+    return node.value if ":" in node.value else loader.construct_yaml_float(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
 
 

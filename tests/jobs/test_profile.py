@@ -49,6 +49,12 @@ def test_a_gpu_request_may_be_plain_or_typed(tmp_path, request_, option):
         (SLURM + ", gpu_request: gpus}", "gpu_request: 'gpus' is not gpus_per_node, gres"),
         (SLURM.replace("8", "0") + "}", "gpus_per_node: 0 is not a whole number"),
         (SLURM.replace("timeout_min: 5", "") + "}", "submitit.timeout_min: None is not"),
+        (
+            SLURM.replace("5", "1:00:00") + "}",
+            "submitit.timeout_min: '1:00:00' is not a whole number of minutes, 1 or more; "
+            "write minutes, e.g. 60",
+        ),
+        (SLURM.replace("5", "30:00") + "}", "timeout_min: '30:00' is not a whole number of min"),
         ("[1]", "profiles.mine: [1] is not a mapping"),
     ],
 )

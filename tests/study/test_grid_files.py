@@ -4,6 +4,7 @@ import pytest
 
 from study.errors import ConfigError
 from study.grid import TABLES, load_grids
+from study.yaml_file import read_mapping
 
 AXES = "axes: {depth: [8], gpus: [2]}\n"
 
@@ -179,3 +180,14 @@ def test_an_error_in_an_included_grid_names_that_grid(tmp_path):
     (tmp_path / "broken.yaml").write_text("axes: {depth: [0], gpus: [1]}")
     with pytest.raises(ConfigError, match=r"broken\.yaml: axes: depth: 0 is not"):
         load_grids([str(tmp_path / "mine.yaml")])
+
+
+@pytest.mark.parametrize("text", ["1:30", "1:00:00", "1:30.5", "-1:30", "!!int 1:30"])
+def test_a_number_with_a_colon_is_the_text_that_was_written(tmp_path, text):
+    """YAML 1.1 would read it to base 60."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"value: {text}\nwhole: 90\nreal: 1.5\n")
+    expected = {"value": text.removeprefix("!!int "), "whole": 90, "real": 1.5}
+    assert read_mapping(path) == expected
+    words = complaint(tmp_path, AXES + f"measure: {{time_limit_s: {text}}}")
+    assert f"time_limit_s: {expected['value']!r} is not a number of seconds" in words
