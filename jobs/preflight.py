@@ -84,10 +84,20 @@ def _refusal(words: str, request: Request, profile: Profile) -> str:
             f"{asked}? --force takes all nodes again; nothing was submitted"
         )
     key = next((key for word, key in _KEYS.items() if word in words.lower()), "gpu_request")
+    there = f"; {_partitions()}" if key == _KEYS["partition"] else ""
     return (
-        f"{key}: Slurm refuses {asked} with submitit: {profile.submitit}: {words}; "
+        f"{key}: Slurm refuses {asked} with submitit: {profile.submitit}: {words}{there}; "
         "nothing was submitted; change the profile or the grid"
     )
+
+
+def _partitions() -> str:
+    """Name the partitions that a job may go to."""
+    try:
+        names = answer_of("sinfo", "--noheader", "--format=%R").split()
+    except NoAnswer:
+        return "`sinfo` lists the partitions"
+    return f"partitions here: {', '.join(dict.fromkeys(names))}"
 
 
 def _check_time_limit(profile: Profile) -> None:
