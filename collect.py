@@ -25,7 +25,7 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare import blind_spots, complaints, make_comparison
     from report.counterparts import compare_sets, result_set
-    from report.load import Evidence, is_folder, load_evidence
+    from report.load import Evidence, load_evidence
     from report.markdown import render
     from report.narrowing import narrow
     from report.options import check_options, parse_options
@@ -72,9 +72,6 @@ def main() -> int:
 
 def compare(options: Namespace, evidence: list[Evidence]) -> int:
     """Show the results beside others; 1 where some are missing or one got too slow."""
-    for option, folder in (("--compare", options.compare), ("--results", options.results)):
-        if not is_folder(folder, option):
-            raise ConfigError(option, f"{folder} is no folder of results; name one")
     grids = load_grids(options.grid) if options.grid else []
     others = load_evidence(options.compare, complain)
     before = result_set(str(options.compare), others, grids)

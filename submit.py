@@ -32,9 +32,10 @@ with first_contact():
     from study.case import MAX_REPEATS
     from study.command_line import OneLineParser
     from study.errors import ConfigError, one_line
-    from study.grid import known_grids, load_grids
+    from study.grid import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes
     from study.overrides import parse_overrides
+    from study.results_folder import DEFAULT
     from study.store import Store
 
 
@@ -61,7 +62,9 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = OneLineParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        option_for=option_for,
     )
     add = parser.add_argument
     grids = ", ".join(known_grids())
@@ -72,7 +75,7 @@ def parse_arguments() -> argparse.Namespace:
         help="override a key of every case, e.g. depth=8; may be given more than once")  # fmt: skip
     add("--repeats", type=int, default=1, metavar="N",
         help="measure every case in N jobs; the tables then use all of them")  # fmt: skip
-    add("--results", type=Path, default=Path("results"), metavar="DIR")
+    add("--results", type=Path, default=DEFAULT, metavar="DIR")
     action = parser.add_mutually_exclusive_group()
     add = action.add_argument
     add("--dry-run", action="store_true", help="submit nothing, show everything")

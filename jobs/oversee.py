@@ -13,6 +13,7 @@ from jobs.watch import Look, watch
 from jobs.witness import Witness
 from study.errors import ConfigError
 from study.grid import Grid
+from study.results_folder import check_results
 from study.store import Store
 from study.submissions import Submission, read
 
@@ -96,12 +97,14 @@ def _is_of(grid: Grid, submission: Submission) -> bool:
 def show_status(results: Path, cluster: str, grids: list[Grid]) -> int:
     """Print where every case stands; 1 if one failed or is missing, or if nobody can tell."""
     overseer = Overseer(results, cluster, grids, Witness())
+    check_results(results)
     return conclude(overseer, overseer.look())
 
 
 def watch_jobs(typed: CommandLine) -> int:
     """Show where every case stands until all have ended; the end like `show_status`."""
     overseer = Overseer(typed.results, typed.cluster, [], Witness())
+    check_results(typed.results)
     return conclude(overseer, watch(overseer.look), typed)
 
 
@@ -128,6 +131,7 @@ def conclude(overseer: Overseer, seen: Look, typed: CommandLine | None = None) -
 def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
     """Cancel the jobs of the grids' cases that are queued or running."""
     overseer = Overseer(results, cluster, grids, Witness())
+    check_results(results)
     seen = overseer.look()
     if overseer.witness.problem is not None:
         raise ConfigError("nothing was cancelled", overseer.witness.problem)

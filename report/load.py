@@ -9,7 +9,6 @@ from operator import attrgetter
 from pathlib import Path
 
 from study.case import Case
-from study.errors import ConfigError
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
@@ -73,24 +72,11 @@ def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
 
     `results` may be the folder of one profile, too.
     """
-    if not is_folder(results, "--results") and results.exists():
-        raise ConfigError("--results", f"{results} is not a folder; name the folder of results")
     folders = sorted(path for path in results.absolute().glob("*") if path.is_dir())
     if _is_profile(results):
         folders = [results.absolute()]
     evidence = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
     return [e for e in evidence if e.results or e.submissions or e.unreadable]
-
-
-def is_folder(path: Path, option: str) -> bool:
-    """Whether it is one; ConfigError for one that cannot be looked into."""
-    try:
-        with os.scandir(path):
-            return True
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise ConfigError(option, f"{path} cannot be read: {error.strerror}") from None
 
 
 def _is_profile(folder: Path) -> bool:

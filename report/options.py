@@ -6,14 +6,17 @@ from pathlib import Path
 from report.text import one_line
 from study.command_line import OneLineParser
 from study.errors import ConfigError
-from study.grid import known_grids
+from study.grid import known_grids, option_for
+from study.results_folder import DEFAULT, check_results
 from study.store import check_target
 
 
 def parse_options(description: str | None) -> argparse.Namespace:
     """What the command line says; the process ends where that is no option of ours."""
     parser = OneLineParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        option_for=option_for,
     )
     add = parser.add_argument
     add("--grid", action="append", metavar="GRID",
@@ -22,7 +25,7 @@ def parse_options(description: str | None) -> argparse.Namespace:
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="show only cases with this value, e.g. dim=1024; may be repeated")  # fmt: skip
     add("--format", choices=("md", "csv", "json"), default="md")
-    add("--results", type=Path, default=Path("results"), metavar="DIR")
+    add("--results", type=Path, default=DEFAULT, metavar="DIR")
     add("--report", type=Path, metavar="FILE",
         help="write the finished report, with figures, to a .pdf or .html file")  # fmt: skip
     add("--author", metavar="NAME", help="with --report: who hands it in")
@@ -46,7 +49,7 @@ def parse_percent(text: str) -> float:
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """Refuse options that contradict one another, and a report that could not be written."""
+    """Refuse options that contradict one another, no results, a report that cannot be written."""
     report = options.report
     if report is not None:
         if report.suffix not in (".pdf", ".html"):
@@ -62,6 +65,9 @@ def check_options(options: argparse.Namespace) -> None:
         raise ConfigError("--format", f"{options.format} has no comparisons; leave it away")
     if options.compare is not None and options.set:
         raise ConfigError("--set", "chooses tables; of a comparison choose cases with --grid")
+    if options.compare is not None:
+        check_results(options.compare, "--compare")
+    check_results(options.results)
 
 
 def _check_text(option: str, text: str | None, report: Path | None) -> None:

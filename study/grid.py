@@ -106,6 +106,11 @@ def known_grids() -> list[str]:
     return sorted(path.stem for path in GRIDS.glob("*.yaml"))
 
 
+def option_for(word: str) -> str | None:
+    """Return `--grid` if the word could be its value."""
+    return "--grid" if word in known_grids() or word.endswith((".yaml", ".yml")) else None
+
+
 def _path_of(name: str) -> Path:
     if name in known_grids():
         return GRIDS / f"{name}.yaml"

@@ -15,5 +15,11 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set", f"{text!r} is not KEY=VALUE; write e.g. depth=8")
         if key in overrides:
             raise ConfigError("--set", f"{key} is given twice; give it once")
+        if "," in value:
+            raise ConfigError(
+                "--set",
+                f"{key}: {value!r} is a list, and --set takes one value; lists go into the axes "
+                f"of a grid file, e.g. axes: {{{key}: [{value.strip('[]')}]}}",
+            )
         overrides[key] = parse_value(key, value, "--set")
     return overrides

@@ -203,8 +203,35 @@ def test_the_status_of_local_cases_knows_what_was_measured_killed_and_never_star
 
 
 def test_a_status_of_nothing_says_where_it_looked(run, tmp_path):
-    done = run("submit.py", "--status", "--results", tmp_path / "typo")
-    assert f"Nothing of this was submitted into {tmp_path / 'typo'}." in done.stdout
+    done = run("submit.py", "--status", "--results", tmp_path)
+    assert f"Nothing of this was submitted into {tmp_path}." in done.stdout
+
+
+@pytest.mark.parametrize("action", ["--status", "--watch", "--cancel"])
+def test_a_results_folder_that_does_not_exist_is_refused(run, tmp_path, action):
+    grid = ("--grid", "task4") if action == "--cancel" else ()
+    done = run("submit.py", action, *grid, "--results", tmp_path / "typo")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: --results: {tmp_path}/typo does not exist; name a folder of results\n"
+    )
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", [("submit.py", "--status"), ("collect.py",)])
+def test_before_anything_was_submitted_the_first_step_is_named(run, tmp_path, command):
+    entry, *action = command
+    code = (
+        f"import os, runpy, sys; sys.path.insert(0, {str(ROOT)!r}); os.chdir({str(tmp_path)!r}); "
+        f"sys.argv = [{entry!r}, *{action!r}]; "
+        f"runpy.run_path({str(ROOT / entry)!r}, run_name='__main__')"
+    )
+    done = run("-c", code)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: --results: results does not exist in {tmp_path}: nothing was submitted from here "
+        "yet; run submit.py first, or name a folder of results\n"
+    )
 
 
 def test_a_pipe_in_the_place_of_a_result_or_ledger_hangs_nobody(run, small_grid, tmp_path):

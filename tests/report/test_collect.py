@@ -29,9 +29,19 @@ def is_markdown(text):
     ) and text.startswith("## ")
 
 
-@pytest.mark.parametrize("folder", [".", "never-made"])
-def test_without_results_every_row_of_the_five_tasks_is_missing(run, tmp_path, folder):
-    done = run("collect.py", "--results", tmp_path / folder)
+@pytest.mark.parametrize("kind", ["a typo", "a file"])
+def test_what_is_no_folder_of_results_is_refused(run, tmp_path, kind):
+    if kind == "a file":
+        (tmp_path / "r").write_text("")
+    done = run("collect.py", "--results", tmp_path / "r")
+    problem = "does not exist" if kind == "a typo" else "is not a folder"
+    assert done.returncode == 2
+    assert done.stderr == (f"error: --results: {tmp_path}/r {problem}; name a folder of results\n")
+    assert done.stdout == ""
+
+
+def test_without_results_every_row_of_the_five_tasks_is_missing(run, tmp_path):
+    done = run("collect.py", "--results", tmp_path)
     assert done.returncode == 1
     titles = [line for line in done.stdout.splitlines() if line.startswith("## ")]
     assert titles == [f"## {grid(task).title}" for task in HOMEWORK]

@@ -199,11 +199,11 @@ def test_where_neither_has_a_case_nothing_is_compared_and_no_table_shown(compare
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--compare", "nowhere"), "error: --compare: nowhere is no folder of results; name one"),
+        (("--compare", "nowhere"), "error: --compare: nowhere does not exist; name a folder"),
         (("--fail-on-regression", "3%"), "error: --fail-on-regression: needs --compare DIR"),
         (("--fail-on-regression", "3"), "'3' is not a percentage from 0% to 100%, e.g. 3%"),
         (("--fail-on-regression", "x%"), "'x%' is not a percentage from 0% to 100%, e.g. 3%"),
-        (("--compare", ".", "--results", "nowhere"), "error: --results: nowhere is no folder"),
+        (("--compare", ".", "--results", "nowhere"), "error: --results: nowhere does not exist"),
         (("--compare", ".", "--format", "csv"), "error: --format: csv has no comparisons"),
     ],
 )
