@@ -5,10 +5,12 @@ from datetime import datetime
 from report.document import Document, Section
 from report.hardware import hardware
 from report.selection import Row, Selection
+from report.text import one_line
 from report.units import UNKNOWN
-from study.result import Result
+from study.result import Code, Result
 
 TITLE = "What happens when a model is split over several GPUs"
+FILES = 3  # that are named; more would push the rest off the title block
 
 
 def make_document(
@@ -60,12 +62,27 @@ def _dates(results: list[Result]) -> str:
 
 
 def _commits(results: list[Result]) -> str:
-    codes = {(r.code.commit, r.code.dirty) for r in results}
-    texts = {
-        UNKNOWN if commit is None else f"{commit[:7]}{' with changed files' if dirty else ''}"
-        for commit, dirty in codes
-    }
+    texts = {_commit(code) for code in {result.code for result in results}}
     return ", ".join(sorted(texts)) or UNKNOWN
+
+
+def _commit(code: Code) -> str:
+    """The commit, and the files that differed from it where the result names them."""
+    if code.commit is None:
+        return UNKNOWN
+    if not code.dirty:
+        return code.commit[:7]
+    changed = [one_line(path) for path in code.changed or ()]
+    if not changed:
+        return f"{code.commit[:7]} with changed files"
+    if len(changed) > FILES:
+        changed[FILES:] = [f"{len(changed) - FILES} more files"]
+    return f"{code.commit[:7]} with changes in {_listed(changed)}"
+
+
+def _listed(words: list[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _counts(cases: list[list[Row]]) -> str:

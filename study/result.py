@@ -90,10 +90,15 @@ class Job(Record, frozen=True):
 
 
 class Code(Record, frozen=True):
-    """The commit of this project that ran; null where git does not tell."""
+    """The commit of this project that ran; null where git does not tell.
+
+    `dirty` says whether files of the code that ran differed from it, and `changed` names them; null
+    in results from before it was noted.
+    """
 
     commit: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")] | None
     dirty: bool | None
+    changed: tuple[str, ...] | None = None
 
 
 class Result(Record, frozen=True):

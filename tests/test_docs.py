@@ -54,8 +54,8 @@ def _commands_of_ours():
 
 def test_the_changelog_begins_with_the_version():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert newest[1] == version
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[headings[0] == "Unreleased"] == version
 
 
 def test_the_lock_holds_what_the_project_asks_for():

@@ -18,9 +18,9 @@ def about(folder, *grids):
     return dict(make_document(selections, []).about)
 
 
-def measured_on(given, day, commit="a" * 40, dirty=False):
+def measured_on(given, day, commit="a" * 40, dirty=False, changed=None):
     job = msgspec.structs.replace(given.job, finished_at=f"{day}T10:00:00.000+00:00")
-    code = msgspec.structs.replace(given.code, commit=commit, dirty=dirty)
+    code = msgspec.structs.replace(given.code, commit=commit, dirty=dirty, changed=changed)
     return msgspec.structs.replace(given, job=job, code=code)
 
 
@@ -69,3 +69,19 @@ def test_days_are_a_range_and_hardware_names_its_hosts(tmp_path):
 def test_code_that_differed_from_its_commit_is_said(tmp_path):
     write(tmp_path, "slurm", measured_on(result(gpus=2), "2030-01-01", dirty=True))
     assert about(tmp_path, "task4")["Commit"] == "aaaaaaa with changed files"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("mp/step.py",), "aaaaaaa with changes in mp/step.py"),
+        (("a.py", "b.py", "c.py"), "aaaaaaa with changes in a.py, b.py and c.py"),
+        (tuple("abcdef"), "aaaaaaa with changes in a, b, c and 3 more files"),
+        (("line\nbreak.py",), "aaaaaaa with changes in line break.py"),
+        ((), "aaaaaaa with changed files"),
+    ],
+)
+def test_changed_files_are_named_where_the_result_names_them(tmp_path, changed, said):
+    given = measured_on(result(gpus=2), "2030-01-01", dirty=True, changed=changed)
+    write(tmp_path, "slurm", given)
+    assert about(tmp_path, "task4")["Commit"] == said
