@@ -9,9 +9,10 @@ export ACCOUNTING
 
 .PHONY: run test check slurm slurm-packages slurm-down .venv
 
-# Exit code 1 of submit.py means that a case failed: the table says which, so it is still shown.
+# Submits, and waits for the jobs. Exit code 1 of submit.py means that a case failed: the table says
+# which, so it is still shown.
 run: .venv
-	@$(PY) submit.py --grid $(GRID); status=$$?; \
+	@$(PY) submit.py --grid $(GRID) --watch; status=$$?; \
 	[ $$status -le 1 ] || exit $$status; \
 	$(PY) collect.py --grid $(GRID) > tables.md; [ $$? -le 1 ] || exit 2; \
 	cat tables.md; exit $$status

@@ -1,6 +1,8 @@
 """Profiles of cluster.yaml: where jobs run and how GPUs are asked for there."""
 
 import re
+import shutil
+import sys
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +15,10 @@ from study.yaml_file import check_keys, read_mapping
 # Network file systems keep what they know of a folder for half a minute, or a whole one.
 RESULT_WAIT_S = 60
 CLUSTER_FILE = Path(__file__).resolve().parent.parent / "cluster.yaml"
+NOT_CONFIGURED = (
+    "note: Slurm is installed here and finds no configuration, so the cases run on this machine; "
+    "on a cluster, set SLURM_CONF"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _GPU_REQUEST = re.compile(r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
 
@@ -113,9 +119,7 @@ def _check_positive(source: str, key: str, value: Any, unit: str, hint: str = ""
     _check_whole(source, key, value, unit, 1, hint)
 
 
-def _check_whole(
-    source: str, key: str, value: Any, unit: str, least: int, hint: str = ""
-) -> None:
+def _check_whole(source: str, key: str, value: Any, unit: str, least: int, hint: str = "") -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         problem = f"{key}: {value!r} is not a whole number of {unit}, {least} or more"
         raise ConfigError(source, problem + hint)
@@ -134,6 +138,8 @@ def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:
 def _automatic_name(profiles: dict[str, Profile]) -> str:
     cluster_name = slurm_cluster_name()
     if cluster_name is None:
+        if shutil.which("sbatch"):
+            print(NOT_CONFIGURED, file=sys.stderr)
         return "local"
     matching = [
         name for name, p in profiles.items() if fnmatchcase(cluster_name, p.cluster_name or "")

@@ -58,7 +58,8 @@ def reasons(observations: list[Observation]) -> list[str]:
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for o in observations:
         if o.outcome not in (None, "ok"):
-            alike[str(o.outcome), o.why].append(o.submission.case_id)
+            kept = "; its earlier result still counts" if o.has_earlier_result else ""
+            alike[str(o.outcome), f"{o.why}{kept}"].append(o.submission.case_id)
     return [f"{some(ids)}: {outcome}: {why}" for (outcome, why), ids in alike.items()]
 
 

@@ -35,9 +35,19 @@ def watch(look: Callable[[], Look]) -> Look:
         while True:
             seen = look()
             live.update(_picture(seen, console.width, console.height), refresh=True)
-            if not seen.more_to_come and not any(o.is_live and not o.is_stuck for o in seen[0]):
+            if not seen.more_to_come and not is_moving(seen.observations):
                 return seen
             time.sleep(REFRESH_S)
+
+
+def is_moving(observations: list[Observation]) -> bool:
+    """Return whether some job will still begin, or end, without a person.
+
+    Jobs that wait for one that is stuck are stuck, too.
+    """
+    live = [o for o in observations if o.is_live and not o.is_stuck]
+    is_blocked = any(o.is_live and o.is_stuck for o in observations)
+    return any(not is_blocked or o.reason != "Dependency" for o in live)
 
 
 def _picture(seen: Look, width: int, height: int) -> Text:

@@ -62,8 +62,8 @@ def test_the_elements_of_an_array_are_read_and_never_guessed(text, elements):
 
 def ended(state, exit_code="0:0", reason=""):
     return SlurmJob(
-        job_id="17", user="ada", name="mp-d20-g2", batch="b", index=0, state=state, reason=reason, nodes="n1", elapsed_s=1,
-        submitted_s=1, ended_s=2, exit_code=exit_code, told_by="squeue",
+        job_id="17", user="ada", name="mp-d20-g2", batch="b", index=0, state=state, reason=reason,
+        nodes="n1", elapsed_s=1, submitted_s=1, ended_s=2, exit_code=exit_code, told_by="squeue",
     )  # fmt: skip
 
 

@@ -219,6 +219,19 @@ def idle(until: Path = Path("/nowhere")) -> dict[str, str]:
 
 
 @contextmanager
+def settings(cluster: Cluster, line: str) -> Iterator[None]:
+    """The cluster with one more line in its configuration."""
+    before = cluster.conf.read_text()
+    cluster.conf.write_text(f"{before}\n{line}\n")
+    cluster.run("scontrol", "reconfigure")
+    try:
+        yield
+    finally:
+        cluster.conf.write_text(before)
+        cluster.run("scontrol", "reconfigure")
+
+
+@contextmanager
 def sitting_at(desk: Desk) -> Iterator[Desk]:
     """The desk; its jobs are ended, and the nodes mended, afterwards."""
     try:
@@ -232,14 +245,23 @@ def sitting_at(desk: Desk) -> Iterator[Desk]:
 
 
 def checkout(
-    folder: Path, profile: str, *, gpus_per_node: int = 8, request: str = "gres", **settings: object
+    folder: Path,
+    profile: str,
+    *,
+    gpus_per_node: int = 8,
+    request: str = "gres",
+    keys: dict[str, object] | None = None,
+    **settings: object,
 ) -> Path:
-    """A checkout of this project whose only profile has these parameters of submitit."""
+    """A checkout of this project whose only profile has these parameters of submitit.
+
+    `keys` are more keys of the profile.
+    """
     for package in ("jobs", "study", "mp", "grids"):
         shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "submit.py", folder)
     entry = {"executor": "slurm", "device": "cpu", "gpu_request": request}
     submitit = {"slurm_partition": "gpu", "timeout_min": 30} | settings
-    entry |= {"gpus_per_node": gpus_per_node, "submitit": submitit}
+    entry |= {"gpus_per_node": gpus_per_node, "submitit": submitit} | (keys or {})
     (folder / "cluster.yaml").write_text(json.dumps({"profiles": {profile: entry}}))  # is YAML too
     return folder

@@ -17,10 +17,12 @@ from tests.slurm.desk import (
     ROOT,
     SLOW,
     Desk,
+    checkout,
     fault,
     lasting,
     read_until,
     rows_of,
+    settings,
     sitting_at,
     wait_until,
 )
@@ -194,10 +196,12 @@ def test_a_gpu_that_runs_out_of_memory_is_oom_gpu(desk):
     desk.wait_for("oom_gpu")
 
 
-def test_a_case_that_slurm_kills_at_its_memory_limit_is_oom_host(desk):
-    desk.submit("--set", "dim=6000", SBATCH_MEM_PER_NODE="700")
-    desk.wait_for("oom_host")
-    assert "memory limit" in desk.reason()
+def test_a_case_that_slurm_kills_at_its_memory_limit_is_oom_host(cluster, tmp_path):
+    root = checkout(tmp_path / "checkout", "small", slurm_mem="700M")
+    with sitting_at(Desk(cluster, tmp_path, root=root, profile="small")) as desk:
+        desk.submit("--set", "dim=6000")
+        desk.wait_for("oom_host")
+        assert "memory limit" in desk.reason()
 
 
 @on_one
@@ -244,19 +248,6 @@ def test_what_slurm_forgot_before_anyone_looked_is_told_by_sacct_or_the_log_or_i
         wait_until(lambda: not desk.slurm("squeue", "--states=all", "--noheader"))
         desk.wait_for(*(("error", "cancelled") if desk.cluster.accounting else ("error", "lost")))
     assert ("sacct" in {e["told_by"] for e in desk.events("ended")}) == desk.cluster.accounting
-
-
-@contextmanager
-def settings(cluster, line):
-    """The cluster with one more line in its configuration."""
-    before = cluster.conf.read_text()
-    cluster.conf.write_text(f"{before}\n{line}\n")
-    cluster.run("scontrol", "reconfigure")
-    try:
-        yield
-    finally:
-        cluster.conf.write_text(before)
-        cluster.run("scontrol", "reconfigure")
 
 
 @on_one
@@ -498,18 +489,6 @@ def test_a_submit_limit_is_said_and_a_rerun_carries_on(desk):
         assert len(desk.queue()) == 2
         desk.submit()
         assert len(desk.queue()) == len(set(desk.queue())) == 4
-
-
-@on_one
-def test_what_the_shell_sets_for_sbatch_does_not_change_a_job(desk):
-    with no_start(desk):
-        desk.submit(SBATCH_ARRAY_INX="0-2", SBATCH_TIMELIMIT="50", SBATCH_GRES="gpu:3", LOGNAME="x")
-        (job,) = desk.job_ids()
-        shown = desk.slurm("scontrol", "show", "job", job)
-        assert "TimeLimit=00:30:00" in shown
-        assert "TresPerNode=gres:gpu:2\n" in shown
-        assert "ArrayJobId" not in shown
-        assert desk.outcomes() == ["–"]
 
 
 @on_one

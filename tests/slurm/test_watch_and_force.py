@@ -25,7 +25,9 @@ def test_one_command_submits_waits_and_ends_with_the_line_that_makes_the_table(d
     done = desk.run("--grid", desk.grid, "--set", "depth=6", "--watch")
     assert done.returncode == 0
     *_, last = done.stdout.splitlines()
-    line = f"python collect.py --grid {desk.grid} --set depth=6 --results {desk.results} > tables.md"
+    line = (
+        f"python collect.py --grid {desk.grid} --set depth=6 --results {desk.results} > tables.md"
+    )
     assert last == f"Tables:  {line}"
     assert "left out: has a result" in desk.submit("--set", "depth=6").stdout
 
@@ -44,9 +46,7 @@ def test_the_end_of_a_failed_cases_log_and_the_command_that_runs_it_again_are_sh
 
 
 def test_a_measurement_counts_until_a_new_one_is_there(desk):
-    desk.submit()
-    desk.wait_for("ok")
-    (before,) = desk.measured()
+    before = measure(desk)
     desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
     try:
         desk.submit("--force")
@@ -62,26 +62,33 @@ def test_a_measurement_counts_until_a_new_one_is_there(desk):
 
 
 def test_a_failure_does_not_replace_a_measurement_and_a_new_measurement_does(desk):
-    desk.submit()
-    desk.wait_for("ok")
-    (before,) = desk.measured()
+    before = measure(desk)
     broken = fault("mp.model.LargeLinearModelMP.forward = broken(RuntimeError('no'))")
     desk.submit("--force", **broken)
     desk.wait_for("error")
+    wait_until(lambda: not desk.queue())
     assert desk.measured() == [before]
+    assert "error: no; its earlier result still counts" in desk.run("--status").stdout
     assert desk.reason() == "no"
-    desk.submit("--force")
-    desk.wait_for("ok")
-    (after,) = desk.measured()
+    after = measure(desk, "--force")
     assert after["job"]["submitted_at"] > before["job"]["submitted_at"]
     assert len(list((desk.store / "replaced").iterdir())) == 1
 
 
-@pytest.mark.parametrize("depth", ["[4, 5, 6, 7, 8]", str(list(range(1, 18)))])
+def measure(desk, *arguments):
+    """Measure the one case, until its job has ended; its result."""
+    desk.submit(*arguments)
+    desk.wait_for("ok")
+    wait_until(lambda: not desk.queue())
+    (result,) = desk.measured()
+    return result
+
+
+@pytest.mark.parametrize("depth", ["[4, 5, 6, 7, 8]", str(list(range(2, 19)))])
 def test_no_more_jobs_run_at_a_time_than_the_profile_allows_whatever_they_look_like(
     cluster, tmp_path, depth
 ):
-    root = checkout(tmp_path / "checkout", "narrow", profile_keys={"max_parallel": 2})
+    root = checkout(tmp_path / "checkout", "narrow", keys={"max_parallel": 2})
     with sitting_at(Desk(cluster, tmp_path, root=root, profile="narrow")) as desk:
         desk.write_grid(gpus="[1, 2]", depth=depth, measure=lasting(600))
         desk.submit()
@@ -100,29 +107,35 @@ def states(desk, state):
 
 def test_nothing_that_the_shell_sets_for_slurm_changes_a_job_and_it_is_said(desk):
     shell = {
-        "SBATCH_INPUT": "/nonexistent",
-        "SBATCH_MEM_PER_GPU": "1",
+        "SBATCH_ARRAY_INX": "0-2",
         "SBATCH_CPUS_PER_GPU": "7",
-        "SBATCH_THREADS_PER_CORE": "2",
         "SBATCH_DISTRIBUTION": "cyclic",
         "SBATCH_GPUS_PER_SOCKET": "4",
+        "SBATCH_GRES": "gpu:3",
+        "SBATCH_INPUT": "/nonexistent",
+        "SBATCH_MEM_PER_GPU": "1",
+        "SBATCH_THREADS_PER_CORE": "2",
+        "SBATCH_TIMELIMIT": "50",
         "SBATCH_WHATEVER_COMES": "1",
         "SLURM_HINT": "nomultithread",
         "SRUN_CPUS_PER_TASK": "5",
     }
     desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
     try:
-        plain = shown(desk, *desk.submit("--set", "depth=4").stdout.split("\n"))
-        other = desk.submit("--set", "depth=5", **shell)
-        assert "note: left out of jobs: SBATCH_CPUS_PER_GPU, SBATCH_DISTRIBUTION" in other.stderr
-        assert shown(desk) == plain
+        desk.submit("--set", "depth=4")
+        plain = what_the_newest_job_asks_for(desk)
+        other = desk.submit("--set", "depth=5", **shell, LOGNAME="x")
+        assert "note: left out of jobs: SBATCH_ARRAY_INX, SBATCH_CPUS_PER_GPU" in other.stderr
+        assert what_the_newest_job_asks_for(desk) == plain
+        assert desk.outcomes() == ["–", "–"]
     finally:
         desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
     desk.wait_for("ok", "ok")
 
 
-def shown(desk, *_):
-    """What Slurm says that the newest job asks for."""
+def what_the_newest_job_asks_for(desk):
+    """What Slurm says of it, without what differs between any two jobs."""
     text = desk.slurm("scontrol", "--oneliner", "show", "job", desk.job_ids()[-1])
-    keys = ("NumCPUs", "TRES", "MinMemory", "StdIn", "Features", "CPUs/Task", "TresPer", "Dist")
-    return sorted(word for word in text.split() if word.startswith(keys))
+    own = ("JobId", "JobName", "Priority", "Submit", "Eligible", "Accrue", "LastSched", "Start")
+    own += ("End", "Command", "Comment", "StdErr", "StdOut", "AllocNode")
+    return [word for word in text.split() if "=" in word and not word.startswith(own)]

@@ -1,6 +1,5 @@
 """Which job is whose on a real Slurm: marks that were changed, ids given again, folders moved."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -56,9 +55,10 @@ def test_a_job_whose_comment_and_script_are_not_ours_is_known_by_the_rest(desk):
     # Some sites put a script in sbatch's place that submits a copy.
     sbatch = desk.folder / "sbatch"
     real = shutil.which("sbatch")
+    copy = desk.folder / "copy.sh"
     sbatch.write_text(
         f'#!/bin/sh\n[ -f "$1" ] || exec {real} "$@"\n'
-        f"sed s/^#SBATCH.--comment=.*// $1 > {desk.folder}/copy.sh\nexec {real} {desk.folder}/copy.sh\n"
+        f'sed "s/^#SBATCH --comment=.*//" $1 > {copy}\nexec {real} {copy}\n'
     )
     sbatch.chmod(0o755)
     desk.write_grid(measure=lasting(600))
@@ -101,10 +101,7 @@ def test_jobs_of_a_folder_that_was_moved_are_shown_and_left_alone_with_the_reaso
 
 @on_one
 def test_a_result_that_is_seen_late_is_waited_for(cluster, tmp_path):
-    root = checkout(tmp_path / "checkout", "patient")
-    config = json.loads((root / "cluster.yaml").read_text())
-    config["profiles"]["patient"]["result_wait_s"] = 600
-    (root / "cluster.yaml").write_text(json.dumps(config))
+    root = checkout(tmp_path / "checkout", "patient", keys={"result_wait_s": 600})
     with sitting_at(Desk(cluster, tmp_path, root=root, profile="patient")) as desk:
         desk.submit()
         wait_until(lambda: desk.measured() and not desk.queue())
