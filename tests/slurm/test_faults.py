@@ -179,7 +179,9 @@ def test_gpus_unlike_the_requested_ones_are_a_mismatch(desk):
     desk.submit(PATH=f"{desk.folder}:{desk.environment['PATH']}")
     desk.wait_for("gpu_mismatch")
     assert desk.measured()[0]["job"]["allocated_gpus"] == 3
-    assert "GPUs requested: 2, allocated by Slurm: 3" in desk.measured()[0]["error"]["message"]
+    message = desk.measured()[0]["error"]["message"]
+    assert "GPUs requested: 2, allocated by Slurm: 3" in message
+    assert "likely cause: something between submit.py and Slurm changes what a job asks" in message
 
 
 @on_one

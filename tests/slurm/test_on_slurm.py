@@ -210,6 +210,7 @@ def _checkout_with_typed_gpus(folder):
     [
         ({"slurm_partition": "none"}, "submitit.slurm_partition: Slurm refuses --gres=gpu:2"),
         ({"slurm_partition": "none"}, "invalid partition specified: none"),
+        ({"slurm_partition": "none"}, "partitions here: gpu; nothing was submitted"),
         ({"timeout_min": 61}, "submitit.timeout_min: 61 is more than partition gpu allows"),
         ({"slurm_constraint": "a100"}, "Invalid feature specification"),
         ({"slurm_account": 17}, "submitit.slurm_account: 17: Expected str | null, got int"),
