@@ -27,6 +27,7 @@ with first_contact():
     from jobs.oversee import cancel_jobs, show_status, watch_jobs
     from jobs.plan import Choice
     from jobs.profile import choose_profile
+    from jobs.rank import forget_outer_ranks
     from jobs.slurm_commands import forget_variables_of_slurm
     from jobs.submit_and_watch import submit_and_watch
     from study.case import MAX_REPEATS
@@ -100,6 +101,7 @@ def parse_arguments() -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> int:
     refuse_idle_options(arguments)
     ignored = forget_variables_of_slurm()
+    forget_outer_ranks()
     overrides = parse_overrides(arguments.set)
     check_repeats(arguments.repeats)
     grids = [

@@ -1,6 +1,8 @@
 """What Slurm tells a job of itself, in the job's environment."""
 
 import os
+import re
+import socket
 
 
 def job_id() -> str | None:
@@ -36,3 +38,12 @@ def allocated_gpus() -> int | None:
         if ids := os.environ.get(variable):
             return len(ids.split(",")) * nodes()
     return None
+
+
+def first_node() -> str:
+    """The name of the job's first node, on which its sbatch script runs."""
+    # The first element of e.g. "r[1-2]n[07-09,12]-a,x3", and of each range its beginning.
+    names = os.environ.get("SLURM_JOB_NODELIST", "")
+    match = re.match(r"(?:[^,\[]|\[[^\]]*\])*", names)
+    first = re.sub(r"\[([^\],-]+)[^\]]*\]", r"\1", match[0] if match else "")
+    return first or socket.gethostname()

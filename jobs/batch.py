@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from jobs.meeting import Meeting
 from study.case import Case
 from study.json_data import NOT_THE_DATA
 from study.store import Store, read_file, write_atomically
@@ -35,6 +36,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     trace: bool = False
     number: int = 0
     slurm_clock_s: int | None = None
+    meeting: Meeting = Meeting()
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
         """Return the ledger's line once this has become a job."""

@@ -6,6 +6,7 @@ from jobs.batch import Assignment
 from jobs.delivery import is_measured
 from jobs.plan import Item
 from jobs.profile import Profile
+from jobs.site import meeting_of
 from jobs.slurm_commands import clock_in, me
 from study.store import Store, now
 
@@ -35,6 +36,7 @@ def assign(
             trace=item.trace,
             number=item.number,
             slurm_clock_s=clock_in(config),
+            meeting=meeting_of(profile),
         )
         for item in batch
     ]

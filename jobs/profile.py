@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+from jobs.site import read_meeting, read_python
 from jobs.slurm_commands import slurm_cluster_name
 from study.errors import ConfigError
 from study.yaml_file import check_keys, read_mapping
@@ -37,6 +38,8 @@ class Profile:
     max_parallel: int | None = None
     result_wait_s: int = RESULT_WAIT_S
     submitit: dict[str, Any] | None = None
+    python: str | None = None
+    rendezvous: dict[str, str] | None = None
 
     @property
     def timeout_min(self) -> int | None:
@@ -105,6 +108,8 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
             f"gpu_request: {request!r} is not gpus_per_node, gres, or a typed one such as "
             '"gres:gpu:a100:{n}"',
         )
+    read_python(source, entry.get("python"))
+    read_meeting(source, entry.get("rendezvous"))
     submitit = entry.get("submitit")
     if not isinstance(submitit, dict):
         raise ConfigError(source, "submitit: missing; write e.g. submitit: {timeout_min: 30}")

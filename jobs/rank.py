@@ -8,21 +8,46 @@ import os
 import sys
 from typing import TextIO
 
-from submitit.helpers import TorchDistributedEnvironment
+from jobs.allocation import nodes
+from jobs.meeting import CHOSEN, Meeting, NowhereToMeet, meeting_point
 
-VARIABLES = frozenset(
-    ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-)
+# For mp/parallel/meeting.py, which has the same names: why ranks cannot meet, and an address by
+# which a failure is told to the first node.
+NOWHERE = "MPBENCH_NOWHERE"
+FIRST_NODE = "MPBENCH_FIRST_NODE"
+OF_A_RANK = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+VARIABLES = frozenset((*OF_A_RANK, "MASTER_ADDR", "MASTER_PORT", CHOSEN, NOWHERE, FIRST_NODE))
 
 
-def become_rank() -> None:
+def forget_outer_ranks() -> None:
+    """Drop from this process's environment what other ranks left there, so that no job gets it."""
+    for name in VARIABLES:
+        os.environ.pop(name, None)
+
+
+def become_rank(meeting: Meeting, batch: str) -> None:
     """Make this task of a Slurm step a rank, by what Slurm says of it.
 
-    The ranks meet on the first node, at a port that follows from the job's id.
+    Args:
+        meeting: where the profile lets ranks meet.
+        batch: the batch's name.
     """
-    for name in VARIABLES:  # those of the shell that submitted are another job's
-        os.environ.pop(name, None)
-    TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
+    try:
+        address, port = meeting_point(meeting, batch)
+        where = {"MASTER_ADDR": address, "MASTER_PORT": port}
+    except NowhereToMeet as error:
+        where = {NOWHERE: str(error)}
+    tasks = int(os.environ.get("SLURM_NTASKS", 1))
+    forget_outer_ranks()
+    os.environ.update(
+        where,
+        RANK=os.environ.get("SLURM_PROCID", "0"),
+        WORLD_SIZE=str(tasks),
+        LOCAL_RANK=os.environ.get("SLURM_LOCALID", "0"),
+        LOCAL_WORLD_SIZE=str(tasks // nodes()),
+    )
+    if launched_at := os.environ.get("SLURM_LAUNCH_NODE_IPADDR"):
+        os.environ[FIRST_NODE] = launched_at  # srun runs on the first node
     os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else a lost rank fills the log
 

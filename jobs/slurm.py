@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from submitit.slurm.slurm import _make_sbatch_string
 from jobs.lock import held
 from jobs.profile import Profile
 from jobs.shape import shape_of
+from jobs.site import python_of, rendezvous_line
 from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
@@ -171,6 +171,7 @@ def executor_for(
             srun_args=_of_every_step(request, parameters),
             **_nodes_left_out(request, parameters),
             **_jobs_before(request, parameters),
+            **_meeting_chosen(request, parameters, profile),
             **resources_of(request, profile),
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
@@ -210,6 +211,15 @@ def _jobs_before(request: Request, parameters: dict[str, Any]) -> dict[str, str]
     return {"dependency": ",".join(conditions)} if conditions else {}
 
 
+def _meeting_chosen(
+    request: Request, parameters: dict[str, Any], profile: Profile
+) -> dict[str, list[str]]:
+    if not request.in_processes:
+        return {}
+    # Behind the site's own lines, which may be needed to start Python.
+    return {"setup": [*(parameters.get("slurm_setup") or []), rendezvous_line(profile)]}
+
+
 def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
     """Refuse names that submitit does not know and values that it would misread."""
     types = typing.get_type_hints(_make_sbatch_string)
@@ -230,6 +240,6 @@ def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
             raise ConfigError(profile.source, f"submitit.{name}: {value!r}: {words}") from None
 
 
-def worker_command(batch: Path) -> str:
+def worker_command(batch: Path, profile: Profile) -> str:
     """The shell command that runs the job's case of this batch."""
-    return shlex.join([sys.executable, "-u", "-m", "jobs.worker", str(batch)])
+    return shlex.join([*python_of(profile), "-u", "-m", "jobs.worker", str(batch)])

@@ -70,7 +70,7 @@ def script_of(
     """
     name = f"{store.token}-NAME"
     executor = _executor(batch, name, profile, store, requeue, after)
-    return executor.script(worker_command(batch_path(store, name)))
+    return executor.script(worker_command(batch_path(store, name), profile))
 
 
 def submit_batches(
@@ -126,7 +126,9 @@ def _submit(
     path = write_batch(store, assignments)
     aside = make_way(batch, store)
     try:
-        job_id = _queue(_executor(batch, name, profile, store, requeue, after), path, name)
+        command = worker_command(path, profile)
+        executor = _executor(batch, name, profile, store, requeue, after)
+        job_id = _queue(executor, command, path, name)
     except Unsure:
         raise  # the job may run and write its result where the old one was
     except BaseException:
@@ -159,10 +161,10 @@ def _executor(
     return executor_for(request, label, name, profile, store)
 
 
-def _queue(executor: JobExecutor, path: Path, name: str) -> str:
+def _queue(executor: JobExecutor, command: str, path: Path, name: str) -> str:
     """The job's id, also where sbatch queued the job and failed to say so."""
     try:
-        return executor.submit_script(worker_command(path), path.with_suffix(".sh"))
+        return executor.submit_script(command, path.with_suffix(".sh"))
     except (NotQueued, NoAnswer) as error:
         try:
             queued = [job for job in jobs_in_queue([me()]) if job.batch == name]

@@ -6,6 +6,11 @@ every one runs this, and the first of them, rank 0, writes.
 Imports torch only once it runs, so that whatever goes wrong before is said at once.
 """
 
+if __name__ == "__main__":  # before the imports that an unfit Python would fail at
+    from jobs.needs import check_python
+
+    check_python()
+
 import ctypes
 import os
 import signal
@@ -15,23 +20,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from study.first_contact import first_contact
+import msgspec
 
-SPEAKER = "mpbench: job failed"
-
-with first_contact(SPEAKER):
-    import msgspec
-
-    from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
-    from jobs.batch import Assignment, read_batch
-    from jobs.delivery import put, reserve_of, result_of
-    from jobs.rank import become_rank, mark_lines
-    from jobs.reporter import Reporter, silent
-    from jobs.traces import ATTEMPT
-    from study.progress import Progress
-    from study.result import Job, Result
-    from study.result_file import ResultError
-    from study.store import Store, now, reserve_space
+from jobs.allocation import allocated_gpus, attempt, index_in_batch, job_id, nodes
+from jobs.batch import Assignment, read_batch
+from jobs.delivery import put, reserve_of, result_of
+from jobs.rank import become_rank, mark_lines
+from jobs.reporter import Reporter, silent
+from jobs.traces import ATTEMPT
+from study.progress import Progress
+from study.result import Job, Result
+from study.result_file import ResultError
+from study.store import Store, now, reserve_space
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -45,6 +45,9 @@ def main(batch: Path, parent: int | None = None) -> None:
     mark_lines(rank)
     if rank == 0:
         print(f"{ATTEMPT} {attempt()} of job {job_id()} on {socket.gethostname()}", flush=True)
+        if assignment.case.in_processes and "MASTER_ADDR" in os.environ:
+            where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+            print(f"mpbench: ranks meet at {where}", flush=True)
     if is_measured(assignment):
         print(f"mpbench: {assignment.case.case_id} has its result from an attempt before")
         return
@@ -60,7 +63,7 @@ def my_rank(assignment: Assignment) -> int:
     from mp.rank_words import is_rank
 
     if assignment.executor == "slurm":
-        become_rank()
+        become_rank(assignment.meeting, assignment.batch)
     elif not is_rank():
         sys.exit(start_ranks_of(assignment))
     return int(os.environ["RANK"])
@@ -190,5 +193,4 @@ def end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    with first_contact(SPEAKER):  # torch is imported late
-        main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

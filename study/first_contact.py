@@ -18,24 +18,21 @@ PACKAGES = (
 
 
 @contextmanager
-def first_contact(speaker: str = "error") -> "Iterator[None]":
+def first_contact() -> "Iterator[None]":
     """End with exit code 2 and one line on stderr where Python is too old or a package is missing.
 
     Every other error passes: a module of ours that cannot be imported stays a traceback.
-
-    Args:
-        speaker: the first words of the line.
     """
     if sys.version_info < OLDEST:
         version = f"Python {_dotted(sys.version_info[:3])} ({sys.executable})"
-        _leave(f"{speaker}: {version} is older than {_dotted(OLDEST)}: {_what_to_run()}")
+        _leave(f"error: {version} is older than {_dotted(OLDEST)}: {_what_to_run()}")
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name not in PACKAGES:
             raise
         problem = f"{error.name} is missing from this Python ({sys.executable})"
-        _leave(f"{speaker}: {problem}: {_what_to_run()}")
+        _leave(f"error: {problem}: {_what_to_run()}")
 
 
 def _leave(line: str) -> None:

@@ -33,6 +33,14 @@ def run() -> Run:
     return run
 
 
+def without(package: str, folder: Path) -> dict[str, str]:
+    """The environment in which Python cannot import the package, through a file in the folder."""
+    blocker = folder / "without" / "sitecustomize.py"
+    blocker.parent.mkdir()
+    blocker.write_text(f"import sys; sys.modules[{package!r}] = None\n")
+    return {"PYTHONPATH": str(blocker.parent)}
+
+
 @pytest.fixture
 def small_grid(tmp_path: Path) -> Path:
     """A grid like task 4, of seconds."""

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from mp.devices import Devices, usable_gpus
 from mp.failure import outcome_of
 from mp.mismatch import gpu_mismatch
+from mp.parallel.meeting import meeting_point
 from mp.parallel.watchdog import GONE, HOST, OVER, RankFailure, Watchdog, store_at
 from mp.rank_words import say_loss
 from study.environment import RankPlace
@@ -117,7 +118,7 @@ def join(
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     if size != gpus:
         raise CaseError(f"WORLD_SIZE: {size} processes for {gpus} GPUs; start one for each")
-    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    address, port = meeting_point(rank, size)
     try:
         store = store_at(address, port, is_first=rank == 0)
     except dist.DistError as error:
@@ -138,7 +139,10 @@ def join(
 
 def _cannot_meet(rank: int, address: str, port: int, error: Exception) -> str:
     if rank == 0:
-        return f"rank 0 cannot have port {port} of {address} to meet at: {_first_line(error)}"
+        return (
+            f"rank 0 cannot listen at port {port} of {address}: {_first_line(error)}; a new job "
+            "chooses another port, unless slurm_setup sets MASTER_PORT"
+        )
     return f"rank {rank} does not reach rank 0 at {address}:{port}: {_first_line(error)}"
 
 

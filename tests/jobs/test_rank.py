@@ -6,17 +6,18 @@ import os
 
 import pytest
 
-from jobs.rank import VARIABLES, MarkedLines
+from jobs.meeting import CHOSEN
+from jobs.rank import FIRST_NODE, NOWHERE, OF_A_RANK, MarkedLines
 
 TASK = {
-    "SUBMITIT_EXECUTOR": "slurm",
     "SLURM_JOB_ID": "23",
     "SLURM_JOB_NODELIST": "gpu[1-2]",
     "SLURM_JOB_NUM_NODES": "2",
-    "SLURM_NODEID": "1",
     "SLURM_NTASKS": "16",
     "SLURM_PROCID": "9",
     "SLURM_LOCALID": "1",
+    "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.1",
+    CHOSEN: "gpu1 20007",
 }
 
 
@@ -24,31 +25,90 @@ TASK = {
 def become(run):
     """What a task of Slurm makes of these variables."""
 
-    def become(**variables):
+    def become(meeting="", batch="b", **variables):
         code = (
-            "import json, os, jobs.rank; jobs.rank.become_rank(); print(json.dumps({**os.environ}))"
+            "import json, os; from jobs.rank import *; from jobs.meeting import Meeting\n"
+            f"become_rank(Meeting({meeting}), {batch!r}); print(json.dumps({{**os.environ}}))"
         )
-        return json.loads(run("-c", code, env=os.environ | TASK | variables).stdout)
+        done = run("-c", code, env=os.environ | TASK | variables)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     return become
+
+
+def meets_at(rank):
+    return rank["MASTER_ADDR"], int(rank["MASTER_PORT"])
 
 
 def test_a_task_of_slurm_knows_its_place_and_where_all_meet(become):
     rank = become()
     assert (rank["RANK"], rank["WORLD_SIZE"]) == ("9", "16")
     assert (rank["LOCAL_RANK"], rank["LOCAL_WORLD_SIZE"]) == ("1", "8")
-    assert rank["MASTER_ADDR"] == "gpu1"
-    assert {become(SLURM_PROCID=str(n))["MASTER_PORT"] for n in (0, 15)} == {rank["MASTER_PORT"]}
+    assert meets_at(rank) == ("gpu1", 20007)
+    assert rank[FIRST_NODE] == "10.0.0.1"
+    assert NOWHERE not in rank
 
 
-def test_the_elements_of_an_array_meet_at_ports_of_their_own(become):
-    array = {"SLURM_ARRAY_JOB_ID": "17"}
-    ports = {become(SLURM_ARRAY_TASK_ID=str(n), **array)["MASTER_PORT"] for n in range(3)}
-    assert len(ports) == 3
+def test_what_the_site_says_counts_most(become):
+    there = {"MASTER_ADDR": "10.1.1.1", "MASTER_PORT": "4242"}
+    assert meets_at(become(**there)) == ("10.1.1.1", 4242)
+    assert meets_at(become(MASTER_ADDR="10.1.1.1")) == ("10.1.1.1", 20007)
+    assert meets_at(become(MASTER_PORT="4242")) == ("gpu1", 4242)
+    assert NOWHERE not in become(**there, **{CHOSEN: "error: no"})
+
+
+def test_what_the_sites_python_prints_beside_counts_for_nothing(become):
+    assert meets_at(become(**{CHOSEN: "Loading pytorch/2.13\n\ngpu1-ib0 20008\n"})) == (
+        "gpu1-ib0",
+        20008,
+    )
+
+
+def test_why_ranks_cannot_meet_is_handed_on(become):
+    rank = become(**{CHOSEN: "error: no port of 1-2 is free"})
+    assert rank[NOWHERE] == "no port of 1-2 is free"
+    assert "MASTER_ADDR" not in rank
+
+
+@pytest.mark.parametrize("chosen", ["", "python: command not found", "gpu1"])
+def test_where_nothing_was_chosen_all_ranks_of_a_job_find_the_same_place(become, chosen):
+    nothing = {CHOSEN: chosen}
+    meeting = "suffix='-ib0', first_port=30000, last_port=30999"
+    address, port = meets_at(become(meeting, **nothing))
+    assert (address, port in range(30000, 31000)) == ("gpu1-ib0", True)
+    assert meets_at(become(meeting, SLURM_PROCID="0", **nothing)) == (address, port)
+    array = nothing | {"SLURM_ARRAY_JOB_ID": "17"}
+    others = [
+        become(meeting, "another", **nothing),
+        become(meeting, SLURM_RESTART_COUNT="1", **nothing),
+        *(become(meeting, SLURM_ARRAY_TASK_ID=str(n), **array) for n in range(2)),
+    ]
+    assert len({port, *(meets_at(other)[1] for other in others)}) == 5
+
+
+def test_the_address_of_an_interface_is_not_guessed(become):
+    assert "interface ib0 is not known" in become("interface='ib0'", **{CHOSEN: ""})[NOWHERE]
+    there = {CHOSEN: "", "MASTER_ADDR": "10.1.1.1"}
+    assert become("interface='ib0'", **there)["MASTER_ADDR"] == "10.1.1.1"
 
 
 def test_what_the_shell_knows_of_other_ranks_does_not_matter(become):
-    assert become(**dict.fromkeys(VARIABLES, "7"))["RANK"] == "9"
+    assert become(**dict.fromkeys(OF_A_RANK, "7"))["RANK"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        ("gpu1", "gpu1"),
+        ("gpu1,gpu2", "gpu1"),
+        ("gpu[007-012,020]", "gpu007"),
+        ("r[1-2]n[07-09,12]-a,x3", "r1n07-a"),
+        ("a-b,gpu[1-2]", "a-b"),
+    ],
+)
+def test_the_first_node_is_read_from_slurms_list(become, names, first):
+    assert become(SLURM_JOB_NODELIST=names, **{CHOSEN: ""})["MASTER_ADDR"] == first
 
 
 def test_a_rank_has_as_many_threads_as_its_task_has_cpus(become):

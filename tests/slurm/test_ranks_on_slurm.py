@@ -4,10 +4,8 @@ Two GPUs on nodes of one are enough for a fault: rank 0 runs on gpu1, and rank 1
 """
 
 import os
-import random
 import re
 import signal
-import socket
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -136,21 +134,6 @@ def test_a_rank_that_is_refused_memory_is_oom_host(desk):
         desk.wait_for("oom_host")
     assert message(desk).startswith("rank 1 on ")
     assert "DefaultCPUAllocator" in message(desk)
-
-
-def test_a_port_that_is_taken_is_named_in_the_result(desk):
-    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
-    try:
-        desk.submit()
-        (job,) = desk.job_ids()
-        port = random.Random(job).randint(20000, 60000)
-        with socket.create_server(("", port)):
-            desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
-            with ends_wholly(desk):
-                desk.wait_for("error")
-    finally:
-        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
-    assert f"rank 0 cannot have port {port} of gpu1" in message(desk)
 
 
 def test_a_cancelled_job_with_many_processes_is_cancelled_and_no_error(desk):

@@ -14,9 +14,9 @@ from study.first_contact import PACKAGES
 from tests.conftest import ROOT
 from tests.test_imports import OURS, SOURCES, imports_of
 
-ENTRY_POINTS = (("submit.py", "--help"), ("collect.py", "--help"), ("-m", "mp", "--help"),
-                ("-m", "jobs.worker", "X"))  # fmt: skip
-FILES = ("submit.py", "collect.py", "mp/__main__.py", "jobs/worker.py")
+# A job's worker has a check of its own, jobs/needs.py.
+ENTRY_POINTS = (("submit.py", "--help"), ("collect.py", "--help"), ("-m", "mp", "--help"))
+FILES = ("submit.py", "collect.py", "mp/__main__.py")
 LOADED_BEFORE = (
     "study/first_contact.py",
     "study/__init__.py",
@@ -64,11 +64,10 @@ def without_packages(folder, *arguments, python=(sys.executable, "-S"), cwd=None
 @entry_points
 def test_without_its_packages_an_entry_point_says_what_to_run(checkout, entry):
     code, said = without_packages(checkout, *entry)
-    speaker = "mpbench: job failed" if "jobs.worker" in entry else "error"
     missing = "rich" if "submit.py" in entry else "msgspec"
     assert code == 2
     assert said == (
-        f"{speaker}: {missing} is missing from this Python ({sys.executable}): "
+        f"error: {missing} is missing from this Python ({sys.executable}): "
         'run "make .venv", then "source .venv/bin/activate"\n'
     )
 
@@ -139,17 +138,6 @@ def test_what_only_a_report_needs_is_missed_when_one_is_asked_for(run, tmp_path,
     done = run("-c", code, *given, "--report", tmp_path / "report.pdf")
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {package} is missing from this Python (")
-    assert done.stderr.count("\n") == 1
-
-
-def test_torch_is_missed_in_the_job_and_by_nobody_before(run, small_grid, tmp_path):
-    given = ("--grid", small_grid, "--cluster", "local", "--results", tmp_path / "r")
-    assert run("-c", pretending("torch", "submit.py"), *given, "--dry-run").returncode == 0
-    assert run("submit.py", *given, "--set", "gpus=2", "--set", "dim=8").returncode == 0
-    (batch,) = (tmp_path / "r/local/batches").glob("*.json")
-    done = run("-c", pretending("torch", "jobs/worker.py"), batch)
-    assert done.returncode == 2
-    assert done.stderr.startswith("mpbench: job failed: torch is missing from this Python (")
     assert done.stderr.count("\n") == 1
 
 

@@ -1,0 +1,40 @@
+"""What a job's Python must have, checked before anything else: a site's own may lack some of it.
+
+Written for any Python from 3.6, so that an old one can still say that it is too old.
+"""
+
+import importlib.util
+import os
+import platform
+import sys
+
+from study.first_contact import OLDEST
+
+PACKAGES = {  # by the name that imports it
+    "msgspec": "msgspec",
+    "numpy": "numpy",
+    "pynvml": "nvidia-ml-py",
+    "scipy": "scipy",
+    "torch": "torch",
+}
+
+
+def check_python() -> None:
+    """Exit with 2 and one line if this Python is too old or lacks a package."""
+    python = f"{sys.executable} (Python {platform.python_version()}, of {platform.node()})"
+    missing = [name for module, name in PACKAGES.items() if _is_missing(module)]
+    if sys.version_info < OLDEST:
+        problem = f"is too old; a job needs Python {OLDEST[0]}.{OLDEST[1]} or newer"
+    elif missing:
+        what_to_do = 'run "make .venv", or see "Your cluster" in README.md'
+        problem = f"lacks {', '.join(missing)}: {what_to_do}"
+    else:
+        return
+    rank = int(os.environ.get("SLURM_PROCID", 0))
+    mark = f"[rank {rank}] " if rank else ""  # as jobs.rank marks lines
+    print(f"{mark}mpbench: job failed: {python} {problem}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _is_missing(module: str) -> bool:
+    return importlib.util.find_spec(module) is None

@@ -1,0 +1,92 @@
+"""Where ranks meet is checked before anything waits: an error comes within seconds."""
+
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+
+import jobs.rank
+from mp.parallel import meeting, world
+from mp.parallel.watchdog import FAILED, store_at
+from mp.ranks import free_port
+from study.errors import CaseError
+
+
+@pytest.fixture
+def join(monkeypatch):
+    """Return what a rank says that is to meet the other one where these variables say."""
+
+    def join(rank=0, **variables):
+        here = {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+        here |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} | variables
+        monkeypatch.delenv(meeting.FIRST_NODE, raising=False)
+        for name, value in here.items():
+            monkeypatch.setenv(name, value)
+        began = time.monotonic()
+        with pytest.raises(CaseError) as caught:
+            world.join(2, "cpu", lambda failure: None)
+        assert time.monotonic() - began < 10
+        return str(caught.value)
+
+    return join
+
+
+def test_who_starts_ranks_and_the_ranks_use_the_same_names():
+    assert (meeting.NOWHERE, meeting.FIRST_NODE) == (jobs.rank.NOWHERE, jobs.rank.FIRST_NODE)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_name_that_does_not_resolve_is_named_with_what_to_do(join, rank):
+    assert join(rank, MASTER_ADDR="gpu1.invalid") == (
+        f"gpu1.invalid does not resolve on this node ({socket.gethostname()}); set rendezvous: "
+        "{interface: ...} or {suffix: ...} in cluster.yaml, or MASTER_ADDR in slurm_setup"
+    )
+
+
+def test_the_first_rank_is_told_of_a_name_that_another_cannot_resolve(join, monkeypatch):
+    port = free_port()
+    monkeypatch.setattr(meeting, "Watchdog", Telling)
+    store = store_at("127.0.0.1", port, is_first=True)
+    where = {"MASTER_PORT": str(port), meeting.FIRST_NODE: "127.0.0.1"}
+    said = join(1, MASTER_ADDR="gpu1.invalid", **where)
+    assert said.startswith("gpu1.invalid does not resolve on this node")
+    assert store.get(FAILED).decode() == said
+
+
+class Telling(SimpleNamespace):
+    """A watchdog that tells, and waits for nobody to end it."""
+
+    def __init__(self, *arguments):
+        super().__init__()
+
+    def tell(self, store, error, outcome):
+        store.compare_set(FAILED, "", str(error))
+
+
+def test_nobody_waits_long_for_a_first_rank_that_has_failed_too(join):
+    where = {"MASTER_ADDR": "gpu1.invalid", "MASTER_PORT": str(free_port())}
+    assert "does not resolve" in join(1, **where, **{meeting.FIRST_NODE: "127.0.0.1"})
+
+
+def test_an_address_of_another_node_is_refused_by_the_first_rank(join):
+    assert join(MASTER_ADDR="192.0.2.77").startswith(
+        f"192.0.2.77 is no address of the first rank's node ({socket.gethostname()}); set "
+    )
+
+
+@pytest.mark.parametrize("port", ["", "ib0", "0", "65536"])
+def test_a_port_that_is_none_is_refused(join, port):
+    assert join(MASTER_PORT=port).startswith(f"MASTER_PORT: {port!r} is no port; set it to")
+
+
+def test_why_there_is_nowhere_to_meet_is_said_as_it_came(join):
+    assert join(**{meeting.NOWHERE: "no port of 1-2 is free"}) == "no port of 1-2 is free"
+
+
+def test_a_port_that_is_taken_is_said_at_once(join):
+    with socket.create_server(("", 0)) as server:
+        port = server.getsockname()[1]
+        said = join(MASTER_PORT=str(port))
+    assert said.startswith(f"rank 0 cannot listen at port {port} of 127.0.0.1: ")
+    assert "address already in use" in said
