@@ -164,8 +164,7 @@ def plan_again(order: Order) -> Plan:
     """Return the plan under the lock: another submit.py may have ended just now."""
     plan = order.plan()
     drop_broken_lines(order.store.submissions)  # what they held has been found again
-    for note in plan.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(plan)
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)
     return plan
 
@@ -180,6 +179,12 @@ def check(order: Order, items: list[Item]) -> None:
     if order.on_slurm and items:
         batches = make_batches(items, slurm_config())
         check_with_slurm(batches, order.profile, order.store, order.requeue)
+
+
+def print_notes(plan: Plan) -> None:
+    """Print what a person should know beside the plan."""
+    for note in plan.notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def submit(order: Order, plan: Plan) -> int:
@@ -226,6 +231,7 @@ def show_dry_run(order: Order) -> int:
     """Print the plan and every sbatch script."""
     order.store.check_name()
     plan = order.plan(record=False, needed=False)
+    print_notes(plan)
     print_plan(plan.items, order.profile)
     print_request(plan.to_run, order.profile)
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)

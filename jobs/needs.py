@@ -32,7 +32,8 @@ def check_python() -> None:
         return
     rank = int(os.environ.get("SLURM_PROCID", 0))
     mark = f"[rank {rank}] " if rank else ""  # as jobs.rank marks lines
-    print(f"{mark}mpbench: job failed: {python} {problem}", file=sys.stderr)
+    # In one piece: srun would put its own words between the line and its end.
+    sys.stderr.write(f"{mark}mpbench: job failed: {python} {problem}\n")
     sys.exit(2)
 
 

@@ -127,15 +127,17 @@ def _verdict(
     attempts = view.attempts.get(case.case_id, [])
     outcome, why = _standing(case, store, seen)
     failed = outcome not in (None, "ok")
+    # A job that failed after the case had been measured can be asked for, too.
+    ended = {outcome, seen.outcome if seen is not None else None}
     if seen is not None and seen.is_live:
         exclude = _nodes_to_leave_out(attempts, choice, bad_nodes)
         held = {"replaces": seen.submission.job_id, "previous": outcome, "exclude": exclude}
         # This Slurm itself will not start it, so a new job is no second one.
         is_held = failed and seen.is_stuck and seen.state == "PENDING"
-        if is_held and choice.is_made and _wanted(outcome, why, attempts, choice) is None:
+        if is_held and choice.is_made and _wanted(outcome, why, attempts, choice, ended) is None:
             return held
         return {"left_out": _living(seen), "failed": failed}
-    left_out = _wanted(outcome, why, attempts, choice)
+    left_out = _wanted(outcome, why, attempts, choice, ended)
     if left_out is not None:
         return {"left_out": left_out, "failed": failed}
     return {"exclude": _nodes_to_leave_out(attempts, choice, bad_nodes), "previous": outcome}
@@ -155,14 +157,22 @@ def _standing(case: Case, store: Store, seen: Observation | None) -> tuple[Outco
 
 
 def _wanted(
-    outcome: Outcome | None, why: str, attempts: list[Attempt], choice: Choice
+    outcome: Outcome | None,
+    why: str,
+    attempts: list[Attempt],
+    choice: Choice,
+    ended: set[Outcome | None],
 ) -> str | None:
-    """None if a case that is not live is to run, else why not."""
-    if choice.only is not None and outcome not in choice.only:
+    """Return None if a case that is not live is to run, else why not.
+
+    Args:
+        ended: the case's outcome, and how its last job ended.
+    """
+    if choice.only is not None and not choice.only & ended:
         return f"not asked for: {'has no outcome' if outcome is None else outcome}"
     tries = len(_failures(attempts))
-    if outcome in RETRIED and 0 < choice.retries < tries:
-        return f"{outcome}, {tries} times now: --retries {choice.retries} is used up; raise it"
+    for retried in ended & RETRIED if 0 < choice.retries < tries else ():
+        return f"{retried}, {tries} times now: --retries {choice.retries} is used up; raise it"
     if choice.force or choice.only is not None or outcome is None:
         return None
     if outcome == "ok":

@@ -1,7 +1,11 @@
 """Which cases run, which are left out, and why."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
+from jobs.bad_nodes import bad_nodes
 from jobs.judge import Observation
 from jobs.observe import View
 from jobs.plan import Choice, make_plan
@@ -12,6 +16,7 @@ from study.grid import Grid
 from study.outcome import FAILED, RETRIED, UNTRIED
 from study.store import Store
 from study.submissions import Attempt, Ended, Submission
+from tests.report import made_up
 
 PROFILE = Profile("mine", "cluster.yaml: profiles.mine", "slurm", "cuda", gpus_per_node=4)
 CASES = (2, 4)
@@ -180,3 +185,81 @@ def test_tf32_on_a_profile_without_gpus_is_refused(store):
     cpu = Profile("mine", "cluster.yaml: profiles.mine", "local", "cpu")
     with pytest.raises(ConfigError, match="dtype: tf32 needs a GPU"):
         plan(store, grids=[grid(setting={"depth": 8, "dtype": "tf32"})], profile=cpu)
+
+
+def measured(store):
+    """The first case, measured; its last job, which --force submitted, ended so."""
+    result = made_up.result(depth=8, gpus=2)
+    made_up.write(store.folder.parent, store.profile, result)
+    return result.case
+
+
+def test_a_case_whose_new_job_failed_keeps_its_result_and_runs_again_only_if_asked_for(store):
+    case = measured(store)
+    grids = [grid(setting={k: v for k, v in case.as_dict().items() if k != "gpus"})]
+    seen = [(replace(o, submission=of(case)), a) for o, a in [ended("error")]]
+    assert plan(store, grids=grids, seen=seen)[0].left_out == "has a result"
+    assert not plan(store, grids=grids, seen=seen)[0].failed
+    for only, left_out in (("error", None), ("timeout", "not asked for: ok"), ("ok", None)):
+        (item, _) = plan(store, grids=grids, seen=seen, only=frozenset({only}))
+        assert item.left_out == left_out
+
+
+def of(case):
+    """A submission of this case."""
+    return msgspec.structs.replace(submission(), case=case, case_id=case.case_id)
+
+
+def test_attempts_are_numbered_by_the_ledger(store):
+    seen, attempts = ended("cancelled")
+    numbered = [replace(a, submission=msgspec.structs.replace(a.submission, number=4))
+                for a in attempts]  # fmt: skip
+    first, second = plan(store, seen=[(seen, numbered)])
+    assert (first.number, second.number) == (5, 1)
+
+
+def test_bad_nodes_are_left_out_of_every_job(store):
+    view = View()
+    items = make_plan([grid()], {}, PROFILE, store, view, Choice(), ["gpu2"])
+    assert [item.exclude for item in items] == ["gpu2", "gpu2"]
+
+
+def view_of(*ends):
+    """A view in which cases, each another, ended so, in this order: (outcome, node)."""
+    view = View()
+    for number, (outcome, node) in enumerate(ends, start=1):
+        _, (attempt,) = ended(outcome, nodes=node)
+        own = of(Case(depth=number, gpus=1))
+        end = msgspec.structs.replace(attempt.ended, case_id=own.case_id)
+        view.attempts[own.case_id] = [Attempt(own, end)]
+        view.endings.append(end)
+    return view
+
+
+FAILS, RUNS = ("node_failed", "gpu2"), ("ok", "gpu2")
+
+
+@pytest.mark.parametrize(
+    ("ends", "bad"),
+    [
+        ([FAILS], []),
+        ([FAILS, FAILS], ["gpu2"]),
+        ([FAILS, RUNS, FAILS], []),
+        ([RUNS, FAILS, FAILS], ["gpu2"]),
+        ([FAILS, ("node_failed", "gpu1")], []),
+        ([("node_failed", "gpu[1-2]"), ("node_failed", "gpu[1-2]")], []),
+        ([FAILS, FAILS, ("error", "gpu2")], []),
+    ],
+)
+def test_a_node_is_bad_once_two_cases_in_a_row_failed_there_at_launch(ends, bad):
+    assert bad_nodes(view_of(*ends)) == bad
+
+
+def test_a_node_is_no_longer_bad_once_the_cases_that_it_failed_ended_elsewhere():
+    view = view_of(FAILS, FAILS)
+    (case_id, [attempt]), *_ = view.attempts.items()
+    later = msgspec.structs.replace(attempt.ended, outcome="ok", nodes="gpu1", batch="b")
+    again = replace(attempt, ended=later)
+    view.attempts[case_id].append(again)
+    view.endings.append(later)
+    assert bad_nodes(view) == []
