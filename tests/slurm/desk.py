@@ -18,6 +18,7 @@ from tests.cluster.cluster import NODES, Cluster
 from tests.conftest import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LOOK_AGAIN_S = 5.0  # where nothing seems to change
 QUICK = "measure: {warmup_steps: 1, steps: 3}"
 
 
@@ -108,18 +109,32 @@ class Desk:
         return [row["outcome"] for row in self.rows()]
 
     def wait_for(self, *outcomes: str, patience_s: float = PATIENCE_S) -> list[dict[str, str]]:
-        """Look at the status until the rows have these outcomes."""
-        seen: list[list[dict[str, str]]] = []
+        """Look at the status until the rows have these outcomes.
+
+        A look takes a core for a third of a second, so it waits for a sign of something new.
+        """
+        rows: list[dict[str, str]] = []
+        signs: object = None
+        looked_s = 0.0
 
         def arrived() -> bool:
-            seen.append(self.rows())
-            return sorted(row["outcome"] for row in seen[-1]) == sorted(outcomes)
+            nonlocal rows, signs, looked_s
+            found = self._signs_of_change()
+            if found == signs and time.monotonic() < looked_s + LOOK_AGAIN_S:
+                return False
+            rows, signs, looked_s = self.rows(), found, time.monotonic()
+            return sorted(row["outcome"] for row in rows) == sorted(outcomes)
 
         try:
             wait_until(arrived, patience_s)
         except AssertionError:
-            raise AssertionError(f"{outcomes} never came; the rows are {seen[-1]}") from None
-        return seen[-1]
+            raise AssertionError(f"{outcomes} never came; the rows are {rows}") from None
+        return rows
+
+    def _signs_of_change(self) -> object:
+        """What Slurm says of all jobs, and which results there are."""
+        jobs = self.cluster.ask("squeue", "--states=all", "--noheader", "--format=%i %T %r")
+        return jobs, sorted(self.store.glob("*.json"))
 
     def events(self, kind: str | None = None) -> list[dict]:
         """The ledger's lines."""
