@@ -57,10 +57,11 @@ def small_grid(tmp_path: Path) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order and group the tests for workers that run side by side (`--dist loadgroup`).
 
-    Tests on Slurm come first, each by itself, since they mostly wait; where their workers share a
-    cluster, one after another. The tests of any other file share what its fixtures made.
+    Tests on Slurm come first, the slow ones before the others, each by itself, since they mostly
+    wait; where their workers share a cluster, one after another. The tests of any other file share
+    what its fixtures made.
     """
-    items.sort(key=lambda item: not _is_on_slurm(item))
+    items.sort(key=lambda item: (not _is_on_slurm(item), item.get_closest_marker("slow") is None))
     for item in items:
         if not _is_on_slurm(item):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
@@ -72,6 +73,7 @@ def _is_on_slurm(item: pytest.Item) -> bool:
     return item.path.is_relative_to(ROOT / "tests/slurm")
 
 
+@pytest.hookimpl(trylast=True)  # when xdist has ended all workers
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the clusters of workers that were killed before they could."""
     if "PYTEST_XDIST_WORKER" in os.environ or os.geteuid() != 0:

@@ -44,6 +44,7 @@ def ends_wholly(desk):
     wait_until(lambda: not desk.slurm("squeue", "--noheader") and not worker_pids(job))
 
 
+@pytest.mark.slow
 def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
     with sitting_at(Desk(PLAIN, tmp_path)) as desk:
         desk.grid.write_text(GRID % {"gpus": 16} + "measure: {warmup_steps: 0, steps: 3}")
@@ -107,6 +108,7 @@ def test_the_first_rank_killed_by_sigkill_is_an_error_and_ends_the_others(desk):
     assert re.search("task 0: Killed|rank 0: the first rank is gone", desk.reason())
 
 
+@pytest.mark.slow
 def test_a_first_rank_that_is_stopped_is_missed_and_ends_with_the_others(desk):
     job = start(desk)
     with ends_wholly(desk):  # srun waits 30 s for it, then Slurm's KillWait
