@@ -59,9 +59,10 @@ def test_a_grid_runs_and_a_second_time_leaves_nothing_to_do(run, small_grid, tmp
 
 
 def test_force_runs_again_and_keeps_the_old_result(run, small_grid, tmp_path):
-    submit(run, small_grid, tmp_path / "r")
+    one = ("--set", "gpus=2")
+    submit(run, small_grid, tmp_path / "r", *one)
     before = {p.name: r["job"]["started_at"] for p, r in results_of(tmp_path / "r").items()}
-    assert submit(run, small_grid, tmp_path / "r", "--force").returncode == 0
+    assert submit(run, small_grid, tmp_path / "r", *one, "--force").returncode == 0
     after = {p.name: r["job"]["started_at"] for p, r in results_of(tmp_path / "r").items()}
     kept = [json.loads(p.read_text()) for p in (tmp_path / "r/local/replaced").iterdir()]
     assert before.keys() == after.keys()
