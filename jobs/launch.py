@@ -138,7 +138,8 @@ def _hints(items: list[Item], view: View, choice: Choice, grids: list[Grid]) -> 
             sets = " ".join(f"--set {key}={value}" for key, value in s.overrides.items())
             others[s.grid, sets] += 1
     return [
-        f"{count} cases of {grid} ended so with other settings: repeat {sets or 'without --set'}"
+        f"{count} {'case' if count == 1 else 'cases'} of {grid} ended so with other settings: "
+        f"repeat {sets or 'without --set'}"
         for (grid, sets), count in others.items()
     ]
 

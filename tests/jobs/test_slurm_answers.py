@@ -55,14 +55,16 @@ def slurm(tmp_path, monkeypatch):
     return make
 
 
-def submitted(store, job_id="17", gpus=2, submitted_at="2020-01-01T10:00:00.000+00:00", **more):
+def submitted(store, job_id="17", gpus=2, **more):
     """A case that was submitted as this job, of a batch of its own; its batch's name."""
     batch = batch_of(store, job_id)
-    assignment = Assignment(
-        batch=batch, case=Case(depth=20, gpus=gpus), grid="g", overrides={}, device="cuda",
-        executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5,
-        user=me(), cluster="fake", submitted_at=submitted_at, **more,
-    )  # fmt: skip
+    given = {
+        "batch": batch, "case": Case(depth=20, gpus=gpus), "grid": "g", "overrides": {},
+        "device": "cuda", "executor": "slurm", "results": str(store.folder.parent),
+        "profile": "mine", "timeout_min": 5, "user": me(), "cluster": "fake",
+        "submitted_at": MOMENT,
+    }  # fmt: skip
+    assignment = Assignment(**given | more)
     write_batch(store, [assignment])
     append(store.submissions, assignment.submitted_as(job_id, log_of(store, job_id)))
     return batch

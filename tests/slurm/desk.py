@@ -14,11 +14,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster.cluster import NODES, Cluster
+import pytest
+
+from tests.cluster.cluster import NODES, PLAIN, Cluster
 from tests.conftest import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOOK_AGAIN_S = 5.0  # where nothing seems to change
+# Only root may disturb Slurm's daemons, change what a process resolves, or see jobs of all people.
+as_root = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb a cluster"),
+]
+# For what no database can change: how jobs are submitted, and ends that a result or Slurm's memory
+# tells. All else runs on both clusters.
+on_one = pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True)
 QUICK = "measure: {warmup_steps: 1, steps: 3}"
 
 

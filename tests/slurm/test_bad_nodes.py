@@ -1,26 +1,11 @@
 """A node that cannot launch jobs, on a real Slurm: it fails them at once, and the next ones too."""
 
-import os
 import subprocess
 from contextlib import contextmanager
 
-import pytest
+from tests.slurm.desk import ROOT, as_root, on_one, wait_until
 
-from tests.cluster.cluster import PLAIN
-from tests.slurm.desk import ROOT, Desk, sitting_at, wait_until
-
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
-    pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True),
-]
-
-
-@pytest.fixture
-def desk(cluster, tmp_path):
-    """A results folder of its own."""
-    with sitting_at(Desk(cluster, tmp_path)) as desk:
-        yield desk
+pytestmark = [*as_root, on_one]
 
 
 @contextmanager

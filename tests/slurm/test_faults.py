@@ -1,7 +1,6 @@
 """Faults on a real Slurm, without and with accounting: every case ends as the right row."""
 
 import json
-import os
 import pty
 import shutil
 import signal
@@ -11,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import PLAIN
 from tests.slurm.desk import (
     PATIENCE_S,
     ROOT,
     SLOW,
     Desk,
+    as_root,
     checkout,
     fault,
     lasting,
+    on_one,
     read_until,
     rows_of,
     settings,
@@ -27,21 +27,7 @@ from tests.slurm.desk import (
     wait_until,
 )
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
-]
-
-# For what no database can change: how jobs are submitted, and ends that a result or Slurm's memory
-# tells. All else runs on both clusters.
-on_one = pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True)
-
-
-@pytest.fixture
-def desk(cluster, tmp_path):
-    """A results folder of its own."""
-    with sitting_at(Desk(cluster, tmp_path)) as desk:
-        yield desk
+pytestmark = as_root
 
 
 def test_a_worker_killed_by_sigkill_is_an_error_and_leaves_where_it_was(desk):

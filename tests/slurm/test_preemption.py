@@ -5,17 +5,15 @@ and `suspended`. The job of `urgent` asks for CPUs, since Slurm gives the GPUs o
 nobody else.
 """
 
-import os
 import pty
 import subprocess
 from contextlib import contextmanager
-
-import pytest
 
 from tests.cluster.cluster import PLAIN
 from tests.slurm.desk import (
     PATIENCE_S,
     Desk,
+    as_root,
     checkout,
     idle,
     read_until,
@@ -24,10 +22,7 @@ from tests.slurm.desk import (
     wait_until,
 )
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into jobs of all people"),
-]
+pytestmark = as_root
 MANY_STEPS = "measure: {warmup_steps: 1, steps: 3000, ci_half_width: 0, time_limit_s: 600}"
 
 

@@ -12,12 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import PLAIN
-from tests.slurm.desk import SLOW, Desk, checkout, fault, sitting_at, wait_until, worker_pids
+from tests.slurm.desk import (
+    SLOW,
+    Desk,
+    as_root,
+    checkout,
+    fault,
+    sitting_at,
+    wait_until,
+    worker_pids,
+)
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
-]
+pytestmark = as_root
 GRID = """
 table: schedules
 axes: {depth: [%(gpus)d], gpus: [%(gpus)d]}

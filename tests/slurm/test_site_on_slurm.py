@@ -4,7 +4,6 @@ A wrapper around Python gives its process an /etc/hosts of its own, so that name
 everything else on this machine do not resolve there, be it in Python or in torch.
 """
 
-import os
 import re
 import shlex
 import socket
@@ -20,12 +19,9 @@ from jobs.rank import VARIABLES
 from jobs.rendezvous import ipv4_of
 from tests.cluster.cluster import PLAIN
 from tests.conftest import without
-from tests.slurm.desk import QUICK, Desk, checkout, sitting_at, wait_until, worker_pids
+from tests.slurm.desk import QUICK, Desk, as_root, checkout, sitting_at, wait_until, worker_pids
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may change what a process resolves"),
-]
+pytestmark = as_root
 GRID = """
 table: schedules
 axes: {depth: [2], gpus: [2], schedule: [%s]}

@@ -1,24 +1,10 @@
 """Submit and wait in one command, and measurements that survive a second one, on a real Slurm."""
 
-import os
-
 import pytest
 
-from tests.cluster.cluster import PLAIN
-from tests.slurm.desk import Desk, checkout, fault, lasting, sitting_at, wait_until
+from tests.slurm.desk import Desk, as_root, checkout, fault, lasting, on_one, sitting_at, wait_until
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
-    pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True),
-]
-
-
-@pytest.fixture
-def desk(cluster, tmp_path):
-    """A results folder of its own."""
-    with sitting_at(Desk(cluster, tmp_path)) as desk:
-        yield desk
+pytestmark = [*as_root, on_one]
 
 
 def test_one_command_submits_waits_and_ends_with_the_line_that_makes_the_table(desk):

@@ -1,26 +1,22 @@
 """Which job is whose on a real Slurm: marks that were changed, ids given again, folders moved."""
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import PLAIN
-from tests.slurm.desk import Desk, checkout, lasting, settings, sitting_at, wait_until
+from tests.slurm.desk import (
+    Desk,
+    as_root,
+    checkout,
+    lasting,
+    on_one,
+    settings,
+    sitting_at,
+    wait_until,
+)
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may disturb Slurm's daemons"),
-]
-on_one = pytest.mark.parametrize("cluster", [PLAIN], ids=["plain"], indirect=True)
-
-
-@pytest.fixture
-def desk(cluster, tmp_path):
-    """A results folder of its own."""
-    with sitting_at(Desk(cluster, tmp_path)) as desk:
-        yield desk
+pytestmark = as_root
 
 
 @pytest.mark.slow
