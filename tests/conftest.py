@@ -81,8 +81,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for worker in range(session.config.getoption("numprocesses", None) or 0):
         for accounting in (False, True):
             left = make_cluster(number_of(f"gw{worker}"), accounting=accounting)
-            if left.conf.exists():
+            if _starter(left).exists() and _starter(left).read_text() == str(os.getpid()):
                 left.down()
+
+
+def _starter(cluster: Cluster) -> Path:
+    """The file with the process whose tests have started the cluster: never stop another's."""
+    return cluster.folder / "started_by"
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +107,7 @@ def start() -> Iterator[Callable[[Cluster], None]]:
         if cluster not in started:
             started.append(cluster)
         cluster.up()
+        _starter(cluster).write_text(str(os.getppid()))  # of a worker: the pytest that has it
 
     yield start
     for cluster in started:
