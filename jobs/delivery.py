@@ -67,7 +67,9 @@ def _write(store: Store, result: Result, batch: str) -> None:
             store.keep_aside(result.case)
         write_atomically(path, data)
     except OSError as error:
-        print(f"{RESULT} {msgspec.json.format(data, indent=-1).decode()}")
-        why = f"{NOT_WRITTEN}: {error.strerror}; it stands in the line above, after {RESULT!r}"
-        print(why, file=sys.stderr, flush=True)  # a thread that exits says nothing
+        line = f"{RESULT} {msgspec.json.format(data, indent=-1).decode()}"
+        why = f"{NOT_WRITTEN}: {error.strerror}; it is in the line above, after {RESULT!r}"
+        # On one stream and in one piece: srun mixes two streams, and the words would be in a line.
+        sys.stdout.write(f"{line}\n{why}\n")
+        sys.stdout.flush()  # a thread that exits says nothing
         sys.exit(1)

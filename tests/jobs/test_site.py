@@ -21,6 +21,7 @@ from study.case import Case
 from study.errors import ConfigError
 from study.store import Store
 from tests.conftest import ROOT
+from tests.jobs.test_batches import BATCH
 
 SLURM = "executor: slurm, device: cuda, gpus_per_node: 8"
 
@@ -119,7 +120,7 @@ def test_local_jobs_have_neither_key(tmp_path):
 
 def script(mine, in_processes, tmp_path):
     request = Request(4, 1, "a", in_processes=in_processes)
-    return executor_for(request, "c", mine, Store(tmp_path, "mine")).script("run it")
+    return executor_for(request, "c", BATCH, mine, Store(tmp_path, "mine")).script("run it")
 
 
 def test_only_a_job_with_ranks_chooses_where_to_meet_after_the_sites_own_lines(profile, tmp_path):
@@ -139,7 +140,7 @@ def test_where_to_meet_travels_in_the_batch_and_batches_of_before_stay_readable(
     store.prepare()
     item = Item(case=Case(depth=2, gpus=2), grid="g", overrides={}, trace=False)
     mine = profile("rendezvous: {suffix: -ib0, ports: 4000-5000}")
-    (assignment,) = assign([item], "b", mine, store, None)
+    (assignment,) = assign([item], "b", mine, store, {})
     path = write_batch(store, [assignment])
     assert read_batch(path)[0].meeting == Meeting(suffix="-ib0", first_port=4000, last_port=5000)
     before = msgspec.json.decode(path.read_bytes())

@@ -4,6 +4,7 @@ A wrapper around Python gives its process an /etc/hosts of its own, so that name
 everything else on this machine do not resolve there, be it in Python or in torch.
 """
 
+import random
 import re
 import shlex
 import socket
@@ -94,8 +95,8 @@ def log(desk):
 
 
 def two_ports():
-    """Two ports of this machine, one after the other, that nobody uses now."""
-    for port in range(21000, 30000, 2):
+    """Two ports of this machine, one after the other, that nobody uses now, nor another test."""
+    for port in random.sample(range(21000, 30000, 2), 100):
         try:
             with socket.create_server(("", port)), socket.create_server(("", port + 1)):
                 return port, port + 1
