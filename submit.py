@@ -36,7 +36,7 @@ with first_contact():
     from study.grid import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes
     from study.overrides import parse_overrides
-    from study.results_folder import DEFAULT
+    from study.results_folder import DEFAULT, check_results
     from study.store import Store
 
 
@@ -85,12 +85,16 @@ def parse_arguments() -> argparse.Namespace:
         help="--status, live, until all has ended; with --grid, submit first")  # fmt: skip
     add("--cancel", action="store_true", help="cancel the jobs of the grid, and no others")
     add = parser.add_argument_group("what runs again").add_argument
-    add("--force", action="store_true", help="what has a result; the old one is kept")
+    add(
+        "--force",
+        action="store_true",
+        help="every case; an old result counts until the new one is there",
+    )
     add("--only", metavar="OUTCOMES",
         help="only cases that ended so: failed, or e.g. timeout,oom_gpu")  # fmt: skip
     add("--retries", type=int, default=0, metavar="N",
-        help="node failures and time-outs, up to N of them in a row, not on the nodes that "
-        "failed; with --watch as soon as they are seen")  # fmt: skip
+        help="a case after a node failure or time-out, at most N times in a row, on other nodes "
+        "than those that failed; with --watch as soon as it is seen")  # fmt: skip
     add = parser.add_argument_group("limits").add_argument
     add("--max-gpu-hours", type=float, metavar="N", help="refuse a plan that could cost more")
     add("--requeue", action="store_true",
@@ -112,8 +116,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.status:
         return show_status(arguments.results, arguments.cluster, grids)
     typed = CommandLine(
-        arguments.grid, arguments.set, arguments.repeats, arguments.cluster, arguments.results
-    )
+        arguments.grid, arguments.set, arguments.repeats, arguments.retries, arguments.cluster,
+        arguments.results,
+    )  # fmt: skip
+    if arguments.only:
+        check_results(arguments.results)  # nothing has failed where nothing was submitted
     if arguments.watch and not grids:
         return watch_jobs(typed)
     if not grids:

@@ -34,12 +34,24 @@ def result_of(store: Store, attempt: Submission | Assignment) -> Result | None:
         ResultError: a file is in its place that is no result.
         OSError: the file cannot be read.
     """
+    found = _found(store, attempt)
+    return None if found is None else found[1]
+
+
+def put_result_aside(store: Store, attempt: Submission) -> None:
+    """Move the result of this very attempt away, and no other: something else knows more."""
+    with suppress(ResultError, OSError):
+        if (found := _found(store, attempt)) is not None:
+            store.move_aside(attempt.case, found[0])
+
+
+def _found(store: Store, attempt: Submission | Assignment) -> tuple[Path, Result] | None:
     paths = store.result_path(attempt.case), store.failed_path(attempt.case, attempt.batch)
     for path in paths:
         with suppress(FileNotFoundError):
             result = read_result(path)
             if result.job.submitted_at == attempt.submitted_at:
-                return result
+                return path, result
     return None
 
 

@@ -77,16 +77,20 @@ def judge(
         seen = replace(seen, outcome=said[0], why=said[1])
     if submission.executor == "local":
         return _local(seen)
+    is_told = result is not None and not knows_no_cause(result)
     if witness.problem is not None:
-        return replace(seen, is_live=True, reason="Slurm does not answer")
+        # Where no Slurm is installed, it will never be seen to end.
+        stuck = witness.is_absent
+        return replace(seen, is_live=True, is_stuck=stuck, reason="Slurm does not answer")
     if not witness.knows(submission):
+        if is_told:
+            return replace(seen, is_news=True)
         return replace(
             seen,
             is_live=True,
             is_stuck=True,  # from here it will never be seen to end
             reason=f"ask on {submission.cluster} as {submission.user}",
         )
-    is_told = result is not None and not knows_no_cause(result)
     if job is None and not is_told and witness.will_ask(submission):
         return replace(seen, is_live=True, reason="sacct will be asked")
     if job is None:

@@ -20,9 +20,12 @@ class Lanes:
         self, most: int | None, running: Sequence[str] = (), arrays: Sequence[str] = ()
     ) -> None:
         self._lanes: deque[list[str]] | None = None
-        if most is not None:
-            self._lanes = deque([*arrays, *running[lane::most]] for lane in range(most))
-            self._lanes.rotate(-len(running))  # the next is the lane with the fewest
+        if most is not None and (arrays or len(running) > most):
+            # Which of them follow which is not known here: all of them end first.
+            self._lanes = deque([*arrays, *running] for _ in range(most))
+        elif most is not None:
+            self._lanes = deque(list(running[lane : lane + 1]) for lane in range(most))
+            self._lanes.rotate(-len(running))  # the next is a lane without a job
 
     def next(self) -> list[str]:
         """Return the ids of the jobs that end before the next one begins."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.bad_nodes import are_others_able, bad_nodes
+from jobs.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes, count_others
 from jobs.local import run_locally
 from jobs.lock import only_one
 from jobs.next_steps import CommandLine
@@ -53,8 +53,9 @@ class Plan:
 
     @property
     def running(self) -> list[Submission]:
-        """What Slurm has of this folder, and may still run."""
-        live = [o.submission for o in self.view.observations.values() if o.is_live and o.state]
+        """What Slurm has of this folder, and may still run without a person."""
+        seen = self.view.observations.values()
+        live = [o.submission for o in seen if o.is_live and o.state and not o.is_stuck]
         return live + [a.submission for tried in self.view.earlier.values() for a in tried]
 
 
@@ -97,18 +98,22 @@ class Order:
         items = make_plan(grids, self.overrides, profile, self.store, view, choice, bad)
         return Plan(items, view, [*view.notes, *notes, *_hints(items, view, choice, grids)])
 
-    def nodes_to_leave_out(self, view: View) -> tuple[list[str], list[str]]:
+    def nodes_to_leave_out(self, view: View) -> tuple[BadNodes, list[str]]:
         """Return the nodes that fail one case after another, and notes on them.
 
         --force takes all nodes. Where no other node is left, the nodes are hardly to blame.
         """
-        bad = [] if self.choice.force or not self.on_slurm else bad_nodes(view)
+        if self.choice.force or not self.on_slurm:
+            return NO_BAD_NODES, []
+        ours = {case.case_id for grid in self.grids for case in grid.cases()}
+        bad = bad_nodes(view, ours)
         names = ", ".join(bad)
         if not bad:
-            return [], []
-        if are_others_able(bad, self.profile.partition):
-            return bad, [f"left out: {names}, since the last cases there failed at launch"]
-        return [], [
+            return NO_BAD_NODES, []
+        if others := count_others(bad, self.profile.partition):
+            note = f"left out: {names}, since the last cases there failed at launch"
+            return BadNodes(bad, others), [f"{note}; --force takes all nodes"]
+        return NO_BAD_NODES, [
             f"no node but {names} can run jobs, and the last cases there failed at launch: look at "
             f"what {self.profile.source} and the checkout need on them"
         ]

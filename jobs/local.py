@@ -24,6 +24,7 @@ from jobs.profile import Profile
 from jobs.rank import VARIABLES
 from jobs.terminal import count_gpus
 from jobs.traces import last_line, trace_in
+from study.errors import one_line
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
@@ -56,7 +57,13 @@ def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Resul
             bar.update(task, description=item.case.case_id, phase="start")
             batch = new_batch_name(store)
             log = store.log_path(item.case.case_id, batch)
-            result, why = _run_one(item, batch, log, profile, store, partial(_show, bar, task))
+            try:
+                result, why = _run_one(item, batch, log, profile, store, partial(_show, bar, task))
+            except OSError as error:
+                if not results:
+                    raise  # nothing was measured
+                bar.console.print(f"[red]error[/] {escape(one_line(error))}; the rest is not run")
+                return [*results, None]
             bar.console.print(_summary(item, result, why, log))
             bar.advance(task)
             results.append(result)

@@ -1,17 +1,17 @@
 """The commands that a person wants next: the tables, or what failed and how to run it again."""
 
 import shlex
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.judge import Observation
 from jobs.traces import tail_of
-from study.outcome import UNTRIED
 
 CASES_SHOWN = 5  # with the ends of their logs
 LINES_SHOWN = 6
-WIDTH = 160
+WIDTH = 240
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class CommandLine:
     grids: Sequence[str] = ()
     sets: Sequence[str] = ()
     repeats: int = 1
+    retries: int = 0
     cluster: str = "auto"
     results: Path = Path("results")
 
@@ -28,7 +29,9 @@ class CommandLine:
         """Return the command line of submit.py with these cases and more options."""
         repeats = ["--repeats", str(self.repeats)] if self.repeats > 1 else []
         cluster = ["--cluster", self.cluster] if self.cluster != "auto" else []
-        return _line("submit.py", *self._cases(), *repeats, *cluster, *self._where(), *more)
+        retries = ["--retries", str(self.retries)] if self.retries and "--watch" in more else []
+        where = self._where()
+        return _line("submit.py", *self._cases(), *repeats, *cluster, *where, *more, *retries)
 
     def collect(self) -> str:
         """Return the command line of collect.py that makes the tables of these cases."""
@@ -52,14 +55,31 @@ def print_next_steps(observations: list[Observation], typed: CommandLine) -> Non
     Where none failed, print the command that makes the tables.
     """
     failed = [o for o in observations if o.outcome not in (None, "ok")]
+    for line in _waiting(observations):
+        print(line)
     for seen in failed[:CASES_SHOWN]:
         print("\n".join(["", *_end_of_log(seen)]))
     if len(failed) > CASES_SHOWN:
         print(f"\nand {len(failed) - CASES_SHOWN} more; --status lists them with their logs.")
     if failed and typed.grids:
-        print(f"\nRun again what failed:  {typed.submit(*_again(failed))}")
-    elif any(o.outcome == "ok" for o in observations):
+        print(
+            f"\nOnce the cause is mended, run again what failed:  {typed.submit(*_again(failed))}"
+        )
+    if any(o.outcome == "ok" or o.has_earlier_result for o in observations):
         print(f"\nTables:  {typed.collect()}")
+
+
+def _waiting(observations: list[Observation]) -> list[str]:
+    """Return a line for each reason for which jobs wait for a person, with what to do."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for o in observations:
+        if o.is_live and o.outcome is None:
+            reasons[o.reason or o.state or "unknown"].append(o.submission.job_id)
+    return [
+        f"Waiting for a person ({reason}): {' '.join(jobs)}; see scontrol show job, and release "
+        "or cancel them"
+        for reason, jobs in reasons.items()
+    ]
 
 
 def _end_of_log(seen: Observation) -> list[str]:
@@ -73,11 +93,11 @@ def _end_of_log(seen: Observation) -> list[str]:
 
 def _plain(line: str) -> str:
     """Return a line that a terminal shows and does not obey."""
-    return "".join(c if c.isprintable() else " " for c in line)[:WIDTH]
+    shown = "".join(c if c.isprintable() else " " for c in line)
+    return shown if len(shown) <= WIDTH else f"{shown[:WIDTH]} …"
 
 
 def _again(failed: list[Observation]) -> list[str]:
-    """Return the options that run these again: those that never had a chance need none."""
+    """Return the options that run just these again, those with an earlier result, too."""
     outcomes = dict.fromkeys(o.outcome for o in failed if o.outcome is not None)
-    only = [] if set(outcomes) <= UNTRIED else ["--only", ",".join(outcomes)]
-    return [*only, "--watch"]
+    return ["--only", ",".join(outcomes), "--watch"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs.adoption import adopt, orphans
-from jobs.delivery import is_measured, result_of
+from jobs.delivery import is_measured, put_result_aside, result_of
 from jobs.judge import Observation, judge, knows_no_cause
 from jobs.profile import RESULT_WAIT_S
 from jobs.witness import Witness
@@ -129,8 +129,9 @@ class Observer:
         jobs = " ".join(submission.job_id for submission in away)
         old = folder_of(away[0])
         return [
-            f"{self.store.folder} was moved or copied from {old}, where the jobs {jobs} write "
-            "their results: move it back, or wait for them and move those results here"
+            f"{self.store.folder} was moved or copied from {old}, where the jobs {jobs} still "
+            f"write: wait for them and copy their results (cp -rn {old}/. {self.store.folder}/), "
+            f"or end them (scancel {jobs})"
         ]
 
     def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
@@ -177,8 +178,7 @@ class Observer:
     def _put_aside(self, overruling: Iterable[Observation]) -> None:
         """Move away results that would speak before the ledger, which knows more."""
         for observation in overruling:
-            with suppress(OSError):
-                self.store.put_aside(observation.submission.case)
+            put_result_aside(self.store, observation.submission)
 
     def _notes(self, broken: int, found: int) -> list[str]:
         if not broken:

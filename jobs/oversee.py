@@ -22,9 +22,19 @@ class Overseer:
     """All profiles of a results folder that have jobs, or the one that was asked for.
 
     `auto` asks no Slurm which profile is its own: where it does not answer, there is still a table.
+
+    Args:
+        exactly: only the grids' own cases, and not what was submitted of them with some --set.
     """
 
-    def __init__(self, results: Path, cluster: str, grids: list[Grid], witness: Witness) -> None:
+    def __init__(
+        self,
+        results: Path,
+        cluster: str,
+        grids: list[Grid],
+        witness: Witness,
+        exactly: bool = False,
+    ) -> None:
         profiles = load_profiles()
         if results.exists() and not results.is_dir():
             raise ConfigError("--results", f"{results} is no folder; name the folder of results")
@@ -34,6 +44,7 @@ class Overseer:
         used = [store for store in stores if store.batches.exists() or store.submissions.exists()]
         self.results = results
         self.profiles = profiles
+        self.exactly = exactly
         self.views: dict[str, View] = {}
         self.grids = grids
         self.witness = witness
@@ -52,7 +63,8 @@ class Overseer:
             observations += [o for o in view.observations.values() if self._is_asked_for(o)]
             notes += view.notes
             notes += [f"job {job} is ours, but its batch file is gone" for job in view.orphans]
-        return Look(observations, notes)
+        every = (o for view in self.views.values() for o in view.observations.values())
+        return Look(observations, notes, is_blocked=any(o.is_live and o.is_stuck for o in every))
 
     def observer(self, store: Store) -> Observer:
         """Return who looks at this profile's folder, as patiently as the profile says."""
@@ -63,7 +75,8 @@ class Overseer:
     def _is_asked_for(self, seen: Observation) -> bool:
         submission = seen.submission
         return not self.grids or any(
-            grid.contains(submission.case) or _is_of(grid, submission) for grid in self.grids
+            grid.contains(submission.case) or (not self.exactly and _is_of(grid, submission))
+            for grid in self.grids
         )
 
     def missing(self, observations: list[Observation]) -> list[str]:
@@ -124,7 +137,9 @@ def conclude(overseer: Overseer, seen: Look, typed: CommandLine | None = None) -
         print(f"not submitted: {some(missing)}")
     if typed is not None:
         print_next_steps(seen.observations, typed)
-    failed = any(o.outcome not in (None, "ok") for o in seen.observations)
+    # The watch is over: what has no outcome now waits for a person.
+    good = ("ok",) if typed is not None else ("ok", None)
+    failed = any(o.outcome not in good for o in seen.observations)
     return int(failed or bool(missing) or overseer.witness.problem is not None)
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
-from jobs.bad_nodes import failed_node
+from jobs.bad_nodes import NO_BAD_NODES, BadNodes, failed_node
 from jobs.judge import Observation
 from jobs.observe import View
 from jobs.profile import Profile
-from jobs.shape import why_impossible
+from jobs.shape import nodes_of, why_impossible
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
@@ -29,11 +29,13 @@ class Choice:
         force: all of them.
         only: those of these outcomes, and no other case; None is no such choice.
         retries: how many more times a node failure or a time-out is tried.
+        by_itself: nobody chose these cases now; so the number of retries holds, whatever the rest.
     """
 
     force: bool = False
     only: frozenset[Outcome] | None = None
     retries: int = 0
+    by_itself: bool = False
 
     @property
     def is_made(self) -> bool:
@@ -73,19 +75,20 @@ def make_plan(
     store: Store,
     view: View,
     choice: Choice,
-    bad_nodes: Sequence[str] = (),
+    bad: BadNodes = NO_BAD_NODES,
 ) -> list[Item]:
     """Return every case of the grids once, checked against what the profile's machines can run.
 
     Args:
-        bad_nodes: nodes that no job is to get.
+        bad: nodes that no job is to get which others can run.
     """
     items: dict[Case, Item] = {}
     for grid in grids:
         for case in grid.cases():
             check_possible(case, profile, grid)
             if case not in items:
-                verdict = _verdict(case, store, view, choice, bad_nodes)
+                avoided = bad.avoided_by(nodes_of(case, profile.gpus_per_node))
+                verdict = _verdict(case, store, view, choice, avoided)
                 number = 1 + max(
                     (a.submission.number for a in view.attempts.get(case.case_id, [])), default=0
                 )
@@ -140,7 +143,8 @@ def _verdict(
     left_out = _wanted(outcome, why, attempts, choice, ended)
     if left_out is not None:
         return {"left_out": left_out, "failed": failed}
-    return {"exclude": _nodes_to_leave_out(attempts, choice, bad_nodes), "previous": outcome}
+    previous = outcome if seen is None or seen.outcome is None else seen.outcome
+    return {"exclude": _nodes_to_leave_out(attempts, choice, bad_nodes), "previous": previous}
 
 
 def _standing(case: Case, store: Store, seen: Observation | None) -> tuple[Outcome | None, str]:
@@ -171,7 +175,8 @@ def _wanted(
     if choice.only is not None and not choice.only & ended:
         return f"not asked for: {'has no outcome' if outcome is None else outcome}"
     tries = len(_failures(attempts))
-    for retried in ended & RETRIED if 0 < choice.retries < tries else ():
+    is_chosen = (choice.force or choice.only is not None) and not choice.by_itself
+    for retried in ended & RETRIED if 0 < choice.retries < tries and not is_chosen else ():
         return f"{retried}, {tries} times now: --retries {choice.retries} is used up; raise it"
     if choice.force or choice.only is not None or outcome is None:
         return None

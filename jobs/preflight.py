@@ -106,7 +106,7 @@ def _check_time_limit(profile: Profile) -> None:
     if profile.timeout_min is None or settings.get("slurm_qos"):  # a QOS may allow more
         return
     try:
-        output = answer_of("scontrol", "--oneliner", "show", "partition")
+        output = answer_of("scontrol", "--all", "--oneliner", "show", "partition")
     except NoAnswer:
         return  # sbatch has had its say
     partitions = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]

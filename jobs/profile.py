@@ -51,11 +51,6 @@ class Profile:
         """The partition that jobs ask for; empty for the default one."""
         return (self.submitit or {}).get("slurm_partition") or ""
 
-    @property
-    def nodes_left_out(self) -> str:
-        """The nodes that no job may get, joined by commas."""
-        return (self.submitit or {}).get("slurm_exclude") or ""
-
     def gpu_parameters(self, gpus: int) -> dict[str, str]:
         """The sbatch option that asks for exactly `gpus` GPUs on each node."""
         option, _, template = self.gpu_request.partition(":")

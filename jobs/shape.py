@@ -28,6 +28,11 @@ def shape_of(gpus: int, in_processes: bool, most: int | None) -> Shape:
     return Shape(nodes, gpus // nodes, gpus // nodes)
 
 
+def nodes_of(case: Case, most: int | None) -> int:
+    """Return on how many nodes of `most` GPUs the case's job runs."""
+    return shape_of(case.gpus, case.in_processes, most).nodes
+
+
 def why_impossible(case: Case, most: int | None) -> str | None:
     """Why no job on nodes of `most` GPUs has this case's shape, and what to do; None if one has."""
     if most is None or case.gpus <= most:

@@ -23,6 +23,10 @@ class NoAnswer(ConfigError):
     """Slurm does not answer; trying again later may help."""
 
 
+class NotInstalled(NoAnswer):
+    """Slurm's commands are not on this machine, and trying again does not help."""
+
+
 def forget_variables_of_slurm() -> list[str]:
     """Drop from this process's environment what would change Slurm's commands or reach our jobs.
 
@@ -104,7 +108,8 @@ def ask(
             pass_fds=pass_fds,
         )
     except FileNotFoundError:
-        raise NoAnswer(command[0], "not found; is this a Slurm cluster's login node?") from None
+        missing = "not found; is this a Slurm cluster's login node?"
+        raise NotInstalled(command[0], missing) from None
     except OSError as error:
         raise NoAnswer(command[0], f"cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

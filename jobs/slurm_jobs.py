@@ -55,7 +55,9 @@ class SlurmJob:
 def jobs_in_queue(users: Iterable[str]) -> list[SlurmJob]:
     """Every job of these users that squeue knows, ended ones included."""
     output = answer_of(
-        *("squeue", "--states=all", "--array", "--noheader", f"--user={','.join(sorted(users))}"),
+        # --all: a partition may be hidden, and with it the jobs of everybody but root.
+        *("squeue", "--all", "--states=all", "--array", "--noheader"),
+        f"--user={','.join(sorted(users))}",
         f"--format={SEPARATOR.join(SQUEUE_FIELDS)}{END}",
     )
     *lines, rest = output.split(f"{END}\n")
@@ -99,7 +101,7 @@ def _from_squeue(
 
 def jobs_in_memory(user: str) -> list[SlurmJob]:
     """Return every job of this user that slurmctld still knows, with exit codes."""
-    output = answer_of("scontrol", "--oneliner", "show", "job")
+    output = answer_of("scontrol", "--all", "--oneliner", "show", "job")
     records = [_record_in(line) for line in output.splitlines() if " JobState=" in line]
     jobs = [_from_scontrol(r, i) for r in records for i in _indices(r.get("ArrayTaskId", ""))]
     return [job for job in jobs if job.user == user]

@@ -1,5 +1,7 @@
 """Slurm's words for the state of a job, and what the final ones mean."""
 
+import re
+
 from study.outcome import Outcome
 
 # https://slurm.schedmd.com/job_state_codes.html
@@ -26,9 +28,11 @@ STUCK = (
     *(LAUNCH_FAILED, "JobHeldUser", "JobHeldAdmin", "BadConstraints", "DependencyNeverSatisfied"),
     *("PartitionTimeLimit", "PartitionNodeLimit", "InvalidAccount", "InvalidQOS"),
     *("AssociationTimeLimit", "QOSTimeLimit", "ReservationDeleted", "JobHoldMaxRequeue"),
-    *("AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"),
+    *("QOSMinCpuNotSatisfied", "MaxMemPerLimit", "AccountNotAllowed", "QOSNotAllowed"),
     "job requeued in held state",
 )
+# A limit for each job, which no other job's end will ever make room in.
+OF_EACH_JOB = re.compile(r"(QOS|Assoc)Max\w+Per(Job|Node)(Limit)?")
 
 
 def exact_state(word: str) -> str:
@@ -48,4 +52,5 @@ def is_stuck(state: str | None, reason: str) -> bool:
     """Whether the job will never start unless a person does something."""
     if state in ("REQUEUE_HOLD", "SPECIAL_EXIT"):
         return True
-    return state == "PENDING" and reason.replace("_", " ") in {r.replace("_", " ") for r in STUCK}
+    is_known = reason.replace("_", " ") in {r.replace("_", " ") for r in STUCK}
+    return state == "PENDING" and (is_known or OF_EACH_JOB.fullmatch(reason) is not None)

@@ -82,7 +82,7 @@ def print_how_to_watch(
     if not submissions:
         return
     jobs = ",".join(dict.fromkeys(s.array for s in submissions))
-    print(f"Watch them:  squeue --jobs={jobs} {SQUEUE_COLUMNS}", flush=True)
+    print(f"Watch them:  squeue --all --jobs={jobs} {SQUEUE_COLUMNS}", flush=True)
     if is_watched:
         return
     print(f"Until they have ended, with phase and outcome:  {typed.submit('--watch')}")

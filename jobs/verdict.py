@@ -17,6 +17,7 @@ _SHARPER: dict[str, frozenset[Outcome]] = {
 }
 _CAUSES: frozenset[Outcome] = frozenset({"oom_host", "timeout", "node_failed", "preempted"})
 SIGKILL_HINT = "killed by SIGKILL; if its memory ran out, ask for more with mem_gb"
+PYTHON_HINT = "; either this node lacks it, or the profile's python: is wrong"
 # What Slurm gives as exit code of a job whose files, e.g. its log, its node cannot open.
 NOT_LAUNCHED = "0:53"
 OF_WORKER = "1:0"  # a worker that has written how its case failed ends so
@@ -41,7 +42,8 @@ def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Ve
     outcome = FINAL[job.state]
     said = f"Slurm says {_said(job)}"
     if trace is not None and trace.outcome in _SHARPER.get(job.state, ()):
-        return trace.outcome, f"{said}; its log says: {trace.line}"
+        hint = PYTHON_HINT if "execve()" in trace.line else ""
+        return trace.outcome, f"{said}; its log says: {trace.line}{hint}"
     if job.state == "COMPLETED":
         return "lost", f"{said}, but there is no result"
     if outcome == "error" and last_words:

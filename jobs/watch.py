@@ -17,37 +17,47 @@ _COLOURS = {"ok": "green", None: "cyan"}
 
 
 class Look(NamedTuple):
-    """Where the cases stand, and notes; whether more is to be done though none lives."""
+    """Where the cases stand, and notes.
+
+    Attributes:
+        more_to_come: more is to be done, though none lives.
+        is_blocked: some job of the folder waits for a person, and others may wait for it.
+    """
 
     observations: list[Observation]
     notes: list[str]
     more_to_come: bool = False
+    is_blocked: bool = False
 
 
 def watch(look: Callable[[], Look]) -> Look:
     """Look again and again; what was seen last.
 
-    Ends where every case has ended, or none of the rest will start by itself. Leaving it with
-    Ctrl-C leaves the jobs alone.
+    Ends where every case has ended, or none of the rest will start by itself: at two looks, since a
+    job whose turn has just come may still say that it waits. Leaving it with Ctrl-C leaves the jobs
+    alone.
     """
     console = Console(stderr=True)
+    stood_still = False
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             seen = look()
             live.update(_picture(seen, console.width, console.height), refresh=True)
-            if not seen.more_to_come and not is_moving(seen.observations):
+            is_over = not any(o.is_live for o in seen.observations)
+            stands_still = not seen.more_to_come and not is_moving(seen)
+            if stands_still and (is_over or stood_still):
                 return seen
+            stood_still = stands_still
             time.sleep(REFRESH_S)
 
 
-def is_moving(observations: list[Observation]) -> bool:
+def is_moving(seen: Look) -> bool:
     """Return whether some job will still begin, or end, without a person.
 
     Jobs that wait for one that is stuck are stuck, too.
     """
-    live = [o for o in observations if o.is_live and not o.is_stuck]
-    is_blocked = any(o.is_live and o.is_stuck for o in observations)
-    return any(not is_blocked or o.reason != "Dependency" for o in live)
+    live = [o for o in seen.observations if o.is_live and not o.is_stuck]
+    return any(not seen.is_blocked or o.reason != "Dependency" for o in live)
 
 
 def _picture(seen: Look, width: int, height: int) -> Text:

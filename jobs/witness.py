@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from jobs.slurm_commands import NoAnswer, clock_in, me, slurm_config
+from jobs.slurm_commands import NoAnswer, NotInstalled, clock_in, me, slurm_config
 from jobs.slurm_jobs import SlurmJob, jobs_in_accounting, jobs_in_memory, jobs_in_queue
 from study.submissions import Attempt, Submission
 
@@ -18,6 +18,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.problem: str | None = None
+        self.is_absent = False  # and will not answer on this machine
         self.queue: list[SlurmJob] = []
         self.accounting_answers = True
         self._shown = Shown([])
@@ -25,7 +26,8 @@ class Witness:
         self._config_at_s = 0.0
         self._accounts: dict[str, SlurmJob] = {}
         self._asked: set[str] = set()
-        self._next_sacct_s = 0.0
+        self._next_sacct_s: dict[str, float] = {}  # by the mark of the results folder
+        self._ended: dict[tuple[str | None, int], SlurmJob] = {}
 
     @property
     def cluster(self) -> str | None:
@@ -40,7 +42,9 @@ class Witness:
             self.queue, self.problem = jobs_in_queue([me()]), None
         except NoAnswer as error:
             self.queue, self.problem = [], str(error)
+            self.is_absent = isinstance(error, NotInstalled)
         self._shown = Shown(self.queue)
+        self._remember(self.queue)
 
     @property
     def clock_s(self) -> float | None:
@@ -76,6 +80,9 @@ class Witness:
         open_cases = [s for s in submissions if s.case_id not in settled]
         if any(s.case_id not in found or found[s.case_id].is_final for s in open_cases):
             found |= Shown(self._memory()).jobs_of(open_cases)
+        for s in open_cases:
+            if s.case_id not in found and (s.batch, s.index) in self._ended:
+                found[s.case_id] = self._ended[s.batch, s.index]
         if missing := [s for s in open_cases if s.case_id not in found]:
             self._ask_accounting(missing)
             found |= {s.case_id: job for s in missing if (job := self._account_of(s)) is not None}
@@ -83,9 +90,19 @@ class Witness:
 
     def _memory(self) -> list[SlurmJob]:
         try:
-            return jobs_in_memory(me())
+            jobs = jobs_in_memory(me())
         except NoAnswer:
             return []  # squeue has answered; scontrol only adds to it
+        self._remember(jobs)
+        return jobs
+
+    def _remember(self, jobs: list[SlurmJob]) -> None:
+        """Keep Slurm's last word on jobs that have ended: it may forget them before we are done."""
+        for job in jobs:
+            if job.is_final:
+                self._ended[job.batch, job.index] = job
+            else:  # it may have been restarted
+                self._ended.pop((job.batch, job.index), None)
 
     def will_ask(self, submission: Submission) -> bool:
         """Whether sacct is still to be asked about a job that nobody else knows."""
@@ -96,14 +113,16 @@ class Witness:
         return (self._config or {}).get("AccountingStorageType", "").endswith("slurmdbd")
 
     def _ask_accounting(self, missing: list[Submission]) -> None:
-        if not self._has_accounting or time.monotonic() < self._next_sacct_s:
+        folder = missing[0].batch.rpartition("-")[0]
+        if not self._has_accounting or time.monotonic() < self._next_sacct_s.get(folder, 0.0):
             return
-        self._next_sacct_s = time.monotonic() + SACCT_EVERY_S
-        self._asked = {s.job_id for s in missing}
-        accounts = jobs_in_accounting(self._asked)
+        self._next_sacct_s[folder] = time.monotonic() + SACCT_EVERY_S
+        asked = {s.job_id for s in missing}
+        accounts = jobs_in_accounting(asked)
+        self._asked |= asked
         self.accounting_answers = accounts is not None
         # What the database alone still calls running, nobody runs: the controller has no such job.
-        self._accounts = {
+        self._accounts |= {
             job.job_id.partition("_[")[0]: job for job in accounts or [] if job.is_final
         }
 

@@ -125,7 +125,7 @@ def store_of(assignment: Assignment) -> Store:
 
 
 def is_measured(assignment: Assignment) -> bool:
-    """Whether an attempt of this very job, before Slurm restarted it, had time to finish.
+    """Return whether an attempt of this very job, before Slurm restarted it, had time to measure.
 
     All ranks find the same: no rank writes before all have looked.
     """
@@ -133,7 +133,7 @@ def is_measured(assignment: Assignment) -> bool:
         result = result_of(store_of(assignment), assignment)
     except (OSError, ResultError):
         return False
-    return attempt() > 1 and result is not None
+    return attempt() > 1 and result is not None and result.outcome == "ok"
 
 
 def run_assigned(

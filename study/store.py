@@ -93,7 +93,10 @@ class Store:
 
     def put_aside(self, case: Case) -> Path | None:
         """Move the case's result to `replaced/`, so that a new one can come; None without one."""
-        path = self.result_path(case)
+        return self.move_aside(case, self.result_path(case))
+
+    def move_aside(self, case: Case, path: Path) -> Path | None:
+        """Move this file of the case to `replaced/`; None where there is none."""
         return path.rename(self._new_aside(case)) if path.exists() else None
 
     def keep_aside(self, case: Case) -> None:
@@ -201,10 +204,12 @@ def read_file(path: Path, last: int | None = None, most: int | None = None) -> b
         OSError: it cannot be read, or is a pipe, which would hang.
         ValueError: it has more than `most` bytes.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", str(path))
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    with open(handle, "rb", buffering=0) as file:
         if most is not None and found.st_size > most:
             raise ValueError(f"has {found.st_size} bytes, too many")
         if last is not None:

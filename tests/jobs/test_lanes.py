@@ -27,11 +27,12 @@ def test_jobs_that_run_already_count():
 
 
 def test_jobs_of_a_wider_limit_end_before_new_ones_begin():
-    assert chain(Lanes(2, ["1", "2", "3"]), 2) == [["2"], ["1", "3"]]
+    every = ["1", "2", "3"]
+    assert chain(Lanes(2, every), 3) == [every, every, ["a"]]
 
 
 def test_an_array_takes_all_lanes():
-    assert chain(Lanes(2, ["1"], ["7"]), 2) == [["7"], ["7", "1"]]
+    assert chain(Lanes(2, ["1"], ["7"]), 2) == [["7", "1"], ["7", "1"]]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])

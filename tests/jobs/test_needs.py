@@ -37,7 +37,7 @@ def test_a_python_that_lacks_packages_says_which(bare_python, tmp_path, rank, ma
     done = start_worker(bare_python, SLURM_PROCID=rank)
     assert done.returncode == 2
     assert done.stderr.startswith(f"{mark}mpbench: job failed: {bare_python} (Python 3.")
-    assert "lacks msgspec, numpy, nvidia-ml-py, scipy, torch: run " in done.stderr
+    assert "lacks msgspec, numpy, nvidia-ml-py, scipy, torch: install them for it" in done.stderr
     assert done.stderr.count("\n") == 1
     log = tmp_path / "log"
     log.write_text(f"{done.stderr}srun: error: gpu1: task 0: Exited with exit code 2\n")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from jobs.bad_nodes import bad_nodes
+from jobs.bad_nodes import BadNodes, bad_nodes
 from jobs.judge import Observation
 from jobs.observe import View
 from jobs.plan import Choice, make_plan
@@ -130,7 +130,8 @@ def test_retries_are_counted_and_end(store, outcome):
     assert verdicts(plan(store, seen=[once], retries=1))[2] is None
     used_up = f"{outcome}, 2 times now: --retries 1 is used up; raise it"
     assert verdicts(plan(store, seen=[twice], retries=1))[2] == used_up
-    assert verdicts(plan(store, seen=[twice], retries=1, only=RETRIED))[2] == used_up
+    again = {"only": RETRIED, "by_itself": True}
+    assert verdicts(plan(store, seen=[twice], retries=1, **again))[2] == used_up
     assert verdicts(plan(store, seen=[twice], retries=2))[2] is None
 
 
@@ -220,8 +221,15 @@ def test_attempts_are_numbered_by_the_ledger(store):
 
 def test_bad_nodes_are_left_out_of_every_job(store):
     view = View()
-    items = make_plan([grid()], {}, PROFILE, store, view, Choice(), ["gpu2"])
+    bad = BadNodes(("gpu2",), others_able=1)
+    items = make_plan([grid()], {}, PROFILE, store, view, Choice(), bad)
     assert [item.exclude for item in items] == ["gpu2", "gpu2"]
+
+
+def test_a_job_that_needs_all_nodes_leaves_none_out(store):
+    wide = grid(axes={"gpus": (2, 8)}, setting={"depth": 8, "schedule": "gpipe"})
+    items = make_plan([wide], {}, PROFILE, store, View(), Choice(), BadNodes(("gpu2",), 1))
+    assert [item.exclude for item in items] == ["gpu2", ""]
 
 
 def view_of(*ends):
@@ -252,7 +260,9 @@ FAILS, RUNS = ("node_failed", "gpu2"), ("ok", "gpu2")
     ],
 )
 def test_a_node_is_bad_once_two_cases_in_a_row_failed_there_at_launch(ends, bad):
-    assert bad_nodes(view_of(*ends)) == bad
+    view = view_of(*ends)
+    assert bad_nodes(view, view.attempts) == tuple(bad)
+    assert bad_nodes(view, ()) == ()  # another grid gives the node another chance
 
 
 def test_a_node_is_no_longer_bad_once_the_cases_that_it_failed_ended_elsewhere():
@@ -262,4 +272,11 @@ def test_a_node_is_no_longer_bad_once_the_cases_that_it_failed_ended_elsewhere()
     again = replace(attempt, ended=later)
     view.attempts[case_id].append(again)
     view.endings.append(later)
-    assert bad_nodes(view) == []
+    assert bad_nodes(view, view.attempts) == ()
+
+
+def test_what_a_person_chose_runs_whatever_the_retries(store):
+    seen = [ended("timeout", "timeout")]
+    for choice in ({"force": True}, {"only": RETRIED}):
+        (item, _) = plan(store, seen=seen, retries=1, **choice)
+        assert item.left_out is None

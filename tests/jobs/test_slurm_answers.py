@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from jobs import slurm_commands
+from jobs.bad_nodes import nodes_by_state
 from jobs.batch import Assignment, write_batch
 from jobs.cancel import to_cancel
 from jobs.judge import Observation
@@ -19,16 +20,18 @@ from jobs.profile import Profile
 from jobs.slurm import NotQueued
 from jobs.slurm_commands import me
 from jobs.slurm_jobs import SEPARATOR
+from jobs.slurm_states import is_stuck
 from jobs.submission import NotNoted, submit_batches
 from jobs.witness import Witness
 from study.case import Case
 from study.errors import ConfigError
 from study.result import RANK_LOST, CaseFailure, Code, Job, Result
-from study.result_file import encode
-from study.store import Store
+from study.result_file import encode, read_result
+from study.store import Store, write_atomically
 from study.submissions import Ended, append, attempts_of_each_case, read
 from tests.conftest import ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
+from tests.report import made_up
 
 PROFILE = Profile(
     "mine", "cluster.yaml: profiles.mine", "slurm", "cuda", submitit={"timeout_min": 5}
@@ -654,3 +657,65 @@ def test_who_holds_the_lock_is_named(store):
     holder = rf"process {os.getpid()} on .*wait for it to end"
     with only_one(store), pytest.raises(Busy, match=holder), only_one(store):
         pass
+
+
+def test_what_slurm_said_of_an_end_holds_though_it_forgets_the_job(store, slurm):
+    batch = submitted(store)
+    fake = slurm()
+    fake.answer("squeue", squeue_line("17", "COMPLETED", f"c@{batch}", ended="1893455990"))
+    witness = Witness()
+    assert look(store, witness).reason == "waiting for its result"
+    fake.answer("squeue", "")
+    assert look(store, witness).reason == "waiting for its result"
+
+
+def test_a_result_counts_though_another_cluster_would_have_to_be_asked(store, slurm):
+    slurm().config.write_text("ClusterName = other\n")
+    submitted(store)
+    assert look(store).is_live
+    write(store, error=CaseFailure(type="RuntimeError", message="no"))
+    assert (look(store).outcome, noted(store)) == ("error", "error")
+
+
+def test_without_slurm_on_this_machine_a_job_is_never_seen_to_end(store, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    submitted(store)
+    seen = look(store)
+    assert (seen.is_live, seen.is_stuck) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["QOSMaxMemoryPerJob", "QOSMaxGRESPerJob", "AssocMaxNodePerJobLimit", "MaxMemPerLimit"],
+)
+def test_a_job_above_a_limit_for_each_job_is_stuck(reason):
+    assert is_stuck("PENDING", reason)
+    assert not is_stuck("PENDING", "QOSMaxJobsPerUserLimit")
+    assert not is_stuck("PENDING", "AssocGrpGRES")
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [("mixed-", "mixed"), ("idle~", "idle"), ("allocated$", "allocated"), ("idle*", "idle*")],
+)
+def test_the_marks_behind_a_nodes_state_are_no_part_of_it(slurm, word, state):
+    slurm().answer("sinfo", f"gpu1 {word}\n")
+    assert nodes_by_state("gpu") == {"gpu1": state}
+
+
+def test_only_the_result_of_the_job_that_somebody_knows_more_of_is_put_aside(store, slurm):
+    measured = made_up.result(depth=20, gpus=2)
+    case = measured.case
+    made_up.write(store.folder.parent, store.profile, measured)
+    batch = submitted(store, case=case)
+    slurm().answer("squeue", squeue_line("17", "CANCELLED", f"c@{batch}"))
+    lost = CaseFailure(type=RANK_LOST, message="rank 1 on gpu2: fell silent")
+    failed = msgspec.structs.replace(
+        measured, outcome="error", error=lost, measurement=None,
+        job=msgspec.structs.replace(measured.job, submitted_at=MOMENT),
+    )  # fmt: skip
+    write_atomically(store.failed_path(case, batch), encode(failed))
+    for _ in range(2):
+        seen = look(store)
+        assert (seen.outcome, seen.has_earlier_result) == ("cancelled", True)
+    assert read_result(store.result_path(case)).outcome == "ok"

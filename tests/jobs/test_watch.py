@@ -1,7 +1,10 @@
 """When the watch ends: once nothing moves without a person."""
 
+import pytest
+
+from jobs import watch as module
 from jobs.judge import Observation
-from jobs.watch import is_moving
+from jobs.watch import Look, is_moving, watch
 from tests.jobs.test_plan import submission
 
 
@@ -13,12 +16,30 @@ RUNS, HELD = seen(state="RUNNING"), seen(state="PENDING", is_stuck=True)
 WAITS = seen(state="PENDING", reason="Dependency")
 
 
+def look(*observations, is_blocked=False):
+    return Look(list(observations), [], is_blocked=is_blocked)
+
+
 def test_it_goes_on_while_a_job_runs_or_waits_for_one_that_does():
-    assert is_moving([RUNS, HELD, WAITS])
-    assert is_moving([WAITS])  # the job before it has just ended
+    assert is_moving(look(RUNS, HELD, WAITS, is_blocked=True))
+    assert is_moving(look(WAITS))
 
 
 def test_it_ends_where_all_is_held_or_waits_for_what_is_held():
-    assert not is_moving([HELD, WAITS, WAITS])
-    assert not is_moving([HELD])
-    assert not is_moving([])
+    assert not is_moving(look(HELD, WAITS, is_blocked=True))
+    assert not is_moving(look(WAITS, is_blocked=True))  # for a job of another grid
+    assert not is_moving(look(HELD))
+    assert not is_moving(look())
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr(module, "REFRESH_S", 0)
+
+
+def test_a_job_whose_turn_has_just_come_is_no_end(at_once):
+    looks = iter([look(WAITS, is_blocked=True), look(RUNS, is_blocked=True), look()])
+    assert watch(lambda: next(looks)).observations == []
+    held = look(HELD, is_blocked=True)
+    looks = iter([held, held])
+    assert watch(lambda: next(looks)) is held

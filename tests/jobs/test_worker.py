@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from jobs.batch import Assignment, read_batch, write_batch
+from jobs.worker import is_measured
 from study.case import Case
+from study.result import RANK_LOST, CaseFailure
 from study.result_file import encode
 from study.store import Store
 from tests.conftest import PATIENCE_S, ROOT
@@ -65,6 +68,18 @@ def test_a_restarted_job_that_had_finished_measures_nothing_again(store):
     assert first.returncode == 0
     assert "has its result from an attempt before" in again.stdout
     assert store.result_path(assignment.case).read_bytes() == before
+
+
+def test_a_restarted_job_that_had_failed_measures_again(store, monkeypatch):
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assignment = assigned(store, 2)
+    given = result(**assignment.case.as_dict())
+    job = msgspec.structs.replace(given.job, submitted_at=assignment.submitted_at)
+    lost = CaseFailure(type=RANK_LOST, message="rank 1 on gpu2: fell silent")
+    failed = msgspec.structs.replace(given, outcome="error", error=lost, job=job)
+    for found, is_over in ((failed, False), (msgspec.structs.replace(given, job=job), True)):
+        store.result_path(assignment.case).write_bytes(encode(found))
+        assert is_measured(assignment) == is_over
 
 
 def test_a_batch_that_is_none_is_empty(tmp_path):

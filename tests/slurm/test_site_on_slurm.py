@@ -245,7 +245,7 @@ def test_a_python_that_lacks_packages_is_an_error_that_names_them(at_site, tmp_p
     desk = at_site({"python": str(tmp_path / "bare/bin/python")}, schedule=schedule)
     desk.submit()
     desk.wait_for("error")
-    assert "lacks msgspec, numpy, nvidia-ml-py, scipy, torch: run " in desk.reason()
+    assert "lacks msgspec, numpy, nvidia-ml-py, scipy, torch: install them for it" in desk.reason()
 
 
 def a_python_of_the_site(folder):

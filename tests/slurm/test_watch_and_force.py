@@ -1,5 +1,7 @@
 """Submit and wait in one command, and measurements that survive a second one, on a real Slurm."""
 
+import re
+
 import pytest
 
 from tests.slurm.desk import Desk, as_root, checkout, fault, lasting, on_one, sitting_at, wait_until
@@ -23,8 +25,7 @@ def test_the_end_of_a_failed_cases_log_and_the_command_that_runs_it_again_are_sh
     done = desk.run("--grid", desk.grid, "--watch", **broken)
     assert done.returncode == 1
     assert "    RuntimeError: no\n" in done.stdout
-    *_, last = done.stdout.splitlines()
-    command = last.removeprefix("Run again what failed:  python ")
+    (command,) = re.findall("run again what failed:  python (.*)", done.stdout)
     assert command.endswith("--only error --watch")
     again = desk.run(*command.split()[1:])
     assert again.returncode == 0, again.stdout

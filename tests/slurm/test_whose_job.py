@@ -1,6 +1,7 @@
 """Which job is whose on a real Slurm: marks that were changed, ids given again, folders moved."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_jobs_of_a_folder_that_was_moved_are_shown_and_left_alone_with_the_reaso
     desk.store = desk.results / desk.profile
     status = desk.run("--status")
     assert f"was moved or copied from {old}/{desk.profile}" in status.stderr
-    assert "move it back" in status.stderr
+    assert f"cp -rn {old}/{desk.profile}/. {desk.store}/" in status.stderr
     done = desk.run("--cancel", "--grid", desk.grid)
     assert (done.returncode, done.stdout) == (1, "cancelled: 0\n")
     assert f"not cancelled: {job}: submitted into {old}" in done.stderr
@@ -108,3 +109,22 @@ def test_a_result_that_is_seen_late_is_waited_for(cluster, tmp_path):
         assert "(waiting for its result)" in desk.submit().stdout
         hidden.rename(result)
         assert desk.outcomes() == ["ok"]
+
+
+@on_one
+def test_others_than_root_see_their_jobs_in_a_hidden_partition(desk):
+    # Nobody, who may read root's files, so that Python runs.
+    may_read = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    nobody = ["setpriv", "--reuid=nobody", "--clear-groups", *may_read]
+    find = (
+        "from jobs.slurm_jobs import jobs_in_memory, jobs_in_queue\n"
+        "print(*(job.job_id for job in [*jobs_in_queue(['nobody']), *jobs_in_memory('nobody')]))"
+    )
+    submit = ("sbatch", "--parsable", "--hold", "--output=/dev/null", "--chdir=/", "--wrap=true")
+    desk.slurm("scontrol", "update", "partitionname=gpu", "hidden=yes")
+    try:
+        job = desk.slurm(*nobody, *submit).strip()
+        assert desk.slurm(*nobody, sys.executable, "-c", find).split().count(job) == 2
+    finally:
+        desk.slurm("scontrol", "update", "partitionname=gpu", "hidden=no")
+        desk.slurm("scancel", job)
