@@ -86,7 +86,7 @@ def test_submit_says_what_was_submitted_what_it_costs_and_how_to_watch(
     first, second = (event["job_id"] for event in ledger(tmp_path))
     assert f"submitted job {first}  mp-d20-g2  log: " in done.stdout
     assert "At most 3.50 GPU-hours: 7 GPUs x 30 min." in done.stdout
-    assert f"squeue --jobs={first},{second}" in done.stdout
+    assert f"squeue --all --jobs={first},{second}" in done.stdout
     ask(slurm, "scancel", first, second)
 
 
