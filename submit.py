@@ -22,8 +22,9 @@ from pathlib import Path
 from study.first_contact import first_contact
 
 with first_contact():
-    from jobs.launch import Order, launch, show_dry_run
+    from jobs.launch import launch, show_dry_run
     from jobs.next_steps import CommandLine
+    from jobs.order import Order
     from jobs.oversee import cancel_jobs, show_status, watch_jobs
     from jobs.plan import Choice
     from jobs.profile import choose_profile

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from jobs.bad_nodes import keep_away
 from jobs.judge import Observation
-from jobs.launch import Order, launch, submit_again
+from jobs.launch import launch, submit_again
 from jobs.lock import Busy
+from jobs.order import Order
 from jobs.oversee import Overseer, conclude
 from jobs.shape import nodes_of
 from jobs.slurm_commands import NoAnswer

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from jobs.launch import Order, launch, show_dry_run
+from jobs.launch import launch, show_dry_run
 from jobs.lock import only_one
 from jobs.next_steps import CommandLine
+from jobs.order import Order
 from jobs.plan import Choice
 from jobs.profile import Profile
 from study.errors import ConfigError

@@ -64,9 +64,11 @@ def without_packages(folder, *arguments, python=(sys.executable, "-S"), cwd=None
 @entry_points
 def test_without_its_packages_an_entry_point_says_what_to_run(checkout, entry):
     code, said = without_packages(checkout, *entry)
+    missing = said.removeprefix("error: ").partition(" ")[0]
     assert code == 2
+    assert missing in PACKAGES
     assert said == (
-        f"error: msgspec is missing from this Python ({sys.executable}): "
+        f"error: {missing} is missing from this Python ({sys.executable}): "
         'run "make .venv", then "source .venv/bin/activate"\n'
     )
 
