@@ -98,7 +98,7 @@ class Witness:
 
     def _remember(self, jobs: list[SlurmJob]) -> None:
         """Keep Slurm's last word on jobs that have ended: it may forget them before we are done."""
-        for job in jobs:
+        for job in (job for job in jobs if job.batch is not None):
             if job.is_final:
                 self._ended[job.batch, job.index] = job
             else:  # it may have been restarted

@@ -37,7 +37,7 @@ VARIABLES = (
     "NCCL_P2P_DISABLE",
     "NCCL_P2P_LEVEL",
 )
-# What a job uses of the dependencies in pyproject.toml, and what does the computing below torch.
+# Of the dependencies in pyproject.toml those that a job may meet, and what computes below torch.
 PACKAGES = (
     "torch",
     "submitit",
