@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PATIENCE_S
-from tests.slurm.desk import checkout
+from tests.slurm.desk import checkout, stand_in
 
 pytestmark = pytest.mark.slurm
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.slurm
 def submit(run, slurm, tmp_path):
     """Run submit.py on the cluster, with results in tmp_path/r."""
 
-    def submit(*arguments, cluster="testcluster"):
+    def submit(*arguments, cluster="testcluster", **environment):
         where = ("--results", tmp_path / "r", "--cluster", cluster)
-        return run("submit.py", *where, *arguments, env=slurm)
+        return run("submit.py", *where, *arguments, env=slurm | environment)
 
     return submit
 
@@ -93,7 +93,7 @@ def test_submit_says_what_was_submitted_what_it_costs_and_how_to_watch(
 def test_a_queued_job_is_left_out_and_its_row_says_so(
     submit, run, slurm, hold, small_grid, tmp_path
 ):
-    submit("--grid", small_grid)
+    submit("--grid", small_grid, **stand_in())
     job = ledger(tmp_path)[0]["job_id"]
     again = submit("--grid", small_grid, "--force")
     assert f"left out: job {job} is PENDING" in again.stdout
@@ -124,7 +124,7 @@ def test_from_the_grid_to_the_table(submit, run, slurm, small_grid, tmp_path):
 
 
 def test_results_and_logs_lie_where_the_ledger_says(submit, slurm, small_grid, tmp_path):
-    submit("--grid", small_grid)
+    submit("--grid", small_grid, **stand_in())
     wait_until_ended(slurm, tmp_path)
     for event in ledger(tmp_path):
         log = Path(event["log"])

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from tests.cluster.cluster import PLAIN
 from tests.slurm.desk import (
     PATIENCE_S,
+    SLOW,
     Desk,
     as_root,
     checkout,
-    idle,
     read_until,
     rows_of,
     sitting_at,
+    stand_in,
     wait_until,
 )
 
 pytestmark = as_root
-MANY_STEPS = "measure: {warmup_steps: 1, steps: 3000, ci_half_width: 0, time_limit_s: 600}"
 
 
 @contextmanager
@@ -32,13 +32,13 @@ def at_a_desk(cluster, folder, partition):
     (folder / "checkout").mkdir()
     root = checkout(folder / "checkout", "low", slurm_partition=partition, mem_gb=7)
     with sitting_at(Desk(cluster, folder, root=root, profile="low")) as desk:
-        desk.write_grid(gpus="[1]", depth="[1]", measure=MANY_STEPS)
+        desk.write_grid(gpus="[1]", depth="[1]", measure=SLOW)
         yield desk
 
 
 def start(desk, *arguments):
     """Submit, and wait for the timed steps; the job."""
-    desk.submit(*arguments, **idle(until=desk.folder / "enough"))
+    desk.submit(*arguments, **stand_in(until=desk.folder / "enough"))
     desk.wait_for_steps()
     return desk.job_ids()[-1]
 

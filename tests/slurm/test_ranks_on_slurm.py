@@ -37,7 +37,7 @@ def desk(slurm, tmp_path):
     """A results folder of its own, for a case of two GPUs on nodes of one."""
     (tmp_path / "checkout").mkdir()
     root = checkout(tmp_path / "checkout", "one_each", gpus_per_node=1, cpus_per_task=1)
-    with sitting_at(Desk(PLAIN, tmp_path, root=root, profile="one_each")) as desk:
+    with sitting_at(Desk(PLAIN, tmp_path, root=root, profile="one_each", real=True)) as desk:
         desk.grid.write_text(GRID % {"gpus": 2} + SLOW)
         yield desk
 
@@ -51,19 +51,21 @@ def ends_wholly(desk):
 
 
 @pytest.mark.slow
-def test_sixteen_processes_over_two_nodes_give_one_result(slurm, tmp_path):
-    with sitting_at(Desk(PLAIN, tmp_path)) as desk:
-        desk.grid.write_text(GRID % {"gpus": 16} + "measure: {warmup_steps: 0, steps: 3}")
+def test_processes_over_two_nodes_give_one_result(slurm, tmp_path):
+    (tmp_path / "checkout").mkdir()
+    root = checkout(tmp_path / "checkout", "two_each", gpus_per_node=2, cpus_per_task=1)
+    with sitting_at(Desk(PLAIN, tmp_path, root=root, profile="two_each", real=True)) as desk:
+        desk.grid.write_text(GRID % {"gpus": 4} + "measure: {warmup_steps: 0, steps: 3}")
         assert "1f1b, 16 micro-batches, balanced by layers" in desk.submit().stdout
         (job,) = desk.job_ids()
         shown = desk.slurm("scontrol", "show", "job", job)
-        assert re.search(r"NumNodes=2(-2)? NumCPUs=16 NumTasks=16 ", shown)
-        assert "TresPerNode=gres:gpu:8\n" in shown
+        assert re.search(r"NumNodes=2(-2)? NumCPUs=4 NumTasks=4 ", shown)
+        assert "TresPerNode=gres:gpu:2\n" in shown
         wait_until(lambda: not desk.queue())
         desk.wait_for("ok")
         (result,) = desk.measured()
-        assert result["job"]["requested_gpus"] == result["job"]["allocated_gpus"] == 16
-        assert [place["rank"] for place in result["environment"]["ranks"]] == list(range(16))
+        assert result["job"]["requested_gpus"] == result["job"]["allocated_gpus"] == 4
+        assert [place["rank"] for place in result["environment"]["ranks"]] == list(range(4))
         assert worker_pids(job) == []
         assert len(list((desk.store / "logs").iterdir())) == 1
 

@@ -43,7 +43,7 @@ def at_site(slurm, tmp_path):
             tmp_path / "checkout", "here", gpus_per_node=1 if schedule == "gpipe" else 8,
             cpus_per_task=1, keys=site, slurm_setup=list(setup),
         )  # fmt: skip
-        sitting = sitting_at(Desk(PLAIN, tmp_path, root=root, profile="here"))
+        sitting = sitting_at(Desk(PLAIN, tmp_path, root=root, profile="here", real=True))
         stack.append(sitting)
         desk = sitting.__enter__()
         halves = "pipeline: {micro_batches: 2}\n" if schedule == "gpipe" else ""
