@@ -32,12 +32,12 @@ with first_contact():
     from report.raw import render_csv, render_json
     from report.sections import make_section
     from report.selection import Selection, select
-    from report.text import printable
     from report.title import make_document
     from study.errors import ConfigError
+    from study.files import write_atomically
     from study.grid import known_grids, load_grids
     from study.overrides import parse_overrides
-    from study.store import write_atomically
+    from study.text import printable
 
 
 def main() -> int:

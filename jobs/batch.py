@@ -13,8 +13,9 @@ import msgspec
 
 from jobs.meeting import Meeting
 from study.case import Case
+from study.files import read_file, write_atomically
 from study.json_data import NOT_THE_DATA
-from study.store import Store, read_file, write_atomically
+from study.store import Store
 from study.submissions import Submission
 
 

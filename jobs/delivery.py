@@ -8,9 +8,10 @@ import msgspec
 
 from jobs.batch import Assignment
 from jobs.traces import NOT_WRITTEN, RESULT
+from study.files import write_atomically
 from study.result import Result
 from study.result_file import ResultError, encode, read_result
-from study.store import Store, write_atomically
+from study.store import Store
 from study.submissions import Submission
 
 

@@ -19,7 +19,8 @@ from jobs.site import python_of, rendezvous_line
 from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
-from study.store import Store, mark_of, write_atomically
+from study.files import write_atomically
+from study.store import Store, mark_of
 
 ROOT = Path(__file__).resolve().parent.parent
 # srun goes on when a rank fails, so that the first rank can hear of it and write why; but it ends

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.files import read_file
 from study.outcome import Outcome
-from study.store import read_file
 
 TAIL_BYTES = 64 * 1024
 # The worker begins every attempt with this line, and says with it what it could not put on disk.

@@ -28,10 +28,11 @@ from jobs.delivery import put, reserve_of, result_of
 from jobs.rank import become_rank, mark_lines
 from jobs.reporter import Reporter, silent
 from jobs.traces import ATTEMPT
+from study.files import reserve_space
 from study.progress import Progress
 from study.result import Job, Result
 from study.result_file import ResultError
-from study.store import Store, now, reserve_space
+from study.store import Store, now
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

@@ -18,10 +18,11 @@ with first_contact():
     from study.case import KEYS, Case, allowed, make_case, parse_value
     from study.command_line import OneLineParser
     from study.errors import ConfigError
+    from study.files import check_target
     from study.progress import Progress
     from study.result import Job, Result
     from study.result_file import encode
-    from study.store import check_target, now
+    from study.store import now
 
 
 def main() -> int:

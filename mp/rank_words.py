@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from study.store import write_atomically
+from study.files import write_atomically
 
 FOLDER = "MPBENCH_RANKS"  # the variable that names it, and whose children may believe that
 UNTOLD = "untold"

@@ -12,7 +12,7 @@ import msgspec
 
 from mp.timeline import Span, Timeline, dependencies
 from study.case import Case
-from study.store import write_atomically
+from study.files import write_atomically
 
 COMPUTE, TRANSFER = 0, 1
 TRACKS = {COMPUTE: "compute", TRANSFER: "transfer"}

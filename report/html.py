@@ -14,7 +14,7 @@ from pathlib import Path
 
 from report.document import Document, Figure, Listing, Section, Table
 from report.inline_svg import Classes, inline_svg
-from report.text import printable
+from study.text import printable
 
 STYLE = Path(__file__).parent / "page.css"
 SCRIPT = Path(__file__).parent / "page.js"

@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from report.document import Figure
-from report.text import printable
+from study.text import printable
 
 NOT_DRAWN = ("script", "style", "metadata", "foreignObject")
 DECLARATIONS = re.compile(r"[\w\s:;#.,%()'+-]*")  # nothing that could end a rule of CSS

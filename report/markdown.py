@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from report.document import Listing, Section, Table
-from report.text import one_line
+from study.text import one_line
 
 ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\|[*~`"} | {"<": "&lt;"})
 EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # an underscore between letters is harmless

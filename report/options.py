@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from report.text import one_line
 from study.command_line import OneLineParser
 from study.errors import ConfigError
+from study.files import check_target
 from study.grid import known_grids, option_for
 from study.results_folder import DEFAULT, check_results
-from study.store import check_target
+from study.text import one_line
 
 
 def parse_options(description: str | None) -> argparse.Namespace:

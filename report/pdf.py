@@ -12,8 +12,8 @@ from pathlib import Path
 import typst
 
 from report.document import Document
-from report.text import one_line, printable
 from study.errors import ConfigError
+from study.text import one_line, printable
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from report.document import Document, Section
 from report.hardware import hardware
 from report.selection import Row, Selection
-from report.text import one_line
 from report.units import UNKNOWN
 from study.result import Code, Result
+from study.text import one_line
 
 TITLE = "What happens when a model is split over several GPUs"
 FILES = 3  # that are named; more would push the rest off the title block

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from study.files import read_file, write_atomically
 from study.json_data import NOT_THE_DATA
-from study.store import now, read_file, write_atomically
+from study.store import now
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

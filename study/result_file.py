@@ -9,11 +9,11 @@ import msgspec
 from study.case import Case, check_together
 from study.ceilings import Ceilings
 from study.errors import ConfigError
+from study.files import read_file
 from study.json_data import NOT_THE_DATA
 from study.measurement import GpuTime, Measurement
 from study.plausible import why_not
 from study.result import SCHEMA_VERSION, Placement, Result
-from study.store import read_file
 
 LEAST_STEP_S = 1e-9  # no clock of ours tells less
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from study.case import Case
+from study.files import read_file, write_atomically
 from study.json_data import NOT_THE_DATA
 from study.outcome import Outcome
-from study.store import read_file, write_atomically
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):

@@ -25,9 +25,10 @@ from jobs.submission import NotNoted, submit_batches
 from jobs.witness import Witness
 from study.case import Case
 from study.errors import ConfigError
+from study.files import write_atomically
 from study.result import RANK_LOST, CaseFailure, Code, Job, Result
 from study.result_file import encode, read_result
-from study.store import Store, write_atomically
+from study.store import Store
 from study.submissions import Ended, append, attempts_of_each_case, read
 from tests.conftest import ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line

@@ -9,6 +9,7 @@ from study.bootstrap import interval
 from study.case import Case
 from study.ceilings import Ceilings, CopyRate, GemmRate
 from study.environment import Environment, Gpu, GpuLink, GpuState
+from study.files import write_atomically
 from study.grid import Grid, load_grids
 from study.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan
 from study.result import (
@@ -21,7 +22,7 @@ from study.result import (
     Transfers,
 )
 from study.result_file import encode
-from study.store import Store, write_atomically
+from study.store import Store
 from study.submissions import Ended, Submission, append
 
 MIB = 2**20

@@ -6,7 +6,8 @@ import pytest
 
 from study.case import Case
 from study.errors import ConfigError
-from study.store import Store, write_atomically
+from study.files import write_atomically
+from study.store import Store
 
 CASE = Case(depth=20, gpus=5)
 
