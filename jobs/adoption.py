@@ -1,5 +1,6 @@
 """Jobs of ours that the ledger does not know: submit.py died before it could note them."""
 
+import re
 from collections.abc import Iterable
 
 from jobs.batch import batch_path, read_batch
@@ -35,9 +36,10 @@ def _from_queue(store: Store, queue: Iterable[SlurmJob]) -> Iterable[Submission]
 def _from_scripts(store: Store, known_batches: set[str]) -> Iterable[Submission]:
     """What the names of the scripts tell that sbatch took: their batch and their job."""
     for script in sorted(store.batches.glob("*.*.sh")):
-        batch, job_id, _ = script.name.split(".", 2)
-        if batch in known_batches:
+        named = re.fullmatch(rf"({store.token}-[0-9a-f]+)\.(\d+)\.sh", script.name)
+        if named is None or named[1] in known_batches:  # that of another folder, or known
             continue
+        batch, job_id = named.groups()
         assignments = read_batch(batch_path(store, batch))
         for index, assignment in enumerate(assignments):
             element = job_id if len(assignments) == 1 else f"{job_id}_{index}"

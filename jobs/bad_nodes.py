@@ -6,11 +6,12 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.observe import View
-from jobs.slurm_commands import NoAnswer, answer_of, ask
+from jobs.slurm_commands import NoAnswer, answer_of, ask, me
 from study.submissions import Ended
 
 SEVERAL = 2  # cases in a row; one may be bad luck
 MANY = 1_000_000
+ONE_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # it becomes part of an sbatch script
 # States of nodes that can run jobs, now or when others have ended.
 # A mark behind a state says that the node is planned for a job, powered down and the like; * alone
 # says that it does not answer.
@@ -23,9 +24,9 @@ def failed_node(ended: Ended | None) -> str | None:
 
     Of several nodes, Slurm does not say which failed, and leaving out all may leave too few.
     """
-    if ended is None or ended.outcome != "node_failed" or set(ended.nodes) & set(",["):
+    if ended is None or ended.outcome != "node_failed":
         return None
-    return ended.nodes or None
+    return ended.nodes if ONE_NODE.fullmatch(ended.nodes) else None
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,7 @@ def keep_away(job: str, nodes: Sequence[str]) -> bool:
 
     A job that has begun meanwhile stays where it is.
     """
-    shown = ask("scontrol", "--all", "--oneliner", "show", "job", job).stdout
-    before = re.search(r" ExcNodeList=(\S+)", shown)
-    own = [before[1]] if before and before[1] != "(null)" else []
+    shown = ask("squeue", "--all", "--noheader", f"--user={me()}", f"--jobs={job}", "--format=%x")
+    own = [shown.stdout.split()[0]] if shown.stdout.split() else []
     done = ask("scontrol", "update", f"jobid={job}", f"excnodelist={','.join([*own, *nodes])}")
     return done.returncode == 0

@@ -13,16 +13,18 @@ import msgspec
 
 from jobs.meeting import Meeting
 from study.case import Case
-from study.files import read_file, write_atomically
+from study.files import SECRET_FILE, read_file, write_atomically
 from study.json_data import NOT_THE_DATA
 from study.store import Store
-from study.submissions import Submission
+from study.submissions import BatchName, Submission
+
+MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """All that a job needs to know, and all that the ledger will."""
 
-    batch: str
+    batch: BatchName
     case: Case
     grid: str
     overrides: dict[str, Any]
@@ -74,7 +76,7 @@ def batch_path(store: Store, batch: str) -> Path:
 def write_batch(store: Store, assignments: list[Assignment]) -> Path:
     """Put the batch on disk, for good."""
     path = batch_path(store, assignments[0].batch)
-    write_atomically(path, msgspec.json.encode(assignments))
+    write_atomically(path, msgspec.json.encode(assignments), mode=SECRET_FILE)
     return path
 
 
@@ -85,8 +87,10 @@ def keep_job_id(script: Path, job_id: str) -> None:
 
 
 def read_batch(path: Path) -> list[Assignment]:
-    """The batch of this file; empty where there is none to read."""
+    """Return the batch of this file; empty where there is none, or that of another name."""
     try:
-        return msgspec.json.decode(read_file(path), type=list[Assignment])
+        data = read_file(path, most=MAX_BYTES)
+        assignments = msgspec.json.decode(data, type=list[Assignment])
     except (OSError, *NOT_THE_DATA):
         return []
+    return assignments if {a.batch for a in assignments} == {path.stem} else []

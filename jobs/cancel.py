@@ -6,19 +6,23 @@ from jobs.judge import Observation
 from jobs.observe import View, folder_of
 from jobs.slurm_commands import ask
 from jobs.slurm_states import FINAL
+from jobs.witness import Witness
 from study.errors import ConfigError
 from study.submissions import Submission
 
 
-def cancel(submissions: list[Submission]) -> None:
-    """Cancel these jobs.
+def cancel(submissions: list[Submission], witness: Witness) -> list[Submission]:
+    """Cancel those of these jobs that Slurm lists as ours at this moment, and return them.
 
     Raises:
         ConfigError: scancel fails; in its own words.
     """
-    ids = joined(submissions)
+    witness.refresh()
+    listed = witness.listed(submissions)
+    ids = joined(listed)
     if ids and (done := ask("scancel", *ids)).returncode != 0:
         raise ConfigError("scancel", f"{done.stderr.strip()}; see which jobs remain with --status")
+    return listed
 
 
 def to_cancel(asked: list[Observation], view: View, token: str) -> list[Submission]:

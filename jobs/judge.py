@@ -34,10 +34,12 @@ class Observation:
         is_news: it has ended for good, and the ledger does not know yet.
         overrules: its result says less of its end than this does, and gives way.
         has_earlier_result: the case was measured by an attempt before, and that result counts.
+        log: where the job's log lies, in this folder.
     """
 
     submission: Submission
     profile: str = ""
+    log: Path = Path()
     state: str | None = None
     reason: str = ""
     nodes: str = ""
@@ -69,10 +71,11 @@ def judge(
     submission = attempt.submission
     # A job that ends well takes its last words with it.
     progress = read_progress(store.progress_path(submission.case, submission.batch))
+    log = store.log_named(submission.log)
     if attempt.ended is not None:
         seen = _from_ledger(submission, attempt.ended, result)
-        return replace(seen, profile=store.profile, progress=progress)
-    seen = Observation(submission=submission, profile=store.profile, progress=progress)
+        return replace(seen, profile=store.profile, log=log, progress=progress)
+    seen = Observation(submission=submission, profile=store.profile, log=log, progress=progress)
     if (said := _said_by(result)) is not None:
         seen = replace(seen, outcome=said[0], why=said[1])
     if submission.executor == "local":
@@ -96,7 +99,7 @@ def judge(
     if job is None:
         seen = _gone(seen, witness)
     else:
-        is_awaited = result is None and _may_come(job, submission, witness, result_wait_s)
+        is_awaited = result is None and _may_come(job, seen, witness, result_wait_s)
         seen = _with_slurm(seen, job, is_awaited)
     return _with_cause(seen, job) if knows_no_cause(result) and seen.is_news else seen
 
@@ -106,9 +109,7 @@ def knows_no_cause(result: Result | ResultError | None) -> bool:
     return isinstance(result, Result) and result.lost_a_rank
 
 
-def _may_come(
-    job: SlurmJob, submission: Submission, witness: Witness, result_wait_s: float
-) -> bool:
+def _may_come(job: SlurmJob, seen: Observation, witness: Witness, result_wait_s: float) -> bool:
     """Return whether the job may have left a result that a shared file system does not show yet.
 
     Both times are Slurm's: the clocks of the nodes and of this machine may differ.
@@ -117,13 +118,13 @@ def _may_come(
         return False
     if witness.clock_s >= job.ended_s + result_wait_s:
         return False
-    trace = trace_in(Path(submission.log))
+    trace = trace_in(seen.log)
     has_refused = trace is not None and trace.line.startswith(NOT_WRITTEN)
-    return not has_refused and may_have_result(job, submission.case.in_processes)
+    return not has_refused and may_have_result(job, seen.submission.case.in_processes)
 
 
 def _with_cause(seen: Observation, job: SlurmJob | None) -> Observation:
-    cause = cause_of_loss(job, trace_in(Path(seen.submission.log)), seen.why)
+    cause = cause_of_loss(job, trace_in(seen.log), seen.why)
     return replace(seen, outcome=cause[0], why=cause[1], overrules=True) if cause else seen
 
 
@@ -169,9 +170,8 @@ def _gone(seen: Observation, witness: Witness) -> Observation:
     """Slurm does not know the job any more."""
     if seen.outcome is not None:
         return replace(seen, is_news=True)
-    log = Path(seen.submission.log)
-    outcome, why = verdict_of(None, trace_in(log), last_line(log))
-    dropped = not log.exists() and witness.has_dropped(seen.submission)
+    outcome, why = verdict_of(None, trace_in(seen.log), last_line(seen.log))
+    dropped = not seen.log.exists() and witness.has_dropped(seen.submission)
     if dropped and witness.accounting_answers:
         outcome, why = "cancelled", "Slurm dropped it from its array before it started"
     if outcome == "lost" and not witness.accounting_answers:
@@ -203,8 +203,7 @@ def _with_slurm(seen: Observation, job: SlurmJob, is_awaited: bool) -> Observati
         return replace(seen, is_live=True, reason="waiting for its result")
     if seen.outcome is not None:
         return replace(seen, is_news=True)
-    log = Path(seen.submission.log)
-    outcome, why = verdict_of(job, trace_in(log), last_line(log))
+    outcome, why = verdict_of(job, trace_in(seen.log), last_line(seen.log))
     return replace(seen, outcome=outcome, why=_with_last_words(why, seen), is_news=True)
 
 

@@ -19,6 +19,7 @@ from jobs.submission import (
 )
 from jobs.terminal import (
     print_how_to_watch,
+    print_notes,
     print_plan,
     print_request,
     print_results,
@@ -34,6 +35,7 @@ def launch(order: Order) -> int:
     order.store.check_name()
     check(order, order.plan(record=False).to_run)
     order.store.prepare()
+    print_notes(order.store.exposed_to())
     with only_one(order.store):
         plan = plan_again(order)
         print_plan(plan.items, order.profile)
@@ -50,7 +52,7 @@ def plan_again(order: Order) -> Plan:
     """Return the plan under the lock: another submit.py may have ended just now."""
     plan = order.plan()
     drop_broken_lines(order.store.submissions)  # what they held has been found again
-    print_notes(plan)
+    print_notes(plan.notes)
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)
     return plan
 
@@ -65,12 +67,6 @@ def check(order: Order, items: list[Item]) -> None:
     if order.on_slurm and items:
         batches = make_batches(items, slurm_config())
         check_with_slurm(batches, order.profile, order.store, order.requeue)
-
-
-def print_notes(plan: Plan) -> None:
-    """Print what a person should know beside the plan."""
-    for note in plan.notes:
-        print(f"note: {note}", file=sys.stderr)
 
 
 def submit(order: Order, plan: Plan) -> int:
@@ -117,7 +113,7 @@ def show_dry_run(order: Order) -> int:
     """Print the plan and every sbatch script."""
     order.store.check_name()
     plan = order.plan(record=False, needed=False)
-    print_notes(plan)
+    print_notes(plan.notes)
     print_plan(plan.items, order.profile)
     print_request(plan.to_run, order.profile)
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)

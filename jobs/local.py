@@ -25,12 +25,14 @@ from jobs.rank import VARIABLES
 from jobs.terminal import count_gpus
 from jobs.traces import last_line, trace_in
 from study.errors import one_line
+from study.files import open_own
 from study.outcome import Outcome
 from study.progress import read_progress
 from study.result import Result
 from study.statistics import median
 from study.store import Store, now
 from study.submissions import Ended, Submission, append
+from study.text import printable
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.2
@@ -104,7 +106,7 @@ def _run_one(
 
 
 def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("w") as log_file:
+    with os.fdopen(open_own(log), "w") as log_file:
         # A session of its own, so that Ctrl-C reaches only us and the end is ours to order.
         return subprocess.Popen(
             [sys.executable, "-u", "-m", "jobs.worker", str(batch), str(os.getpid())],
@@ -174,7 +176,7 @@ def _summary(item: Item, result: Result | None, why: str, log: Path) -> str:
         problem = (
             f"no result: {why}" if result is None else f"{result.outcome}: {result.why_failed}"
         )
-        return f"[red]failed[/]  {name}: {escape(problem)}; log: {escape(str(log))}"
+        return f"[red]failed[/]  {name}: {escape(printable(problem))}; log: {escape(str(log))}"
     times = result.measurement.step_times_s
     label = ", [yellow]emulated[/]" if result.emulated else ""
     return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {len(times)} steps{label}"

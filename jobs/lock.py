@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from study.errors import ConfigError
+from study.files import open_own
 from study.store import Store
 
 MOST_CHARACTERS = 200  # of who holds a lock
@@ -27,7 +28,7 @@ def only_one(store: Store) -> Iterator[None]:
     The lock goes with the process, so one that is killed leaves nothing to clean up. The file says
     who holds it.
     """
-    with (store.folder / ".lock").open("a+") as file:
+    with os.fdopen(open_own(store.folder / ".lock", os.O_APPEND), "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobs.judge import Observation
 from jobs.traces import tail_of
+from study.text import one_line, printable
 
 CASES_SHOWN = 5  # with the ends of their logs
 LINES_SHOWN = 6
@@ -76,24 +77,25 @@ def _waiting(observations: list[Observation]) -> list[str]:
         if o.is_live and o.outcome is None:
             reasons[o.reason or o.state or "unknown"].append(o.submission.job_id)
     return [
-        f"Waiting for a person ({reason}): {' '.join(jobs)}; see scontrol show job, and release "
-        "or cancel them"
+        one_line(
+            f"Waiting for a person ({reason}): {' '.join(jobs)}; see scontrol show job, and "
+            "release or cancel them"
+        )
         for reason, jobs in reasons.items()
     ]
 
 
 def _end_of_log(seen: Observation) -> list[str]:
     """Return what the last lines of a failed case's log say, one line for each."""
-    lines = [line.rstrip() for line in tail_of(Path(seen.submission.log)) if line.strip()]
-    heading = f"{seen.submission.case_id} ({seen.outcome}), the end of {seen.submission.log}:"
+    lines = [line.rstrip() for line in tail_of(seen.log) if line.strip()]
+    heading = f"{seen.submission.case_id} ({seen.outcome}), the end of {seen.log}:"
     if not lines:
         return [f"{seen.submission.case_id} ({seen.outcome}) left no log."]
-    return [heading, *(f"    {_plain(line)}" for line in lines[-LINES_SHOWN:])]
+    return [one_line(heading), *(f"    {_cut(line)}" for line in lines[-LINES_SHOWN:])]
 
 
-def _plain(line: str) -> str:
-    """Return a line that a terminal shows and does not obey."""
-    shown = "".join(c if c.isprintable() else " " for c in line)
+def _cut(line: str) -> str:
+    shown = printable(line)
     return shown if len(shown) <= WIDTH else f"{shown[:WIDTH]} …"
 
 

@@ -1,5 +1,6 @@
 """Where every case stands: its result, then Slurm's word, then what its job left on disk."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,7 +15,16 @@ from jobs.witness import Witness
 from study.result import Result
 from study.result_file import ResultError
 from study.store import Store, now
-from study.submissions import Attempt, Ended, Event, Submission, append, attempts_of_each_case, read
+from study.submissions import (
+    Attempt,
+    Ended,
+    Event,
+    Submission,
+    append,
+    are_nodes,
+    attempts_of_each_case,
+    read,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,8 @@ class Observer:
 
     Args:
         witness: Slurm, asked by whoever looks, once for all folders; not at all if none needs it.
-        record: write what ended, and what was adopted, into the ledger; False only looks.
+        record: write what ended, and what was adopted, into the ledger; False only looks. None is
+            to write where this user has submitted into this very folder, as who only looks does.
         result_wait_s: how long a result may take to be seen from here after its job has ended.
     """
 
@@ -50,7 +61,7 @@ class Observer:
         self,
         store: Store,
         witness: Witness,
-        record: bool = True,
+        record: bool | None = None,
         result_wait_s: float = RESULT_WAIT_S,
     ) -> None:
         self.store = store
@@ -66,7 +77,7 @@ class Observer:
         newest = {case_id: self._newest(tried) for case_id, tried in attempts.items()}
         observations = self._observe(list(newest.values()))
         endings = [_ending(o) for o in observations if o.is_news]
-        if self.record:
+        if self._may_write([*events, *adopted]):
             self._put_aside(o for o in observations if o.overrules)
             self._note([*adopted, *endings])
         return View(
@@ -77,6 +88,9 @@ class Observer:
             orphans=[job.job_id for job in orphans(self.store, self.witness.queue)],
             notes=[*self._notes(broken, len(adopted)), *self._notes_of_a_move(observations)],
         )
+
+    def _may_write(self, events: list[Event]) -> bool:
+        return self.store.is_ours(e.batch for e in events) if self.record is None else self.record
 
     def note_cancelled(self, cancelled: list[Observation]) -> None:
         """Write down the ends of what Slurm drops without a trace when it is cancelled."""
@@ -128,10 +142,10 @@ class Observer:
             return []
         jobs = " ".join(submission.job_id for submission in away)
         old = folder_of(away[0])
+        copy = shlex.join(["cp", "-rn", f"{old}/.", f"{self.store.folder}/"])
         return [
             f"{self.store.folder} was moved or copied from {old}, where the jobs {jobs} still "
-            f"write: wait for them and copy their results (cp -rn {old}/. {self.store.folder}/), "
-            f"or end them (scancel {jobs})"
+            f"write: wait for them and copy their results ({copy}), or end them (scancel {jobs})"
         ]
 
     def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
@@ -208,7 +222,7 @@ def _ending(observation: Observation) -> Ended:
         outcome=observation.outcome,
         state=observation.state,
         reason=observation.why,
-        nodes=observation.nodes,
+        nodes=observation.nodes if are_nodes(observation.nodes) else "",
         elapsed_s=observation.elapsed_s,
         told_by=observation.told_by,
         seen_at=now(),

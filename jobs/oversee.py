@@ -9,6 +9,7 @@ from jobs.next_steps import CommandLine, print_next_steps
 from jobs.observe import Observer, View
 from jobs.profile import RESULT_WAIT_S, Profile, load_profiles
 from jobs.status import print_status, some
+from jobs.terminal import print_notes
 from jobs.watch import Look, watch
 from jobs.witness import Witness
 from study.errors import ConfigError
@@ -16,6 +17,7 @@ from study.grid import Grid
 from study.results_folder import check_results
 from study.store import Store
 from study.submissions import Submission, read
+from study.text import one_line
 
 
 class Overseer:
@@ -127,8 +129,7 @@ def conclude(overseer: Overseer, seen: Look, typed: CommandLine | None = None) -
     Args:
         typed: what a person asked for, who wants to know what to do next.
     """
-    for note in seen.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(seen.notes)
     print_status(seen.observations)
     if not seen.observations:
         print(f"Nothing of this was submitted into {overseer.results}.")
@@ -150,14 +151,13 @@ def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
     seen = overseer.look()
     if overseer.witness.problem is not None:
         raise ConfigError("nothing was cancelled", overseer.witness.problem)
-    for note in seen.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(seen.notes)
     cancelled: list[Submission] = []
     remaining: list[str] = []
     for store in overseer.stores:
         asked = [o for o in seen.observations if o.profile == store.profile]
-        jobs = to_cancel(asked, overseer.views[store.profile], store.token)
-        cancel(jobs)
+        chosen = to_cancel(asked, overseer.views[store.profile], store.token)
+        jobs = cancel(chosen, overseer.witness)
         overseer.look()  # keeps what Slurm says of them now
         if overseer.witness.problem is None:
             # Of an array's element that never started, Slurm may keep no record.
@@ -171,5 +171,5 @@ def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
         f"cancelled: {len(cancelled)}" + (f" ({' '.join(joined(cancelled))})" if cancelled else "")
     )
     for line in remaining:
-        print(line, file=sys.stderr)
+        print(one_line(line), file=sys.stderr)
     return int(bool(remaining))

@@ -1,7 +1,6 @@
 """What Slurm would refuse, or never start, refused before anything is written or queued."""
 
 import re
-import sys
 
 from jobs.bad_nodes import ABLE, nodes_by_state
 from jobs.plan import Item, gpu_hours
@@ -10,6 +9,7 @@ from jobs.slurm import Request, resources_of
 from jobs.slurm_commands import NoAnswer, answer_of, ask
 from jobs.slurm_jobs import seconds_of
 from jobs.submission import request_of, script_of
+from jobs.terminal import print_notes
 from study.errors import ConfigError
 from study.store import Store
 
@@ -70,7 +70,7 @@ def _is_left_to_sbatch(words: str, profile: Profile) -> bool:
     unable = sorted(node for node, state in states.items() if state not in ABLE)
     if unable:
         nodes = ", ".join(unable)
-        print(f"note: {words.strip()}; left to sbatch, since down are: {nodes}", file=sys.stderr)
+        print_notes([f"{words}; left to sbatch, since down are: {nodes}"])
     return bool(unable)
 
 

@@ -19,7 +19,7 @@ from jobs.site import python_of, rendezvous_line
 from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
-from study.files import write_atomically
+from study.files import SECRET_FILE, write_atomically
 from study.store import Store, mark_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +84,7 @@ class JobExecutor(submitit.SlurmExecutor):
         Raises:
             NotQueued: sbatch failed, or did not say what it did.
         """
-        write_atomically(path, self.script(command).encode())
+        write_atomically(path, self.script(command).encode(), mode=SECRET_FILE)
         done = ask("sbatch", str(path), pass_fds=held())
         try:
             if said := re.findall(r"^Submitted batch job (\d+)", done.stdout, re.MULTILINE):
@@ -177,6 +177,7 @@ def executor_for(
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
         raise ConfigError(profile.source, f"submitit: {profile.submitit}: {error}") from None
+    check_printable(executor.parameters, profile.source)
     if request.size > 1:
         executor.parameters["array_parallelism"] = profile.max_parallel or request.size
         executor.make_array(request.size)
@@ -239,6 +240,22 @@ def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
         except msgspec.ValidationError as error:
             words = str(error).replace("`", "")
             raise ConfigError(profile.source, f"submitit.{name}: {value!r}: {words}") from None
+
+
+def check_printable(value: Any, source: str) -> None:
+    """Refuse a control character in any option: a line break begins a line of the script's shell.
+
+    Raises:
+        ConfigError: it quotes the text.
+    """
+    if isinstance(value, dict):
+        for part in (*value.keys(), *value.values()):
+            check_printable(part, source)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            check_printable(part, source)
+    elif isinstance(value, str) and not value.isprintable():
+        raise ConfigError(source, f"{value[:80]!r} has a line break or the like; remove it")
 
 
 def worker_command(batch: Path, profile: Profile) -> str:

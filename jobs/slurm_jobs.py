@@ -1,12 +1,16 @@
-"""What Slurm says of our jobs: one query for all of them, to squeue, scontrol or sacct."""
+"""What Slurm says of our jobs: one query for all of them, to squeue or sacct.
+
+Both are asked for the jobs of this user alone: anybody may give a job of theirs a name or a comment
+that reads like something else.
+"""
 
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.slurm_commands import NoAnswer, answer_of, ask
+from jobs.slurm_commands import NoAnswer, answer_of, ask, me
 from jobs.slurm_states import FINAL, exact_state
 
 # A comment may hold anything, a line break too, but hardly these.
@@ -44,7 +48,7 @@ class SlurmJob:
     submitted_s: int | None
     ended_s: int | None
     exit_code: str | None
-    told_by: Literal["squeue", "scontrol", "sacct"]
+    told_by: Literal["squeue", "sacct"]
 
     @property
     def is_final(self) -> bool:
@@ -52,7 +56,7 @@ class SlurmJob:
         return self.state in FINAL
 
 
-def jobs_in_queue(users: Iterable[str]) -> list[SlurmJob]:
+def jobs_in_queue(users: Collection[str]) -> list[SlurmJob]:
     """Every job of these users that squeue knows, ended ones included."""
     output = answer_of(
         # --all: a partition may be hidden, and with it the jobs of everybody but root.
@@ -65,7 +69,8 @@ def jobs_in_queue(users: Iterable[str]) -> list[SlurmJob]:
     # Half an answer would make running jobs look gone.
     if rest or any(len(row) != len(SQUEUE_FIELDS) for row in rows):
         raise NoAnswer("squeue", f"its answer breaks off: {output[-80:]!r}; try again later")
-    return [_from_squeue(*row) for row in rows]
+    jobs = [_from_squeue(*row) for row in rows]
+    return [job for job in jobs if job.user in users]
 
 
 def _from_squeue(
@@ -99,53 +104,21 @@ def _from_squeue(
     )
 
 
-def jobs_in_memory(user: str) -> list[SlurmJob]:
-    """Return every job of this user that slurmctld still knows, with exit codes."""
-    output = answer_of("scontrol", "--all", "--oneliner", "show", "job")
-    records = [_record_in(line) for line in output.splitlines() if " JobState=" in line]
-    jobs = [_from_scontrol(r, i) for r in records for i in _indices(r.get("ArrayTaskId", ""))]
-    return [job for job in jobs if job.user == user]
+def exit_codes(user: str) -> dict[str, str | None]:
+    """Return the exit code, `status:signal`, of every job of this user that squeue knows, by id."""
+    # Numbers alone: scontrol shows them among the names and comments of all users' jobs.
+    fields = "JobArrayID:40,exit_code:20"
+    options = ("--all", "--states=all", "--array", "--noheader", f"--user={user}")
+    output = answer_of("squeue", *options, f"--Format={fields}")
+    rows = (line.split() for line in output.splitlines())
+    return {row[0]: exit_code_of(row[1]) for row in rows if len(row) == 2}
 
 
-def _record_in(line: str) -> dict[str, str]:
-    """Return the fields of one job; a path, the only text with blanks we need, in full."""
-    record = dict(re.findall(r"(\S+?)=(\S*)", line))
-    if command := re.search(r" Command=(.*) WorkDir=", line):
-        record["Command"] = command[1]
-    return record
-
-
-def _indices(text: str) -> list[str]:
-    """The elements that one record stands for: `0-2,5-9:2%4` are 0, 1, 2, 5, 7 and 9.
-
-    An empty text is no array, and one element without a name.
-    """
-    indices: list[str] = []
-    for part in text.partition("%")[0].split(","):
-        if match := re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", part):
-            first, last, step = match.groups()
-            elements = range(int(first), int(last or first) + 1, int(step or 1))
-            indices += [str(index) for index in elements]
-    return indices if text else [""]
-
-
-def _from_scontrol(record: dict[str, str], index: str) -> SlurmJob:
-    job_id = f"{record['ArrayJobId']}_{index}" if index else record["JobId"]
-    return SlurmJob(
-        job_id=job_id,
-        user=record.get("UserId", "").partition("(")[0],
-        name=record.get("JobName", ""),
-        batch=_batch_in(record.get("Command", ""), record.get("Comment", "")),
-        index=int(index) if index.isdigit() else 0,
-        state=exact_state(record["JobState"]),
-        reason=_known(record.get("Reason", "")),
-        nodes=_known(record.get("NodeList", "")),
-        elapsed_s=seconds_of(record.get("RunTime", "")),
-        submitted_s=_whole(record.get("SubmitTime", "")),
-        ended_s=_whole(record.get("EndTime", "")),
-        exit_code=record.get("ExitCode"),
-        told_by="scontrol",
-    )
+def exit_code_of(text: str) -> str | None:
+    """Return Slurm's `status:signal`, which some versions give as what wait(2) returns."""
+    if re.fullmatch(r"\d+:\d+", text):
+        return text
+    return f"{int(text) >> 8}:{int(text) & 0x7F}" if text.isdigit() else None
 
 
 def jobs_in_accounting(job_ids: Iterable[str]) -> list[SlurmJob] | None:
@@ -167,7 +140,7 @@ def jobs_in_accounting(job_ids: Iterable[str]) -> list[SlurmJob] | None:
 def _ask_sacct(job_ids: list[str], fields: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     return ask(
         *("sacct", "--allocations", "--noheader", "--parsable2", f"--delimiter={SEPARATOR}"),
-        *(f"--format={','.join(fields)}", f"--jobs={','.join(job_ids)}"),
+        *(f"--format={','.join(fields)}", f"--jobs={','.join(job_ids)}", f"--user={me()}"),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from jobs.judge import Observation
+from study.text import one_line, shortened
 
 COLUMNS: dict[str, Callable[[Observation], str | None]] = {
     "profile": lambda o: o.profile,
@@ -19,7 +20,7 @@ COLUMNS: dict[str, Callable[[Observation], str | None]] = {
     "elapsed": lambda o: _clock(o.elapsed_s),
     "last seen": lambda o: str(o.progress) if o.progress and o.state != "PENDING" else None,
     "outcome": lambda o: o.outcome,
-    "log": lambda o: _short(o.submission.log),
+    "log": lambda o: _short(o.log),
 }  # fmt: skip
 LEFT_OUT = ("log", "reason", "node", "elapsed", "last seen")  # where they do not fit, in this order
 IDS_SHOWN = 3  # of cases of which the same is said
@@ -49,7 +50,7 @@ def make_lines(observations: list[Observation], width: int | None = None) -> lis
 
 
 def _lines(titles: list[str], observations: list[Observation]) -> list[str]:
-    rows = [[COLUMNS[title](o) or "–" for title in titles] for o in observations]
+    rows = [[one_line(COLUMNS[title](o) or "–") for title in titles] for o in observations]
     return tabulate(rows, titles, "plain", disable_numparse=True).splitlines()
 
 
@@ -60,7 +61,7 @@ def reasons(observations: list[Observation]) -> list[str]:
         if o.outcome not in (None, "ok"):
             kept = "; its earlier result still counts" if o.has_earlier_result else ""
             alike[str(o.outcome), f"{o.why}{kept}"].append(o.submission.case_id)
-    return [f"{some(ids)}: {outcome}: {why}" for (outcome, why), ids in alike.items()]
+    return [shortened(f"{some(ids)}: {outcome}: {why}") for (outcome, why), ids in alike.items()]
 
 
 def some(ids: list[str]) -> str:
@@ -72,13 +73,14 @@ def some(ids: list[str]) -> str:
 def summary(observations: list[Observation]) -> str:
     """How many cases are how, e.g. `3 RUNNING, 12 ok, 1 timeout`."""
     words = Counter(o.outcome or o.state or "unknown" for o in observations)
-    return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+    return one_line(", ".join(f"{count} {word}" for word, count in sorted(words.items())))
 
 
 def _clock(seconds: int | None) -> str | None:
     return None if seconds is None else str(timedelta(seconds=seconds))
 
 
-def _short(log: str) -> str:
-    path = Path(log)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else log
+def _short(path: Path) -> str | None:
+    if path == Path():  # nobody says where
+        return None
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,5 +1,6 @@
 """What submit.py prints on stdout: plain lines, so that they can be piped."""
 
+import sys
 from collections.abc import Sequence
 
 from jobs.next_steps import CommandLine
@@ -10,6 +11,7 @@ from study.result import Result
 from study.schedules import is_meant
 from study.store import Store
 from study.submissions import Submission
+from study.text import one_line
 
 # squeue's own columns cut a name after eight letters and show no GPUs, which are those of a node.
 SQUEUE_COLUMNS = '--format="%.18i %.28j %.10T %.9M %.5D %.14b %R"'
@@ -18,6 +20,12 @@ SQUEUE_COLUMNS = '--format="%.18i %.28j %.10T %.9M %.5D %.14b %R"'
 def count_gpus(gpus: int) -> str:
     """`1 GPU`, `2 GPUs`."""
     return f"{gpus} GPU" if gpus == 1 else f"{gpus} GPUs"
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what a person should know beside what was asked for."""
+    for note in notes:
+        print(one_line(f"note: {note}"), file=sys.stderr)
 
 
 def print_plan(items: list[Item], profile: Profile) -> None:
@@ -46,7 +54,7 @@ def _schedule(case: Case) -> list[str]:
 
 def _decision(item: Item) -> str:
     if item.left_out is not None:
-        return f"left out: {item.left_out}"
+        return one_line(f"left out: {item.left_out}")
     again = f" again (was {item.previous})" if item.previous else ""
     without = f", not on {item.exclude}" if item.exclude else ""
     return f"run{again}{without}"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from jobs.judge import Observation
 from jobs.status import make_lines, summary
+from study.text import one_line
 
 REFRESH_S = 5.0
 LINES_KEPT = 4  # of the screen, for the titles, the summary and some air
@@ -70,7 +71,7 @@ def _picture(seen: Look, width: int, height: int) -> Text:
     for observation, row in zip(shown, rows, strict=True):
         text.append(row[:width] + "\n", style=_COLOURS.get(observation.outcome, "red"))
     for note in seen.notes:
-        text.append(f"note: {note}"[:width] + "\n", style="yellow")
+        text.append(one_line(f"note: {note}")[:width] + "\n", style="yellow")
     more = f"; {hidden} more rows do not fit" if hidden else ""
     text.append(f"{summary(seen.observations)}{more}. Ctrl-C leaves; the jobs go on.", style="bold")
     return text

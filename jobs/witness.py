@@ -1,10 +1,13 @@
 """Slurm as a witness: asked as seldom as can be, and never for one job alone."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from jobs.slurm_commands import NoAnswer, NotInstalled, clock_in, me, slurm_config
-from jobs.slurm_jobs import SlurmJob, jobs_in_accounting, jobs_in_memory, jobs_in_queue
+from jobs.slurm_jobs import SlurmJob, exit_codes, jobs_in_accounting, jobs_in_queue
 from study.submissions import Attempt, Submission
 
 SACCT_EVERY_S = 30.0
@@ -57,6 +60,15 @@ class Witness:
         of_here = submission.cluster in (None, self.cluster)
         return of_here and submission.user in (None, me())
 
+    def listed(self, submissions: list[Submission]) -> list[Submission]:
+        """Return those whose jobs squeue shows, not ended, under the ids that it gives them."""
+        shown = ((s, self._shown.job_of(s)) for s in submissions)
+        return [
+            msgspec.structs.replace(s, job_id=job.job_id)
+            for s, job in shown
+            if job is not None and not job.is_final
+        ]
+
     def has_alive(self, attempt: Attempt) -> bool:
         """Whether squeue shows the attempt as one that has not ended, whatever the ledger says."""
         job = self._shown.job_of(attempt.submission)
@@ -78,8 +90,9 @@ class Witness:
             return {}
         found = self._shown.jobs_of(submissions)
         open_cases = [s for s in submissions if s.case_id not in settled]
-        if any(s.case_id not in found or found[s.case_id].is_final for s in open_cases):
-            found |= Shown(self._memory()).jobs_of(open_cases)
+        if any(s.case_id not in found for s in open_cases):
+            found |= Shown(self._asked_again()).jobs_of(open_cases)
+        found |= self._with_exit_codes({s.case_id: found.get(s.case_id) for s in open_cases})
         for s in open_cases:
             if s.case_id not in found and (s.batch, s.index) in self._ended:
                 found[s.case_id] = self._ended[s.batch, s.index]
@@ -88,13 +101,27 @@ class Witness:
             found |= {s.case_id: job for s in missing if (job := self._account_of(s)) is not None}
         return found
 
-    def _memory(self) -> list[SlurmJob]:
+    def _asked_again(self) -> list[SlurmJob]:
+        """Return all jobs once more: one answer without a job is not believed."""
         try:
-            jobs = jobs_in_memory(me())
+            jobs = jobs_in_queue([me()])
         except NoAnswer:
-            return []  # squeue has answered; scontrol only adds to it
+            return []  # it has answered once
         self._remember(jobs)
         return jobs
+
+    def _with_exit_codes(self, jobs: dict[str, SlurmJob | None]) -> dict[str, SlurmJob]:
+        """Return those of these jobs that have ended, with their exit codes."""
+        ended = {case_id: job for case_id, job in jobs.items() if job is not None and job.is_final}
+        if not ended:
+            return {}
+        try:
+            codes = exit_codes(me())
+        except NoAnswer:
+            return {}  # squeue has answered; this only adds to it
+        known = {key: replace(job, exit_code=codes.get(job.job_id)) for key, job in ended.items()}
+        self._remember(list(known.values()))
+        return known
 
     def _remember(self, jobs: list[SlurmJob]) -> None:
         """Keep Slurm's last word on jobs that have ended: it may forget them before we are done."""

@@ -55,4 +55,4 @@ def _printable(value: object, key: str = "") -> object:
         return [_printable(part) for part in value]
     if key == "code":
         return "\n".join(printable(line.expandtabs()) for line in str(value).splitlines())
-    return str(value) if key == "svg" else one_line(str(value))
+    return printable(str(value), keep="\n\t") if key == "svg" else one_line(str(value))

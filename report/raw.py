@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from report.selection import Row, Selection
+from study.text import escaped_in_json, one_line
 
 
 def render_json(selections: list[Selection]) -> str:
@@ -20,7 +21,7 @@ def render_json(selections: list[Selection]) -> str:
         }
         for selection in selections
     ]
-    return json.dumps(tables, indent=2, ensure_ascii=False) + "\n"
+    return escaped_in_json(json.dumps(tables, indent=2, ensure_ascii=False)) + "\n"
 
 
 def render_csv(selections: list[Selection]) -> str:
@@ -34,7 +35,8 @@ def render_csv(selections: list[Selection]) -> str:
         for job in row.jobs
     ]
     frame = pandas.json_normalize(records).convert_dtypes()  # whole numbers stay whole
-    return str(frame.drop(columns="result", errors="ignore").map(_cell).to_csv(index=False))
+    frame = frame.drop(columns="result", errors="ignore").rename(columns=one_line)
+    return str(frame.map(_cell).to_csv(index=False))
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value)
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"  # a spreadsheet would take it for a formula
-    return value
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    # A spreadsheet would take it for a formula.
+    return f"'{text}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else text

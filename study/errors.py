@@ -1,6 +1,6 @@
 """The errors a person can mend, and those that end a case."""
 
-HALF = 500  # of a line: a value in its middle may be a list of thousands
+from study.text import shortened
 
 
 class ConfigError(Exception):
@@ -10,15 +10,14 @@ class ConfigError(Exception):
     """
 
     def __init__(self, source: object, problem: str) -> None:
-        line = " ".join(f"{source}: {problem}".split())
-        super().__init__(line if len(line) <= 2 * HALF else f"{line[:HALF]} … {line[-HALF:]}")
+        super().__init__(shortened(f"{source}: {problem}"))
 
 
 def one_line(error: Exception) -> str:
     """Return what went wrong and where: of an error of the system, its file and its words."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'stdout'}: {error.strerror}"
-    return str(error)
+        return shortened(f"{error.filename or 'stdout'}: {error.strerror}")
+    return shortened(str(error))
 
 
 class CaseError(Exception):

@@ -1,18 +1,22 @@
 """What a running case last said of itself: a small file that its job replaces."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from study.files import read_file, write_atomically
 from study.json_data import NOT_THE_DATA
 from study.store import now
 
+MAX_BYTES = 64 * 1024
+
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """`step` of `steps` in this phase; `remaining_s` is an estimate, null where there is none."""
 
-    phase: str
+    phase: Annotated[str, Meta(pattern=r"\A[\w .,-]{1,80}\Z")]
     step: int = 0
     steps: int = 0
     remaining_s: float | None = None
@@ -30,6 +34,6 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """The last one written, or None where there is none to read."""
     try:
-        return msgspec.json.decode(read_file(path), type=Progress)
+        return msgspec.json.decode(read_file(path, most=MAX_BYTES), type=Progress)
     except (OSError, *NOT_THE_DATA):
         return None

@@ -42,11 +42,7 @@ def read_result(path: Path) -> Result:
         ResultError: the file holds no result, or is none that a job would write.
         OSError: it cannot be read; FileNotFoundError where there is none.
     """
-    try:
-        data = read_file(path, most=MAX_BYTES)
-    except ValueError as error:
-        raise ResultError(f"{error} for a result") from None
-    return decode(data)
+    return decode(read_file(path, most=MAX_BYTES))
 
 
 def decode(data: bytes) -> Result:

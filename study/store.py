@@ -1,16 +1,20 @@
 """Where results lie on disk."""
 
+import grp
 import hashlib
 import os
 import pwd
+import shlex
 import shutil
+import stat
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from study.case import Case
 from study.errors import ConfigError
-from study.files import is_utf8
+from study.files import is_utf8, make_folder
 
 
 class Store:
@@ -66,10 +70,11 @@ class Store:
         self._check_owner()
         try:
             for folder in (self.folder, self.progress, self.batches, self.logs):
-                folder.mkdir(parents=True, exist_ok=True)
-            # Scripts of jobs and what they are to run: whoever could write there would run as us.
-            self.logs.chmod(0o700)
-            self.batches.chmod(0o700)
+                make_folder(folder)
+            # Scripts of jobs, what they are to run, and secrets: whoever could write there would
+            # run as us.
+            _keep_to_us(self.batches, stat.S_IRWXG | stat.S_IRWXO)
+            _keep_to_us(self.logs, stat.S_IWGRP | stat.S_IWOTH)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
         except OSError as error:
@@ -78,12 +83,44 @@ class Store:
             ) from None
 
     def _check_owner(self) -> None:
-        """Refuse to submit into a folder of somebody else: jobs, logs and scripts would mix."""
-        for folder in (self.folder, self.batches, self.logs):
-            if folder.exists() and (owner := folder.stat().st_uid) != os.getuid():
-                raise ConfigError(
-                    "--results", f"{folder} belongs to {user_name(owner)}; choose a folder of yours"
-                )
+        """Refuse to submit into a folder that is not ours, or that everybody may write into."""
+        for folder in (self.folder, self.progress, self.batches, self.logs):
+            if not folder.exists():
+                continue
+            found = folder.stat()
+            if found.st_uid != os.getuid():
+                owner = user_name(found.st_uid)
+                problem = f"{folder} belongs to {owner}; choose a folder of yours"
+                raise ConfigError("--results", problem)
+            if found.st_mode & stat.S_IWOTH:
+                problem = f"others may write into {folder}: chmod o-w {shlex.quote(str(folder))}"
+                raise ConfigError("--results", problem)
+
+    def exposed_to(self) -> list[str]:
+        """Return, in words, who else may write into the folder or put another in its place."""
+        above = self.folder.parent.stat()
+        others = above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX
+        notes = [f"others may write into {self.folder.parent}, and so replace results"]
+        return (notes if others else []) + [
+            f"group {group} may write into {folder}, and so replace results"
+            for folder in (self.folder.parent, self.folder)
+            if (group := _group_that_writes(folder.stat())) is not None
+        ]
+
+    def is_ours(self, batches: Iterable[str]) -> bool:
+        """Return whether this user has submitted one of these batches into this very folder.
+
+        A folder that was received, copied or moved is another's: looking at it writes nothing.
+        """
+        try:
+            is_owned = self.folder.stat().st_uid == os.getuid()
+        except OSError:
+            return False
+        return is_owned and any(batch.startswith(self.token) for batch in batches)
+
+    def log_named(self, path: str) -> Path:
+        """Return where the log of this path lies in this folder, wherever the ledger has it."""
+        return self.logs / Path(path).name
 
     def put_aside(self, case: Case) -> Path | None:
         """Move the case's result to `replaced/`, so that a new one can come; None without one."""
@@ -99,13 +136,13 @@ class Store:
         if path.exists():
             aside = self._new_aside(case)
             try:
-                os.link(path, aside)
+                os.link(path, aside, follow_symlinks=False)
             except OSError:  # some file systems have no links
-                shutil.copy2(path, aside)
+                shutil.copy2(path, aside, follow_symlinks=False)
 
     def _new_aside(self, case: Case) -> Path:
         aside = self.folder / "replaced"
-        aside.mkdir(exist_ok=True)
+        make_folder(aside)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         return aside / f"{case.case_id}.{stamp}.json"
 
@@ -118,6 +155,32 @@ class Store:
 def mark_of(batch: str) -> str:
     """Return the part of a batch's name that no other batch has, for the names of its files."""
     return batch.rpartition("-")[2]
+
+
+def _keep_to_us(folder: Path, forbidden: int) -> None:
+    """Let nobody else into the folder; through a link, which others may have set, only look.
+
+    Raises:
+        ConfigError: it is a link to a folder with one of these permissions for others.
+    """
+    if not folder.is_symlink():
+        folder.chmod(stat.S_IRWXU)
+    elif folder.stat().st_mode & forbidden:
+        target = folder.resolve()
+        problem = f"{folder} leads to {target}, which is open to others: chmod 700"
+        raise ConfigError("--results", f"{problem} {shlex.quote(str(target))}")
+
+
+def _group_that_writes(found: os.stat_result) -> str | None:
+    """Return the group that may write there; None for nobody else, or a group of ours alone."""
+    if not found.st_mode & stat.S_IWGRP:
+        return None
+    try:
+        group = grp.getgrgid(found.st_gid)
+    except KeyError:
+        return str(found.st_gid)
+    is_private = group.gr_name == user_name(os.getuid()) and not group.gr_mem
+    return None if is_private else group.gr_name
 
 
 def user_name(uid: int) -> str:

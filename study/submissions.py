@@ -1,19 +1,29 @@
 """The ledger of what was submitted: JSON lines, appended; only broken ones are ever dropped."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
+from msgspec import Meta
 
 from study.case import Case
-from study.files import read_file, write_atomically
+from study.files import open_own, read_file, write_atomically
 from study.json_data import NOT_THE_DATA
 from study.outcome import Outcome
+
+MAX_BYTES = 1024 * 1024 * 1024  # a million lines; more is something else
+# What becomes a word of Slurm's commands or part of a path is what Slurm and we write, and no more.
+JobId = Annotated[str, Meta(pattern=r"\A(\d{1,20}(_\d{1,10})?|[A-Za-z0-9_.-]{1,255}:\d{1,10})\Z")]
+BatchName = Annotated[str, Meta(pattern=r"\A(mpbench-[0-9a-f]{8}-[0-9a-f]{1,32})?\Z")]
+NODES = r"\A([A-Za-z0-9][A-Za-z0-9_.,\[\]-]*)?\Z"
+Nodes = Annotated[str, Meta(pattern=NODES)]
+LogPath = Annotated[str, Meta(pattern=r"\A[^\0]*\Z", max_length=4096)]
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
@@ -33,13 +43,13 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     grid: str
     overrides: dict[str, Any]
     executor: Literal["slurm", "local"]
-    job_id: str
+    job_id: JobId
     job_name: str
-    log: str
+    log: LogPath
     requested_gpus: int
     timeout_min: int | None
     submitted_at: str
-    batch: str = ""
+    batch: BatchName = ""
     user: str | None = None
     cluster: str | None = None
     number: int = 0
@@ -78,12 +88,12 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="e
     """
 
     case_id: str
-    job_id: str
-    batch: str
+    job_id: JobId
+    batch: BatchName
     outcome: Outcome
     state: str | None
     reason: str
-    nodes: str
+    nodes: Nodes
     elapsed_s: int | None
     told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"]
     seen_at: str
@@ -101,14 +111,19 @@ class Attempt:
     ended: Ended | None = None
 
 
+def are_nodes(text: str) -> bool:
+    """Return whether these are names of nodes, in Slurm's way of writing them."""
+    return re.fullmatch(NODES, text) is not None
+
+
 def append(ledger: Path, *events: Event) -> None:
     """Add lines and wait until they are on disk: a job without a line would be forgotten.
 
     Raises:
-        OSError: they cannot be written; it names the ledger.
+        OSError: they cannot be written, or the ledger is no file of ours; it names the ledger.
     """
     try:
-        with ledger.open("a+b") as file:
+        with os.fdopen(open_own(ledger, os.O_APPEND), "a+b") as file:
             # A line that a crash cut off must not swallow the next one.
             cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
             lines = [msgspec.json.encode(event) + b"\n" for event in events]
@@ -124,7 +139,8 @@ def drop_broken_lines(ledger: Path) -> None:
     """Keep a ledger with lines that cannot be read under another name, and go on without them."""
     events, broken = read(ledger)
     if broken:
-        shutil.copy2(ledger, ledger.with_name(f"{ledger.name}.broken-{time.time_ns()}"))
+        kept = ledger.with_name(f"{ledger.name}.broken-{time.time_ns()}")
+        shutil.copy2(ledger, kept, follow_symlinks=False)
         write_atomically(ledger, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
 
 
@@ -146,8 +162,11 @@ def read(ledger: Path) -> tuple[list[Event], int]:
 
 
 def _lines(ledger: Path) -> Iterator[bytes]:
-    if ledger.exists():
-        yield from (line for line in read_file(ledger).splitlines() if line.strip())
+    try:
+        text = read_file(ledger, most=MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    yield from (line for line in text.splitlines() if line.strip())
 
 
 def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:

@@ -26,9 +26,9 @@ class FakeSlurm:
         self.folder.mkdir()
         self.config = self.folder / "config"
         self.config.write_text(CONFIG.format(accounting=self.accounting))
-        self.memory = self.folder / "memory"
-        self.memory.write_text("No jobs in the system\n")
-        self.write("scontrol", f'[ "$2" = config ] && cat {self.config} || cat {self.memory}')
+        self.exit_codes = self.folder / "exit_codes"
+        self.exit_codes.write_text("")
+        self.write("scontrol", f"cat {self.config}")
         self.answer("squeue", "")
         self.answer("sacct", "", stderr="Slurm accounting storage is disabled", code=1)
 
@@ -46,7 +46,17 @@ class FakeSlurm:
         for name, text in (("out", stdout), ("err", stderr)):
             (self.folder / f"{command}.{name}").write_text(text)
         base = self.folder / command
-        self.write(command, f"sleep {delay_s}; cat {base}.out; cat {base}.err >&2; exit {code}")
+        codes = f'case "$*" in *--Format=*) cat {self.exit_codes}; exit;; esac; '
+        said = f"cat {base}.out; cat {base}.err >&2; exit {code}"
+        self.write(command, f"sleep {delay_s}; {codes if command == 'squeue' else ''}{said}")
+
+    def forget_once(self, command: str) -> None:
+        """Make the command say nothing, the next time alone."""
+        path = self.folder / command
+        marker = self.folder / f"{command}.forgetful"
+        marker.touch()
+        first, rest = path.read_text().split("\n", 1)
+        path.write_text(f"{first}\n[ -f {marker} ] && exec rm {marker}\n{rest}")
 
     def calls(self, command: str) -> list[str]:
         """The arguments of every call so far."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.batch import Assignment, read_batch, write_batch
+from jobs.batch import Assignment, new_batch_name, read_batch, write_batch
 from jobs.handover import assign
 from jobs.meeting import Meeting
 from jobs.plan import Item
@@ -140,7 +140,7 @@ def test_where_to_meet_travels_in_the_batch_and_batches_of_before_stay_readable(
     store.prepare()
     item = Item(case=Case(depth=2, gpus=2), grid="g", overrides={}, trace=False)
     mine = profile("rendezvous: {suffix: -ib0, ports: 4000-5000}")
-    (assignment,) = assign([item], "b", mine, store, {})
+    (assignment,) = assign([item], new_batch_name(store), mine, store, {})
     path = write_batch(store, [assignment])
     assert read_batch(path)[0].meeting == Meeting(suffix="-ib0", first_port=4000, last_port=5000)
     before = msgspec.json.decode(path.read_bytes())

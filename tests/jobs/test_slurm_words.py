@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.slurm_jobs import SlurmJob, _indices, seconds_of
+from jobs.slurm_jobs import SlurmJob, exit_code_of, seconds_of
 from jobs.slurm_states import FINAL, LIVE, exact_state, is_stuck
 from jobs.traces import Trace, trace_in
 from jobs.verdict import verdict_of
@@ -47,17 +47,10 @@ def test_a_job_is_stuck_only_while_it_waits_for_a_person():
 
 
 @pytest.mark.parametrize(
-    ("text", "elements"),
-    [
-        ("", [""]),
-        ("7", ["7"]),
-        ("0-2,5%4", ["0", "1", "2", "5"]),
-        ("2-6:2", ["2", "4", "6"]),
-        ("1,3,...", ["1", "3"]),
-    ],
+    ("text", "code"), [("0:53", "0:53"), ("768", "3:0"), ("9", "0:9"), ("0", "0:0"), ("N/A", None)]
 )
-def test_the_elements_of_an_array_are_read_and_never_guessed(text, elements):
-    assert _indices(text) == elements
+def test_exit_codes_are_read_as_squeue_of_any_version_writes_them(text, code):
+    assert exit_code_of(text) == code
 
 
 def ended(state, exit_code="0:0", reason=""):

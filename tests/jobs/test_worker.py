@@ -28,7 +28,7 @@ def store(tmp_path):
 def assigned(store, gpus):
     case = Case(depth=8, gpus=gpus, dim=8, batch_size=2, warmup_steps=0, steps=3)
     return Assignment(
-        batch="b", case=case, grid="g", overrides={}, device="cpu", executor="slurm",
+        batch=f"{store.token}-1", case=case, grid="g", overrides={}, device="cpu", executor="slurm",
         results=str(store.folder.parent), profile="mine", timeout_min=5, user="me",
         cluster="fake", submitted_at="2030-01-01T10:00:00.000+00:00",
     )  # fmt: skip

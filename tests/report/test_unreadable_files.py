@@ -47,7 +47,7 @@ def test_a_huge_file_is_named_and_not_read(tmp_path):
     with Store(tmp_path, "slurm").result_path(FIVE.case).open("wb") as file:
         file.truncate(10**12)
     evidence, (complaint,) = load(tmp_path)
-    assert complaint.endswith("has 1000000000000 bytes, too many for a result; left out")
+    assert complaint.endswith("cannot be read: has 1000000000000 bytes, too many; left out")
     assert list(evidence.results) == [case(gpus=2)]
 
 

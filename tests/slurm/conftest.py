@@ -3,6 +3,7 @@
 import pytest
 
 from tests.slurm.desk import Desk, sitting_at
+from tests.two_users import users  # noqa: F401 -- a fixture
 
 
 @pytest.fixture
