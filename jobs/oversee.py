@@ -14,6 +14,7 @@ from jobs.watch import Look, watch
 from jobs.witness import Witness
 from study.errors import ConfigError
 from study.grid import Grid
+from study.quoting import quoted
 from study.results_folder import check_results
 from study.store import Store
 from study.submissions import Submission, read
@@ -41,7 +42,9 @@ class Overseer:
         if results.exists() and not results.is_dir():
             raise ConfigError("--results", f"{results} is no folder; name the folder of results")
         if cluster not in ("auto", *profiles):
-            raise ConfigError("--cluster", f"{cluster!r} is no profile: {', '.join(profiles)}")
+            raise ConfigError(
+                "--cluster", f"{quoted(cluster)} is no profile: {', '.join(profiles)}"
+            )
         stores = [Store(results, path.name) for path in sorted(results.glob("*")) if path.is_dir()]
         used = [store for store in stores if store.batches.exists() or store.submissions.exists()]
         self.results = results

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from jobs.site import read_meeting, read_python
 from jobs.slurm_commands import slurm_cluster_name
 from study.errors import ConfigError
+from study.quoting import quoted
 from study.yaml_file import check_keys, read_mapping
 
 # Network file systems keep what they know of a folder for half a minute, or a whole one.
@@ -79,18 +80,18 @@ def _read_profile(path: Path, name: str, entry: Any) -> Profile:
     if entry["executor"] == "slurm":
         _check_slurm(source, entry)
     for key in set(entry) - {"executor", "device"} if entry["executor"] == "local" else ():
-        raise ConfigError(source, f"{key}: {entry[key]!r} is for executor: slurm; remove it")
+        raise ConfigError(source, f"{key}: {quoted(entry[key])} is for executor: slurm; remove it")
     return Profile(name=name, source=source, **entry)
 
 
 def _check_choice(source: str, key: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ConfigError(source, f"{key}: {value!r} is not one of: {', '.join(choices)}")
+        raise ConfigError(source, f"{key}: {quoted(value)} is not one of: {', '.join(choices)}")
 
 
 def _check_slurm(source: str, entry: dict[str, Any]) -> None:
     if not isinstance(name := entry.get("cluster_name"), str | None):
-        raise ConfigError(source, f"cluster_name: {name!r} is no text; write it in quotes")
+        raise ConfigError(source, f"cluster_name: {quoted(name)} is no text; write it in quotes")
     _check_positive(source, "gpus_per_node", entry.get("gpus_per_node"), "GPUs a node has")
     if "max_parallel" in entry:
         _check_positive(source, "max_parallel", entry["max_parallel"], "jobs")
@@ -100,7 +101,7 @@ def _check_slurm(source: str, entry: dict[str, Any]) -> None:
     if not isinstance(request, str) or not _GPU_REQUEST.fullmatch(request):
         raise ConfigError(
             source,
-            f"gpu_request: {request!r} is not gpus_per_node, gres, or a typed one such as "
+            f"gpu_request: {quoted(request)} is not gpus_per_node, gres, or a typed one such as "
             '"gres:gpu:a100:{n}"',
         )
     read_python(source, entry.get("python"))
@@ -121,7 +122,7 @@ def _check_positive(source: str, key: str, value: Any, unit: str, hint: str = ""
 
 def _check_whole(source: str, key: str, value: Any, unit: str, least: int, hint: str = "") -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        problem = f"{key}: {value!r} is not a whole number of {unit}, {least} or more"
+        problem = f"{key}: {quoted(value)} is not a whole number of {unit}, {least} or more"
         raise ConfigError(source, problem + hint)
 
 
@@ -131,7 +132,7 @@ def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:
     if name == "auto":
         name = _automatic_name(profiles)
     if name not in profiles:
-        raise ConfigError("--cluster", f"{name!r} is not in {path}: {', '.join(profiles)}")
+        raise ConfigError("--cluster", f"{quoted(name)} is not in {path}: {', '.join(profiles)}")
     return profiles[name]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.meeting import CHOSEN, Meeting
 from study.errors import ConfigError
+from study.quoting import quoted
 from study.yaml_file import check_keys
 
 if TYPE_CHECKING:
@@ -32,17 +33,17 @@ def read_python(source: str, value: Any) -> list[str]:
         return [sys.executable]
     example = 'write e.g. python: "apptainer exec --nv torch.sif python"'
     if not isinstance(value, str):
-        raise ConfigError(source, f"python: {value!r} is no text; {example}")
+        raise ConfigError(source, f"python: {quoted(value)} is no text; {example}")
     try:
         words = shlex.split(value)
     except ValueError as error:
         problem = str(error)[:1].lower() + str(error)[1:]
-        raise ConfigError(source, f"python: {value!r}: {problem}; {example}") from None
+        raise ConfigError(source, f"python: {quoted(value)}: {problem}; {example}") from None
     if not words or not words[0]:
-        raise ConfigError(source, f"python: {value!r} is empty; {example}")
+        raise ConfigError(source, f"python: {quoted(value)} is empty; {example}")
     if any(mark in value for mark in "$`") or any(word.startswith("~") for word in words):
         raise ConfigError(
-            source, f"python: {value!r}: no shell expands $, ` or ~ in it; write the path out"
+            source, f"python: {quoted(value)}: no shell expands $, ` or ~ in it; write the path out"
         )
     return words
 
@@ -58,7 +59,7 @@ def read_meeting(source: str, value: Any) -> Meeting:
     given = check_keys(value, ("interface", "suffix", "ports"), source, "rendezvous")
     for key, (pattern, problem) in _NAMES.items():
         if key in given and not _matches(pattern, given[key]):
-            raise ConfigError(source, f"rendezvous.{key}: {given[key]!r} {problem}")
+            raise ConfigError(source, f"rendezvous.{key}: {quoted(given[key])} {problem}")
     if len(_NAMES.keys() & given) > 1:
         raise ConfigError(source, "rendezvous: interface and suffix exclude each other; give one")
     names = {key: given[key] for key in _NAMES if key in given}
@@ -69,7 +70,7 @@ def read_meeting(source: str, value: Any) -> Meeting:
     if not LOWEST_PORT <= first <= last <= HIGHEST_PORT:
         raise ConfigError(
             source,
-            f"rendezvous.ports: {given['ports']!r} is no range within "
+            f"rendezvous.ports: {quoted(given['ports'])} is no range within "
             f'{LOWEST_PORT}-{HIGHEST_PORT}; write e.g. ports: "20000-60000"',
         )
     return Meeting(**names, first_port=first, last_port=last)

@@ -20,6 +20,7 @@ from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
 from study.files import SECRET_FILE, write_atomically
+from study.quoting import quoted
 from study.store import Store, mark_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,7 +177,9 @@ def executor_for(
             **resources_of(request, profile),
         )
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
-        raise ConfigError(profile.source, f"submitit: {profile.submitit}: {error}") from None
+        raise ConfigError(
+            profile.source, f"submitit: {quoted(profile.submitit)}: {error}"
+        ) from None
     check_printable(executor.parameters, profile.source)
     if request.size > 1:
         executor.parameters["array_parallelism"] = profile.max_parallel or request.size
@@ -229,7 +232,7 @@ def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
         if name not in JobExecutor.parameter_names():
             known = ", ".join(JobExecutor.parameter_names())
             raise ConfigError(
-                profile.source, f"submitit: unknown key {name!r}; known keys: {known}"
+                profile.source, f"submitit: unknown key {quoted(name)}; known keys: {known}"
             )
         if name in ("slurm_srun_args", "slurm_setup", "slurm_teardown"):
             expected: Any = list[str] | None
@@ -239,7 +242,9 @@ def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
             msgspec.convert(value, type=expected)
         except msgspec.ValidationError as error:
             words = str(error).replace("`", "")
-            raise ConfigError(profile.source, f"submitit.{name}: {value!r}: {words}") from None
+            raise ConfigError(
+                profile.source, f"submitit.{name}: {quoted(value)}: {words}"
+            ) from None
 
 
 def check_printable(value: Any, source: str) -> None:
@@ -255,7 +260,7 @@ def check_printable(value: Any, source: str) -> None:
         for part in value:
             check_printable(part, source)
     elif isinstance(value, str) and not value.isprintable():
-        raise ConfigError(source, f"{value[:80]!r} has a line break or the like; remove it")
+        raise ConfigError(source, f"{quoted(value)} has a line break or the like; remove it")
 
 
 def worker_command(batch: Path, profile: Profile) -> str:

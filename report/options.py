@@ -7,6 +7,7 @@ from study.command_line import OneLineParser
 from study.errors import ConfigError
 from study.files import check_target
 from study.grid import known_grids, option_for
+from study.quoting import quoted
 from study.results_folder import DEFAULT, check_results
 from study.text import one_line
 
@@ -44,7 +45,9 @@ def parse_percent(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0% to 100%, e.g. 3%")
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)} is not a percentage from 0% to 100%, e.g. 3%"
+        )
     return share
 
 
@@ -74,4 +77,4 @@ def _check_text(option: str, text: str | None, report: Path | None) -> None:
     if text is not None and report is None:
         raise ConfigError(option, "needs --report FILE, in whose title block it stands")
     if text is not None and not one_line(text):
-        raise ConfigError(option, f"{text!r} is no text; write it in quotes")
+        raise ConfigError(option, f"{quoted(text)} is no text; write it in quotes")

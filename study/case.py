@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from study.errors import ConfigError
+from study.quoting import quoted
 from study.schedules import PIPELINES, check_schedule, keys_not_of
 
 Split = Literal["half", "even"]
@@ -97,11 +98,11 @@ _TYPES: dict[str, Any] = get_type_hints(Case, include_extras=True)
 def check_value(key: str, value: Any, source: object) -> Any:
     """The value, converted to the key's type, or a ConfigError that names what is allowed."""
     if key not in _TYPES:
-        raise ConfigError(source, f"unknown key {key!r}; known keys: {', '.join(KEYS)}")
+        raise ConfigError(source, f"unknown key {quoted(key)}; known keys: {', '.join(KEYS)}")
     try:
         converted = msgspec.convert(value, type=_TYPES[key])
     except msgspec.ValidationError:
-        raise ConfigError(source, f"{key}: {value!r} is not {allowed(key)}") from None
+        raise ConfigError(source, f"{key}: {quoted(value)} is not {allowed(key)}") from None
     return 0.0 if converted == 0.0 and isinstance(converted, float) else converted  # not -0.0
 
 
@@ -111,7 +112,7 @@ def parse_value(key: str, text: str, source: object) -> Any:
         try:
             return check_value(key, value_type(key)(text), source)
         except (ValueError, OverflowError):
-            raise ConfigError(source, f"{key}: {text!r} is not {allowed(key)}") from None
+            raise ConfigError(source, f"{key}: {quoted(text)} is not {allowed(key)}") from None
     return check_value(key, text, source)
 
 

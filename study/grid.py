@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import msgspec
 
 from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
+from study.quoting import quoted
 from study.schedules import is_meant, keys_not_of
 from study.yaml_file import check_keys, read_mapping
 
 GRIDS = Path(__file__).resolve().parent.parent / "grids"
 MAX_CASES = 100_000
-MAX_NAME = 1000  # characters; a longer path is no file's anywhere
+MAX_INCLUDED = 20  # grids, each of which may be long
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules")
 
 # Each key of a case has one section of the grid file; depth and gpus are usually axes.
@@ -114,10 +116,10 @@ def option_for(word: str) -> str | None:
 def _path_of(name: str) -> Path:
     if name in known_grids():
         return GRIDS / f"{name}.yaml"
-    if len(name) < MAX_NAME and Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name)
     raise ConfigError(
-        "--grid", f"{name!r} is neither a file nor one of: {', '.join(known_grids())}"
+        "--grid", f"{quoted(name)} is neither a file nor one of: {', '.join(known_grids())}"
     )
 
 
@@ -128,12 +130,18 @@ def _load(path: Path) -> list[Grid]:
     check_keys(data, ("title", "include"), path, "a grid that includes others")
     included = data["include"]
     if not isinstance(included, list) or not included:
-        raise ConfigError(path, f"include: {included!r} is not a list of grid names")
-    paths = [path.parent / f"{name}.yaml" for name in included]
-    for name, included_path in zip(included, paths, strict=True):
-        if not included_path.is_file():
-            raise ConfigError(path, f"include: {name!r} does not exist beside this file")
+        raise ConfigError(path, f"include: {quoted(included)} is not a list of grid names")
+    if len(included) > MAX_INCLUDED:
+        raise ConfigError(path, f"include: more than {MAX_INCLUDED} grids; use several files")
+    paths = [_included(path, name) for name in included]
     return [_read_grid(p, read_mapping(p)) for p in paths]
+
+
+def _included(path: Path, name: Any) -> Path:
+    included = path.parent / f"{name}.yaml"
+    if not isinstance(name, str) or not os.path.isfile(included):  # false of any name, however long
+        raise ConfigError(path, f"include: {quoted(name)} does not exist beside this file")
+    return included
 
 
 def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
@@ -142,13 +150,13 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     setting = _read_setting(path, data, axes)
     table = data.get("table", TABLES[0])
     if table not in TABLES:
-        raise ConfigError(path, f"table: {table!r} is not one of: {', '.join(TABLES)}")
+        raise ConfigError(path, f"table: {quoted(table)} is not one of: {', '.join(TABLES)}")
     title = data.get("title", path.stem)
     if not isinstance(title, str) or not title.strip():
-        raise ConfigError(path, f"title: {title!r} is no text; write it in quotes")
+        raise ConfigError(path, f"title: {quoted(title)} is no text; write it in quotes")
     trace = data.get("trace", False)
     if not isinstance(trace, bool):
-        raise ConfigError(path, f"trace: {trace!r} is neither true nor false")
+        raise ConfigError(path, f"trace: {quoted(trace)} is neither true nor false")
     grid = Grid(path.stem, str(path), title, table, axes, setting, trace)
     if not {"depth", "gpus"} <= set(axes) | set(setting):
         raise ConfigError(path, "axes: depth and gpus are needed; write e.g. gpus: [2, 5]")
@@ -166,10 +174,12 @@ def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
 
 def _read_axis(path: Path, key: str, values: Any) -> tuple[Any, ...]:
     if not isinstance(values, list) or not values:
-        raise ConfigError(path, f"axes.{key}: {values!r} is no list of values; write e.g. [2]")
+        raise ConfigError(
+            path, f"axes.{key}: {quoted(values)} is no list of values; write e.g. [2]"
+        )
     checked = tuple(check_value(key, value, f"{path}: axes") for value in values)
     if len(set(checked)) < len(checked):
-        raise ConfigError(path, f"axes.{key}: {values!r} names a value twice; list it once")
+        raise ConfigError(path, f"axes.{key}: {quoted(values)} names a value twice; list it once")
     return checked
 
 

@@ -3,6 +3,7 @@
 from typing import Literal, get_args
 
 from study.errors import ConfigError
+from study.quoting import quoted
 
 # What a job can say of itself, in its result file.
 ResultOutcome = Literal["ok", "oom_gpu", "oom_host", "gpu_mismatch", "error"]
@@ -23,5 +24,5 @@ def parse_outcomes(text: str, source: str) -> frozenset[Outcome]:
     for word in words:
         if word not in (*OUTCOMES, "failed"):
             known = ", ".join(("failed", *OUTCOMES))
-            raise ConfigError(source, f"{word!r} is no outcome; use one or more of: {known}")
+            raise ConfigError(source, f"{quoted(word)} is no outcome; use one or more of: {known}")
     return frozenset(o for o in OUTCOMES if o in words or ("failed" in words and o in FAILED))

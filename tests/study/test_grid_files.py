@@ -3,7 +3,7 @@
 import pytest
 
 from study.errors import ConfigError
-from study.grid import TABLES, load_grids
+from study.grid import MAX_INCLUDED, TABLES, load_grids
 from study.yaml_file import read_mapping
 
 AXES = "axes: {depth: [8], gpus: [2]}\n"
@@ -118,7 +118,6 @@ def test_a_file_that_lacks_something_says_what(tmp_path, text, start):
         (AXES + AXES, "key 'axes' stands twice"),
         ("axes:\n  gpus: [1]\n  gpus: [2]\n", "line 2: key 'gpus' stands twice"),
         ("? [a]\n: b\n", "unhashable key"),
-        ("axes: &a {depth: *a}", "recursive"),
         ("\x00", "special characters"),
         ("title: 2030-13-45", "month must be in 1..12"),
     ],
@@ -169,6 +168,9 @@ def test_a_grid_may_include_those_beside_it(tmp_path):
         ("include: task1", "include: 'task1' is not a list of grid names"),
         ("include: []", "include: [] is not a list of grid names"),
         (AXES + "include: [a]", "a grid that includes others: unknown key 'axes'"),
+        ("include: [2]", "include: 2 does not exist beside this file"),
+        ("include: [" + "long" * 5000 + "]", "include: 'longlong"),
+        ("include: [" + "a, " * 21 + "]", f"include: more than {MAX_INCLUDED} grids; use several"),
     ],
 )
 def test_an_include_that_leads_nowhere_is_refused(tmp_path, text, start):
