@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import unicodedata
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +22,8 @@ NOT_CONFIGURED = (
     "note: Slurm is installed here and finds no configuration, so the cases run on this machine; "
     "on a cluster, set SLURM_CONF"
 )
+# Controls, half characters, and the line and paragraph separators of Unicode.
+_NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _GPU_REQUEST = re.compile(r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
 
@@ -75,6 +78,8 @@ def _read_profile(path: Path, name: str, entry: Any) -> Profile:
     entry = check_keys(entry, known, path, f"profiles.{name}")
     if not _NAME.fullmatch(name):
         raise ConfigError(source, "a profile's name is a folder's name; use letters, digits, - _ .")
+    for key, value in entry.items():
+        _check_lines(source, key, value)
     _check_choice(source, "executor", entry.get("executor"), ("slurm", "local"))
     _check_choice(source, "device", entry.get("device"), ("auto", "cpu", "cuda"))
     if entry["executor"] == "slurm":
@@ -82,6 +87,23 @@ def _read_profile(path: Path, name: str, entry: Any) -> Profile:
     for key in set(entry) - {"executor", "device"} if entry["executor"] == "local" else ():
         raise ConfigError(source, f"{key}: {quoted(entry[key])} is for executor: slurm; remove it")
     return Profile(name=name, source=source, **entry)
+
+
+def _check_lines(source: str, where: str, value: Any) -> None:
+    """Refuse what would be more than one line of an sbatch script, wherever in the value it is.
+
+    Quotes do not help: sbatch reads its options, and a shell its commands, line by line.
+    """
+    if isinstance(value, dict):
+        for key, held in value.items():
+            _check_lines(source, where, key)
+            _check_lines(source, f"{where}.{key}", held)
+    elif isinstance(value, list | tuple | set):
+        for held in value:
+            _check_lines(source, where, held)
+    elif isinstance(value, str) and _NOT_IN_A_LINE & set(map(unicodedata.category, value)):
+        problem = f"{where}: {quoted(value)} has a line break or another control character"
+        raise ConfigError(source, f"{problem}; write one line (a list has an entry for each)")
 
 
 def _check_choice(source: str, key: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -160,6 +160,9 @@ def executor_for(
             raise ValueError("slurm_use_srun: srun starts the process of each GPU; remove it")
         extra = dict(parameters.pop("slurm_additional_parameters", None) or {})
         for key in extra:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(key)):
+                problem = f"{quoted(key)} is no option of sbatch; write e.g. mail-user"
+                raise ValueError(f"slurm_additional_parameters: {problem}")
             # sbatch takes an abbreviation for the whole word.
             if any(name.startswith(str(key).replace("_", "-")) for name in OURS_IN_SBATCH):
                 raise ValueError(f"slurm_additional_parameters: {key} is set by every job itself")

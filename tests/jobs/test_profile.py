@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from jobs.profile import CLUSTER_FILE, choose_profile, load_profiles
+from jobs.slurm import Request, executor_for
 from study.errors import ConfigError
+from study.store import Store
 
-SLURM = "{executor: slurm, device: cuda, gpus_per_node: 8, submitit: {timeout_min: 5}"
+OPEN = "{executor: slurm, device: cuda, gpus_per_node: 8, submitit: {timeout_min: 5"
+SLURM = OPEN + "}"
 
 
 def write(folder: Path, entry: str, name: str = "mine") -> Path:
@@ -64,6 +67,57 @@ def test_a_wrong_profile_names_file_key_and_value(tmp_path, entry, complaint):
         load_profiles(path)
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "mark", ["\\n", "\\r", "\\0", "\\t", "\\e[2J", "\\x9b", "\\u2028", "\\u0085"]
+)
+@pytest.mark.parametrize(
+    ("entry", "where"),
+    [
+        (OPEN + ', slurm_partition: "%s"}}', "submitit.slurm_partition"),
+        (OPEN + ', slurm_account: "a%stouch x #"}}', "submitit.slurm_account"),
+        (OPEN + ', slurm_setup: ["a", "b%stouch x"]}}', "submitit.slurm_setup"),
+        (OPEN + ', slurm_teardown: ["%s"]}}', "submitit.slurm_teardown"),
+        (OPEN + ', slurm_srun_args: ["%s"]}}', "submitit.slurm_srun_args"),
+        (
+            OPEN + ', slurm_additional_parameters: {"a%stouch x #": 1}}}',
+            "submitit.slurm_additional_parameters",
+        ),
+        (
+            OPEN + ', slurm_additional_parameters: {reservation: [{a: "%s"}]}}}',
+            "submitit.slurm_additional_parameters.reservation.a",
+        ),
+        (SLURM + ', python: "python3%s-u"}', "python"),
+        (SLURM + ', gpu_request: "gres:%s{n}"}', "gpu_request"),
+        (SLURM + ', cluster_name: "%s"}', "cluster_name"),
+        (SLURM + ', rendezvous: {suffix: "-ib0%s"}}', "rendezvous.suffix"),
+        (SLURM + ', rendezvous: {"suffix%s": a}}', "rendezvous"),
+        ('{executor: local, device: "cpu%s"}', "device"),
+    ],
+)
+def test_no_value_of_a_profile_can_be_a_second_line_of_the_script(tmp_path, entry, where, mark):
+    """sbatch and the shell read line by line, also what stands in quotes."""
+    path = write(tmp_path, entry.replace("%s", mark))
+    with pytest.raises(ConfigError) as caught:
+        load_profiles(path)
+    words = str(caught.value).removeprefix(f"{path}: profiles.mine: ")
+    assert words.startswith(f"{where}: ")
+    assert "has a line break or another control character; write one line" in words
+
+
+def test_a_setup_of_several_lines_has_an_entry_for_each(tmp_path):
+    lines = '["if true; then", "  module load é", "fi", "a=\'b c\' # $HOME"]'
+    path = write(tmp_path, f"{OPEN}, slurm_setup: {lines}}}}}")
+    assert len(choose_profile("mine", path).submitit["slurm_setup"]) == 4
+
+
+@pytest.mark.parametrize("key", ["a b", "'1'", "comment=x --mem", "--mem", "''"])
+def test_an_additional_parameter_is_the_name_of_an_option(tmp_path, key):
+    entry = OPEN + f", slurm_additional_parameters: {{{key}: 1}}}}}}"
+    mine = choose_profile("mine", write(tmp_path, entry))
+    with pytest.raises(ConfigError, match="is no option of sbatch; write "):
+        executor_for(Request(1, 1, "a"), "c", "b", mine, Store(tmp_path, "mine"))
 
 
 def test_an_unknown_profile_lists_the_known_ones():
