@@ -6,6 +6,11 @@ worker of pytest-xdist has a pair that nobody else uses.
 Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd slurm-client munge; and
 slurmdbd mariadb-server). The GPUs are pretended: devices that Slurm counts and hands out, and that
 nothing can compute on.
+
+The daemons run as root and listen on 127.0.0.1 alone. Slurm can only be told to listen where its
+host's name leads (CommunicationParameters). If that is another address, the daemons, and so their
+jobs, run in a UTS namespace in which the host's name is localhost; sbatch works there as ever, srun
+only within jobs.
 """
 
 import fcntl
@@ -19,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -30,6 +35,9 @@ HOSTS = Path("/etc/hosts")
 NODES = ("gpu1", "gpu2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "mknod")
 ACCOUNTING_PROGRAMS = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
+LOOPBACK = "127.0.0.1"
+LOCALHOST = "localhost"
+IN_NAMESPACE = ("unshare", "--uts", "sh", "-c", f'hostname {LOCALHOST} && exec "$@"', "sh")
 PATIENCE_S = 120.0
 
 
@@ -64,7 +72,9 @@ class Cluster:
         programs = PROGRAMS + (ACCOUNTING_PROGRAMS if self.accounting else ())
         missing = [name for name in programs if shutil.which(name, path=_path()) is None]
         how = "make slurm ACCOUNTING=1" if self.accounting else "make slurm"
-        return f"not installed: {', '.join(missing)} (`{how}` installs them)" if missing else None
+        if missing:
+            return f"not installed: {', '.join(missing)} (`{how}` installs them)"
+        return _why_no_loopback()
 
     def is_up(self) -> bool:
         """Whether both nodes can take jobs, and the database knows the cluster."""
@@ -105,11 +115,11 @@ class Cluster:
 
     def start_controller(self) -> None:
         """Start slurmctld; it goes on from its saved state."""
-        self.run("slurmctld", "-f", str(self.conf))
+        self.run(*_named_for_loopback(), "slurmctld", "-f", str(self.conf))
 
     def start_node(self, node: str) -> None:
         """Start the node's slurmd."""
-        self.run("slurmd", "-N", node, "-f", str(self.conf))
+        self.run(*_named_for_loopback(), "slurmd", "-N", node, "-f", str(self.conf))
 
     def stop(self, daemon: str, by: signal.Signals = signal.SIGTERM) -> None:
         """Stop a daemon: slurmctld, slurmd.gpu1, ..."""
@@ -128,25 +138,25 @@ class Cluster:
         return done.stdout
 
     def _write_configuration(self) -> None:
-        (self.folder / "dev").mkdir(parents=True)
-        (self.folder / "state").mkdir()
-        names = ["slurm.conf", "gres.conf", "cgroup.conf"]
-        for name in [*names, "slurmdbd.conf", "accounting.conf"] if self.accounting else names:
-            path = self.folder / name
-            path.write_text(self._filled_in((TEMPLATES / name).read_text()))
-            path.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
+        self.folder.mkdir(parents=True)
+        self.folder.chmod(0o755)  # other users' commands read slurm.conf and reach the sockets
+        for name in ("dev", "state", "private"):
+            (self.folder / name).mkdir(mode=0o700)
+        more = self._template("accounting.conf") if self.accounting else ""
+        _write(self.conf, self._template("slurm.conf") + more, 0o644)
+        _write(self.folder / "gres.conf", self._template("gres.conf"), 0o644)
+        _write(self.folder / "cgroup.conf", self._template("cgroup.conf"), 0o644)
+        _write(self.folder / "prolog", self._template("prolog"), 0o755)
         if self.accounting:
-            with self.conf.open("a") as file:
-                file.write((self.folder / "accounting.conf").read_text())
-        prolog = self.folder / "prolog"
-        prolog.write_text(self._filled_in((TEMPLATES / "prolog").read_text()))
-        prolog.chmod(0o755)
+            _write(self.folder / "slurmdbd.conf", self._template("slurmdbd.conf"), 0o600)
         for gpu in range(8):
             # Slurm sets CUDA_VISIBLE_DEVICES only for character devices with their own numbers.
             self.run("mknod", str(self.folder / "dev" / f"gpu{gpu}"), "c", "195", str(100 + gpu))
 
-    def _filled_in(self, text: str) -> str:
-        values = {"dir": self.folder, "host": socket.gethostname(), "name": self.name}
+    def _template(self, name: str) -> str:
+        text = (TEMPLATES / name).read_text()
+        host = LOCALHOST if _named_for_loopback() else socket.gethostname()
+        values = {"dir": self.folder, "host": host, "name": self.name}
         # No two clusters of this machine give the same job id: tests find processes by it.
         values["first_job"] = 1 + 1000 * (self.port - 17000)
         ports = {f"port{n}": self.port + n for n in range(4)}
@@ -173,11 +183,9 @@ class Cluster:
                 file.truncate()
 
     def _start_munge(self) -> None:
-        key = self.folder / "munge.key"
-        key.write_bytes(os.urandom(1024))
-        key.chmod(0o600)
-        files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid"}
-        files |= {"log-file": "munge.log", "seed-file": "munge.seed"}
+        _write(self.folder / "private/munge.key", os.urandom(1024), 0o600)
+        files = {"key-file": "private/munge.key", "seed-file": "private/munge.seed"}
+        files |= {"socket": "munge.socket", "pid-file": "munged.pid", "log-file": "munge.log"}
         options = (f"--{option}={self.folder / name}" for option, name in files.items())
         self.run("munged", "--force", *options)
 
@@ -191,7 +199,7 @@ class Cluster:
         self.run("sh", "-c", f"{command} < /dev/null > {self.folder}/mariadb.log 2>&1 &")
         if not _becomes_true((self.folder / "mysql.socket").exists, PATIENCE_S):
             sys.exit(f"error: MariaDB did not come up; see {self.folder}/mariadb.log")
-        self.run("slurmdbd")
+        self.run(*_named_for_loopback(), "slurmdbd")
         if not _becomes_true(lambda: self._knows_itself(), PATIENCE_S):
             sys.exit(f"error: slurmdbd did not come up; see {self.folder}/slurmdbd.log")
         self.run("sacctmgr", "--immediate", "add", "account", "mpbench")
@@ -241,6 +249,34 @@ NUMBER = number_of(os.environ.get("PYTEST_XDIST_WORKER"))
 PLAIN = make_cluster(NUMBER, accounting=False)
 ACCOUNTING = make_cluster(NUMBER, accounting=True)
 CLUSTERS = (PLAIN, ACCOUNTING)
+
+
+def _write(path: Path, content: str | bytes, mode: int) -> None:
+    """Write a new file that nobody else can read before it has its mode."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o600)
+    with open(handle, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+        os.fchmod(handle, mode)
+
+
+def _named_for_loopback() -> tuple[str, ...]:
+    """Return the words before a daemon's command that let its host's name lead to 127.0.0.1."""
+    with suppress(OSError):
+        if socket.gethostbyname(socket.gethostname()) == LOOPBACK:
+            return ()
+    return IN_NAMESPACE
+
+
+def _why_no_loopback() -> str | None:
+    """Return why the daemons cannot be made to listen on 127.0.0.1 alone, or None."""
+    command = (*_named_for_loopback(), "true")
+    if subprocess.run(command, capture_output=True).returncode == 0:
+        return None
+    name = socket.gethostname()
+    return (
+        f"{name} does not lead to {LOOPBACK}, where Slurm is to listen, and unshare --uts fails: "
+        f"write `{LOOPBACK} {name}` as the first line of {HOSTS}"
+    )
 
 
 @contextmanager
