@@ -1,4 +1,5 @@
 # make run, make test: on a fresh machine with Python 3.11 or newer.
+# make lock: writes requirements.lock from pyproject.toml; what it pins already keeps its version.
 # make slurm: a Slurm to try; make slurm ACCOUNTING=1: another one, with a database.
 PYTHON ?= python3
 GRID ?= task4
@@ -7,7 +8,7 @@ SLURM_PACKAGES = slurmctld slurmd slurm-client munge $(if $(ACCOUNTING),slurmdbd
 SLURM_PROGRAMS = slurmctld slurmd munged sbatch $(if $(ACCOUNTING),slurmdbd mariadbd)
 export ACCOUNTING
 
-.PHONY: run test check slurm slurm-packages slurm-down .venv
+.PHONY: run test check lock slurm slurm-packages slurm-down .venv
 
 # Submits, and waits for the jobs. Exit code 1 of submit.py means that a case failed: the table says
 # which, so it is still shown.
@@ -29,12 +30,19 @@ check: .venv
 
 .venv: .venv/installed
 
-.venv/installed: requirements.lock
+# torch last: what it needs but CUDA is there by then, and was checked against its hash.
+.venv/installed: requirements.lock requirements-torch.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "error: $(PYTHON) is older than 3.11; use e.g. make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 	@touch $@
+
+lock: .venv
+	$(PY) -m uv pip compile --quiet --universal --generate-hashes --annotation-style=line \
+	--custom-compile-command="make lock" --extra=test --group=torch --output-file=requirements.lock \
+	pyproject.toml > /dev/null
 
 slurm: slurm-packages
 	@$(PYTHON) tests/cluster/cluster.py up

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST = (3, 11)
-# The packages of requirements.lock that our modules import, by the names of the imports.
+# The packages of pyproject.toml that our modules import, by the names of the imports.
 PACKAGES = (
     *("matplotlib", "msgspec", "numpy", "pandas", "pynvml", "rich"),
     *("scipy", "submitit", "tabulate", "torch", "typst", "yaml"),
