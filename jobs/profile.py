@@ -73,11 +73,12 @@ def load_profiles(path: Path = CLUSTER_FILE) -> dict[str, Profile]:
 
 
 def _read_profile(path: Path, name: str, entry: Any) -> Profile:
+    if not _NAME.fullmatch(name):
+        problem = "is no name of a folder, which a profile's is; use letters, digits, - _ ."
+        raise ConfigError(path, f"profiles: {quoted(name)} {problem}")
     source = f"{path}: profiles.{name}"
     known = tuple(key for key in Profile.__dataclass_fields__ if key not in ("name", "source"))
     entry = check_keys(entry, known, path, f"profiles.{name}")
-    if not _NAME.fullmatch(name):
-        raise ConfigError(source, "a profile's name is a folder's name; use letters, digits, - _ .")
     for key, value in entry.items():
         _check_lines(source, key, value)
     _check_choice(source, "executor", entry.get("executor"), ("slurm", "local"))

@@ -4,14 +4,15 @@ The person may be somebody else, so no file may take long or much memory: it is 
 are few and not deeply nested, and none is written once and used many times.
 """
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from study.errors import ConfigError
+from study.files import is_utf8, read_file
 from study.quoting import quoted
-from study.files import read_file
 
 # What is at a limit still takes less than a second to read. Grids of ours have a hundred values.
 MOST_BYTES = 100_000
@@ -115,12 +116,12 @@ def _text_of(path: Path) -> str:
     try:
         return read_file(path, most=MOST_BYTES, follow=True).decode("utf-8")
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            problem = f"has more than {MOST_BYTES // 1000} kB; write a shorter file, or several"
+            raise ConfigError(path, problem) from None
         raise ConfigError(path, f"cannot be read: {error.strerror}; check the path") from None
     except UnicodeDecodeError as error:
         raise ConfigError(path, f"cannot be read: {error}; save it as UTF-8") from None
-    except ValueError:
-        problem = f"has more than {MOST_BYTES // 1000} kB; write a shorter file, or several"
-        raise ConfigError(path, problem) from None
 
 
 def _first_words(error: Exception) -> str:

@@ -106,6 +106,17 @@ def test_no_value_of_a_profile_can_be_a_second_line_of_the_script(tmp_path, entr
     assert "has a line break or another control character; write one line" in words
 
 
+@pytest.mark.parametrize(
+    "name", ["a/b", "..", '"a\\nb"', '"\\e[2J"', "'" + "x/" * 400 + "'", "-a", "''"]
+)
+def test_a_profile_is_named_like_a_folder(tmp_path, name):
+    with pytest.raises(ConfigError) as caught:
+        load_profiles(write(tmp_path, SLURM + "}", name))
+    assert "is no name of a folder, which a profile's is; use letters" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 def test_a_setup_of_several_lines_has_an_entry_for_each(tmp_path):
     lines = '["if true; then", "  module load é", "fi", "a=\'b c\' # $HOME"]'
     path = write(tmp_path, f"{OPEN}, slurm_setup: {lines}}}}}")

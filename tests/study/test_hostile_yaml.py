@@ -2,7 +2,6 @@
 
 import os
 import random
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,16 +12,13 @@ from study.grid import load_grids
 from study.quoting import LONGEST, quoted
 from study.yaml_file import MOST_BYTES, MOST_LEVELS, MOST_VALUES, read_mapping
 
-SOON_S = 5.0  # a second, and what a loaded machine adds; each took longer or failed otherwise
 AXES = "axes: {depth: [8], gpus: [2]}\n"
 
 
 def refusal(path: Path, read=read_mapping) -> str:
-    """The one line about this file, without its name; it comes at once."""
-    began = time.monotonic()
+    """The one line about this file, without its name."""
     with pytest.raises(ConfigError) as caught:
         read(path)
-    assert time.monotonic() - began < SOON_S
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     assert len(message) < 500
