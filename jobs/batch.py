@@ -22,7 +22,12 @@ MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a job needs to know, and all that the ledger will."""
+    """All that a job needs to know, and all that the ledger will.
+
+    Attributes:
+        secret: what the job's ranks know one another by. It is in this file alone, which nobody
+            else can read: not in the ledger, the script, a log or a result.
+    """
 
     batch: BatchName
     case: Case
@@ -40,6 +45,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 0
     slurm_clock_s: int | None = None
     meeting: Meeting = Meeting()
+    secret: str = ""
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
         """Return the ledger's line once this has become a job."""

@@ -1,5 +1,6 @@
 """What travels to a job, and what gives way to it; the same for every executor."""
 
+import secrets
 from pathlib import Path
 
 from jobs.batch import Assignment
@@ -37,6 +38,7 @@ def assign(
             number=item.number,
             slurm_clock_s=clock_in(config),
             meeting=meeting_of(profile),
+            secret=secrets.token_hex(32),
         )
         for item in batch
     ]

@@ -2,7 +2,8 @@
 
 The first of these that is there counts: MASTER_ADDR and MASTER_PORT, set by slurm_setup or a
 prolog; what `jobs.rendezvous` chose on the first node; the first node's name, and a port that
-follows from the batch's random name.
+follows from the ranks' secret. All ranks of a job on one node meet at the address that no other
+node reaches.
 """
 
 import os
@@ -11,8 +12,9 @@ import re
 
 import msgspec
 
-from jobs.allocation import attempt, first_node, job_id
+from jobs.allocation import first_node, nodes
 
+LOOPBACK = "127.0.0.1"
 CHOSEN = "MPBENCH_RENDEZVOUS"  # what jobs.rendezvous printed, in the job's environment
 
 
@@ -44,8 +46,11 @@ class NowhereToMeet(Exception):
     """No address, or no port, is known to meet at."""
 
 
-def meeting_point(meeting: Meeting, batch: str) -> tuple[str, str]:
+def meeting_point(meeting: Meeting, secret: str) -> tuple[str, str]:
     """Return the address and the port at which this job's ranks meet.
+
+    Args:
+        secret: the same for all ranks, another for every attempt of a job.
 
     Raises:
         NowhereToMeet: it says why.
@@ -53,7 +58,9 @@ def meeting_point(meeting: Meeting, batch: str) -> tuple[str, str]:
     address, port = os.environ.get("MASTER_ADDR"), os.environ.get("MASTER_PORT")
     if address and port:
         return address, port
-    chosen_address, chosen_port = _chosen() or _fallback(meeting, batch, address)
+    if nodes() == 1:
+        address = address or LOOPBACK
+    chosen_address, chosen_port = _chosen() or _fallback(meeting, secret, address)
     return address or chosen_address, port or chosen_port
 
 
@@ -68,13 +75,12 @@ def _chosen() -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _fallback(meeting: Meeting, batch: str, address: str | None) -> tuple[str, str]:
+def _fallback(meeting: Meeting, secret: str, address: str | None) -> tuple[str, str]:
     if meeting.interface and not address:
         raise NowhereToMeet(
             f"rendezvous: the address of interface {meeting.interface} is not known, since no "
             "Python could be run in the sbatch script; set rendezvous: {suffix: ...}, or "
             "MASTER_ADDR in slurm_setup"
         )
-    seed = f"{batch} {job_id()} {attempt()}"  # the same for all ranks, another for every job
-    port = random.Random(seed).randint(meeting.first_port, meeting.last_port)
+    port = random.Random(secret).randint(meeting.first_port, meeting.last_port)
     return f"{first_node()}{meeting.suffix}", str(port)

@@ -3,20 +3,24 @@
 A rank knows itself and the others by the variables that torchrun sets as well.
 """
 
+import hmac
 import io
 import os
 import sys
 from typing import TextIO
 
-from jobs.allocation import nodes
+from jobs.allocation import attempt, job_id, nodes
 from jobs.meeting import CHOSEN, Meeting, NowhereToMeet, meeting_point
 
-# For mp/parallel/meeting.py, which has the same names: why ranks cannot meet, and an address by
-# which a failure is told to the first node.
+# For mp/parallel/meeting.py and mp/secret.py, which have the same names: why ranks cannot meet, a
+# second address of the first node, and what the ranks know one another by.
 NOWHERE = "MPBENCH_NOWHERE"
 FIRST_NODE = "MPBENCH_FIRST_NODE"
+SECRET = "MPBENCH_SECRET"
 OF_A_RANK = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-VARIABLES = frozenset((*OF_A_RANK, "MASTER_ADDR", "MASTER_PORT", CHOSEN, NOWHERE, FIRST_NODE))
+VARIABLES = frozenset(
+    (*OF_A_RANK, "MASTER_ADDR", "MASTER_PORT", CHOSEN, NOWHERE, FIRST_NODE, SECRET)
+)
 
 
 def forget_outer_ranks() -> None:
@@ -25,15 +29,16 @@ def forget_outer_ranks() -> None:
         os.environ.pop(name, None)
 
 
-def become_rank(meeting: Meeting, batch: str) -> None:
+def become_rank(meeting: Meeting, secret: str) -> None:
     """Make this task of a Slurm step a rank, by what Slurm says of it.
 
     Args:
         meeting: where the profile lets ranks meet.
-        batch: the batch's name.
+        secret: the assignment's; empty in a batch of an earlier version, and then no rank starts.
     """
+    secret = _of_this_attempt(secret)
     try:
-        address, port = meeting_point(meeting, batch)
+        address, port = meeting_point(meeting, secret)
         where = {"MASTER_ADDR": address, "MASTER_PORT": port}
     except NowhereToMeet as error:
         where = {NOWHERE: str(error)}
@@ -46,10 +51,19 @@ def become_rank(meeting: Meeting, batch: str) -> None:
         LOCAL_RANK=os.environ.get("SLURM_LOCALID", "0"),
         LOCAL_WORLD_SIZE=str(tasks // nodes()),
     )
+    if secret:
+        os.environ[SECRET] = secret
     if launched_at := os.environ.get("SLURM_LAUNCH_NODE_IPADDR"):
         os.environ[FIRST_NODE] = launched_at  # srun runs on the first node
     os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else a lost rank fills the log
+
+
+def _of_this_attempt(secret: str) -> str:
+    """Return what only the ranks of this attempt know: one left from the last is a stranger."""
+    if not secret:
+        return ""
+    return hmac.digest(secret.encode(), f"{job_id()} {attempt()}".encode(), "sha256").hex()
 
 
 def mark_lines(rank: int) -> None:

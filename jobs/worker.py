@@ -64,7 +64,7 @@ def my_rank(assignment: Assignment) -> int:
     from mp.rank_words import is_rank
 
     if assignment.executor == "slurm":
-        become_rank(assignment.meeting, assignment.batch)
+        become_rank(assignment.meeting, assignment.secret)
     elif not is_rank():
         sys.exit(start_ranks_of(assignment))
     return int(os.environ["RANK"])

@@ -27,6 +27,7 @@ from mp.rank_words import (
     say_loss,
     value_for,
 )
+from mp.secret import SECRET, new_secret
 from study.errors import ConfigError
 from study.processes import check_processes
 
@@ -58,13 +59,13 @@ def start_ranks(count: int, on_loss: Callable[[Loss], None] = lambda loss: None)
         return 2
     cores = sorted(os.sched_getaffinity(0))
     share = len(cores) // count
-    port = free_port()
+    port, secret = free_port(), new_secret()
     children = []
     with _cleaning_up(), folder_for_words() as words:
         try:
             for rank in range(count):
                 own = cores[rank * share : (rank + 1) * share]
-                children.append(_start(rank, count, port, own, words))
+                children.append(_start(rank, count, port, secret, own, words))
             loss = _wait(children, words)
         finally:
             for child in children:
@@ -91,7 +92,7 @@ def _cleaning_up() -> Iterator[None]:
 
 
 def _start(
-    rank: int, count: int, port: int, cores: list[int], words: Path
+    rank: int, count: int, port: int, secret: str, cores: list[int], words: Path
 ) -> subprocess.Popen[bytes]:
     defaults = {
         "OMP_NUM_THREADS": str(max(1, len(cores))),
@@ -105,6 +106,7 @@ def _start(
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         FOLDER: value_for(words),
+        SECRET: secret,
     }
     parent = os.getpid()
 

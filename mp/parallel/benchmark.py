@@ -31,8 +31,8 @@ from mp.parallel.world import World, join
 from mp.precision import set_precision
 from mp.proof import prove_gpus
 from study.case import Case
-from study.ceilings import Ceilings
-from study.environment import Environment
+from study.ceilings import Ceilings, GemmRate
+from study.environment import Environment, RankPlace
 from study.progress import Progress
 from study.result import Job, Placement, Transfers
 
@@ -87,7 +87,7 @@ def _run(
     set_precision(case)
     report(Progress(phase="matrix products"))
     (rate,) = measure_gemm(case, world.devices)
-    outputs = replace(outputs, ceilings=Ceilings(gemm=world.gather(rate), copies=copies))
+    outputs = replace(outputs, ceilings=Ceilings(gemm=world.gather(rate, GemmRate), copies=copies))
     keep(outputs)
     scratch = measure_scratch(case, world.devices)[world.device]
 
@@ -96,7 +96,7 @@ def _run(
     report(Progress(phase="observe transfers"))
     outputs = replace(outputs, transfers=kind.observe(step))
     keep(outputs)
-    first_loss = next(loss for loss in world.gather(step.loss) if loss is not None)
+    first_loss = next(loss for loss in world.gather(step.loss, float | None) if loss is not None)
     layers = kind.placement.layers_per_gpu
     done = measure(case, step, world, layers, first_loss, scratch, report)
     environment = _environment(world, done.before, done.after)
@@ -135,7 +135,7 @@ def _tensor(world: World, case: Case) -> _Kind:
 def _environment(world: World, before: States, after: States) -> Environment:
     """The first rank's environment, with the GPUs and places of all."""
     mine = describe_environment(world.devices, before, after)
-    every = world.gather((mine, world.place()))
+    every = world.gather((mine, world.place()), tuple[Environment, RankPlace])
     nearby = [p.device for _, p in every if p.host == every[0][1].host and not world.emulated]
     near = describe_environment(Devices([], [torch.device(d) for d in nearby]), {}, {})
     return msgspec.structs.replace(

@@ -1,6 +1,7 @@
 """Before anything is timed: the split model must compute what the unsplit one computes."""
 
 from collections.abc import Callable
+from math import prod
 
 import msgspec
 import torch
@@ -17,6 +18,7 @@ DIM_PER_GPU = 16  # a tensor-parallel layer is cut into as many parts as there a
 ROWS_PER_MICRO_BATCH = 2
 
 Gradients = dict[int, list[torch.Tensor]]
+Shapes = dict[int, list[tuple[int, ...]]]
 
 
 def check_equals_unsplit(case: Case, world: World, build: Callable[[Case], Step]) -> None:
@@ -35,10 +37,25 @@ def check_equals_unsplit(case: Case, world: World, build: Callable[[Case], Step]
     torch.set_float32_matmul_precision("highest")
     step = build(small)
     step.compute_gradients()
-    found = world.gather((step.loss, step.gradients()))
+    losses = world.gather(step.loss, float | None)
+    found = list(zip(losses, gather_gradients(step.gradients(), world), strict=True))
     problem = _difference(small, found) if world.rank == 0 else None
-    if (problem := world.told_by_first(problem)) is not None:
+    if (problem := world.told_by_first(problem, str | None)) is not None:
         raise CaseError(f"schedule: {case.schedule}: {problem}")
+
+
+def gather_gradients(mine: Gradients, world: World) -> list[Gradients]:
+    """The float32 gradients of every rank, in order, on all of them."""
+    shapes = {number: [tuple(part.shape) for part in parts] for number, parts in mine.items()}
+    flat = [part.reshape(-1) for parts in mine.values() for part in parts]
+    every = world.gather_numbers(torch.cat([torch.empty(0), *flat]))
+    found = []
+    for its_shapes, numbers in zip(world.gather(shapes, Shapes), every, strict=True):
+        parts = iter(numbers.split([prod(s) for of_layer in its_shapes.values() for s in of_layer]))
+        found.append(
+            {n: [next(parts).view(s) for s in of_layer] for n, of_layer in its_shapes.items()}
+        )
+    return found
 
 
 def _difference(case: Case, found: list[tuple[float | None, Gradients]]) -> str | None:

@@ -19,7 +19,7 @@ def measure_layers(case: Case, world: World) -> list[float]:
     by the first rank, with the others at the same work, and believed by all.
     """
     first, other = (_seconds(case, world, is_first=is_first) for is_first in (True, False))
-    return world.told_by_first([first] + [other] * (case.depth - 1))
+    return world.told_by_first([first] + [other] * (case.depth - 1), list[float])
 
 
 def _seconds(case: Case, world: World, *, is_first: bool) -> float:

@@ -46,10 +46,12 @@ def observe_sends(step: PipelineStep, world: World) -> Transfers:
         )
         for (target, phase), n in sorted(ledger.moves.items())
     ]
-    pairs = [pair for its_pairs in world.gather(mine) for pair in its_pairs]
+    pairs = [pair for its_pairs in world.gather(mine, list[PairTransfers]) for pair in its_pairs]
     forward = [pair for pair in pairs if pair.phase == "forward"]
     backward = [pair for pair in pairs if pair.phase == "backward"]
-    senders = {stage for its_stages in world.gather(ledger.senders) for stage in its_stages}
+    senders = {
+        stage for its_stages in world.gather(ledger.senders, set[int]) for stage in its_stages
+    }
     return Transfers(
         to_calls_per_forward=None,
         moves_forward=sum(pair.moves for pair in forward),

@@ -31,7 +31,7 @@ def measure_links(case: Case, world: World, borders: list[tuple[int, int]]) -> l
     rates = []
     for source, target in pairs:
         mine = _measure(case, world, source, target) if world.rank in (source, target) else None
-        arrived, rate = world.gather(mine)[target] or (True, None)
+        arrived, rate = world.gather(mine, tuple[bool, CopyRate] | None)[target] or (True, None)
         if not arrived:
             raise CaseError(f"what GPU {source} sends to GPU {target} does not arrive unchanged")
         if rate is not None:

@@ -78,7 +78,7 @@ def time_steps_together(
     with no_garbage_collection():
         while True:
             over = is_over(times, perf_counter() - start) if world.rank == 0 else None
-            if (verdict := world.told_by_first(over)) is not None:
+            if (verdict := world.told_by_first(over, str | None)) is not None:
                 return times, verdict
             times += world.largest([time_step(step, world.devices)])
             if world.rank == 0:
@@ -90,4 +90,4 @@ def gather_memory(world: World, layers_per_gpu: list[int], scratch: Scratch) -> 
     (mine,) = describe_memory(
         [layers_per_gpu[world.rank]], world.devices, {world.device: scratch}, first=world.rank
     )
-    return world.gather(mine)
+    return world.gather(mine, GpuMemory)

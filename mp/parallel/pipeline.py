@@ -1,6 +1,7 @@
 """A training step as a pipeline, on the engine of torch.distributed.pipelining."""
 
 import inspect
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -81,7 +82,7 @@ class PipelineStep:
         self.target = target.to(world.device) if stages.count - 1 in mine else None
         self.modules = [StageModule(held[stage]) for stage in mine]
         self.parts = [
-            MarkedStage(module, stage, stages.count, world.device)  # shapes: from the first step
+            self._make_part(stage, module, world, dtype)
             for stage, module in zip(mine, self.modules, strict=True)
         ]
         self.schedule = self._make_schedule()
@@ -90,6 +91,19 @@ class PipelineStep:
         # Outputs are of no use here, and putting them together would take time and memory.
         accepts = inspect.signature(self.schedule.step).parameters
         self.options = {"return_outputs": False} if "return_outputs" in accepts else {}
+
+    def _make_part(self, stage: int, module: nn.Module, world: World, dtype: torch.dtype):
+        """Make a stage, which is told the shapes: else torch sends them along, as pickles."""
+        rows = self.case.batch_size // self.case.micro_batches
+        like = partial(torch.empty, rows, self.case.dim, dtype=dtype, device="meta")
+        return MarkedStage(
+            module,
+            stage,
+            self.stages.count,
+            world.device,
+            input_args=like(requires_grad=stage > 0),
+            output_args=like(requires_grad=True),
+        )
 
     def _make_schedule(self):
         made = get_schedule_class(CLASSES[self.case.schedule])

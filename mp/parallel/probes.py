@@ -15,6 +15,7 @@ from mp.parallel.world import World
 from mp.probes import MAX_STEPS, MIN_STEPS
 from mp.timeline import Span, Timeline, dependencies
 from mp.timing import no_garbage_collection
+from study.environment import RankPlace
 
 EXCHANGES = 20
 Step = PipelineStep | TensorParallelStep
@@ -63,7 +64,7 @@ def record_timelines(step: Step, world: World, time_limit_s: float) -> list[Time
     with no_garbage_collection():
         while len(timelines) < MAX_STEPS:
             is_late = len(timelines) >= MIN_STEPS and perf_counter() - started >= time_limit_s
-            if world.told_by_first(is_late):
+            if world.told_by_first(is_late, bool):
                 break
             timelines.append(record_timeline(step, world, ahead_s))
     return timelines
@@ -83,7 +84,8 @@ def record_timeline(step: Step, world: World, ahead_s: float) -> Timeline:
     world.devices.synchronize()
     ended = perf_counter()
     step.listen(NOBODY)
-    seen = world.gather((started - ahead_s, ended - ahead_s, recorder.spans(world.rank)))
+    mine = (started - ahead_s, ended - ahead_s, recorder.spans(world.rank))
+    seen = world.gather(mine, tuple[float, float, list[Span]])
     origin = min(start for start, _, _ in seen)
     end_s = max(end for _, end, _ in seen) - origin
     spans = [
@@ -123,7 +125,7 @@ def clock_ahead(world: World) -> float:
     Processes of one host share its clock. Else it is asked for 20 times, and the quickest answer is
     believed, which is right to within half the time it took (Cristian 1989).
     """
-    hosts = [place.host for place in world.gather(world.place())]
+    hosts = [place.host for place in world.gather(world.place(), RankPlace)]
     mine = 0.0
     for rank in range(1, world.size):
         if hosts[rank] != hosts[0] and world.rank in (0, rank):

@@ -12,11 +12,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
 
 import msgspec
 import torch.distributed as dist
 
+from mp.parallel.store import COME_S, Store
 from mp.rank_words import said_loss, say_loss
 from study.errors import CaseError
 from study.outcome import ResultOutcome
@@ -24,7 +24,6 @@ from study.result import RANK_LOST
 
 BEAT_S = 1.0
 SILENT_S = 15.0  # longer than any library call that keeps Python from running
-COME_S = 180.0  # some nodes have yet to read torch from a disk that all share
 BEATS, FAILED, HOST, OVER, GONE = "beats", "failed", "host", "over", "gone"
 WENT = "fell silent; it was killed, or its node went down"
 NEVER_CAME = f"did not come within {COME_S:.0f} s; is its node reachable?"
@@ -54,25 +53,24 @@ class Watchdog(threading.Thread):
         self,
         rank: int,
         size: int,
-        connect: Callable[[], dist.Store],
+        store: Store,
         give_up: Callable[[RankFailure], None],
     ) -> None:
         super().__init__(daemon=True, name="watchdog")
         self.rank, self.size = rank, size
-        self.connect, self.give_up = connect, give_up
+        self.store, self.give_up = store, give_up
         self.is_over = threading.Event()
         self.unheard = 0  # waits of a beat's length since the store last answered
         self.last = dict.fromkeys(range(1, size), (0, time.monotonic()))
 
     def run(self) -> None:
         try:
-            store = self.connect()  # a connection of its own: the other one may be waiting
             if self.rank:
                 threading.Thread(target=self._miss_first, daemon=True).start()
             while not self.is_over.wait(BEAT_S):
-                store.add(f"{BEATS}/{self.rank}", 1)
+                self.store.add(f"{BEATS}/{self.rank}", 1)
                 self.unheard = 0
-                failure = self._failure(store)
+                failure = self._failure(self.store)
                 if failure is not None and not self.is_over.is_set():
                     self._end(failure)
         except (dist.DistError, RuntimeError) as error:
@@ -91,7 +89,7 @@ class Watchdog(threading.Thread):
             if self.unheard * BEAT_S > SILENT_S:
                 self._end(RankFailure(0, "", RANK_LOST, "fell silent", "error"))
 
-    def _failure(self, store: dist.Store) -> RankFailure | None:
+    def _failure(self, store: Store) -> RankFailure | None:
         if store.check([FAILED]):
             return msgspec.json.decode(store.get(FAILED), type=RankFailure)
         if self.rank:
@@ -100,7 +98,7 @@ class Watchdog(threading.Thread):
             return RankFailure(lost[0], socket.gethostname(), RANK_LOST, lost[1], "error")
         return self._silent(store)
 
-    def _silent(self, store: dist.Store) -> RankFailure | None:
+    def _silent(self, store: Store) -> RankFailure | None:
         for rank, (beats, since) in self.last.items():
             now = time.monotonic()
             if (seen := store.add(f"{BEATS}/{rank}", 0)) != beats:
@@ -117,7 +115,7 @@ class Watchdog(threading.Thread):
         say_loss("missed", (failure.rank, failure.message))
         os._exit(1)
 
-    def tell(self, store: dist.Store, error: Exception, outcome: ResultOutcome) -> None:
+    def tell(self, store: Store, error: Exception, outcome: ResultOutcome) -> None:
         """Say what ended this rank; the first to say so is believed.
 
         A lost connection is more likely another's end than this rank's, so that is waited for.
@@ -139,13 +137,7 @@ class Watchdog(threading.Thread):
         self.is_over.set()
 
 
-def store_at(address: str, port: int, *, is_first: bool) -> dist.TCPStore:
-    """The store that all ranks meet at; the first rank holds it."""
-    patience = timedelta(seconds=COME_S)
-    return dist.TCPStore(address, port, None, is_first, timeout=patience, wait_for_workers=False)
-
-
-def _has(store: dist.Store, what: str, rank: int) -> bool:
+def _has(store: Store, what: str, rank: int) -> bool:
     return bool(store.check([f"{what}/{rank}"]))
 
 

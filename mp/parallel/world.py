@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import msgspec
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from mp.devices import Devices, usable_gpus
 from mp.failure import outcome_of
 from mp.mismatch import gpu_mismatch
-from mp.parallel.meeting import meeting_point
-from mp.parallel.watchdog import GONE, HOST, OVER, RankFailure, Watchdog, store_at
+from mp.parallel.meeting import open_stores
+from mp.parallel.store import Store
+from mp.parallel.watchdog import GONE, HOST, OVER, RankFailure, Watchdog
 from mp.rank_words import say_loss
+from mp.secret import take_secret
 from study.environment import RankPlace
 from study.errors import CaseError, GpuMismatch
 from study.outcome import ResultOutcome
 
 T = TypeVar("T")
+LOOPBACK = "lo"  # Linux's name of the interface
 LEAVE_S = 20.0  # a trace may have to be written
 
 
@@ -32,7 +37,7 @@ class World:
     rank: int
     size: int
     device: torch.device
-    store: dist.Store
+    store: Store
     control: Any
     watchdog: Watchdog
 
@@ -46,11 +51,27 @@ class World:
         """The one device of this rank."""
         return Devices([self.device], [self.device])
 
-    def gather(self, mine: T) -> list[T]:
-        """What every rank has to say, in order, on all of them."""
-        said: list[Any] = [None] * self.size
-        dist.all_gather_object(said, mine, group=self.control)
-        return said
+    def gather(self, mine: T, kind: Any) -> list[T]:
+        """What every rank has to say, in order, on all of them.
+
+        Args:
+            kind: the type of what each says; anything else is refused.
+        """
+        return [_from_bytes(its, kind) for its in self.gather_numbers(_as_bytes(mine))]
+
+    def gather_numbers(self, mine: torch.Tensor) -> list[torch.Tensor]:
+        """The tensor of every rank, in order, on all of them.
+
+        Args:
+            mine: of one dimension, on the CPU, of the same dtype on all; of any length.
+        """
+        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(lengths, torch.tensor([len(mine)]), group=self.control)
+        longest = max(int(length) for length in lengths)
+        said = [torch.empty(longest, dtype=mine.dtype) for _ in range(self.size)]
+        padded = nn.functional.pad(mine, (0, longest - len(mine)))
+        dist.all_gather(said, padded, group=self.control)
+        return [its[: int(length)] for its, length in zip(said, lengths, strict=True)]
 
     def largest(self, values: Sequence[float]) -> list[float]:
         """The largest of every rank's first value, second value, ...; nobody goes on before all."""
@@ -58,11 +79,18 @@ class World:
         dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.control)
         return [float(number) for number in numbers]
 
-    def told_by_first(self, words: T) -> T:
-        """What the first rank says."""
-        said = [words]
-        dist.broadcast_object_list(said, src=0, group=self.control)
-        return said[0]
+    def told_by_first(self, words: T, kind: Any) -> T:
+        """What the first rank says.
+
+        Args:
+            kind: the type of what it says; anything else is refused.
+        """
+        data = _as_bytes(words)
+        length = torch.tensor([len(data)])
+        dist.broadcast(length, src=0, group=self.control)
+        said = data if self.rank == 0 else torch.empty(int(length), dtype=torch.uint8)
+        dist.broadcast(said, src=0, group=self.control)
+        return words if self.rank == 0 else _from_bytes(said, kind)
 
     def place(self) -> RankPlace:
         """Where this rank runs."""
@@ -118,15 +146,14 @@ def join(
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     if size != gpus:
         raise CaseError(f"WORLD_SIZE: {size} processes for {gpus} GPUs; start one for each")
-    address, port = meeting_point(rank, size)
     try:
-        store = store_at(address, port, is_first=rank == 0)
-    except dist.DistError as error:
+        store, for_watchdog = open_stores(rank, size, take_secret())
+    except CaseError as error:
         if rank:
-            say_loss("missed", (0, f"not reached at {address}:{port} by rank {rank}"))
-        raise CaseError(_cannot_meet(rank, address, port, error)) from None
+            say_loss("missed", (0, str(error)))
+        raise
     store.set(f"{HOST}/{rank}", socket.gethostname())
-    watchdog = Watchdog(rank, size, lambda: store_at(address, port, is_first=False), give_up)
+    watchdog = Watchdog(rank, size, for_watchdog, give_up)
     watchdog.start()
     world = World(rank, size, torch.device("cpu"), store, None, watchdog)
     try:
@@ -137,17 +164,13 @@ def join(
         raise
 
 
-def _cannot_meet(rank: int, address: str, port: int, error: Exception) -> str:
-    if rank == 0:
-        return (
-            f"rank 0 cannot listen at port {port} of {address}: {_first_line(error)}; a new job "
-            "chooses another port, unless slurm_setup sets MASTER_PORT"
-        )
-    return f"rank {rank} does not reach rank 0 at {address}:{port}: {_first_line(error)}"
+def _as_bytes(words: object) -> torch.Tensor:
+    return torch.frombuffer(bytearray(msgspec.msgpack.encode(words)), dtype=torch.uint8)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def _from_bytes(data: torch.Tensor, kind: Any) -> Any:
+    """The words of this type; no pickle, in which a stranger's words could be a command."""
+    return msgspec.msgpack.decode(data.numpy().tobytes(), type=kind)
 
 
 def _choose_device(world: World, policy: str) -> torch.device:
@@ -166,6 +189,9 @@ def _choose_device(world: World, policy: str) -> torch.device:
 
 def _with_groups(world: World, device: torch.device) -> World:
     on_gpu = device.type == "cuda"
+    _listen_no_wider_than_needed()
+    # Else a thread of NCCL's group asks the store once a second, and stops Python each time.
+    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")
     dist.init_process_group(
         "nccl" if on_gpu else "gloo",
         store=dist.PrefixStore("group", world.store),
@@ -175,3 +201,11 @@ def _with_groups(world: World, device: torch.device) -> World:
     )
     control = dist.new_group(backend="gloo") if on_gpu else dist.group.WORLD
     return World(world.rank, world.size, device, world.store, control, world.watchdog)
+
+
+def _listen_no_wider_than_needed() -> None:
+    """Let Gloo and NCCL listen where no other node reaches them, if all ranks are on this one."""
+    names = [name for _, name in socket.if_nameindex()]
+    if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"] and LOOPBACK in names:
+        for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+            os.environ.setdefault(variable, LOOPBACK)

@@ -15,6 +15,7 @@ from mp.parallel.stages import make_stages
 from mp.parallel.tensor import TensorParallelStep
 from mp.parallel.world import World, join
 from mp.ranks import free_port
+from mp.secret import SECRET
 from study.case import Case, make_case
 from study.errors import CaseError
 from study.schedules import PIPELINES
@@ -45,7 +46,7 @@ def build(case: Case, world: World):
 def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> int:
     knows = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
     os.environ |= {key: str(n) for key, n in {**knows, "MASTER_PORT": port}.items()}
-    os.environ["MASTER_ADDR"] = "127.0.0.1"
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", SECRET: "5e" * 32}
     torch.set_num_threads(1)
     world = join(ranks, "cpu", print)
     for case in cases(ranks):

@@ -8,9 +8,13 @@ import pytest
 
 import jobs.rank
 from mp.parallel import meeting, world
-from mp.parallel.watchdog import FAILED, store_at
+from mp.parallel.board import Board
+from mp.parallel.listener import Listener
+from mp.parallel.watchdog import FAILED
 from mp.ranks import free_port
+from mp.secret import SECRET, new_secret
 from study.errors import CaseError
+from tests.conftest import PATIENCE_S
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def join(monkeypatch):
 
     def join(rank=0, **variables):
         here = {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
-        here |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} | variables
+        here |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", SECRET: new_secret()} | variables
         monkeypatch.delenv(meeting.FIRST_NODE, raising=False)
         for name, value in here.items():
             monkeypatch.setenv(name, value)
@@ -33,7 +37,8 @@ def join(monkeypatch):
 
 
 def test_who_starts_ranks_and_the_ranks_use_the_same_names():
-    assert (meeting.NOWHERE, meeting.FIRST_NODE) == (jobs.rank.NOWHERE, jobs.rank.FIRST_NODE)
+    ours = (meeting.NOWHERE, meeting.FIRST_NODE, SECRET)
+    assert ours == (jobs.rank.NOWHERE, jobs.rank.FIRST_NODE, jobs.rank.SECRET)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -45,13 +50,17 @@ def test_a_name_that_does_not_resolve_is_named_with_what_to_do(join, rank):
 
 
 def test_the_first_rank_is_told_of_a_name_that_another_cannot_resolve(join, monkeypatch):
-    port = free_port()
+    port, secret = free_port(), new_secret()
     monkeypatch.setattr(meeting, "Watchdog", Telling)
-    store = store_at("127.0.0.1", port, is_first=True)
-    where = {"MASTER_PORT": str(port), meeting.FIRST_NODE: "127.0.0.1"}
+    board = Board()
+    listening = [socket.create_server(("127.0.0.1", port))]
+    listener = Listener(listening, bytes.fromhex(secret), board, 1)
+    listener.start()
+    where = {"MASTER_PORT": str(port), meeting.FIRST_NODE: "127.0.0.1", SECRET: secret}
     said = join(1, MASTER_ADDR="gpu1.invalid", **where)
     assert said.startswith("gpu1.invalid does not resolve on this node")
-    assert store.get(FAILED).decode() == said
+    listener.join(PATIENCE_S)
+    assert board.values[FAILED].decode() == said
 
 
 class Telling(SimpleNamespace):
@@ -88,5 +97,12 @@ def test_a_port_that_is_taken_is_said_at_once(join):
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
         said = join(MASTER_PORT=str(port))
-    assert said.startswith(f"rank 0 cannot listen at port {port} of 127.0.0.1: ")
-    assert "address already in use" in said
+    assert said == (
+        f"somebody else listens at 127.0.0.1:{port}, where rank 0 is to listen; run the case "
+        "again: a new job chooses another port, unless slurm_setup sets MASTER_PORT"
+    )
+
+
+def test_a_rank_without_a_secret_says_what_to_do(join):
+    for secret in ("", "5e", "no hexadecimal digits"):
+        assert join(**{SECRET: secret}).endswith("has none: submit the case again")

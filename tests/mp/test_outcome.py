@@ -12,6 +12,7 @@ from mp.failure import outcome_of
 from mp.model import LargeLinearModelMP
 from mp.outcome import run_case
 from mp.ranks import free_port
+from mp.secret import SECRET, new_secret
 from study.case import Case
 from study.result import Job
 from study.result_file import decode, encode
@@ -128,7 +129,7 @@ def test_layers_computed_on_the_wrong_gpu_are_not_measured(monkeypatch):
 def test_a_rank_with_other_gpus_than_it_asked_for_shows_the_same_three_numbers():
     """In a process of its own, as torch's threads outlive a store that is gone."""
     alone = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 1}
-    alone |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    alone |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), SECRET: new_secret()}
     script = (
         "from tests.mp.test_outcome import Case, run\n"
         "case = Case(depth=2, gpus=1, dim=8, batch_size=4, schedule='gpipe')\n"

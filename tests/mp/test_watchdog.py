@@ -39,7 +39,7 @@ def ends(monkeypatch):
 
 def test_a_first_rank_that_stands_still_is_missed(ends):
     found, said = ends
-    Watchdog(1, 2, Stopped, print).start()
+    Watchdog(1, 2, Stopped(), print).start()
     assert said.wait(PATIENCE_S)
     assert found == ["rank 0: fell silent"]
 
@@ -49,7 +49,7 @@ def test_a_rank_that_has_ended_misses_nobody(ends, monkeypatch):
     found, _ = ends
     store = Stopped()
     others = set(threading.enumerate())
-    dog = Watchdog(1, 2, lambda: store, print)
+    dog = Watchdog(1, 2, store, print)
     dog.start()
     assert store.asked.wait(PATIENCE_S)
     dog.stop()

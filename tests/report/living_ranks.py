@@ -14,6 +14,7 @@ from mp.parallel.probes import record_timeline
 from mp.parallel.stages import make_stages
 from mp.parallel.world import join
 from mp.ranks import free_port
+from mp.secret import SECRET
 from mp.timeline import break_down
 from report.measured import measured
 from report.pipeline_memory import predict_pipeline
@@ -28,7 +29,7 @@ SIZES = {"depth": 8, "gpus": 2, "dim": 64, "batch_size": 4096, "micro_batches": 
 def as_rank(rank: int, port: int) -> None:
     knows = {"RANK": rank, "WORLD_SIZE": 2, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": 2}
     os.environ |= {key: str(n) for key, n in {**knows, "MASTER_PORT": port}.items()}
-    os.environ["MASTER_ADDR"] = "127.0.0.1"
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", SECRET: "5e" * 32}
     torch.set_num_threads(1)
     world = join(2, "cpu", print)
     case = make_case({**SIZES, "schedule": "gpipe"}, "test")
