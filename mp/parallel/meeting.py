@@ -22,8 +22,8 @@ from study.errors import CaseError
 NOWHERE = "MPBENCH_NOWHERE"
 FIRST_NODE = "MPBENCH_FIRST_NODE"
 TELL_S = 5.0  # the first rank has most likely failed for the same reason, and never listens
-STRANGER_S = 15.0  # a first rank that is flooded, or held up by a library call, answers sooner
-PAUSE_S = 0.1  # between attempts to connect
+STRANGER_S = 10.0  # a first rank that is flooded, or held up by a library call, answers sooner
+PAUSE_S = 0.02  # between attempts to connect
 CONNECTIONS = 2  # of each rank: its work may wait for an answer while its watchdog asks
 REMEDY = (
     "set rendezvous: {interface: ...} or {suffix: ...} in cluster.yaml, or MASTER_ADDR in "

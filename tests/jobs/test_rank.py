@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jobs.meeting import CHOSEN
-from jobs.rank import FIRST_NODE, NOWHERE, OF_A_RANK, MarkedLines
+from jobs.rank import FIRST_NODE, NOWHERE, OF_A_RANK, SECRET, MarkedLines
 
 TASK = {
     "SLURM_JOB_ID": "23",
@@ -25,10 +25,10 @@ TASK = {
 def become(run):
     """What a task of Slurm makes of these variables."""
 
-    def become(meeting="", batch="b", **variables):
+    def become(meeting="", secret="5e" * 32, **variables):
         code = (
             "import json, os; from jobs.rank import *; from jobs.meeting import Meeting\n"
-            f"become_rank(Meeting({meeting}), {batch!r}); print(json.dumps({{**os.environ}}))"
+            f"become_rank(Meeting({meeting}), {secret!r}); print(json.dumps({{**os.environ}}))"
         )
         done = run("-c", code, env=os.environ | TASK | variables)
         assert done.returncode == 0, done.stderr
@@ -80,11 +80,35 @@ def test_where_nothing_was_chosen_all_ranks_of_a_job_find_the_same_place(become,
     assert meets_at(become(meeting, SLURM_PROCID="0", **nothing)) == (address, port)
     array = nothing | {"SLURM_ARRAY_JOB_ID": "17"}
     others = [
-        become(meeting, "another", **nothing),
+        become(meeting, "e5" * 32, **nothing),
         become(meeting, SLURM_RESTART_COUNT="1", **nothing),
         *(become(meeting, SLURM_ARRAY_TASK_ID=str(n), **array) for n in range(2)),
     ]
     assert len({port, *(meets_at(other)[1] for other in others)}) == 5
+
+
+def test_ranks_of_one_node_meet_where_no_other_node_reaches_them(become):
+    one = {"SLURM_JOB_NUM_NODES": "1"}
+    assert meets_at(become(**one)) == ("127.0.0.1", 20007)
+    assert meets_at(become(**one, MASTER_ADDR="10.1.1.1")) == ("10.1.1.1", 20007)
+    assert become("interface='ib0'", **one, **{CHOSEN: ""})["MASTER_ADDR"] == "127.0.0.1"
+
+
+def test_the_ranks_of_an_attempt_have_a_secret_that_no_others_have(become):
+    ours = become()[SECRET]
+    assert len(bytes.fromhex(ours)) == 32
+    assert become(SLURM_PROCID="0", SLURM_LOCALID="0")[SECRET] == ours
+    others = [
+        become(secret="e5" * 32),
+        become(SLURM_RESTART_COUNT="1"),
+        become(SLURM_JOB_ID="24"),
+        *(become(SLURM_ARRAY_JOB_ID="17", SLURM_ARRAY_TASK_ID=str(n)) for n in range(2)),
+    ]
+    assert len({ours, "5e" * 32, *(other[SECRET] for other in others)}) == 7
+
+
+def test_a_batch_of_an_earlier_version_gives_its_ranks_no_secret(become):
+    assert SECRET not in become(secret="", **{SECRET: "left over"})
 
 
 def test_the_address_of_an_interface_is_not_guessed(become):

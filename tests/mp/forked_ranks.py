@@ -1,6 +1,7 @@
 """Runs every schedule's check with 1 to 8 ranks, which are forked so that torch is loaded once.
 
 Started by test_schedules.py in a process of its own; prints a line for each (ranks, schedule).
+How: `right`; `broken`, with a wrong gradient; `pickle_free`, where all unpickling raises.
 """
 
 import os
@@ -19,6 +20,7 @@ from mp.secret import SECRET
 from study.case import Case, make_case
 from study.errors import CaseError
 from study.schedules import PIPELINES
+from tests.mp.without_pickles import forbid_pickles
 
 SCHEDULES = (*PIPELINES, "tensor")
 EVEN, UNEVEN = None, "uneven"
@@ -77,14 +79,16 @@ def broken(step, is_broken: bool):
     return step
 
 
-def main(counts: list[int], break_it: bool) -> int:
+def main(counts: list[int], how: str) -> int:
     warnings.simplefilter("ignore")
+    if how == "pickle_free":
+        forbid_pickles()
     for ranks in counts:
         port = free_port()
         children = []
         for rank in range(ranks):
             if (child := os.fork()) == 0:
-                os._exit(as_rank(rank, ranks, port, break_it))
+                os._exit(as_rank(rank, ranks, port, how == "broken"))
             children.append(child)
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         if any(codes):
@@ -93,4 +97,4 @@ def main(counts: list[int], break_it: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main([int(n) for n in sys.argv[2].split(",")], sys.argv[1] == "broken"))
+    sys.exit(main([int(n) for n in sys.argv[2].split(",")], sys.argv[1]))

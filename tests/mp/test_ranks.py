@@ -15,7 +15,9 @@ import pytest
 from mp import ranks as ranks_module
 from mp.rank_words import FOLDER
 from mp.ranks import start_ranks
+from mp.secret import SECRET
 from tests.conftest import PATIENCE_S, ROOT
+from tests.mp.listening_sockets import LOOPBACK, listened_at_by
 
 CASE = ["--schedule", "1f1b", "--gpus", "3", "--depth", "6", "--micro-batches", "6"]
 CASE += ["--dim", "64", "--batch-size", "48", "--device", "cpu"]
@@ -74,6 +76,28 @@ def test_a_first_rank_that_is_killed_leaves_a_result_all_the_same(running):
     assert re.fullmatch("rank 0 on .*: ended by signal SIGKILL", result["error"]["message"])
     assert running.returncode == 1
     assert ranks_of(running.pid) == {}
+
+
+def test_ranks_listen_where_no_other_machine_reaches_them(running):
+    found = [at for pid in ranks_of(running.pid).values() for at in listened_at_by(pid)]
+    assert found
+    assert set(found) <= LOOPBACK
+
+
+def test_the_secret_of_ranks_is_in_their_environment_and_nowhere_else(running):
+    folders = [Path(f"/proc/{pid}") for pid in ranks_of(running.pid).values()]
+    (secret,) = {
+        variable.removeprefix(f"{SECRET}=")
+        for folder in folders
+        for variable in (folder / "environ").read_text().split("\0")
+        if variable.startswith(f"{SECRET}=")
+    }
+    assert len(bytes.fromhex(secret)) == 32
+    assert all((folder / "environ").stat().st_mode & 0o077 == 0 for folder in folders)
+    assert not [f for f in folders if secret in (f / "cmdline").read_text()]
+    os.kill(int(folders[-1].name), signal.SIGKILL)
+    for said in running.communicate(timeout=PATIENCE_S):
+        assert secret not in said
 
 
 def ranks_that_run(text, tmp_path, monkeypatch):

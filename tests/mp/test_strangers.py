@@ -19,6 +19,7 @@ from mp.parallel.watchdog import FAILED
 from mp.ranks import free_port
 from study.errors import CaseError
 from tests.conftest import PATIENCE_S
+from tests.mp.listening_sockets import all_listening
 from tests.mp.strangers import MANNERS, flooding, hang_up, listening, mute, talk_nonsense
 
 SECRET, ANOTHER = secrets.token_bytes(32), secrets.token_bytes(32)
@@ -112,19 +113,7 @@ def test_nobody_listens_any_more_once_all_have_come(open_stores, port):
 
 def test_the_first_rank_listens_where_ranks_meet_and_nowhere_else(open_stores, port):
     open_stores(0)
-    assert addresses_listened_at(port) == {"0100007F"}
-
-
-def addresses_listened_at(port):
-    """Those of this machine at which somebody listens at the port, as Linux writes them."""
-    found = set()
-    for table in ("tcp", "tcp6"):
-        with open(f"/proc/net/{table}") as lines:
-            for line in list(lines)[1:]:
-                (address, its_port), state = line.split()[1].split(":"), line.split()[3]
-                if state == "0A" and int(its_port, 16) == port:
-                    found.add(address)
-    return found
+    assert {at.address for at in all_listening() if at.port == port} == {"0100007F"}
 
 
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: manner.__name__)
