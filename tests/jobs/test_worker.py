@@ -52,6 +52,23 @@ def test_an_element_of_an_array_runs_the_case_of_its_index(store):
     assert list(store.progress.iterdir()) == []
 
 
+def test_a_batch_of_an_earlier_version_whose_ranks_have_no_secret_says_to_submit_again(store):
+    assignment = assigned(store, 2)
+    case = msgspec.structs.replace(assignment.case, schedule="gpipe", micro_batches=2)
+    old = msgspec.to_builtins(msgspec.structs.replace(assignment, case=case))
+    del old["secret"]
+    path = store.batches / "b.json"
+    path.write_bytes(msgspec.json.encode([old]))
+    done = work(path, SLURM_NTASKS="2", SLURM_PROCID="0", MASTER_PORT="1")
+    assert done.returncode == 1
+    (found,) = (json.loads(p.read_text()) for p in store.folder.glob("*.json"))
+    assert found["error"]["message"] == (
+        "this rank was given no secret to know the others by; a job that an earlier version of "
+        "mpbench queued has none: submit the case again"
+    )
+    assert "Traceback" not in done.stderr
+
+
 def test_a_job_whose_batch_is_gone_says_so_and_measures_nothing(store):
     done = work(store.batches / "gone.json")
     assert done.returncode == 1

@@ -116,6 +116,21 @@ def test_the_first_rank_listens_where_ranks_meet_and_nowhere_else(open_stores, p
     assert {at.address for at in all_listening() if at.port == port} == {"0100007F"}
 
 
+def test_ranks_of_several_nodes_meet_at_the_second_address_where_a_name_means_another(
+    open_stores, port, monkeypatch
+):
+    """As on a node whose own name resolves to an address that no other node reaches."""
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    monkeypatch.setenv(meeting.FIRST_NODE, "127.0.0.2")
+    first, _ = open_stores(0)
+    there = {at.address for at in all_listening() if at.port == port}
+    assert there == {"0100007F", "0200007F"}
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.3")
+    other, _ = open_stores(1)
+    other.set("word", "said")
+    assert first.get("word") == b"said"
+
+
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: manner.__name__)
 def test_a_stranger_who_listens_where_ranks_meet_is_told_in_words(
     open_stores, monkeypatch, port, manner, impatient
