@@ -1,4 +1,9 @@
-"""This process among those of the other GPUs: who it is, and what all agree on."""
+"""This process among those of the other GPUs: who it is, and what all agree on.
+
+Ranks meet by a store that believes nobody without their secret. The connections that Gloo and NCCL
+then make for data and for words are not authenticated: whoever gets into one can change
+numbers or end the run. So words are typed, and none of them can be a command.
+"""
 
 import os
 import socket
