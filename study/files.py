@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 
 from study.errors import ConfigError
@@ -20,6 +21,7 @@ RESERVED_BYTES = 512 * 1024  # a result of some twenty thousand steps
 # What the umask leaves of these; others never write.
 OPEN_FILE, OPEN_FOLDER = 0o664, 0o775
 SECRET_FILE = 0o600
+CHUNK = 2**16  # bytes
 
 
 def make_folder(folder: Path) -> None:
@@ -161,7 +163,17 @@ def read_file(
             raise OSError(errno.EFBIG, f"has {found.st_size} bytes, too many", str(path))
         if last is not None:
             file.seek(max(0, found.st_size - last))
-        return file.readall()
+        bound = last if most is None else most  # it may grow meanwhile
+        return file.readall() if bound is None else _read_up_to(file, bound, found.st_size)
+
+
+def _read_up_to(file: RawIOBase, most: int, expected: int) -> bytes:
+    parts = [file.read(min(most, expected)) or b""]
+    left = most - len(parts[0])
+    while left > 0 and (part := file.read(min(left, CHUNK))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 import msgspec
 import pytest
 
-from jobs.batch import Assignment, read_batch, write_batch
+from jobs.batch import Assignment, batch_path, read_batch, write_batch
 from jobs.worker import is_measured
 from study.case import Case
 from study.result import RANK_LOST, CaseFailure
@@ -57,7 +57,7 @@ def test_a_batch_of_an_earlier_version_whose_ranks_have_no_secret_says_to_submit
     case = msgspec.structs.replace(assignment.case, schedule="gpipe", micro_batches=2)
     old = msgspec.to_builtins(msgspec.structs.replace(assignment, case=case))
     del old["secret"]
-    path = store.batches / "b.json"
+    path = batch_path(store, assignment.batch)
     path.write_bytes(msgspec.json.encode([old]))
     done = work(path, SLURM_NTASKS="2", SLURM_PROCID="0", MASTER_PORT="1")
     assert done.returncode == 1

@@ -10,6 +10,7 @@ from mp.probes import record_timelines
 from mp.step import build_step
 from mp.timeline import break_down
 from mp.transfers import observe_transfers
+from report.measured import measured as in_report
 from report.predicted_memory import predicted_of, predicted_shared_peak_of
 from study.case import Case
 from study.errors import CaseError
@@ -76,7 +77,7 @@ COUNTS = [1, pytest.param(2, marks=two_gpus)]
 def test_peak_memory_is_predicted_within_five_percent(gpus, batch_size, dtype, optimizer):
     keys = {"dtype": dtype, "optimizer": optimizer, "batch_size": batch_size}
     result = measured(gpus, dim=4096, **keys)
-    peaks = predicted_of(result)
+    peaks = predicted_of(in_report(result))
     for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
         expected = predicted.total + gpu.workspace_bytes
         assert gpu.peak_allocated_bytes == pytest.approx(expected, rel=0.05)

@@ -36,8 +36,8 @@ def rank(store):
         steps=3,
     )  # fmt: skip
     assignment = Assignment(
-        batch="b", case=case, grid="g", overrides={}, device="cpu", executor="slurm",
-        results=str(store.folder.parent), profile="mine", timeout_min=5, user="me",
+        batch=f"{store.token}-1", case=case, grid="g", overrides={}, device="cpu",
+        executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5, user="me",
         cluster="fake", submitted_at="2030-01-01T10:00:00.000+00:00", secret=secrets.token_hex(32),
     )  # fmt: skip
     batch = write_batch(store, [assignment])

@@ -293,7 +293,7 @@ def test_a_result_that_a_full_disk_refuses_is_an_error_and_stands_in_the_log(des
 def small_disk(desk, limit, *arguments):
     """The results on a disk of 2 MB, with the logs elsewhere, that fills during the timed steps."""
     desk.store.mkdir(parents=True)
-    with mounted(desk.store, "size=2m"):
+    with mounted(desk.store, "size=2m,mode=755"):
         (desk.folder / "logs").mkdir()
         (desk.store / "logs").symlink_to(desk.folder / "logs")
         desk.write_grid(

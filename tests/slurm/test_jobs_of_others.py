@@ -15,6 +15,8 @@ def test_no_other_users_job_changes_what_is_said_of_ours_or_what_is_cancelled(de
     unrelated = desk.slurm("sbatch", *SLEEP).strip()
     (submitted,) = desk.events("submitted")
     mark = f"{submitted['case_id']}@{submitted['batch']}"
+    if desk.cluster.accounting:
+        desk.cluster.ask("sacctmgr", "--immediate", "add", "user", eve.name, "account=mpbench")
     with ended_at_last(desk, eve):
         for lie in (
             mark,
