@@ -10,6 +10,11 @@ from jobs.witness import Witness
 from study.errors import ConfigError
 from study.submissions import Submission
 
+NOT_MARKED = (
+    "neither its script nor its comment names this folder, so that it may be another job: look at "
+    "it with scontrol show job, and scancel it yourself"
+)
+
 
 def cancel(submissions: list[Submission], witness: Witness) -> list[Submission]:
     """Cancel those of these jobs that Slurm lists as ours at this moment, and return them.
@@ -32,7 +37,7 @@ def to_cancel(asked: list[Observation], view: View, token: str) -> list[Submissi
         token: the mark of the results folder: neither an id that was given anew nor a copied
             folder hits another job.
     """
-    newest = [o.submission for o in asked if _is_alive(o)]
+    newest = [o.submission for o in asked if _is_alive(o) and o.is_marked]
     earlier = [a.submission for o in asked for a in view.earlier.get(o.submission.case_id, [])]
     return [s for s in (*newest, *earlier) if s.batch.startswith(token)]
 
@@ -45,6 +50,8 @@ def left_alone(asked: list[Observation], token: str) -> list[str]:
         if _is_alive(seen) and not submission.batch.startswith(token):
             old = folder_of(submission)
             reasons[f"submitted into {old}, and this may be a copy of it"].append(submission.job_id)
+        elif _is_alive(seen) and not seen.is_marked:
+            reasons[NOT_MARKED].append(submission.job_id)
         elif seen.is_live and submission.executor == "local":
             reasons["running without Slurm: end submit.py there"].append(submission.job_id)
         elif seen.is_live and seen.state is None:

@@ -17,7 +17,7 @@ from study.progress import Progress, read_progress
 from study.result import Result
 from study.result_file import ResultError
 from study.store import Store
-from study.submissions import Attempt, Ended, Submission
+from study.submissions import Attempt, Ended, Submission, log_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +35,14 @@ class Observation:
         overrules: its result says less of its end than this does, and gives way.
         has_earlier_result: the case was measured by an attempt before, and that result counts.
         log: where the job's log lies, in this folder.
+        is_marked: Slurm shows the job with its batch's name, which no ledger that was sent can
+            forge; only such a job is ever ended or changed.
     """
 
     submission: Submission
     profile: str = ""
     log: Path = Path()
+    is_marked: bool = False
     state: str | None = None
     reason: str = ""
     nodes: str = ""
@@ -71,7 +74,7 @@ def judge(
     submission = attempt.submission
     # A job that ends well takes its last words with it.
     progress = read_progress(store.progress_path(submission.case, submission.batch))
-    log = store.log_named(submission.log)
+    log = log_of(submission, store)
     if attempt.ended is not None:
         seen = _from_ledger(submission, attempt.ended, result)
         return replace(seen, profile=store.profile, log=log, progress=progress)
@@ -191,6 +194,7 @@ def _with_slurm(seen: Observation, job: SlurmJob, is_awaited: bool) -> Observati
         submission=msgspec.structs.replace(
             seen.submission, job_id=job.job_id if job.batch else seen.submission.job_id
         ),
+        is_marked=job.batch is not None,
         state=job.state,
         reason=job.reason,
         nodes=job.nodes,

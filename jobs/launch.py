@@ -27,13 +27,14 @@ from jobs.terminal import (
 )
 from study.errors import ConfigError, one_line
 from study.processes import check_processes
-from study.submissions import Submission, drop_broken_lines
+from study.submissions import Submission, batches_in, drop_broken_lines
 
 
 def launch(order: Order) -> int:
     """Submit, or run here; 1 if a case failed, now or before."""
     order.store.check_name()
     check(order, order.plan(record=False).to_run)
+    order.store.check_links(batches_in(order.store.submissions))
     order.store.prepare()
     print_notes(order.store.exposed_to())
     with only_one(order.store):

@@ -17,6 +17,8 @@ def is_alive(submission: Submission) -> bool | None:
     host, _, pid = submission.job_id.rpartition(":")
     if host != socket.gethostname():
         return None
+    if not submission.batch:  # of an earlier version, which named no batch
+        return False
     try:
         return submission.batch.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -136,13 +136,13 @@ class Observer:
 
     def _notes_of_a_move(self, observations: list[Observation]) -> list[str]:
         """Return what to do where jobs write their results to where this folder was."""
-        ours = [o for o in observations if o.is_live and o.state is not None]
+        ours = [o for o in observations if o.is_live and o.is_marked]
         away = [o.submission for o in ours if self._has_moved_since(o.submission)]
         if not away:
             return []
         jobs = " ".join(submission.job_id for submission in away)
         old = folder_of(away[0])
-        copy = shlex.join(["cp", "-rn", f"{old}/.", f"{self.store.folder}/"])
+        copy = shlex.join(["cp", "-rn", "--", f"{old}/.", f"{self.store.folder}/"])
         return [
             f"{self.store.folder} was moved or copied from {old}, where the jobs {jobs} still "
             f"write: wait for them and copy their results ({copy}), or end them (scancel {jobs})"

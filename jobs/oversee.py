@@ -13,6 +13,7 @@ from jobs.terminal import print_notes
 from jobs.watch import Look, watch
 from jobs.witness import Witness
 from study.errors import ConfigError
+from study.errors import one_line as one_line_of
 from study.grid import Grid
 from study.quoting import quoted
 from study.results_folder import check_results
@@ -51,6 +52,7 @@ class Overseer:
         self.profiles = profiles
         self.exactly = exactly
         self.views: dict[str, View] = {}
+        self.unreadable: list[Store] = []
         self.grids = grids
         self.witness = witness
         self.stores = [store for store in used if cluster in ("auto", store.profile)]
@@ -63,8 +65,14 @@ class Overseer:
         problem = self.witness.problem
         notes = [] if problem is None else [f"{problem}; shown is what lies on disk"]
         observations: list[Observation] = []
+        self.unreadable = []
         for store in self.stores:
-            view = self.views[store.profile] = self.observer(store).look()
+            try:
+                view = self.views[store.profile] = self.observer(store).look()
+            except OSError as error:
+                self.unreadable.append(store)
+                notes.append(f"{one_line_of(error)}; left out")
+                continue
             observations += [o for o in view.observations.values() if self._is_asked_for(o)]
             notes += view.notes
             notes += [f"job {job} is ours, but its batch file is gone" for job in view.orphans]
@@ -102,7 +110,10 @@ class Overseer:
 def _is_on_slurm(store: Store, profiles: dict[str, Profile]) -> bool:
     if store.profile in profiles:
         return profiles[store.profile].executor == "slurm"
-    events, _ = read(store.submissions)
+    try:
+        events, _ = read(store.submissions)
+    except OSError:  # said where it is looked at
+        return False
     return any(isinstance(e, Submission) and e.executor == "slurm" for e in events)
 
 
@@ -144,7 +155,8 @@ def conclude(overseer: Overseer, seen: Look, typed: CommandLine | None = None) -
     # The watch is over: what has no outcome now waits for a person.
     good = ("ok",) if typed is not None else ("ok", None)
     failed = any(o.outcome not in good for o in seen.observations)
-    return int(failed or bool(missing) or overseer.witness.problem is not None)
+    is_unknown = overseer.witness.problem is not None or bool(overseer.unreadable)
+    return int(failed or bool(missing) or is_unknown)
 
 
 def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
@@ -158,6 +170,8 @@ def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
     cancelled: list[Submission] = []
     remaining: list[str] = []
     for store in overseer.stores:
+        if store in overseer.unreadable:
+            continue
         asked = [o for o in seen.observations if o.profile == store.profile]
         chosen = to_cancel(asked, overseer.views[store.profile], store.token)
         jobs = cancel(chosen, overseer.witness)

@@ -136,7 +136,7 @@ def _verdict(
         exclude = _nodes_to_leave_out(attempts, choice, bad_nodes)
         held = {"replaces": seen.submission.job_id, "previous": outcome, "exclude": exclude}
         # This Slurm itself will not start it, so a new job is no second one.
-        is_held = failed and seen.is_stuck and seen.state == "PENDING"
+        is_held = failed and seen.is_stuck and seen.is_marked and seen.state == "PENDING"
         if is_held and choice.is_made and _wanted(outcome, why, attempts, choice, ended) is None:
             return held
         return {"left_out": _living(seen), "failed": failed}

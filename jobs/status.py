@@ -50,7 +50,7 @@ def make_lines(observations: list[Observation], width: int | None = None) -> lis
 
 
 def _lines(titles: list[str], observations: list[Observation]) -> list[str]:
-    rows = [[one_line(COLUMNS[title](o) or "–") for title in titles] for o in observations]
+    rows = [[shortened(COLUMNS[title](o) or "–") for title in titles] for o in observations]
     return tabulate(rows, titles, "plain", disable_numparse=True).splitlines()
 
 

@@ -80,7 +80,7 @@ def _keep_away(order: Order, overseer: Overseer, done: set[tuple[str, str]]) -> 
     bad, notes = order.nodes_to_leave_out(view)
     any_kept = False
     for seen in view.observations.values():
-        if not seen.is_live or seen.state != "PENDING":
+        if not seen.is_live or not seen.is_marked or seen.state != "PENDING":
             continue
         job = seen.submission.array
         nodes = nodes_of(seen.submission.case, order.profile.gpus_per_node)

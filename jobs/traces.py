@@ -8,6 +8,7 @@ from study.files import read_file
 from study.outcome import Outcome
 
 TAIL_BYTES = 64 * 1024
+LONGEST_LINE = 2000  # characters; what tells stands at the beginning
 # The worker begins every attempt with this line, and says with it what it could not put on disk.
 ATTEMPT = "mpbench: attempt"
 RESULT = "mpbench-result:"
@@ -71,9 +72,10 @@ def last_line(log: Path) -> str:
 def tail_of(log: Path) -> list[str]:
     """The last lines of the log; none where it cannot be read."""
     try:
-        return read_file(log, last=TAIL_BYTES).decode(errors="replace").splitlines()
+        lines = read_file(log, last=TAIL_BYTES).decode(errors="replace").splitlines()
     except OSError:
         return []
+    return [line[:LONGEST_LINE] for line in lines]
 
 
 def _last_attempt(lines: list[str]) -> list[str]:

@@ -61,12 +61,12 @@ class Witness:
         return of_here and submission.user in (None, me())
 
     def listed(self, submissions: list[Submission]) -> list[Submission]:
-        """Return those whose jobs squeue shows, not ended, under the ids that it gives them."""
+        """Return those whose jobs squeue shows with our mark, not ended, under the ids it gives."""
         shown = ((s, self._shown.job_of(s)) for s in submissions)
         return [
             msgspec.structs.replace(s, job_id=job.job_id)
             for s, job in shown
-            if job is not None and not job.is_final
+            if job is not None and job.batch is not None and not job.is_final
         ]
 
     def has_alive(self, attempt: Attempt) -> bool:

@@ -62,4 +62,4 @@ def _cell(value: Any) -> Any:
         return value
     text = one_line(value)
     # A spreadsheet would take it for a formula.
-    return f"'{text}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -17,8 +17,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """`step` of `steps` in this phase; `remaining_s` is an estimate, null where there is none."""
 
     phase: Annotated[str, Meta(pattern=r"\A[\w .,-]{1,80}\Z")]
-    step: int = 0
-    steps: int = 0
+    step: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    steps: Annotated[int, Meta(ge=0, le=10**9)] = 0
     remaining_s: float | None = None
     updated_at: str = msgspec.field(default_factory=now)
 

@@ -16,6 +16,8 @@ from study.case import Case
 from study.errors import ConfigError
 from study.files import is_utf8, make_folder
 
+FOLDERS = ("progress", "batches", "logs", "replaced", "failed", "traces")
+
 
 class Store:
     """The results of one profile: `results/<profile>/`."""
@@ -84,7 +86,7 @@ class Store:
 
     def _check_owner(self) -> None:
         """Refuse to submit into a folder that is not ours, or that everybody may write into."""
-        for folder in (self.folder, self.progress, self.batches, self.logs):
+        for folder in (self.folder, *(self.folder / name for name in FOLDERS)):
             if not folder.exists():
                 continue
             found = folder.stat()
@@ -95,6 +97,23 @@ class Store:
             if found.st_mode & stat.S_IWOTH:
                 problem = f"others may write into {folder}: chmod o-w {shlex.quote(str(folder))}"
                 raise ConfigError("--results", problem)
+
+    def check_links(self, batches: Iterable[str]) -> None:
+        """Refuse to write through links that came with a folder: a sender may have made them.
+
+        Args:
+            batches: those of the folder's ledger.
+
+        Raises:
+            ConfigError: it names the link.
+        """
+        came_with_results = self.submissions.exists() or any(self.folder.glob("d*-g*.json"))
+        if not came_with_results or self.is_ours(batches):
+            return
+        for name in FOLDERS:
+            if (link := self.folder / name).is_symlink():
+                problem = f"{link} is a link, and came with a folder that was received, copied or"
+                raise ConfigError("--results", f"{problem} moved: put a folder in its place")
 
     def exposed_to(self) -> list[str]:
         """Return, in words, who else may write into the folder or put another in its place."""
@@ -117,10 +136,6 @@ class Store:
         except OSError:
             return False
         return is_owned and any(batch.startswith(self.token) for batch in batches)
-
-    def log_named(self, path: str) -> Path:
-        """Return where the log of this path lies in this folder, wherever the ledger has it."""
-        return self.logs / Path(path).name
 
     def put_aside(self, case: Case) -> Path | None:
         """Move the case's result to `replaced/`, so that a new one can come; None without one."""

@@ -1,5 +1,7 @@
 """The ledger of what was submitted: JSON lines, appended; only broken ones are ever dropped."""
 
+import errno
+import io
 import os
 import re
 import shutil
@@ -16,10 +18,13 @@ from study.case import Case
 from study.files import open_own, read_file, write_atomically
 from study.json_data import NOT_THE_DATA
 from study.outcome import Outcome
+from study.store import Store
 
-MAX_BYTES = 1024 * 1024 * 1024  # a million lines; more is something else
+MAX_BYTES = 512 * 1024 * 1024  # half a million lines; more is something else
+MOST_BROKEN = 10_000  # lines
 # What becomes a word of Slurm's commands or part of a path is what Slurm and we write, and no more.
-JobId = Annotated[str, Meta(pattern=r"\A(\d{1,20}(_\d{1,10})?|[A-Za-z0-9_.-]{1,255}:\d{1,10})\Z")]
+_OF_SLURM, _OF_A_PROCESS = r"\d{1,20}(_\d{1,10})?", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}:\d{1,10}"
+JobId = Annotated[str, Meta(pattern=rf"\A({_OF_SLURM}|{_OF_A_PROCESS})\Z")]
 BatchName = Annotated[str, Meta(pattern=r"\A(mpbench-[0-9a-f]{8}-[0-9a-f]{1,32})?\Z")]
 NODES = r"\A([A-Za-z0-9][A-Za-z0-9_.,\[\]-]*)?\Z"
 Nodes = Annotated[str, Meta(pattern=NODES)]
@@ -94,7 +99,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="e
     state: str | None
     reason: str
     nodes: Nodes
-    elapsed_s: int | None
+    elapsed_s: Annotated[int, Meta(ge=0, le=10**9)] | None
     told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"]
     seen_at: str
     state_reason: str = ""
@@ -109,6 +114,17 @@ class Attempt:
 
     submission: Submission
     ended: Ended | None = None
+
+
+def log_of(submission: Submission, store: Store) -> Path:
+    """Return where the job's log lies in this folder, by its name of now or of earlier versions.
+
+    The ledger's path is not taken: it may lead anywhere.
+    """
+    job = submission.job_id if submission.executor == "slurm" else submission.case_id
+    before = {f"{job}_0_log.out", f"{submission.case_id}.log"}
+    named = Path(submission.log).name
+    return store.logs / named if named in before else store.log_path(job, submission.batch)
 
 
 def are_nodes(text: str) -> bool:
@@ -150,7 +166,11 @@ def _last_byte(file: BinaryIO) -> bytes:
 
 
 def read(ledger: Path) -> tuple[list[Event], int]:
-    """All events in order, and how many lines could not be read."""
+    """Return all events in order, and how many lines could not be read.
+
+    Raises:
+        OSError: the ledger cannot be read, or hardly a line of it is one of ours.
+    """
     events: list[Event] = []
     broken = 0
     for line in _lines(ledger):
@@ -158,6 +178,9 @@ def read(ledger: Path) -> tuple[list[Event], int]:
             events.append(msgspec.json.decode(line, type=Event))
         except NOT_THE_DATA:
             broken += 1
+            if broken > MOST_BROKEN:
+                problem = f"is no ledger: more than {MOST_BROKEN} lines cannot be read"
+                raise OSError(errno.EINVAL, problem, str(ledger)) from None
     return events, broken
 
 
@@ -166,7 +189,19 @@ def _lines(ledger: Path) -> Iterator[bytes]:
         text = read_file(ledger, most=MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return
-    yield from (line for line in text.splitlines() if line.strip())
+    if text.count(b"\n\n") > MOST_BROKEN:
+        raise OSError(errno.EINVAL, "is no ledger: it is full of empty lines", str(ledger))
+    # One after another: all at once would take many times as much memory.
+    yield from (line for line in io.BytesIO(text) if line.strip())
+
+
+def batches_in(ledger: Path) -> set[str]:
+    """Return the names of the batches in the ledger.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return {event.batch for event in read(ledger)[0]}
 
 
 def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:

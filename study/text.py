@@ -1,11 +1,9 @@
 """Text that comes from data, before a terminal or any format gets it."""
 
+import json
 import re
 
-# C1 controls, marks of direction and of no width, separators of lines, and halves of pairs.
-_UNPRINTABLE = re.compile(
-    "[\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff]"
-)
+_NOT_ASCII = re.compile(r"[^\n -~]")
 MOST = 1000  # characters of a line that a person reads
 
 
@@ -18,7 +16,11 @@ def printable(text: str, keep: str = "") -> str:
 
 def escaped_in_json(text: str) -> str:
     r"""Return JSON with `\uXXXX` for what it may hold as it is and a terminal might obey."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _NOT_ASCII.sub(_escaped_unless_printable, text)
+
+
+def _escaped_unless_printable(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def one_line(text: str) -> str:

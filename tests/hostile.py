@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
-HOSTILE = "x\x1b]0;owned\x07\x1b[2J\x9b31m\x00\r\nforged | row\u2028\u202e<b>`$(id)`|=1+1"
+HOSTILE = (
+    "x\x1b]0;owned\x07\x1b[2J\x9b31m\x00\r\nforged | row\u2028\u202e\u061c\U000e0041<b>`$(id)`|=1+1"
+)
 
 
 def poisoned(value: Any, kind: Any = Any) -> Any:

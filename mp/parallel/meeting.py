@@ -23,6 +23,7 @@ NOWHERE = "MPBENCH_NOWHERE"
 FIRST_NODE = "MPBENCH_FIRST_NODE"
 TELL_S = 5.0  # the first rank has most likely failed for the same reason, and never listens
 STRANGER_S = 10.0  # a first rank that is flooded, or held up by a library call, answers sooner
+UNANSWERED_S = 25.0  # of connections that are neither taken nor refused
 PAUSE_S = 0.02  # between attempts to connect
 CONNECTIONS = 2  # of each rank: its work may wait for an answer while its watchdog asks
 REMEDY = (
@@ -155,13 +156,22 @@ def _reach(rank: int, point: MeetingPoint, secret: bytes) -> list[Channel]:
     """
     give_up_at = time.monotonic() + COME_S
     heard_stranger_at: float | None = None
+    unanswered_since: float | None = None
     problem = "nobody listens there"
     while time.monotonic() < give_up_at:
         for place in point.places:
             try:
                 return [connect(place, secret) for _ in range(CONNECTIONS)]
             except ConnectionRefusedError:
-                continue
+                unanswered_since = None
+            except TimeoutError:
+                unanswered_since = unanswered_since or time.monotonic() - PROOF_S
+                if time.monotonic() > unanswered_since + UNANSWERED_S:
+                    raise CaseError(
+                        f"rank {rank} does not get through to rank 0 at {point.name}: connections "
+                        "are not answered, as where somebody floods the port, or a firewall drops "
+                        f"what is sent there; {RUN_AGAIN}"
+                    ) from None
             except Unproven as error:
                 heard_stranger_at = heard_stranger_at or time.monotonic()
                 if time.monotonic() > heard_stranger_at + STRANGER_S:

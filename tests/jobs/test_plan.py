@@ -96,11 +96,15 @@ def test_a_job_of_which_nobody_can_tell_is_left_out(store):
 
 
 def test_a_job_that_slurm_holds_is_replaced_only_if_asked_for(store):
-    held = live(reason="held", is_stuck=True, outcome="node_failed")
+    held = live(reason="held", is_stuck=True, outcome="node_failed", is_marked=True)
     item, _ = plan(store, seen=[held])
     assert (item.left_out, item.failed) == ("job 17 is PENDING (held)", True)
     item, _ = plan(store, seen=[held], only=frozenset({"node_failed"}))
     assert (item.left_out, item.replaces) == (None, "17")
+    # Only a ledger calls it ours.
+    unmarked = live(reason="held", is_stuck=True, outcome="node_failed")
+    item, _ = plan(store, seen=[unmarked], only=frozenset({"node_failed"}))
+    assert item.replaces is None
 
 
 @pytest.mark.parametrize("outcome", sorted(UNTRIED))

@@ -14,9 +14,10 @@ from jobs.observe import Observer
 from jobs.slurm_commands import me
 from jobs.witness import Witness
 from study.case import Case
+from study.errors import ConfigError
 from study.files import write_atomically
 from study.store import Store
-from study.submissions import Ended, append, read
+from study.submissions import Ended, append, batches_in, log_of, read
 from tests.conftest import PATIENCE_S, ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
 
@@ -126,6 +127,7 @@ def asked(witness):
 
 
 EVIL = {
+    "elapsed_s": [10**15, -1],
     "nodes": ["n1\ntouch PWNED #", "-w", "n1 --wrap=x", "n1'\"", "../n1", "n1;id", "$(id)"],
     "job_id": ["17 18", "-u", "17\n18", "$(id)", "17;18", "all", "17_[1-9]", ""],
     "batch": ["../../x", "mpbench-00000000-1\n", "mpbench-0000000g-1", "/etc/passwd", "-x"],
@@ -168,10 +170,52 @@ def test_a_log_or_progress_file_that_is_a_link_is_not_read(received, tmp_path, s
     secret.write_text('mpbench: d1 failed: my secret\n{"phase": "my secret"}')
     store = Store(received, "testcluster")
     (line, *_), _ = read(store.submissions)
-    paths = {"logs": store.log_named(line.log), "progress": store.progress_path(CASE, line.batch)}
+    paths = {"logs": log_of(line, store), "progress": store.progress_path(CASE, line.batch)}
     paths[name].symlink_to(secret)
     done = look(received, "submit.py", "--watch")
     assert "my secret" not in done.stdout + done.stderr
+
+
+def test_a_log_of_another_name_is_not_read_through_a_linked_folder(received, tmp_path, slurm):
+    slurm.answer("squeue", "")
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "secret.txt").write_text("mpbench: d1 failed: my secret\n")
+    store = Store(received, "testcluster")
+    (line, *_), _ = read(store.submissions)
+    store.submissions.unlink()
+    append(store.submissions, msgspec.structs.replace(line, log="logs/secret.txt"))
+    store.logs.rmdir()
+    store.logs.symlink_to(tmp_path / "private")
+    done = look(received, "submit.py", "--watch")
+    assert "my secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["logs", "replaced", "failed", "traces", "progress", "batches"])
+def test_nothing_is_submitted_through_a_link_that_came_with_a_folder(received, tmp_path, name):
+    folder = received / "testcluster" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    (tmp_path / "outside").mkdir(mode=0o700)
+    folder.symlink_to(tmp_path / "outside")
+    store = Store(received, "testcluster")
+    with pytest.raises(ConfigError, match=f"{name} is a link, and came with a folder"):
+        store.check_links(batches_in(store.submissions))
+
+
+def test_one_ledger_that_cannot_be_read_hides_no_other_profile(received, tmp_path):
+    (received / "other").mkdir()
+    (tmp_path / "elsewhere").touch()
+    (received / "other" / "submissions.jsonl").symlink_to(tmp_path / "elsewhere")
+    done = look(received, "submit.py", "--status")
+    assert done.returncode == 1
+    assert CASE.case_id in done.stdout
+    assert "other/submissions.jsonl: is a link, and links are not followed here" in done.stderr
+
+
+@pytest.mark.parametrize("junk", [b"x\n" * 20_000, b"\n" * 30_000, b"{}\n" * 20_000])
+def test_a_ledger_of_junk_is_given_up(tmp_path, junk):
+    (tmp_path / "submissions.jsonl").write_bytes(junk)
+    with pytest.raises(OSError, match="is no ledger"):
+        read(tmp_path / "submissions.jsonl")
 
 
 def test_a_result_that_is_a_link_is_named_and_passed_over(received, tmp_path):

@@ -37,8 +37,9 @@ def rank(store):
     )  # fmt: skip
     assignment = Assignment(
         batch=f"{store.token}-1", case=case, grid="g", overrides={}, device="cpu",
-        executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5, user="me",
-        cluster="fake", submitted_at="2030-01-01T10:00:00.000+00:00", secret=secrets.token_hex(32),
+        executor="slurm", results=str(store.folder.parent), profile="mine", timeout_min=5,
+        user="me", cluster="fake", submitted_at="2030-01-01T10:00:00.000+00:00",
+        secret=secrets.token_hex(32),
     )  # fmt: skip
     batch = write_batch(store, [assignment])
     here = {"SLURM_JOB_ID": 23, "SLURM_NTASKS": 2, "SLURM_JOB_NUM_NODES": 1}

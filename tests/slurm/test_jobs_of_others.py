@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from tests.slurm.desk import as_root, on_one
 
 pytestmark = as_root
+ANYBODYS = ("user", "cluster")  # a ledger of an early version has neither
 SLEEP = ("--parsable", "--output=/dev/null", "--wrap=sleep 600")
 
 
@@ -53,6 +54,26 @@ def test_only_ids_that_slurm_lists_as_ours_are_cancelled_whatever_the_ledger_say
     ledger.write_text(ledger.read_text().replace(f'"job_id":"{ours}"', f'"job_id":"{unrelated}"'))
     assert desk.run("--cancel", "--grid", desk.grid).stdout == f"cancelled: 1 ({ours})\n"
     assert desk.slurm("squeue", "--noheader", "--format=%i").split().count(unrelated) == 1
+
+
+@on_one
+def test_a_made_up_ledger_ends_no_job_of_ours_whatever_is_asked(desk):
+    job = desk.slurm("sbatch", "--hold", "--job-name=thesis", *SLEEP).strip()
+    desk.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    try:
+        desk.submit()
+    finally:
+        desk.slurm("scancel", *desk.job_ids())
+        desk.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+    (line,) = desk.events("submitted")
+    made_up = {"job_id": job, "job_name": "thesis", "slurm_clock_s": 0} | dict.fromkeys(ANYBODYS)
+    for batch in (line["batch"], "mpbench-deadbeef-abc"):
+        forged = line | made_up | {"batch": batch}
+        (desk.store / "submissions.jsonl").write_text(json.dumps(forged) + "\n")
+        for words in ("--cancel", "--force", "--only failed", "--retries 3"):
+            done = desk.run("--grid", desk.grid, *words.split())
+            assert "Traceback" not in done.stderr
+    assert "JobState=PENDING" in desk.slurm("scontrol", "show", "job", job)
 
 
 @on_one
