@@ -33,7 +33,7 @@ with first_contact():
     from jobs.submit_and_watch import submit_and_watch
     from study.case import MAX_REPEATS
     from study.command_line import OneLineParser
-    from study.errors import ConfigError, one_line
+    from study.errors import ConfigError, explain
     from study.grid import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes
     from study.overrides import parse_overrides
@@ -55,7 +55,7 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"error: {one_line(error)}; mend it and run again", file=sys.stderr)
+        print(f"error: {explain(error)}; mend it and run again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted. What has ended is kept; run again to go on.", file=sys.stderr)

@@ -25,7 +25,7 @@ from jobs.terminal import (
     print_results,
     print_submission,
 )
-from study.errors import ConfigError, one_line
+from study.errors import ConfigError, explain
 from study.processes import check_processes
 from study.submissions import Submission, batches_in, drop_broken_lines
 
@@ -85,7 +85,7 @@ def submit(order: Order, plan: Plan) -> int:
             raise  # nothing was submitted
         status = 1
         print(
-            f"error: {one_line(error)}; {len(submitted)} of {len(plan.to_run)} cases are queued; "
+            f"error: {explain(error)}; {len(submitted)} of {len(plan.to_run)} cases are queued; "
             "run the same command again for the rest",
             file=sys.stderr,
         )

@@ -24,7 +24,7 @@ from jobs.profile import Profile
 from jobs.rank import VARIABLES
 from jobs.terminal import count_gpus
 from jobs.traces import last_line, trace_in
-from study.errors import one_line
+from study.errors import explain
 from study.files import open_own
 from study.outcome import Outcome
 from study.progress import read_progress
@@ -64,7 +64,7 @@ def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Resul
             except OSError as error:
                 if not results:
                     raise  # nothing was measured
-                bar.console.print(f"[red]error[/] {escape(one_line(error))}; the rest is not run")
+                bar.console.print(f"[red]error[/] {escape(explain(error))}; the rest is not run")
                 return [*results, None]
             bar.console.print(_summary(item, result, why, log))
             bar.advance(task)

@@ -12,8 +12,7 @@ from jobs.status import print_status, some
 from jobs.terminal import print_notes
 from jobs.watch import Look, watch
 from jobs.witness import Witness
-from study.errors import ConfigError
-from study.errors import one_line as one_line_of
+from study.errors import ConfigError, explain
 from study.grid import Grid
 from study.quoting import quoted
 from study.results_folder import check_results
@@ -71,7 +70,7 @@ class Overseer:
                 view = self.views[store.profile] = self.observer(store).look()
             except OSError as error:
                 self.unreadable.append(store)
-                notes.append(f"{one_line_of(error)}; left out")
+                notes.append(f"{explain(error)}; left out")
                 continue
             observations += [o for o in view.observations.values() if self._is_asked_for(o)]
             notes += view.notes

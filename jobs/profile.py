@@ -80,7 +80,7 @@ def _read_profile(path: Path, name: str, entry: Any) -> Profile:
     known = tuple(key for key in Profile.__dataclass_fields__ if key not in ("name", "source"))
     entry = check_keys(entry, known, path, f"profiles.{name}")
     for key, value in entry.items():
-        _check_lines(source, key, value)
+        check_lines(source, key, value)
     _check_choice(source, "executor", entry.get("executor"), ("slurm", "local"))
     _check_choice(source, "device", entry.get("device"), ("auto", "cpu", "cuda"))
     if entry["executor"] == "slurm":
@@ -90,18 +90,18 @@ def _read_profile(path: Path, name: str, entry: Any) -> Profile:
     return Profile(name=name, source=source, **entry)
 
 
-def _check_lines(source: str, where: str, value: Any) -> None:
+def check_lines(source: str, where: str, value: Any) -> None:
     """Refuse what would be more than one line of an sbatch script, wherever in the value it is.
 
     Quotes do not help: sbatch reads its options, and a shell its commands, line by line.
     """
     if isinstance(value, dict):
         for key, held in value.items():
-            _check_lines(source, where, key)
-            _check_lines(source, f"{where}.{key}", held)
+            check_lines(source, where, key)
+            check_lines(source, f"{where}.{key}", held)
     elif isinstance(value, list | tuple | set):
         for held in value:
-            _check_lines(source, where, held)
+            check_lines(source, where, held)
     elif isinstance(value, str) and _NOT_IN_A_LINE & set(map(unicodedata.category, value)):
         problem = f"{where}: {quoted(value)} has a line break or another control character"
         raise ConfigError(source, f"{problem}; write one line (a list has an entry for each)")

@@ -13,7 +13,7 @@ from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import _make_sbatch_string
 
 from jobs.lock import held
-from jobs.profile import Profile
+from jobs.profile import Profile, check_lines
 from jobs.shape import shape_of
 from jobs.site import python_of, rendezvous_line
 from jobs.slurm_commands import ask
@@ -183,7 +183,7 @@ def executor_for(
         raise ConfigError(
             profile.source, f"submitit: {quoted(profile.submitit)}: {error}"
         ) from None
-    check_printable(executor.parameters, profile.source)
+    check_lines(profile.source, "submitit", executor.parameters)
     if request.size > 1:
         executor.parameters["array_parallelism"] = profile.max_parallel or request.size
         executor.make_array(request.size)
@@ -248,22 +248,6 @@ def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
             raise ConfigError(
                 profile.source, f"submitit.{name}: {quoted(value)}: {words}"
             ) from None
-
-
-def check_printable(value: Any, source: str) -> None:
-    """Refuse a control character in any option: a line break begins a line of the script's shell.
-
-    Raises:
-        ConfigError: it quotes the text.
-    """
-    if isinstance(value, dict):
-        for part in (*value.keys(), *value.values()):
-            check_printable(part, source)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            check_printable(part, source)
-    elif isinstance(value, str) and not value.isprintable():
-        raise ConfigError(source, f"{quoted(value)} has a line break or the like; remove it")
 
 
 def worker_command(batch: Path, profile: Profile) -> str:

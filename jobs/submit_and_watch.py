@@ -13,7 +13,7 @@ from jobs.oversee import Overseer, conclude
 from jobs.shape import nodes_of
 from jobs.slurm_commands import NoAnswer
 from jobs.watch import Look, watch
-from study.errors import ConfigError, one_line
+from study.errors import ConfigError, explain
 from study.outcome import RETRIED
 
 Attempted = tuple[str, str]  # a batch and a case id
@@ -31,7 +31,7 @@ def submit_and_watch(order: Order) -> int:
         seen = watch(_looking(order, overseer, before)) if order.on_slurm else overseer.look()
         return max(status, conclude(overseer, seen, order.typed))
     except (ConfigError, OSError) as error:  # the jobs are queued, so this is no 2
-        print(f"error: {one_line(error)}; the jobs go on: watch them with --watch", file=sys.stderr)
+        print(f"error: {explain(error)}; the jobs go on: watch them with --watch", file=sys.stderr)
         return 1
 
 
@@ -60,7 +60,7 @@ def _looking(order: Order, overseer: Overseer, considered: set[Attempted]) -> Ca
         except (NoAnswer, Busy) as error:
             return seen._replace(notes=[*said, str(error), *seen.notes], more_to_come=True)
         except (ConfigError, OSError) as error:
-            said.append(f"not submitted again: {one_line(error)}")
+            said.append(f"not submitted again: {explain(error)}")
         considered.update(failed)
         seen = overseer.look()
         return seen._replace(notes=[*said, *seen.notes])

@@ -13,7 +13,7 @@ class ConfigError(Exception):
         super().__init__(shortened(f"{source}: {problem}"))
 
 
-def one_line(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Return what went wrong and where: of an error of the system, its file and its words."""
     if isinstance(error, OSError):
         return shortened(f"{error.filename or 'stdout'}: {error.strerror}")

@@ -12,7 +12,7 @@ from jobs.judge import Observation
 from jobs.status import make_lines, reasons, summary
 from jobs.watch import Look, _picture
 from study.case import Case
-from study.errors import ConfigError, one_line
+from study.errors import ConfigError, explain
 from study.store import Store
 from study.submissions import Ended, append
 from tests.conftest import PATIENCE_S, ROOT
@@ -87,6 +87,6 @@ def test_every_text_of_an_observation_stays_in_its_row():
     "error", [ConfigError(HOSTILE, HOSTILE), OSError(1, HOSTILE, HOSTILE), ValueError(HOSTILE)]
 )
 def test_an_error_is_one_line_of_text(error):
-    assert control_characters(one_line(error)) == set()
-    assert "\n" not in one_line(error)
-    assert len(one_line(ConfigError("file", "x" * 10**6))) < 1100
+    assert control_characters(explain(error)) == set()
+    assert "\n" not in explain(error)
+    assert len(explain(ConfigError("file", "x" * 10**6))) < 1100
