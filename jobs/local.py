@@ -27,6 +27,7 @@ from jobs.traces import last_line, trace_in
 from study.errors import explain
 from study.files import open_own
 from study.outcome import Outcome
+from study.paths import ROOT
 from study.progress import read_progress
 from study.result import Result
 from study.statistics import median
@@ -34,7 +35,6 @@ from study.store import Store, now
 from study.submissions import Ended, Submission, append
 from study.text import printable
 
-ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.2
 GRACE_S = 5.0
 

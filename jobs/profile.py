@@ -12,12 +12,12 @@ from typing import Any, Literal
 from jobs.site import read_meeting, read_python
 from jobs.slurm_commands import slurm_cluster_name
 from study.errors import ConfigError
+from study.paths import CLUSTER_FILE
 from study.quoting import quoted
 from study.yaml_file import check_keys, read_mapping
 
 # Network file systems keep what they know of a folder for half a minute, or a whole one.
 RESULT_WAIT_S = 60
-CLUSTER_FILE = Path(__file__).resolve().parent.parent / "cluster.yaml"
 NOT_CONFIGURED = (
     "note: Slurm is installed here and finds no configuration, so the cases run on this machine; "
     "on a cluster, set SLURM_CONF"

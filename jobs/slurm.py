@@ -20,10 +20,10 @@ from jobs.slurm_commands import ask
 from study.case import Case
 from study.errors import ConfigError
 from study.files import SECRET_FILE, write_atomically
+from study.paths import ROOT
 from study.quoting import quoted
 from study.store import Store, mark_of
 
-ROOT = Path(__file__).resolve().parent.parent
 # srun goes on when a rank fails, so that the first rank can hear of it and write why; but it ends
 # the ranks that are left so long after the first has ended.
 OF_RANKS = ("--kill-on-bad-exit=0", "--wait=30", "--output=all")

@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
+from study.paths import ROOT
 from study.result import Code
 
-ROOT = Path(__file__).resolve().parent.parent
 # What a job runs. Grids, profiles and what makes the report change no measurement.
 MEASURING = ("jobs", "mp", "study", "submit.py")
 

@@ -2,12 +2,11 @@
 
 import ast
 import subprocess
-from pathlib import Path
 
 from report.document import Listing
 from report.selection import Selection
+from study.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 # Task 1 asks for forward(), task 3 for where layers are put, and the rule that says where.
 PIECES = {
     "layer_map": (("mp/model.py", "forward"),),

@@ -11,11 +11,11 @@ import msgspec
 
 from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
+from study.paths import GRIDS
 from study.quoting import quoted
 from study.schedules import is_meant, keys_not_of
 from study.yaml_file import check_keys, read_mapping
 
-GRIDS = Path(__file__).resolve().parent.parent / "grids"
 MAX_CASES = 100_000
 MAX_INCLUDED = 20  # grids, each of which may be long
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules")

@@ -19,8 +19,8 @@ from jobs.site import meeting_of, python_of
 from jobs.slurm import Request, executor_for, worker_command
 from study.case import Case
 from study.errors import ConfigError
+from study.paths import ROOT
 from study.store import Store
-from tests.conftest import ROOT
 from tests.jobs.test_batches import BATCH
 
 SLURM = "executor: slurm, device: cuda, gpus_per_node: 8"

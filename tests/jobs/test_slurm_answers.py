@@ -26,11 +26,11 @@ from jobs.witness import Witness
 from study.case import Case
 from study.errors import ConfigError
 from study.files import write_atomically
+from study.paths import ROOT
 from study.result import RANK_LOST, CaseFailure, Code, Job, Result
 from study.result_file import encode, read_result
 from study.store import Store
 from study.submissions import Ended, append, attempts_of_each_case, read
-from tests.conftest import ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
 from tests.report import made_up
 

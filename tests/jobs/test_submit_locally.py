@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from study.paths import ROOT
 from tests.conftest import PATIENCE_S
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def lasting(grid, seconds):

@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +19,7 @@ import torch
 from report.in_flight import expected_in_flight, seen_in_flight
 from report.measured import measured
 from report.predicted_memory import predicted_peak
+from study.paths import ROOT
 from study.result_file import decode
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
@@ -28,7 +28,6 @@ from tests.mp.test_ranks import ranks_of
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
 COUNTS = [1, pytest.param(2, marks=two_gpus)]
-ROOT = Path(__file__).resolve().parent.parent.parent
 DEPTH, DIM, BATCH, MICRO = 8, 1024, 1024, 4
 
 

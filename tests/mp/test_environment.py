@@ -4,7 +4,6 @@ import json
 import re
 import tomllib
 from importlib.metadata import version
-from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -15,8 +14,8 @@ from mp import nvml
 from mp.devices import Devices, choose_devices
 from mp.environment import PACKAGES, describe_environment, read_states
 from study.environment import Environment
+from study.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 GPUS = [torch.device("cuda", 0), torch.device("cuda", 1)]
 TWO_GPUS = Devices(GPUS, GPUS)
 CPU = choose_devices(2, "cpu")

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,11 +10,10 @@ import torch
 from mp.check import differ
 from mp.placement import balanced_map
 from mp.timeline import Span, Timeline, break_down, dependencies
+from study.paths import ROOT
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import cases
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def run_ranks(how, counts):

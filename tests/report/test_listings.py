@@ -1,15 +1,13 @@
 """Task 3 hands in the code that ran."""
 
 import subprocess
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from study.paths import ROOT
 from tests.report.made_up import result, write
 from tests.report.shown import only_section
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def listings(folder, *results):

@@ -13,7 +13,8 @@ from report.load import load_evidence
 from report.raw import render_csv, render_json
 from report.sections import make_section
 from report.selection import select
-from study.grid import GRIDS, TABLES, load_grids
+from study.grid import TABLES, load_grids
+from study.paths import GRIDS
 from tests.report.made_up import submit, write
 from tests.report.made_up_pipeline import scheduled
 from tests.report.shown import cells

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,13 +11,13 @@ import pytest
 from report.measured import measured
 from report.pipeline_memory import predict_pipeline
 from report.predicted_memory import predicted_of
+from study.paths import ROOT
 from study.result_file import read_result
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "docs/example/results/local"
 DIM, BATCH, MICRO = 16, 4000, 10  # activations are large beside parameters
 LAYER = 4 * (DIM**2 + DIM)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from study.paths import ROOT
 from tests.cluster.cluster import NODES, PLAIN, Cluster
 from tests.conftest import PATIENCE_S
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 LOOK_AGAIN_S = 5.0  # where nothing seems to change
 # Only root may disturb Slurm's daemons, change what a process resolves, or see jobs of all people.
 as_root = [

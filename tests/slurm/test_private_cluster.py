@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from study.paths import ROOT
 from tests.cluster import cluster as private
 from tests.cluster.cluster import NUMBER, make_cluster
-from tests.conftest import ROOT
 from tests.slurm.desk import as_root, wait_until
 
 pytestmark = as_root

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from study.first_contact import PACKAGES
-from tests.conftest import ROOT
+from study.paths import ROOT
 from tests.test_imports import OURS, SOURCES, imports_of
 
 # A job's worker has a check of its own, jobs/needs.py.
