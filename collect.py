@@ -23,20 +23,20 @@ from typing import NoReturn
 from study.first_contact import first_contact
 
 with first_contact():
-    from report.compare import blind_spots, complaints, make_comparison
-    from report.counterparts import compare_sets, result_set
-    from report.load import Evidence, load_evidence
-    from report.markdown import render
-    from report.narrowing import narrow
+    from report.compare.pairs import compare_sets, result_set
+    from report.compare.section import blind_spots, complaints, make_comparison
+    from report.data.filters import narrow
+    from report.data.load import Evidence, load_evidence
+    from report.data.selection import Selection, select
+    from report.formats.markdown import render
+    from report.formats.raw import render_csv, render_json
     from report.options import check_options, parse_options
-    from report.raw import render_csv, render_json
     from report.sections import make_section
-    from report.selection import Selection, select
     from report.title import make_document
     from study.errors import ConfigError
-    from study.files import write_atomically
     from study.grid import known_grids, load_grids
     from study.overrides import parse_overrides
+    from study.storage.files import write_atomically
     from study.text import printable
 
 
@@ -90,11 +90,11 @@ def write_report(options: Namespace, selections: list[Selection]) -> None:
     sections = [make_section(selection, with_figures=True) for selection in selections]
     document = make_document(selections, sections, options.title, options.author)
     if path.suffix == ".pdf":
-        from report.pdf import render_pdf
+        from report.formats.pdf import render_pdf
 
         content = render_pdf(document)
     else:
-        from report.html import render_html
+        from report.formats.html import render_html
 
         content = render_html(document).encode()
     try:

@@ -23,22 +23,22 @@ from study.first_contact import first_contact
 
 with first_contact():
     from jobs.launch import launch, show_dry_run
-    from jobs.next_steps import CommandLine
+    from jobs.monitor import cancel_jobs, show_status, watch_jobs
     from jobs.order import Order
-    from jobs.oversee import cancel_jobs, show_status, watch_jobs
     from jobs.plan import Choice
     from jobs.profile import choose_profile
-    from jobs.rank import forget_outer_ranks
-    from jobs.slurm_commands import forget_variables_of_slurm
+    from jobs.slurm.commands import forget_variables_of_slurm
     from jobs.submit_and_watch import submit_and_watch
+    from jobs.terminal.next_steps import CommandLine
+    from jobs.worker.rank import forget_outer_ranks
     from study.case import MAX_REPEATS
-    from study.command_line import OneLineParser
+    from study.cli import OneLineParser
     from study.errors import ConfigError, explain
     from study.grid import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes
     from study.overrides import parse_overrides
     from study.results_folder import DEFAULT, check_results
-    from study.store import Store
+    from study.storage.store import Store
 
 
 def main() -> int:

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from study.case import Case
 from study.grid import load_grids
-from study.result import Result
-from study.result_file import decode, encode
-from study.store import Store
+from study.results.file import decode, encode
+from study.results.result import Result
+from study.storage.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 GPUS = 2

@@ -20,10 +20,10 @@ import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mp.parallel.world import join
-from mp.ranks import free_port
-from mp.secret import SECRET, new_secret
-from study.statistics import median, quartiles
+from mp.distributed.world import join
+from mp.launcher.launcher import free_port
+from mp.rendezvous.secret import SECRET, new_secret
+from study.statistics.summaries import median, quartiles
 
 
 def by_our_store(ranks: int) -> None:

@@ -15,11 +15,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mp.devices import choose_devices
-from mp.step import LEARNING_RATE, build_step
-from mp.timing import no_garbage_collection, time_step
+from mp.hardware.devices import choose_devices
+from mp.single.step import LEARNING_RATE, build_step
+from mp.timing.timer import no_garbage_collection, time_step
 from study.case import Case
-from study.statistics import median, quartiles
+from study.statistics.summaries import median, quartiles
 
 CASE = Case(depth=24, gpus=1, dim=1024, batch_size=64)
 WARMUP = 20

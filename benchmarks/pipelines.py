@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mp.rank_words import is_rank
-from mp.ranks import start_ranks
+from mp.launcher.failure_files import is_rank
+from mp.launcher.launcher import start_ranks
 
 
 def main() -> int:
@@ -38,17 +38,17 @@ def measure(arguments: argparse.Namespace) -> None:
     """Take turns, and let the first rank show what came out."""
     import torch
 
-    from mp.parallel.layer_times import measure_layers
-    from mp.parallel.pipeline import PipelineStep
-    from mp.parallel.probes import record_timelines
-    from mp.parallel.stages import make_stages
-    from mp.parallel.world import join
-    from mp.timeline import break_down
-    from mp.timing import time_step
+    from mp.distributed.instruments import record_timelines
+    from mp.distributed.layer_times import measure_layers
+    from mp.distributed.pipeline import PipelineStep
+    from mp.distributed.stages import make_stages
+    from mp.distributed.world import join
+    from mp.timing.timeline import break_down
+    from mp.timing.timer import time_step
     from study.case import make_case
     from study.errors import ConfigError
     from study.schedules import PIPELINES
-    from study.statistics import median
+    from study.statistics.summaries import median
 
     world = join(arguments.gpus, arguments.device, print)
     keys = {key: getattr(arguments, key) for key in ("gpus", "depth", "dim", "batch_size", "dtype")}
@@ -108,7 +108,7 @@ def bare_loop(case, ours, world):
     from torch.distributed.pipelining import PipelineStage
     from torch.distributed.pipelining.schedules import get_schedule_class
 
-    from mp.parallel.pipeline import CLASSES, WITH_ONE_STAGE
+    from mp.distributed.pipeline import CLASSES, WITH_ONE_STAGE
 
     stages = [
         PipelineStage(part.submod, part.stage_index, part.num_stages, world.device)

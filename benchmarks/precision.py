@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from report.load import load_evidence
-from study.confidence import Interval, estimate
+from report.data.load import load_evidence
+from study.statistics.samples import Interval, estimate
 
 
 def main() -> None:

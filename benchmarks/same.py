@@ -14,13 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mp.devices import POLICIES, choose_devices
-from mp.precision import set_precision
-from mp.step import build_step
-from mp.stopping import StoppingRule, WarmupRule
-from mp.timing import time_steps
-from study.bootstrap import compare
+from mp.hardware.devices import POLICIES, choose_devices
+from mp.hardware.precision import set_precision
+from mp.single.step import build_step
+from mp.timing.stopping import StoppingRule, WarmupRule
+from mp.timing.timer import time_steps
 from study.case import make_case, parse_value
+from study.statistics.bootstrap import compare
 
 CASE = ("depth=20", "gpus=1", "dim=4096", "time_limit_s=5")
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from jobs.meeting import Meeting
+from jobs.worker.meeting import Meeting
 from study.case import Case
-from study.files import SECRET_FILE, read_file, write_atomically
-from study.json_data import NOT_THE_DATA
-from study.store import Store
-from study.submissions import BatchName, Submission
+from study.storage.files import SECRET_FILE, read_file, write_atomically
+from study.storage.json_data import NOT_THE_DATA
+from study.storage.ledger import BatchName, Submission
+from study.storage.store import Store
 
 MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
 

@@ -4,12 +4,12 @@ import secrets
 from pathlib import Path
 
 from jobs.batch import Assignment
-from jobs.delivery import is_measured
 from jobs.plan import Item
 from jobs.profile import Profile
 from jobs.site import meeting_of
-from jobs.slurm_commands import clock_in, me
-from study.store import Store, now
+from jobs.slurm.commands import clock_in, me
+from jobs.worker.output import is_measured
+from study.storage.store import Store, now
 
 
 def assign(

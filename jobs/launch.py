@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Iterator
 
-from jobs.local import run_locally
+from jobs.local.runner import run_locally
 from jobs.lock import only_one
 from jobs.order import Order, Plan
 from jobs.plan import Item
-from jobs.preflight import check_gpu_hours, check_with_slurm
-from jobs.slurm_commands import NoAnswer, slurm_config
-from jobs.submission import (
+from jobs.slurm.commands import NoAnswer, slurm_config
+from jobs.slurm.preflight import check_gpu_hours, check_with_slurm
+from jobs.slurm.submission import (
     NotNoted,
     Unsure,
     lanes_for,
@@ -17,7 +17,7 @@ from jobs.submission import (
     script_of,
     submit_batches,
 )
-from jobs.terminal import (
+from jobs.terminal.messages import (
     print_how_to_watch,
     print_notes,
     print_plan,
@@ -27,7 +27,7 @@ from jobs.terminal import (
 )
 from study.errors import ConfigError, explain
 from study.processes import check_processes
-from study.submissions import Submission, batches_in, drop_broken_lines
+from study.storage.ledger import Submission, batches_in, drop_broken_lines
 
 
 def launch(order: Order) -> int:

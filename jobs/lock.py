@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from study.errors import ConfigError
-from study.files import open_own
-from study.store import Store
+from study.storage.files import open_own
+from study.storage.store import Store
 
 MOST_CHARACTERS = 200  # of who holds a lock
 # The locks that this process holds, by file descriptor.

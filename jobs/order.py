@@ -4,17 +4,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes, count_others
-from jobs.next_steps import CommandLine
-from jobs.observe import Observer, View
 from jobs.plan import Choice, Item, make_plan, to_run
 from jobs.profile import Profile
-from jobs.slurm_commands import NoAnswer
-from jobs.witness import Witness
+from jobs.slurm.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes, count_others
+from jobs.slurm.commands import NoAnswer
+from jobs.slurm.poller import Witness
+from jobs.status.tracker import Observer, View
+from jobs.terminal.next_steps import CommandLine
 from study.errors import ConfigError
 from study.grid import Grid
-from study.store import Store
-from study.submissions import Submission
+from study.storage.ledger import Submission
+from study.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
-from jobs.bad_nodes import NO_BAD_NODES, BadNodes, failed_node
-from jobs.judge import Observation
-from jobs.observe import View
 from jobs.profile import Profile
-from jobs.shape import nodes_of, why_impossible
+from jobs.slurm.bad_nodes import NO_BAD_NODES, BadNodes, failed_node
+from jobs.slurm.layout import nodes_of, why_impossible
+from jobs.status.case_status import Observation
+from jobs.status.tracker import View
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
 from study.outcome import RETRIED, UNTRIED, Outcome
-from study.result_file import ResultError, read_result
-from study.store import Store
-from study.submissions import Attempt
+from study.results.file import ResultError, read_result
+from study.storage.ledger import Attempt
+from study.storage.store import Store
 
 HAS_RESULT = "has a result"
 

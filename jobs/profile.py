@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.site import read_meeting, read_python
-from jobs.slurm_commands import slurm_cluster_name
+from jobs.slurm.commands import slurm_cluster_name
 from study.errors import ConfigError
 from study.paths import CLUSTER_FILE
 from study.quoting import quoted
-from study.yaml_file import check_keys, read_mapping
+from study.storage.yaml_file import check_keys, read_mapping
 
 # Network file systems keep what they know of a folder for half a minute, or a whole one.
 RESULT_WAIT_S = 60

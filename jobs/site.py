@@ -5,10 +5,10 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jobs.meeting import CHOSEN, Meeting
+from jobs.worker.meeting import CHOSEN, Meeting
 from study.errors import ConfigError
 from study.quoting import quoted
-from study.yaml_file import check_keys
+from study.storage.yaml_file import check_keys
 
 if TYPE_CHECKING:
     from jobs.profile import Profile

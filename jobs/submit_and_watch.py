@@ -4,15 +4,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs.bad_nodes import keep_away
-from jobs.judge import Observation
 from jobs.launch import launch, submit_again
 from jobs.lock import Busy
+from jobs.monitor import Overseer, conclude
 from jobs.order import Order
-from jobs.oversee import Overseer, conclude
-from jobs.shape import nodes_of
-from jobs.slurm_commands import NoAnswer
-from jobs.watch import Look, watch
+from jobs.slurm.bad_nodes import keep_away
+from jobs.slurm.commands import NoAnswer
+from jobs.slurm.layout import nodes_of
+from jobs.status.case_status import Observation
+from jobs.terminal.live_view import Look, watch
 from study.errors import ConfigError, explain
 from study.outcome import RETRIED
 

@@ -11,18 +11,18 @@ from study.first_contact import first_contact
 with first_contact():
     import msgspec
 
-    from mp.devices import POLICIES, visible_gpus
-    from mp.outcome import lost_case, run_case
-    from mp.rank_words import is_rank, say_told
-    from mp.ranks import is_first, start_ranks
+    from mp.hardware.devices import POLICIES, visible_gpus
+    from mp.launcher.failure_files import is_rank, say_told
+    from mp.launcher.launcher import is_first, start_ranks
+    from mp.run import lost_case, run_case
     from study.case import KEYS, Case, allowed, make_case, parse_value
-    from study.command_line import OneLineParser
+    from study.cli import OneLineParser
     from study.errors import ConfigError
-    from study.files import check_target
-    from study.progress import Progress
-    from study.result import Job, Result
-    from study.result_file import encode
-    from study.store import now
+    from study.results.file import encode
+    from study.results.result import Job, Result
+    from study.storage.files import check_target
+    from study.storage.progress import Progress
+    from study.storage.store import now
 
 
 def main() -> int:

@@ -5,26 +5,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mp.check import check_equals_unsplit, check_moves, check_possible
-from mp.copies import measure_copies
-from mp.devices import choose_devices
-from mp.environment import describe_environment
-from mp.gemm import measure_gemm
-from mp.graph import GraphedStep
+from mp.correctness import check_equals_unsplit, check_moves, check_possible
+from mp.hardware.devices import choose_devices
+from mp.hardware.environment import describe_environment
+from mp.hardware.gemm import measure_gemm
+from mp.hardware.memory import measure_scratch, release_cache
+from mp.hardware.precision import set_precision
 from mp.measure import Report, measure
-from mp.memory import measure_scratch, release_cache
 from mp.placement import layer_map
-from mp.precision import set_precision
-from mp.step import build_step
-from mp.timeline import Timeline
-from mp.trace import write_trace
-from mp.transfers import observe_transfers
+from mp.single.copies import measure_copies
+from mp.single.cuda_graph import GraphedStep
+from mp.single.step import build_step
+from mp.single.transfers import observe_transfers
+from mp.timing.chrome_trace import write_trace
+from mp.timing.timeline import Timeline
 from study.case import Case
-from study.ceilings import Ceilings
-from study.environment import Environment
-from study.measurement import Measurement
-from study.progress import Progress
-from study.result import Placement, Transfers
+from study.results.ceilings import Ceilings
+from study.results.environment import Environment
+from study.results.measurement import Measurement
+from study.results.result import Placement, Transfers
+from study.storage.progress import Progress
 
 
 @dataclass(frozen=True)

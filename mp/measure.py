@@ -7,21 +7,21 @@ from typing import Literal
 
 import torch
 
-from mp.clocks import clock_of
-from mp.devices import Devices
-from mp.environment import States, read_states
-from mp.graph import GraphedStep
-from mp.memory import Scratch, describe_memory, peaks, reset_peaks
-from mp.probes import record_timelines
-from mp.step import TrainingStep
-from mp.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
-from mp.timeline import Timeline, break_down
-from mp.timing import time_steps
-from study.bootstrap import interval
+from mp.hardware.devices import Devices
+from mp.hardware.environment import States, read_states
+from mp.hardware.memory import Scratch, describe_memory, peaks, reset_peaks
+from mp.single.cuda_graph import GraphedStep
+from mp.single.instruments import record_timelines
+from mp.single.step import TrainingStep
+from mp.timing.clocks import clock_of
+from mp.timing.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
+from mp.timing.timeline import Timeline, break_down
+from mp.timing.timer import time_steps
 from study.case import Case
-from study.measurement import GpuMemory, Measurement
-from study.progress import Progress
-from study.statistics import median
+from study.results.measurement import GpuMemory, Measurement
+from study.statistics.bootstrap import interval
+from study.statistics.summaries import median
+from study.storage.progress import Progress
 
 Report = Callable[[Progress], None]
 Run = TrainingStep | GraphedStep

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from report.units import UNKNOWN
+from report.wording.units import UNKNOWN
 
 
 @dataclass(frozen=True)

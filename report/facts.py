@@ -1,11 +1,11 @@
 """What stands once above a table: where and how its numbers were measured."""
 
-from report.hardware import shared_device
-from report.measured import Measured
-from report.selection import Selection
+from report.analysis.time_use import cost_of_instruments
+from report.data.measured import Measured
+from report.data.selection import Selection
 from report.tables import schedules
-from report.time_use import cost_of_instruments
-from report.units import between, signed_percent
+from report.wording.hardware import shared_device
+from report.wording.units import between, signed_percent
 from study.schedules import is_meant
 
 PIPELINE_KEYS = ("micro_batches", "chunks_per_gpu", "balance")

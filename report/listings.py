@@ -3,8 +3,8 @@
 import ast
 import subprocess
 
+from report.data.selection import Selection
 from report.document import Listing
-from report.selection import Selection
 from study.paths import ROOT
 
 # Task 1 asks for forward(), task 3 for where layers are put, and the rule that says where.

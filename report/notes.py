@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from report.measured import Measured
-from report.selection import Row
-from report.time_use import DISTURBED, cost_of_instruments
-from report.units import between, plural, signed_percent
-from study.environment import Gpu, GpuState
-from study.statistics import outliers
+from report.analysis.time_use import DISTURBED, cost_of_instruments
+from report.data.measured import Measured
+from report.data.selection import Row
+from report.wording.units import between, plural, signed_percent
+from study.results.environment import Gpu, GpuState
+from study.statistics.summaries import outliers
 
 CAPPED = 0.95  # of a GPU's highest clock
 

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from study.command_line import OneLineParser
+from study.cli import OneLineParser
 from study.errors import ConfigError
-from study.files import check_target
 from study.grid import known_grids, option_for
 from study.quoting import quoted
 from study.results_folder import DEFAULT, check_results
+from study.storage.files import check_target
 from study.text import one_line
 
 

@@ -1,10 +1,10 @@
 """One table of a grid as a section of a document."""
 
 from report.answers import make_answers
+from report.data.selection import Selection
 from report.document import Figure, Section
 from report.facts import make_facts
 from report.listings import make_listings
-from report.selection import Selection
 from report.tables import make_details, make_table
 
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from report.data.selection import Row, Selection
 from report.document import Document, Section
-from report.hardware import hardware
-from report.selection import Row, Selection
-from report.units import UNKNOWN
-from study.result import Code, Result
+from report.wording.hardware import hardware
+from report.wording.units import UNKNOWN
+from study.results.result import Code, Result
 from study.text import one_line
 
 TITLE = "What happens when a model is split over several GPUs"

@@ -14,7 +14,7 @@ from study.errors import ConfigError
 from study.paths import GRIDS
 from study.quoting import quoted
 from study.schedules import is_meant, keys_not_of
-from study.yaml_file import check_keys, read_mapping
+from study.storage.yaml_file import check_keys, read_mapping
 
 MAX_CASES = 100_000
 MAX_INCLUDED = 20  # grids, each of which may be long

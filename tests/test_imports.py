@@ -23,7 +23,7 @@ ALLOWED = {
     "submit.py": {"jobs", "study"},
     "collect.py": {"report", "study"},
 }
-WORKER = ROOT / "jobs" / "worker.py"
+WORKER = ROOT / "jobs/worker/__main__.py"
 
 sources = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -126,7 +126,7 @@ def test_what_a_login_node_loads_needs_no_torch(run):
     )
     done = run("-c", code)
     assert done.returncode == 0, done.stderr
-    assert {"jobs.worker", "report.answers.memory"} <= set(json.loads(done.stdout))
+    assert {"jobs.worker.__main__", "report.answers.memory"} <= set(json.loads(done.stdout))
 
 
 def test_showing_results_loads_numpy_and_scipy_only_where_something_is_compared(run):
@@ -137,7 +137,7 @@ def test_showing_results_loads_numpy_and_scipy_only_where_something_is_compared(
 
 
 def test_the_benchmark_has_loaded_them_before_it_times_a_step(run):
-    code = "import mp.stopping, sys; print(*({'numpy', 'scipy.special'} & set(sys.modules)))"
+    code = "import mp.timing.stopping, sys; print(*({'numpy', 'scipy.special'} & set(sys.modules)))"
     done = run("-c", code)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split()) == ["numpy", "scipy.special"]

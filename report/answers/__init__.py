@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from report.analysis.comparison import CANNOT
 from report.answers import layer_map, memory, placement_rule, schedules, step_time, transfers
-from report.answers.comparing import CANNOT
-from report.measured import Measured
-from report.schedule_names import schedule_name
-from report.selection import Row, Selection
-from report.units import plural
+from report.data.measured import Measured
+from report.data.selection import Row, Selection
+from report.wording.names import schedule_name
+from report.wording.units import plural
 from study.case import Case
 
 ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {

@@ -1,9 +1,9 @@
 """What launching kernels one by one costs: eager steps beside CUDA graphs of the same steps."""
 
-from report.answers.comparing import CANNOT, Pair, incomparable, pairs, verdict
-from report.measured import Measured
-from report.units import seconds
-from study.confidence import estimate
+from report.analysis.comparison import CANNOT, Pair, incomparable, pairs, verdict
+from report.data.measured import Measured
+from report.wording.units import seconds
+from study.statistics.samples import estimate
 
 
 def answer(results: list[Measured]) -> list[str]:

@@ -2,9 +2,9 @@
 
 from itertools import groupby
 
-from report.measured import Measured
-from report.units import plural, runs
-from study.result import PairTransfers, Placement, Transfers
+from report.data.measured import Measured
+from report.wording.units import plural, runs
+from study.results.result import PairTransfers, Placement, Transfers
 
 
 def answer(results: list[Measured]) -> list[str]:

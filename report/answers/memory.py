@@ -1,7 +1,6 @@
 """Task 4: are all GPUs utilised, and does adding GPUs make training faster."""
 
-from report.answers import along, utilisation
-from report.answers.comparing import (
+from report.analysis.comparison import (
     CANNOT,
     Pair,
     from_the_least,
@@ -10,11 +9,12 @@ from report.answers.comparing import (
     verdict,
     why_no_pair,
 )
-from report.hardware import shared_device
-from report.measured import Measured
-from report.units import data_size, plural, ratio, seconds
-from study.comparison import Comparison
-from study.confidence import estimate
+from report.answers import sweep, utilisation
+from report.data.measured import Measured
+from report.wording.hardware import shared_device
+from report.wording.units import data_size, plural, ratio, seconds
+from study.statistics.comparison import Comparison
+from study.statistics.samples import estimate
 
 QUESTION = "Whether adding GPUs makes training faster"
 
@@ -25,7 +25,7 @@ def answer(results: list[Measured]) -> list[str]:
         _all_hold_layers(results),
         *utilisation.answer(results),
         *_adding_gpus(results),
-        *along.answer(results),
+        *sweep.answer(results),
     ]
 
 
@@ -42,7 +42,7 @@ def _all_hold_layers(results: list[Measured]) -> str:
 
 def _adding_gpus(results: list[Measured]) -> list[str]:
     found = from_the_least(results, "gpus")
-    if along.replaces(results, "gpus"):
+    if sweep.replaces(results, "gpus"):
         return []
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]

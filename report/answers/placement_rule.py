@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from report.measured import Measured
-from report.units import plural
+from report.data.measured import Measured
+from report.wording.units import plural
 from study.schedules import CHUNKED
 
 # As in mp/placement.py; written again here, so that measured layer maps are held against it.

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from statistics import fmean
 
+from report.analysis.bubble import bubbles
+from report.analysis.bubble_formula import allowed_speed_up
+from report.analysis.collectives import counted, total_bytes
+from report.analysis.comparison import CANNOT, groups, verdict
+from report.analysis.disturbed import caution
+from report.analysis.speedup import MAY_DIFFER, naive_on, why_not
 from report.answers import waiting
-from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
-from report.answers.comparing import CANNOT, groups, verdict
-from report.answers.disturbed import caution
-from report.bubble import bubbles
-from report.bubble_formula import allowed_speed_up
-from report.collectives import counted, total_bytes
-from report.measured import Measured
-from report.schedule_names import schedule_name
-from report.units import data_size, percent, plural, ratio, seconds
-from study.confidence import are_enough, estimate
+from report.data.measured import Measured
+from report.wording.names import schedule_name
+from report.wording.units import data_size, percent, plural, ratio, seconds
+from study.statistics.samples import are_enough, estimate
 
 QUESTION = "What would help"
 NAMED = 6  # cases, before a number has to do

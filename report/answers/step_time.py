@@ -1,7 +1,6 @@
 """Task 2: does more depth improve speed, and why."""
 
-from report.answers import along, launch_overhead
-from report.answers.comparing import (
+from report.analysis.comparison import (
     CANNOT,
     Pair,
     extremes,
@@ -12,11 +11,12 @@ from report.answers.comparing import (
     verdict,
     why_no_pair,
 )
+from report.analysis.depth_fit import fit_depth
+from report.answers import launch_overhead, sweep
 from report.answers.work import time_per_layer, work
-from report.fit import fit_depth
-from report.measured import Measured
-from report.units import ratio, seconds
-from study.confidence import estimate
+from report.data.measured import Measured
+from report.wording.units import ratio, seconds
+from study.statistics.samples import estimate
 
 QUESTION = "Whether more depth improves speed"
 DOUBT = (
@@ -31,9 +31,9 @@ def answer(results: list[Measured]) -> list[str]:
     Where there are CUDA graphs, what launching costs goes before.
     """
     launching = launch_overhead.answer(results)
-    others = along.answer(results)
+    others = sweep.answer(results)
     found = pairs(results, "depth")
-    if along.replaces(results, "depth"):
+    if sweep.replaces(results, "depth"):
         return [*launching, *others]
     if not found:
         return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]

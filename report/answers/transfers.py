@@ -1,12 +1,12 @@
 """Task 5: how often `.to` is called and moves data, and how that grows with the GPU count."""
 
-from report.answers.comparing import CANNOT, Pair, pairs, why_no_pair
-from report.borders import expected_moves
-from report.collectives import counted, total_bytes
-from report.measured import Measured
-from report.schedule_names import schedule_name
-from report.units import data_size, plural
-from study.result import Transfers
+from report.analysis.collectives import counted, total_bytes
+from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
+from report.analysis.transfers import expected_moves
+from report.data.measured import Measured
+from report.wording.names import schedule_name
+from report.wording.units import data_size, plural
+from study.results.result import Transfers
 
 QUESTION = "How communication grows with the GPU count"
 

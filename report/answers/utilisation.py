@@ -1,10 +1,10 @@
 """Are all GPUs utilised: how long each of them computes."""
 
-from report.answers.comparing import CANNOT
-from report.answers.disturbed import caution
-from report.measured import Measured
-from report.time_use import TimeUse, time_use
-from report.units import percent, ratio
+from report.analysis.comparison import CANNOT
+from report.analysis.disturbed import caution
+from report.analysis.time_use import TimeUse, time_use
+from report.data.measured import Measured
+from report.wording.units import percent, ratio
 
 MOSTLY = 0.75  # of the GPUs at work at a time
 OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word

@@ -2,12 +2,12 @@
 
 from statistics import fmean
 
-from report.answers.comparing import verdict
-from report.answers.disturbed import caution
-from report.bubble import bubbles
-from report.measured import Measured
-from report.time_use import time_use
-from report.units import percent, seconds, signed_percent
+from report.analysis.bubble import bubbles
+from report.analysis.comparison import verdict
+from report.analysis.disturbed import caution
+from report.analysis.time_use import time_use
+from report.data.measured import Measured
+from report.wording.units import percent, seconds, signed_percent
 
 LITTLE = 0.01  # of a step: a bubble so near to the formula's is explained by it
 MUCH_LONGER = 1.1  # times the compute of the naive schedule: worth a sentence

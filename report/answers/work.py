@@ -1,9 +1,9 @@
 """Why a step takes as long as it does at two depths: what each layer adds, what there is to do."""
 
-from report.flops import achieved_flop_per_s, fastest_product, step_flops
-from report.measured import Measured
-from report.units import percent, ratio, seconds
-from study.confidence import estimate
+from report.analysis.flops import achieved_flop_per_s, fastest_product, step_flops
+from report.data.measured import Measured
+from report.wording.units import percent, ratio, seconds
+from study.statistics.samples import estimate
 
 STEADY = 0.15  # a time per layer that changes by less is called steady
 LITTLE = 0.1  # of the fastest product's rate: below that, a step is mostly something else

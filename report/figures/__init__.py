@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from report.answers.along import KEYS
+from report.answers.sweep import KEYS
+from report.data.measured import Measured
+from report.data.selection import Selection
 from report.document import Figure
 from report.figures import (
-    along,
     depth,
     gantt,
     gpus,
@@ -15,12 +16,11 @@ from report.figures import (
     moves,
     schedule_gantt,
     schedules,
+    sweep,
 )
-from report.measured import Measured
-from report.selection import Selection
 
 Made = Figure | list[Figure] | None
-ALONG: list[Callable[[list[Measured]], Made]] = [partial(along.make_figure, key) for key in KEYS]
+ALONG: list[Callable[[list[Measured]], Made]] = [partial(sweep.make_figure, key) for key in KEYS]
 FIGURES: dict[str, list[Callable[[list[Measured]], Made]]] = {
     "step_time": [depth.make_figure, *ALONG],
     "layer_map": [layers.make_figure, gantt.make_figures],

@@ -6,15 +6,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from report.answers.along import replaces
+from report.analysis.depth_fit import Fit, fit_depth
+from report.analysis.step_time import step_time
+from report.answers.sweep import replaces
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import origin, series
 from report.figures.points import TimeAxis, plot_points
 from report.figures.style import LEGEND_LINE, SERIES, draw
-from report.fit import Fit, fit_depth
-from report.measured import Measured
-from report.step_time import step_time
-from report.units import seconds
+from report.wording.units import seconds
 
 CAPTION = "Step time against depth"
 

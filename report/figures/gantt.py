@@ -4,6 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
+from report.analysis.time_use import time_use
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
 from report.figures.style import (
@@ -19,10 +21,8 @@ from report.figures.style import (
     draw,
     time_unit,
 )
-from report.measured import Measured
-from report.time_use import time_use
-from report.units import percent
-from study.measurement import TimeSpan
+from report.wording.units import percent
+from study.results.measurement import TimeSpan
 
 CAPTION = "What each GPU does during a typical step with marks"
 KINDS = {

@@ -7,7 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
-from report.answers.along import replaces
+from report.analysis.step_time import step_time
+from report.answers.sweep import replaces
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import label, origin, series
 from report.figures.points import TimeAxis
@@ -20,9 +22,7 @@ from report.figures.style import (
     SMALL,
     draw,
 )
-from report.measured import Measured
-from report.step_time import step_time
-from report.units import seconds
+from report.wording.units import seconds
 
 CAPTION = "Step time for each GPU count"
 MIN_ROOM = 4  # GPU counts; of fewer the bars would be as wide as they are high

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from report.hardware import shared_device
-from report.measured import Measured
-from report.schedule_names import key_text
-from report.units import plural
+from report.data.measured import Measured
+from report.wording.hardware import shared_device
+from report.wording.names import key_text
+from report.wording.units import plural
 from study.case import Case
 from study.schedules import is_meant
 

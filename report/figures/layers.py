@@ -8,11 +8,11 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
 from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
-from report.measured import Measured
-from report.units import runs
+from report.wording.units import runs
 
 CAPTION = "The GPU of each layer"
 MAX_CASES = 16

@@ -7,6 +7,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from report.analysis.memory_parts import Bytes
+from report.analysis.naive_memory import predicted_of
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
 from report.figures.style import (
@@ -22,10 +25,7 @@ from report.figures.style import (
     byte_unit,
     draw,
 )
-from report.held import Bytes
-from report.measured import Measured
-from report.predicted_memory import predicted_of
-from report.units import data_size
+from report.wording.units import data_size
 
 CAPTION = "Memory of each GPU at the peak of a step"
 PARTS = (

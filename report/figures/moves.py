@@ -6,12 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from report.borders import expected_moves
+from report.analysis.transfers import expected_moves
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import label, origin
 from report.figures.style import BLACK, BLUE, RED, byte_unit, draw
-from report.measured import Measured
-from report.units import data_size
+from report.wording.units import data_size
 
 CAPTION = "Moves of data between GPUs in a step"
 # Both ways move the same, so one is drawn within the other.

@@ -4,11 +4,11 @@ from math import inf
 
 from matplotlib.axes import Axes
 
+from report.analysis.step_time import step_time
+from report.data.measured import Measured
 from report.figures.labels import label
 from report.figures.style import SERIES, time_unit
-from report.measured import Measured
-from report.step_time import step_time
-from report.units import seconds
+from report.wording.units import seconds
 
 HUGE = 2  # times the greatest median: an interval that ends there leaves half of the room
 

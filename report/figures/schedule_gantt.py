@@ -6,17 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
-from report.bubble import bubbles
+from report.analysis.bubble import bubbles
+from report.analysis.replay import COMPUTE, spans_of
+from report.analysis.step_time import step_time
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.gantt import KINDS, kind_of
 from report.figures.labels import first_of, origin
 from report.figures.style import LEGEND_LINE, SMALL, darker, draw, time_unit
-from report.measured import Measured
-from report.replay import COMPUTE, spans_of
-from report.schedule_names import NAMES, schedule_name
-from report.step_time import step_time
-from report.units import percent, plural, seconds
-from study.measurement import TimeSpan
+from report.wording.names import NAMES, schedule_name
+from report.wording.units import percent, plural, seconds
+from study.results.measurement import TimeSpan
 from study.schedules import PIPELINES
 
 CAPTION = "What each GPU does during a typical step, schedule by schedule"

@@ -5,8 +5,10 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.answers.beside_naive import MAY_DIFFER, naive_on, why_not
-from report.bubble_formula import allowed_speed_up
+from report.analysis.bubble_formula import allowed_speed_up
+from report.analysis.speedup import MAY_DIFFER, naive_on, why_not
+from report.analysis.step_time import step_time
+from report.data.measured import Measured
 from report.document import Figure
 from report.figures.labels import label, origin
 from report.figures.points import TimeAxis
@@ -21,10 +23,8 @@ from report.figures.style import (
     SMALL,
     draw,
 )
-from report.measured import Measured
-from report.schedule_names import NAMES, heading, key_text, schedule_name
-from report.step_time import step_time
-from report.units import plural, seconds
+from report.wording.names import NAMES, heading, key_text, schedule_name
+from report.wording.units import plural, seconds
 from study.case import KEYS
 
 CAPTION = "Step time of each schedule"

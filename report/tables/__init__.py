@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 
+from report.data.measured import Measured
+from report.data.selection import Selection
 from report.document import Table
-from report.measured import Measured
-from report.selection import Selection
-from report.tables import bubbles, copies, holdings, limits, memory, where_time_goes
+from report.tables import bubbles, copies, flops, memory, schedule_costs, time_use
 from report.tables.main import make_main_table
 
 DETAILS: dict[str, list[Callable[[list[Measured]], Table]]] = {
-    "step_time": [limits.make_table],
+    "step_time": [flops.make_table],
     "layer_map": [],
     "placement_rule": [],
-    "memory": [where_time_goes.make_table, memory.make_table, limits.make_table],
+    "memory": [time_use.make_table, memory.make_table, flops.make_table],
     "transfers": [copies.make_table],
-    "schedules": [holdings.make_table, bubbles.make_table, limits.make_table],
+    "schedules": [schedule_costs.make_table, bubbles.make_table, flops.make_table],
 }
 
 

@@ -1,12 +1,12 @@
 """Why each GPU of a pipeline waits, and how many activations it holds meanwhile."""
 
-from report.bubble import Bubble, bubbles
+from report.analysis.bubble import Bubble, bubbles
+from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.analysis.naive_memory import predicted_peak
+from report.data.labels import Labels
+from report.data.measured import Measured
 from report.document import Table, make_rows
-from report.in_flight import expected_in_flight, seen_in_flight
-from report.measured import Measured
-from report.predicted_memory import predicted_peak
-from report.tables.label import Labels
-from report.units import UNKNOWN, data_size, percent, signed_percent
+from report.wording.units import UNKNOWN, data_size, percent, signed_percent
 
 CAPTION = (
     "Why GPUs wait, from a typical step: the bubble of each is the formula's, and what unequal "

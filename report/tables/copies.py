@@ -1,10 +1,10 @@
 """Copies between GPUs: proven to arrive, and how long they take."""
 
+from report.data.labels import Labels
+from report.data.measured import Measured
 from report.document import Table, known_rows
-from report.measured import Measured
-from report.tables.label import Labels
-from report.units import UNKNOWN, byte_rate, data_size, seconds
-from study.ceilings import CopyRate
+from report.wording.units import UNKNOWN, byte_rate, data_size, seconds
+from study.results.ceilings import CopyRate
 
 CAPTION = "Copies, checked and timed before the steps"
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
+from report.analysis.step_time import step_time
+from report.data.measured import Measured
+from report.data.selection import Row, Selection
 from report.document import Table
-from report.measured import Measured
 from report.notes import notes_on
-from report.schedule_names import heading, key_text
-from report.selection import Row, Selection
-from report.step_time import step_time
 from report.tables import schedules
-from report.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
-from study.confidence import estimate
+from report.wording.names import heading, key_text
+from report.wording.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
+from study.statistics.samples import estimate
 
 Cells = dict[str, str]
 LAST = ("notes", "result")

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from report.analysis.memory_parts import Bytes
+from report.analysis.naive_memory import predicted_of, predicted_shared_peak_of
+from report.data.labels import Labels
+from report.data.measured import Measured
 from report.document import Table, known_rows
-from report.held import Bytes
-from report.measured import Measured
-from report.predicted_memory import predicted_of, predicted_shared_peak_of
-from report.tables.label import Labels
-from report.units import UNKNOWN, data_size, signed_percent
-from study.measurement import GpuMemory
+from report.wording.units import UNKNOWN, data_size, signed_percent
+from study.results.measurement import GpuMemory
 
 CAPTION = "Memory at the peak of a step, predicted from the placement and measured"
 PARTS = {

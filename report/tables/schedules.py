@@ -2,12 +2,12 @@
 
 from statistics import fmean
 
-from report.answers.beside_naive import Factor, factor_over, naive_on
-from report.bubble import bubbles
-from report.bubble_formula import bubble_share
-from report.measured import Measured
-from report.step_time import step_time
-from report.units import UNKNOWN, percent, seconds_with_interval
+from report.analysis.bubble import bubbles
+from report.analysis.bubble_formula import bubble_share
+from report.analysis.speedup import Factor, factor_over, naive_on
+from report.analysis.step_time import step_time
+from report.data.measured import Measured
+from report.wording.units import UNKNOWN, percent, seconds_with_interval
 
 STEP_TIME = "step time (95 % CI)"
 OVER_ONE = "speed over 1 GPU (95 % CI)"

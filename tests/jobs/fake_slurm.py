@@ -4,8 +4,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.slurm_commands import me
-from jobs.slurm_jobs import END, SEPARATOR
+from jobs.slurm.commands import me
+from jobs.slurm.queue import END, SEPARATOR
 
 CONFIG = (
     "Configuration data as of 1893456000\n"

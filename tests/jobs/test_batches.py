@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cancel import joined
 from jobs.plan import Item
 from jobs.profile import Profile
-from jobs.slurm import Request, executor_for
-from jobs.submission import SMALL_GRID, make_batches
+from jobs.slurm.cancel import joined
+from jobs.slurm.sbatch import Request, executor_for
+from jobs.slurm.submission import SMALL_GRID, make_batches
 from study.case import Case
 from study.errors import ConfigError
-from study.store import Store
+from study.storage.store import Store
 from tests.jobs.test_plan import submission
 
 CONFIG = {"MaxArraySize": "50"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.lanes import Lanes
+from jobs.slurm.lanes import Lanes
 
 
 def chain(lanes, count):

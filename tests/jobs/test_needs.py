@@ -12,8 +12,8 @@ import venv
 
 import pytest
 
-from jobs.needs import OLDEST, PACKAGES
-from jobs.traces import trace_in
+from jobs.job_log import trace_in
+from jobs.worker.needs import OLDEST, PACKAGES
 from tests.conftest import ROOT, without
 
 
@@ -45,14 +45,17 @@ def test_a_python_that_lacks_packages_says_which(bare_python, tmp_path, rank, ma
     assert (trace.outcome, trace.line) == ("error", done.stderr.strip())
 
 
-@pytest.mark.parametrize("name", ["__init__", "needs", "rendezvous", "worker"])
+@pytest.mark.parametrize(
+    "name", ["__init__", "rendezvous", "worker/__init__", "worker/__main__", "worker/needs"]
+)
 def test_an_old_python_can_read_what_it_must(name):
     ast.parse((ROOT / f"jobs/{name}.py").read_text(), feature_version=(3, 6))
 
 
 def test_a_job_imports_no_other_packages():
     code = (
-        "import json, sys, sysconfig, jobs.worker, mp.outcome, mp.parallel.benchmark, mp.trace\n"
+        "import json, sys, sysconfig, jobs.worker.__main__, mp.run\n"
+        "import mp.distributed.engine, mp.timing.chrome_trace\n"
         "site = sysconfig.get_path('purelib')\n"
         "found = {n for n, m in sys.modules.items() if (getattr(m, '__file__', 0) or '')\n"
         "         .startswith(site)}\n"

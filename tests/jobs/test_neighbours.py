@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from study.case import Case
-from study.store import Store
+from study.storage.store import Store
 from tests.jobs.test_received_folders import LOOKS
 
 SMOKE = ("--grid", "smoke", "--cluster", "local", "--results")
@@ -65,7 +65,8 @@ def test_nobody_submits_into_a_folder_that_belongs_to_another(ada, eve):
 def test_what_a_job_is_to_run_is_read_by_its_user_alone(ada, eve):
     mine = ada.home / "mine"
     make = (
-        f"from study.store import Store; from pathlib import Path; Store(Path('{mine}'), 'local')"
+        "from study.storage.store import Store; from pathlib import Path; "
+        f"Store(Path('{mine}'), 'local')"
     )
     assert ada.run(sys.executable, "-c", f"{make}.prepare()").returncode == 0
     store = Store(mine, "local")

@@ -5,17 +5,17 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from jobs.bad_nodes import BadNodes, bad_nodes
-from jobs.judge import Observation
-from jobs.observe import View
 from jobs.plan import Choice, make_plan
 from jobs.profile import Profile
+from jobs.slurm.bad_nodes import BadNodes, bad_nodes
+from jobs.status.case_status import Observation
+from jobs.status.tracker import View
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
 from study.outcome import FAILED, RETRIED, UNTRIED
-from study.store import Store
-from study.submissions import Attempt, Ended, Submission
+from study.storage.ledger import Attempt, Ended, Submission
+from study.storage.store import Store
 from tests.report import made_up
 
 PROFILE = Profile("mine", "cluster.yaml: profiles.mine", "slurm", "cuda", gpus_per_node=4)

@@ -5,11 +5,11 @@ import os
 import pytest
 
 from jobs.plan import Item
-from jobs.preflight import check_with_slurm
 from jobs.profile import Profile
+from jobs.slurm.preflight import check_with_slurm
 from study.case import Case
 from study.errors import ConfigError
-from study.store import Store
+from study.storage.store import Store
 from tests.jobs.fake_slurm import FakeSlurm
 
 PROFILE = Profile(

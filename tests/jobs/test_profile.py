@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from jobs.profile import choose_profile, load_profiles
-from jobs.slurm import Request, executor_for
+from jobs.slurm.sbatch import Request, executor_for
 from study.errors import ConfigError
 from study.paths import CLUSTER_FILE
-from study.store import Store
+from study.storage.store import Store
 
 OPEN = "{executor: slurm, device: cuda, gpus_per_node: 8, submitit: {timeout_min: 5"
 SLURM = OPEN + "}"

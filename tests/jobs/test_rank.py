@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from jobs.meeting import CHOSEN
-from jobs.rank import FIRST_NODE, NOWHERE, OF_A_RANK, SECRET, MarkedLines
+from jobs.worker.meeting import CHOSEN
+from jobs.worker.rank import FIRST_NODE, NOWHERE, OF_A_RANK, SECRET, MarkedLines
 
 TASK = {
     "SLURM_JOB_ID": "23",
@@ -27,7 +27,8 @@ def become(run):
 
     def become(meeting="", secret="5e" * 32, **variables):
         code = (
-            "import json, os; from jobs.rank import *; from jobs.meeting import Meeting\n"
+            "import json, os; from jobs.worker.rank import *\n"
+            "from jobs.worker.meeting import Meeting\n"
             f"become_rank(Meeting({meeting}), {secret!r}); print(json.dumps({{**os.environ}}))"
         )
         done = run("-c", code, env=os.environ | TASK | variables)

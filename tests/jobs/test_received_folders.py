@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from jobs.batch import Assignment, write_batch
-from jobs.observe import Observer
-from jobs.slurm_commands import me
-from jobs.witness import Witness
+from jobs.slurm.commands import me
+from jobs.slurm.poller import Witness
+from jobs.status.tracker import Observer
 from study.case import Case
 from study.errors import ConfigError
-from study.files import write_atomically
-from study.store import Store
-from study.submissions import Ended, append, batches_in, log_of, read
+from study.storage.files import write_atomically
+from study.storage.ledger import Ended, append, batches_in, log_of, read
+from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
 

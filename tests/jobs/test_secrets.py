@@ -6,10 +6,10 @@ import os
 import pytest
 
 from jobs.launch import launch, show_dry_run
-from jobs.next_steps import CommandLine
 from jobs.order import Order
 from jobs.plan import Choice
-from study.store import Store
+from jobs.terminal.next_steps import CommandLine
+from study.storage.store import Store
 from tests.jobs.fake_slurm import FakeSlurm
 from tests.jobs.test_what_was_submitted import GRID, PROFILE
 

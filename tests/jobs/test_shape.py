@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.shape import Shape, shape_of, why_impossible
+from jobs.slurm.layout import Shape, shape_of, why_impossible
 from study.case import Case
 
 

@@ -12,15 +12,15 @@ import pytest
 
 from jobs.batch import Assignment, new_batch_name, read_batch, write_batch
 from jobs.handover import assign
-from jobs.meeting import Meeting
 from jobs.plan import Item
 from jobs.profile import choose_profile
 from jobs.site import meeting_of, python_of
-from jobs.slurm import Request, executor_for, worker_command
+from jobs.slurm.sbatch import Request, executor_for, worker_command
+from jobs.worker.meeting import Meeting
 from study.case import Case
 from study.errors import ConfigError
 from study.paths import ROOT
-from study.store import Store
+from study.storage.store import Store
 from tests.jobs.test_batches import BATCH
 
 SLURM = "executor: slurm, device: cuda, gpus_per_node: 8"

@@ -8,29 +8,29 @@ import time
 import msgspec
 import pytest
 
-from jobs import slurm_commands
-from jobs.bad_nodes import nodes_by_state
 from jobs.batch import Assignment, write_batch
-from jobs.cancel import to_cancel
-from jobs.judge import Observation
 from jobs.lock import Busy, only_one
-from jobs.observe import Observer, View
 from jobs.plan import Item
 from jobs.profile import Profile
-from jobs.slurm import NotQueued
-from jobs.slurm_commands import me
-from jobs.slurm_jobs import SEPARATOR
-from jobs.slurm_states import is_stuck
-from jobs.submission import NotNoted, submit_batches
-from jobs.witness import Witness
+from jobs.slurm import commands
+from jobs.slurm.bad_nodes import nodes_by_state
+from jobs.slurm.cancel import to_cancel
+from jobs.slurm.commands import me
+from jobs.slurm.poller import Witness
+from jobs.slurm.queue import SEPARATOR
+from jobs.slurm.sbatch import NotQueued
+from jobs.slurm.states import is_stuck
+from jobs.slurm.submission import NotNoted, submit_batches
+from jobs.status.case_status import Observation
+from jobs.status.tracker import Observer, View
 from study.case import Case
 from study.errors import ConfigError
-from study.files import write_atomically
 from study.paths import ROOT
-from study.result import RANK_LOST, CaseFailure, Code, Job, Result
-from study.result_file import encode, read_result
-from study.store import Store
-from study.submissions import Ended, append, attempts_of_each_case, read
+from study.results.file import encode, read_result
+from study.results.result import RANK_LOST, CaseFailure, Code, Job, Result
+from study.storage.files import write_atomically
+from study.storage.ledger import Ended, append, attempts_of_each_case, read
+from study.storage.store import Store
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
 from tests.report import made_up
 
@@ -262,7 +262,7 @@ def test_an_answer_of_squeue_that_breaks_off_concludes_nothing(store, slurm, cut
 def test_a_slow_controller_is_waited_for_no_longer_than_the_bound(store, slurm, monkeypatch):
     submitted(store)
     slurm().answer("squeue", "", delay_s=30)
-    monkeypatch.setattr(slurm_commands, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(commands, "TIMEOUT_S", 0.5)
     witness = Witness()
     seen = look(store, witness)
     assert "no answer in 0.5 s" in witness.problem
@@ -454,7 +454,7 @@ def test_a_full_disk_at_a_submission_leaves_the_old_result_in_its_place(store, s
     def full(path, data, mode):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("jobs.slurm.write_atomically", full)
+    monkeypatch.setattr("jobs.slurm.sbatch.write_atomically", full)
     with pytest.raises(OSError, match="No space"):
         submit_one(store)
     assert store.result_path(case).read_bytes() == b"old"
@@ -644,7 +644,7 @@ def test_a_ledger_that_takes_no_line_is_told_with_the_job_that_is_queued(store, 
     def full(ledger, *events):
         raise OSError(28, "No space left on device", str(ledger))
 
-    monkeypatch.setattr("jobs.submission.append", full)
+    monkeypatch.setattr("jobs.slurm.submission.append", full)
     with pytest.raises(NotNoted, match=r"submissions.jsonl: No space.*; job 23 is queued") as error:
         submit_one(store)
     assert [submission.job_id for submission in error.value.submissions] == ["23"]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jobs.slurm_jobs import SlurmJob, exit_code_of, seconds_of
-from jobs.slurm_states import FINAL, LIVE, exact_state, is_stuck
-from jobs.traces import Trace, trace_in
-from jobs.verdict import verdict_of
+from jobs.job_log import Trace, trace_in
+from jobs.slurm.exit_cause import verdict_of
+from jobs.slurm.queue import SlurmJob, exit_code_of, seconds_of
+from jobs.slurm.states import FINAL, LIVE, exact_state, is_stuck
 from study.outcome import OUTCOMES, parse_outcomes
 
 

@@ -3,10 +3,10 @@
 import pytest
 from rich.console import Console
 
-from jobs.judge import Observation
-from jobs.status import make_lines, reasons, summary
-from jobs.watch import Look, _picture
-from study.progress import Progress
+from jobs.status.case_status import Observation
+from jobs.terminal.live_view import Look, _picture
+from jobs.terminal.status_table import make_lines, reasons, summary
+from study.storage.progress import Progress
 from tests.jobs.test_plan import submission
 
 

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from jobs.batch import write_batch
-from jobs.judge import Observation
-from jobs.status import make_lines, reasons, summary
-from jobs.watch import Look, _picture
+from jobs.status.case_status import Observation
+from jobs.terminal.live_view import Look, _picture
+from jobs.terminal.status_table import make_lines, reasons, summary
 from study.case import Case
 from study.errors import ConfigError, explain
-from study.store import Store
-from study.submissions import Ended, append
+from study.storage.ledger import Ended, append
+from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.hostile import HOSTILE, control_characters, poisoned
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line

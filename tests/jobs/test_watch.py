@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs import watch as module
-from jobs.judge import Observation
-from jobs.watch import Look, is_moving, watch
+from jobs.status.case_status import Observation
+from jobs.terminal import live_view as module
+from jobs.terminal.live_view import Look, is_moving, watch
 from tests.jobs.test_plan import submission
 
 

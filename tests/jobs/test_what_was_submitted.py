@@ -8,15 +8,15 @@ import pytest
 
 from jobs.launch import launch, show_dry_run
 from jobs.lock import only_one
-from jobs.next_steps import CommandLine
 from jobs.order import Order
 from jobs.plan import Choice
 from jobs.profile import Profile
+from jobs.terminal.next_steps import CommandLine
 from study.errors import ConfigError
 from study.grid import Grid
 from study.outcome import parse_outcomes
-from study.store import Store
-from study.submissions import append
+from study.storage.ledger import append
+from study.storage.store import Store
 from tests.jobs.fake_slurm import FakeSlurm
 from tests.jobs.test_slurm_answers import ended_as, submitted
 
@@ -53,7 +53,7 @@ def test_a_ledger_that_cannot_be_appended_leaves_a_queued_job_and_is_no_2(
     def full(ledger, *events):
         raise OSError(28, "No space left on device", str(ledger))
 
-    monkeypatch.setattr("jobs.submission.append", full)
+    monkeypatch.setattr("jobs.slurm.submission.append", full)
     assert launch(order(store)) == 1
     error = capsys.readouterr().err
     assert f"{store.submissions}: No space left on device; job 23 is queued" in error

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from jobs.batch import Assignment, batch_path, read_batch, write_batch
-from jobs.worker import is_measured
+from jobs.worker.__main__ import is_measured
 from study.case import Case
-from study.result import RANK_LOST, CaseFailure
-from study.result_file import encode
-from study.store import Store
+from study.results.file import encode
+from study.results.result import RANK_LOST, CaseFailure
+from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.report.made_up import result
 

@@ -10,13 +10,13 @@ import warnings
 
 import torch
 
-from mp.parallel.check import check_equals_unsplit
-from mp.parallel.pipeline import PipelineStep
-from mp.parallel.stages import make_stages
-from mp.parallel.tensor import TensorParallelStep
-from mp.parallel.world import World, join
-from mp.ranks import free_port
-from mp.secret import SECRET
+from mp.distributed.correctness import check_equals_unsplit
+from mp.distributed.pipeline import PipelineStep
+from mp.distributed.stages import make_stages
+from mp.distributed.tensor import TensorParallelStep
+from mp.distributed.world import World, join
+from mp.launcher.launcher import free_port
+from mp.rendezvous.secret import SECRET
 from study.case import Case, make_case
 from study.errors import CaseError
 from study.schedules import PIPELINES

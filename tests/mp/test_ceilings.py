@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from mp import copies
-from mp.copies import check, measure_copies, pairs
-from mp.devices import Devices, choose_devices
-from mp.gemm import measure_gemm
+from mp.hardware.devices import Devices, choose_devices
+from mp.hardware.gemm import measure_gemm
+from mp.single import copies
+from mp.single.copies import check, measure_copies, pairs
 from study.case import Case
 from study.errors import CaseError
 

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from mp.check import check_possible
-from mp.devices import Devices, choose_devices
-from mp.graph import GraphedStep
-from mp.probes import record_timelines
-from mp.step import build_step
-from mp.timeline import break_down
-from mp.transfers import observe_transfers
-from report.measured import measured as in_report
-from report.predicted_memory import predicted_of, predicted_shared_peak_of
+from mp.correctness import check_possible
+from mp.hardware.devices import Devices, choose_devices
+from mp.single.cuda_graph import GraphedStep
+from mp.single.instruments import record_timelines
+from mp.single.step import build_step
+from mp.single.transfers import observe_transfers
+from mp.timing.timeline import break_down
+from report.analysis.naive_memory import predicted_of, predicted_shared_peak_of
+from report.data.measured import measured as in_report
 from study.case import Case
 from study.errors import CaseError
 from tests.mp.test_outcome import run

@@ -16,11 +16,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from report.in_flight import expected_in_flight, seen_in_flight
-from report.measured import measured
-from report.predicted_memory import predicted_peak
+from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.analysis.naive_memory import predicted_peak
+from report.data.measured import measured
 from study.paths import ROOT
-from study.result_file import decode
+from study.results.file import decode
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
 from tests.mp.test_ranks import ranks_of

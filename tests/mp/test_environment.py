@@ -10,11 +10,11 @@ import msgspec
 import pytest
 import torch
 
-from mp import nvml
-from mp.devices import Devices, choose_devices
-from mp.environment import PACKAGES, describe_environment, read_states
-from study.environment import Environment
+from mp.hardware import nvml
+from mp.hardware.devices import Devices, choose_devices
+from mp.hardware.environment import PACKAGES, describe_environment, read_states
 from study.paths import ROOT
+from study.results.environment import Environment
 
 GPUS = [torch.device("cuda", 0), torch.device("cuda", 1)]
 TWO_GPUS = Devices(GPUS, GPUS)
@@ -233,7 +233,8 @@ def test_a_cudnn_that_does_not_fit_fails_no_case(cuda, monkeypatch):
 
 def test_a_case_on_the_cpu_does_not_start_cuda(run):
     code = (
-        "import torch; from mp import devices, environment; cpu = devices.choose_devices(2, 'cpu');"
+        "import torch; from mp.hardware import devices, environment\n"
+        "cpu = devices.choose_devices(2, 'cpu');"
         "environment.describe_environment(cpu, environment.read_states(cpu), {});"
         "assert not torch.cuda.is_initialized()"
     )

@@ -2,7 +2,7 @@
 
 import torch
 
-from mp.logical import logical_gpus
+from mp.hardware.logical import logical_gpus
 
 CPU = torch.device("cpu")
 

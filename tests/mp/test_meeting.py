@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-import jobs.rank
-from mp.parallel import meeting, world
-from mp.parallel.board import Board
-from mp.parallel.listener import Listener
-from mp.parallel.watchdog import FAILED
-from mp.ranks import free_port
-from mp.secret import SECRET, new_secret
+from jobs.worker import rank
+from mp.distributed import world
+from mp.distributed.watchdog import FAILED
+from mp.launcher.launcher import free_port
+from mp.rendezvous import meeting
+from mp.rendezvous.board import Board
+from mp.rendezvous.listener import Listener
+from mp.rendezvous.secret import SECRET, new_secret
 from study.errors import CaseError
 from tests.conftest import PATIENCE_S
 
@@ -38,7 +39,7 @@ def join(monkeypatch):
 
 def test_who_starts_ranks_and_the_ranks_use_the_same_names():
     ours = (meeting.NOWHERE, meeting.FIRST_NODE, SECRET)
-    assert ours == (jobs.rank.NOWHERE, jobs.rank.FIRST_NODE, jobs.rank.SECRET)
+    assert ours == (rank.NOWHERE, rank.FIRST_NODE, rank.SECRET)
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from mp import devices, nvml
-from mp.devices import choose_devices, visible_gpus
-from mp.mismatch import BINDING, gpu_mismatch
-from mp.proof import prove_gpus
+from mp.hardware import devices, nvml
+from mp.hardware.devices import choose_devices, visible_gpus
+from mp.hardware.mismatch import BINDING, gpu_mismatch
+from mp.hardware.proof import prove_gpus
 from study.errors import GpuMismatch
 from tests.mp.test_outcome import job
 

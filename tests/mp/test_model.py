@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mp.logical import logical_gpus
+from mp.hardware.logical import logical_gpus
 from mp.model import LargeLinearModelMP
 
 CPU = torch.device("cpu")

@@ -7,15 +7,15 @@ import sys
 import pytest
 import torch
 
-from mp import check
+from mp import correctness
 from mp.failure import outcome_of
+from mp.launcher.launcher import free_port
 from mp.model import LargeLinearModelMP
-from mp.outcome import run_case
-from mp.ranks import free_port
-from mp.secret import SECRET, new_secret
+from mp.rendezvous.secret import SECRET, new_secret
+from mp.run import run_case
 from study.case import Case
-from study.result import Job
-from study.result_file import decode, encode
+from study.results.file import decode, encode
+from study.results.result import Job
 from tests.conftest import PATIENCE_S
 
 CASE = Case(depth=6, gpus=3, dim=16, batch_size=4, warmup_steps=1, steps=4)
@@ -70,14 +70,14 @@ def test_tf32_without_a_gpu_is_an_error_that_says_so():
 
 
 def test_a_model_that_computes_something_else_is_not_measured(monkeypatch):
-    honest = check.unsplit_copy
+    honest = correctness.unsplit_copy
 
     def crooked(model):
         copy = honest(model)
         copy[0].weight.data.mul_(1.01)
         return copy
 
-    monkeypatch.setattr(check, "unsplit_copy", crooked)
+    monkeypatch.setattr(correctness, "unsplit_copy", crooked)
     result = run()
     assert result.outcome == "error"
     assert "differs from the unsplit model" in result.error.message
@@ -120,7 +120,9 @@ def test_layers_computed_on_the_wrong_gpu_are_not_measured(monkeypatch):
         return x
 
     monkeypatch.setattr(LargeLinearModelMP, "forward", never_passes_the_baton)
-    monkeypatch.setattr(check, "unsplit_copy", lambda model: torch.nn.Sequential(*model.layers))
+    monkeypatch.setattr(
+        correctness, "unsplit_copy", lambda model: torch.nn.Sequential(*model.layers)
+    )
     result = run()
     assert result.outcome == "error"
     assert "data moved before layers []" in result.error.message

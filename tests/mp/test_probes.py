@@ -5,10 +5,10 @@ import itertools
 import pytest
 import torch
 
-from mp.devices import choose_devices
-from mp.probes import record_timeline, record_timelines
-from mp.step import build_step
-from mp.timeline import break_down
+from mp.hardware.devices import choose_devices
+from mp.single.instruments import record_timeline, record_timelines
+from mp.single.step import build_step
+from mp.timing.timeline import break_down
 from study.case import Case
 
 

@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from mp.provenance import describe_code
-from study.result import Code
+from mp.hardware.provenance import describe_code
+from study.results.result import Code
 
-FILES = ("submit.py", "collect.py", "cluster.yaml", "README.md", "mp/step.py", "jobs/plan.py",
+FILES = ("submit.py", "collect.py", "cluster.yaml", "README.md", "mp/single/step.py", "jobs/plan.py",
          "study/case.py", "grids/task1.yaml", "docs/design.md", "tests/test_docs.py",
          "report/text.py", "results/local/a.json", "mp/ü b.py")  # fmt: skip
 
@@ -47,20 +47,21 @@ def test_what_does_not_measure_may_change(checkout, name):
 
 
 def test_changed_files_of_the_code_are_named(checkout):
-    change(checkout, "submit.py", "mp/step.py", "mp/ü b.py", "cluster.yaml")
+    change(checkout, "submit.py", "mp/single/step.py", "mp/ü b.py", "cluster.yaml")
     (checkout / "jobs/plan.py").unlink()
     subprocess.run(["git", "-C", checkout, "mv", "study/case.py", "study/kase.py"], check=True)
-    subprocess.run(["git", "-C", checkout, "add", "mp/step.py"], check=True)
+    subprocess.run(["git", "-C", checkout, "add", "mp/single/step.py"], check=True)
     code = describe_code(checkout)
     assert code.dirty is True
     assert code.changed == (
-        "jobs/plan.py", "mp/step.py", "mp/ü b.py", "study/case.py", "study/kase.py", "submit.py"
+        "jobs/plan.py", "mp/single/step.py", "mp/ü b.py", "study/case.py", "study/kase.py",
+        "submit.py",
     )  # fmt: skip
 
 
 def test_a_file_that_was_only_touched_has_not_changed(checkout):
-    change(checkout, "mp/step.py")
-    (checkout / "mp/step.py").write_text("first\n")
+    change(checkout, "mp/single/step.py")
+    (checkout / "mp/single/step.py").write_text("first\n")
     assert describe_code(checkout).dirty is False
 
 

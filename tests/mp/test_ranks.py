@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mp import ranks as ranks_module
-from mp.rank_words import FOLDER
-from mp.ranks import start_ranks
-from mp.secret import SECRET
+from mp.launcher import launcher as ranks_module
+from mp.launcher.failure_files import FOLDER
+from mp.launcher.launcher import start_ranks
+from mp.rendezvous.secret import SECRET
 from tests.conftest import PATIENCE_S, ROOT
 from tests.mp.listening_sockets import LOOPBACK, listened_at_by
 
@@ -113,7 +113,7 @@ def ranks_that_run(text, tmp_path, monkeypatch):
 
 def test_a_first_rank_that_stands_still_is_named_by_the_one_that_missed_it(tmp_path, monkeypatch):
     text = (
-        "from mp.rank_words import say_loss\n"
+        "from mp.launcher.failure_files import say_loss\n"
         "if os.environ['RANK'] == '0':\n"
         "    time.sleep(600)\n"
         "say_loss('missed', (0, 'fell silent'))\n"
@@ -162,7 +162,7 @@ def test_a_rank_that_dies_at_the_very_end_takes_no_result_with_it(tmp_path):
         "import os, runpy, signal, sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "if os.environ.get('RANK') == '1':\n"
-        "    from mp.parallel.world import World\n"
+        "    from mp.distributed.world import World\n"
         "    World.leave = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
         "runpy.run_module('mp', run_name='__main__', alter_sys=True)\n"
     )
@@ -176,7 +176,7 @@ def test_a_rank_that_dies_at_the_very_end_takes_no_result_with_it(tmp_path):
 
 
 def test_what_the_first_rank_has_told_is_not_told_again(tmp_path, monkeypatch):
-    text = "from mp.rank_words import say_told\nsay_told()\nsys.exit(1)\n"
+    text = "from mp.launcher.failure_files import say_told\nsay_told()\nsys.exit(1)\n"
     assert ranks_that_run(text, tmp_path, monkeypatch) == []
 
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from mp.check import differ
+from mp.correctness import differ
 from mp.placement import balanced_map
-from mp.timeline import Span, Timeline, break_down, dependencies
+from mp.timing.timeline import Span, Timeline, break_down, dependencies
 from study.paths import ROOT
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
@@ -93,7 +93,7 @@ def test_what_one_gpu_made_and_another_used_belongs_together():
 
 
 def test_waiting_counts_as_transfer_only_once_the_data_have_been_made():
-    from mp.parallel.probes import exposed_waits
+    from mp.distributed.instruments import exposed_waits
 
     waits = {(w.gpu, w.start_s, w.end_s, w.peer) for w in exposed_waits(STEP)}
     assert waits == {(1, 1.0, 1.5, 0), (0, 3.5, 3.75, 1)}
@@ -154,7 +154,7 @@ def test_one_trace_has_all_ranks_and_an_arrow_for_each_send(by_hand):
 
 
 def test_every_schedule_has_its_class():
-    from mp.parallel.pipeline import CLASSES
+    from mp.distributed.pipeline import CLASSES
 
     assert set(CLASSES) == set(PIPELINES)
 

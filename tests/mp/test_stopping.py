@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mp.stopping import FIRST_LOOK, StoppingRule, WarmupRule, is_steady
+from mp.timing.stopping import FIRST_LOOK, StoppingRule, WarmupRule, is_steady
 from study.case import Case
 
 

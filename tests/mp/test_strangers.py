@@ -11,12 +11,12 @@ import msgspec
 import pytest
 import torch.distributed as dist
 
-from mp.parallel import channel, meeting
-from mp.parallel.board import Request
-from mp.parallel.channel import HEADER, Unproven, prove_to_first, prove_to_other
-from mp.parallel.listener import Listener
-from mp.parallel.watchdog import FAILED
-from mp.ranks import free_port
+from mp.distributed.watchdog import FAILED
+from mp.launcher.launcher import free_port
+from mp.rendezvous import channel, meeting
+from mp.rendezvous.board import Request
+from mp.rendezvous.channel import HEADER, Unproven, prove_to_first, prove_to_other
+from mp.rendezvous.listener import Listener
 from study.errors import CaseError
 from tests.conftest import PATIENCE_S
 from tests.mp.listening_sockets import all_listening

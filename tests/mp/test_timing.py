@@ -4,9 +4,9 @@ import gc
 
 import pytest
 
-from mp.devices import choose_devices
-from mp.step import build_step
-from mp.timing import time_steps
+from mp.hardware.devices import choose_devices
+from mp.single.step import build_step
+from mp.timing.timer import time_steps
 from study.case import Case
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 
 import pytest
 
-from mp.devices import choose_devices
-from mp.probes import record_timelines
-from mp.step import build_step
-from mp.trace import write_trace
+from mp.hardware.devices import choose_devices
+from mp.single.instruments import record_timelines
+from mp.single.step import build_step
+from mp.timing.chrome_trace import write_trace
 from study.case import Case
 
 

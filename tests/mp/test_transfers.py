@@ -2,9 +2,9 @@
 
 import pytest
 
-from mp.devices import Devices, choose_devices
-from mp.step import build_step
-from mp.transfers import observe_transfers
+from mp.hardware.devices import Devices, choose_devices
+from mp.single.step import build_step
+from mp.single.transfers import observe_transfers
 from study.case import Case
 
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2}

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 
 from jobs.batch import Assignment, write_batch
-from mp.ranks import free_port
+from mp.launcher.launcher import free_port
 from study.case import Case
-from study.store import Store
+from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.mp.stranger_at_the_port import STRANGER
 

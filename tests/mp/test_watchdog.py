@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from mp.parallel import watchdog
-from mp.parallel.watchdog import Watchdog
+from mp.distributed import watchdog
+from mp.distributed.watchdog import Watchdog
 from tests.conftest import PATIENCE_S
 
 

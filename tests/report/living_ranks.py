@@ -9,15 +9,15 @@ import warnings
 
 import torch
 
-from mp.parallel.pipeline import PipelineStep
-from mp.parallel.probes import record_timeline
-from mp.parallel.stages import make_stages
-from mp.parallel.world import join
-from mp.ranks import free_port
-from mp.secret import SECRET
-from mp.timeline import break_down
-from report.measured import measured
-from report.pipeline_memory import predict_pipeline
+from mp.distributed.instruments import record_timeline
+from mp.distributed.pipeline import PipelineStep
+from mp.distributed.stages import make_stages
+from mp.distributed.world import join
+from mp.launcher.launcher import free_port
+from mp.rendezvous.secret import SECRET
+from mp.timing.timeline import break_down
+from report.analysis.pipeline_memory import predict_pipeline
+from report.data.measured import measured
 from study.case import make_case
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from study.bootstrap import interval
 from study.case import Case
-from study.ceilings import Ceilings, CopyRate, GemmRate
-from study.environment import Environment, Gpu, GpuLink, GpuState
-from study.files import write_atomically
 from study.grid import Grid, load_grids
-from study.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan
-from study.result import (
+from study.results.ceilings import Ceilings, CopyRate, GemmRate
+from study.results.environment import Environment, Gpu, GpuLink, GpuState
+from study.results.file import encode
+from study.results.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan
+from study.results.result import (
     CaseFailure,
     Code,
     Job,
@@ -21,9 +20,10 @@ from study.result import (
     Result,
     Transfers,
 )
-from study.result_file import encode
-from study.store import Store
-from study.submissions import Ended, Submission, append
+from study.statistics.bootstrap import interval
+from study.storage.files import write_atomically
+from study.storage.ledger import Ended, Submission, append
+from study.storage.store import Store
 
 MIB = 2**20
 HOMEWORK = ("task1", "task2", "task3", "task4", "task5")

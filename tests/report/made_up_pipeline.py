@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import msgspec
 
-from study.environment import RankPlace
-from study.measurement import Breakdown, GpuTime, TimeSpan
-from study.result import Collective, PairTransfers, Placement, Transfers
+from study.results.environment import RankPlace
+from study.results.measurement import Breakdown, GpuTime, TimeSpan
+from study.results.result import Collective, PairTransfers, Placement, Transfers
 from study.schedules import PIPELINES, chunks_of, gpu_of_stage
 from tests.report.made_up import MIB, case, result
 from tests.report.orders import play

@@ -7,7 +7,7 @@ it, and its `pipeline_order` is off by one on the last GPU); the others are aske
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from study.measurement import TimeSpan
+from study.results.measurement import TimeSpan
 from study.schedules import chunks_of, gpu_of_stage
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from report.data.load import load_evidence
+from report.data.selection import select
 from report.document import Section, Table
-from report.load import load_evidence
 from report.sections import make_section
-from report.selection import select
 from study.grid import load_grids
 from tests.report.made_up import write
 

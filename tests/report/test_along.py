@@ -3,9 +3,9 @@
 import pytest
 
 from report.answers import make_answers
+from report.data.load import load_evidence
+from report.data.selection import select
 from report.figures import make_figures
-from report.load import load_evidence
-from report.selection import select
 from study.grid import Grid
 from tests.report.made_up import result, write
 from tests.report.test_figures import words

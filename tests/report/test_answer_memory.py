@@ -5,7 +5,7 @@ import pytest
 
 from report.answers import memory
 from report.answers.memory import _adding_gpus
-from report.measured import measured
+from report.data.measured import measured
 from tests.report.made_up import MIB, failed, measuring, result
 from tests.report.shown import answer_of, cells, only_section
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from report.units import data_size
-from study.result import Collective
+from report.wording.units import data_size
+from study.results.result import Collective
 from tests.report.made_up import failed, measuring
 from tests.report.made_up_pipeline import peaks, scheduled
 from tests.report.shown import answer_of

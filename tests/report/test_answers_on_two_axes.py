@@ -3,8 +3,8 @@
 import pytest
 
 from report.answers import make_answers
-from report.load import load_evidence
-from report.selection import select
+from report.data.load import load_evidence
+from report.data.selection import select
 from study.grid import Grid
 from tests.report.made_up import result, write
 

@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from report.borders import expected_moves
+from report.analysis.depth_fit import fit_depth
+from report.analysis.transfers import expected_moves
+from report.data.load import load_evidence
+from report.data.measured import measured
+from report.data.selection import select
 from report.figures import depth, gantt, layers, make_figures, memory, moves
 from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
-from report.fit import fit_depth
-from report.load import load_evidence
-from report.measured import measured
-from report.selection import select
 from tests.report.made_up import MIB, case, failed, grid, measuring, result, sharing, write
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from report.data.measured import measured
 from report.figures import schedule_gantt, schedules
-from report.measured import measured
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled
 from tests.report.test_figures import words

@@ -3,9 +3,9 @@
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from mp.devices import choose_devices
-from mp.step import build_step
-from report.flops import step_flops
+from mp.hardware.devices import choose_devices
+from mp.single.step import build_step
+from report.analysis.flops import step_flops
 from study.case import Case
 
 

@@ -9,10 +9,10 @@ import msgspec
 import pypdf
 import pytest
 
-from study.files import write_atomically
-from study.progress import Progress, write_progress
-from study.result_file import encode
-from study.submissions import append, read
+from study.results.file import encode
+from study.storage.files import write_atomically
+from study.storage.ledger import append, read
+from study.storage.progress import Progress, write_progress
 from tests.conftest import PATIENCE_S, ROOT
 from tests.hostile import HOSTILE, control_characters, poisoned
 from tests.report.made_up import case, end, failed, result, submit

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from report.document import Document, Figure, Listing, Section, Table
-from report.html import SCRIPT, STYLE, render_html
+from report.formats.html import SCRIPT, STYLE, render_html
 from tests.report.chromium import Browser
 
 NASTY = (

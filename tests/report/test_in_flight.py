@@ -2,8 +2,8 @@
 
 import pytest
 
-from report.in_flight import expected_in_flight, seen_in_flight
-from report.measured import measured
+from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.data.measured import measured
 from study.schedules import PIPELINES
 from tests.report.made_up import case
 from tests.report.made_up_pipeline import scheduled

@@ -3,7 +3,7 @@
 import pytest
 
 from report.document import Section, Table
-from report.markdown import escape, render
+from report.formats.markdown import escape, render
 from tests.report.made_up import failed, write
 from tests.report.shown import only_section
 

@@ -7,12 +7,12 @@ import json
 import pytest
 import yaml
 
-from report.compare import make_comparison
-from report.counterparts import compare_sets, result_set
-from report.load import load_evidence
-from report.raw import render_csv, render_json
+from report.compare.pairs import compare_sets, result_set
+from report.compare.section import make_comparison
+from report.data.load import load_evidence
+from report.data.selection import select
+from report.formats.raw import render_csv, render_json
 from report.sections import make_section
-from report.selection import select
 from study.grid import TABLES, load_grids
 from study.paths import GRIDS
 from tests.report.made_up import submit, write

@@ -8,7 +8,7 @@ import pypdf
 import pytest
 
 from report.document import Document, Figure, Listing, Section, Table
-from report.pdf import render_pdf
+from report.formats.pdf import render_pdf
 from study.errors import ConfigError
 
 DRAWING = (

@@ -8,11 +8,11 @@ import sys
 import msgspec
 import pytest
 
-from report.measured import measured
-from report.pipeline_memory import predict_pipeline
-from report.predicted_memory import predicted_of
+from report.analysis.naive_memory import predicted_of
+from report.analysis.pipeline_memory import predict_pipeline
+from report.data.measured import measured
 from study.paths import ROOT
-from study.result_file import read_result
+from study.results.file import read_result
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
 from tests.report.made_up import measuring

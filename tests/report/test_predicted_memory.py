@@ -7,9 +7,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from mp.devices import choose_devices
-from mp.step import build_step
-from report.predicted_memory import predict_peaks, predict_shared_peak
+from mp.hardware.devices import choose_devices
+from mp.single.step import build_step
+from report.analysis.naive_memory import predict_peaks, predict_shared_peak
 from study.case import Case
 
 LAYER = 4 * (16**2 + 16)

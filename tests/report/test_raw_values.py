@@ -6,10 +6,10 @@ import json
 
 import msgspec
 
-from report.load import load_evidence
-from report.raw import render_csv, render_json
-from report.selection import select
-from study.result_file import decode
+from report.data.load import load_evidence
+from report.data.selection import select
+from report.formats.raw import render_csv, render_json
+from study.results.file import decode
 from tests.report.made_up import failed, grid, result, write
 
 TWO, FIVE = result(gpus=2), result(gpus=5, step_s=0.3)

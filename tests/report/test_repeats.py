@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from report.load import load_evidence
-from report.raw import render_csv, render_json
-from report.selection import select
+from report.data.load import load_evidence
+from report.data.selection import select
+from report.formats.raw import render_csv, render_json
 from tests.report.made_up import case, failed, grid, result, submit, write
 from tests.report.shown import answer_of, cells, only_section
 

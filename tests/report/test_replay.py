@@ -2,8 +2,8 @@
 
 import pytest
 
-from report.replay import Replay
-from study.measurement import TimeSpan
+from report.analysis.replay import Replay
+from study.results.measurement import TimeSpan
 
 
 def action(gpu, kind, start_s, end_s, stage=None, micro_batch=0):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from study.progress import Progress, write_progress
-from study.store import Store
+from study.storage.progress import Progress, write_progress
+from study.storage.store import Store
 from tests.report.made_up import HOMEWORK, case, end, failed, grid, result, submit, write
 from tests.report.shown import cells, only_section, sections
 

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from report.load import load_evidence
+from report.data.load import load_evidence
+from report.data.selection import select
 from report.sections import make_section
-from report.selection import select
-from report.units import data_size
+from report.wording.units import data_size
 from tests.report.made_up import MIB, failed, grid, write
 from tests.report.made_up_pipeline import peaks, scheduled
 from tests.report.shown import cells

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from report.load import load_evidence
-from report.selection import select
+from report.data.load import load_evidence
+from report.data.selection import select
 from report.title import make_document
 from study.grid import load_grids
 from tests.report.made_up import case, failed, result, submit, write
@@ -74,7 +74,7 @@ def test_code_that_differed_from_its_commit_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (("mp/step.py",), "aaaaaaa with changes in mp/step.py"),
+        (("mp/single/step.py",), "aaaaaaa with changes in mp/single/step.py"),
         (("a.py", "b.py", "c.py"), "aaaaaaa with changes in a.py, b.py and c.py"),
         (tuple("abcdef"), "aaaaaaa with changes in a, b, c and 3 more files"),
         (("line\nbreak.py",), "aaaaaaa with changes in line break.py"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from report.units import (
+from report.wording.units import (
     between,
     byte_rate,
     data_size,
@@ -14,7 +14,7 @@ from report.units import (
     seconds_with_interval,
     signed_percent,
 )
-from study.confidence import Interval
+from study.statistics.samples import Interval
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from report.load import load_evidence
-from study.result_file import encode
-from study.store import Store
+from report.data.load import load_evidence
+from study.results.file import encode
+from study.storage.store import Store
 from tests.report.made_up import case, result, submit, write
 
 FIVE = result(gpus=5)

@@ -92,8 +92,8 @@ def test_a_rank_killed_by_sigkill_is_named_in_the_result(desk):
 
 def start(desk):
     """Submit, and wait for the timed steps."""
-    step = "mp.parallel.pipeline.PipelineStep.compute_gradients"
-    desk.submit(**fault(f"import mp.parallel.pipeline\n{step} = idle({step})"))
+    step = "mp.distributed.pipeline.PipelineStep.compute_gradients"
+    desk.submit(**fault(f"import mp.distributed.pipeline\n{step} = idle({step})"))
     desk.wait_for_steps()
     return desk.job_ids()[0]
 
@@ -127,9 +127,9 @@ def test_a_first_rank_that_is_stopped_is_missed_and_ends_with_the_others(desk):
 
 
 def test_a_rank_that_raises_is_named_with_its_words(desk):
-    step = "mp.parallel.pipeline.PipelineStep"
+    step = "mp.distributed.pipeline.PipelineStep"
     broken = f"if rank == '1': {step}.compute_gradients = broken(RuntimeError('no'))"
-    desk.submit(**fault(f"import mp.parallel.pipeline\n{broken}"))
+    desk.submit(**fault(f"import mp.distributed.pipeline\n{broken}"))
     with ends_wholly(desk):
         desk.wait_for("error")
     assert message(desk).startswith("rank 1 on ")
@@ -138,7 +138,7 @@ def test_a_rank_that_raises_is_named_with_its_words(desk):
 
 
 def test_a_rank_that_is_refused_memory_is_oom_host(desk):
-    starved = "import mp.parallel.benchmark\nif rank == '1': starve(300_000_000)"
+    starved = "import mp.distributed.engine\nif rank == '1': starve(300_000_000)"
     desk.submit("--set", "dim=9000", **fault(starved))
     with ends_wholly(desk):
         desk.wait_for("oom_host")

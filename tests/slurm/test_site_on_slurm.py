@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.rank import VARIABLES
 from jobs.rendezvous import ipv4_of
+from jobs.worker.rank import VARIABLES
 from tests.cluster.cluster import PLAIN
 from tests.conftest import without
 from tests.slurm.desk import QUICK, Desk, as_root, checkout, sitting_at, wait_until, worker_pids

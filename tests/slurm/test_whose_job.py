@@ -121,7 +121,7 @@ def test_others_than_root_see_their_jobs_in_a_hidden_partition(desk):
     may_read = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     nobody = ["setpriv", "--reuid=nobody", "--clear-groups", *may_read]
     find = (
-        "from jobs.slurm_jobs import exit_codes, jobs_in_queue\n"
+        "from jobs.slurm.queue import exit_codes, jobs_in_queue\n"
         "print(*(job.job_id for job in jobs_in_queue(['nobody'])), *exit_codes('nobody'))"
     )
     submit = ("sbatch", "--parsable", "--hold", "--output=/dev/null", "--chdir=/", "--wrap=true")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from study.bootstrap import compare
-from study.comparison import Comparison
+from study.statistics.bootstrap import compare
+from study.statistics.comparison import Comparison
 from tests.study.noise import autocorrelated, white, with_slow_steps
 
 RUNS = 200

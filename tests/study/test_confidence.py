@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from study.bootstrap import interval
-from study.confidence import Interval, estimate
+from study.statistics.bootstrap import interval
+from study.statistics.samples import Interval, estimate
 from tests.study.noise import autocorrelated, white
 
 RUNS = 400

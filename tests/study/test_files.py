@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from study.errors import ConfigError
-from study.files import (
+from study.storage.files import (
     SECRET_FILE,
     make_folder,
     open_own,
@@ -15,8 +15,8 @@ from study.files import (
     reserve_space,
     write_atomically,
 )
-from study.store import Store
-from study.submissions import append
+from study.storage.ledger import append
+from study.storage.store import Store
 from tests.report.made_up import case
 from tests.study.test_ledger import submitted
 

@@ -14,7 +14,7 @@ from study.first_contact import PACKAGES
 from study.paths import ROOT
 from tests.test_imports import OURS, SOURCES, imports_of
 
-# A job's worker has a check of its own, jobs/needs.py.
+# A job's worker has a check of its own, jobs/worker/needs.py.
 ENTRY_POINTS = (("submit.py", "--help"), ("collect.py", "--help"), ("-m", "mp", "--help"))
 FILES = ("submit.py", "collect.py", "mp/__main__.py")
 LOADED_BEFORE = (

@@ -4,7 +4,7 @@ import pytest
 
 from study.errors import ConfigError
 from study.grid import MAX_INCLUDED, TABLES, load_grids
-from study.yaml_file import read_mapping
+from study.storage.yaml_file import read_mapping
 
 AXES = "axes: {depth: [8], gpus: [2]}\n"
 

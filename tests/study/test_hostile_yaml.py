@@ -10,7 +10,7 @@ import pytest
 from study.errors import ConfigError
 from study.grid import load_grids
 from study.quoting import LONGEST, quoted
-from study.yaml_file import MOST_BYTES, MOST_LEVELS, MOST_VALUES, read_mapping
+from study.storage.yaml_file import MOST_BYTES, MOST_LEVELS, MOST_VALUES, read_mapping
 
 AXES = "axes: {depth: [8], gpus: [2]}\n"
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from study.case import Case
-from study.submissions import (
+from study.storage.ledger import (
     Attempt,
     Ended,
     Submission,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from study.result_file import ResultError, read_result
+from study.results.file import ResultError, read_result
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/local"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.progress import Progress, read_progress, write_progress
+from study.storage.progress import Progress, read_progress, write_progress
 
 
 def test_the_last_progress_written_is_the_one_read(tmp_path):

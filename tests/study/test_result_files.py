@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from study.result_file import ResultError, decode, encode
+from study.results.file import ResultError, decode, encode
 from tests.report.made_up import failed, result
 
 MEASURED = result(gpus=2)

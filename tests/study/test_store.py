@@ -6,8 +6,8 @@ import pytest
 
 from study.case import Case
 from study.errors import ConfigError
-from study.files import write_atomically
-from study.store import Store
+from study.storage.files import write_atomically
+from study.storage.store import Store
 
 CASE = Case(depth=20, gpus=5)
 

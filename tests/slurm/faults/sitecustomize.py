@@ -40,7 +40,7 @@ class _Tamperer(MetaPathFinder):
     """Runs the statement as the benchmark is imported, or has the stand-in take its place."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "mp.outcome":
+        if name != "mp.run":
             return None
         sys.meta_path.remove(self)
         if "MPBENCH_FAULT" not in os.environ:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from study.progress import Progress
+from study.storage.progress import Progress
 
 LONG = 1000  # steps; a case of fewer ends at once
 UNTIL = "MPBENCH_STAND_IN"  # the file that ends a long case before its time limit
@@ -34,4 +34,4 @@ def visible_gpus():
     return 0
 
 
-sys.modules["mp.devices"] = sys.modules[__name__]
+sys.modules["mp.hardware.devices"] = sys.modules[__name__]

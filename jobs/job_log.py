@@ -1,0 +1,83 @@
+"""What a job left in its log: Slurm's daemons and our worker write there why it ended."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.outcome import Outcome
+from study.storage.files import read_file
+
+TAIL_BYTES = 64 * 1024
+LONGEST_LINE = 2000  # characters; what tells stands at the beginning
+# The worker begins every attempt with this line, and says with it what it could not put on disk.
+ATTEMPT = "mpbench: attempt"
+RESULT = "mpbench-result:"
+NOT_WRITTEN = "mpbench: the result could not be written"
+
+# The first that fits, of the lines below the last ATTEMPT, is the end of the job.
+_DAEMON = r"^(slurmstepd\S*|srun): .*"
+_KILLED = _DAEMON + r"tasks? [\d,-]+: (Killed|Segmentation|Aborted|Bus error).*"
+_OF_RANK = r"^\[rank \d+\] "
+_TRACES: tuple[tuple[str, Outcome], ...] = (
+    (rf"^{NOT_WRITTEN}.*", "error"),
+    (_DAEMON + r"(oom.kill|Out Of Memory|[Ee]xceeded .*memory limit).*", "oom_host"),
+    (_DAEMON + r"DUE TO TIME LIMIT.*", "timeout"),
+    (_DAEMON + r"DUE TO NODE FAILURE.*", "node_failed"),
+    (_DAEMON + r"DUE TO PREEMPTION.*", "preempted"),
+    (r"^Error running slurm prolog.*", "node_failed"),
+    # What the job needs is not on this node: its Python, the checkout, srun.
+    (_DAEMON + r"execve\(\): .*", "node_failed"),
+    (_DAEMON + r"couldn't chdir to .*", "node_failed"),
+    (r"^\S*slurm_script: line \d+: srun: command not found.*", "node_failed"),
+    (_DAEMON + r"\*\*\* (JOB|STEP) \S+ ON \S+ CANCELLED AT (?!.*JOB REQUEUE).*", "cancelled"),
+    (r"^mpbench: .* failed: .*", "error"),
+    (_KILLED, "error"),
+    (_OF_RANK + r"mpbench: .* failed: .*", "error"),
+    (_OF_RANK + r"mpbench: rank \d+.*: .*", "error"),  # what one missed of another
+    (_DAEMON + r"tasks? [\d,-]+: Exited with exit code.*", "error"),
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The line that tells, and the outcome it stands for."""
+
+    outcome: Outcome
+    line: str
+
+
+def trace_in(log: Path) -> Trace | None:
+    """Why the job of this log ended; None where the log does not tell, or is not there."""
+    lines = _own_ends(_last_attempt(tail_of(log)))
+    for pattern, outcome in _TRACES:
+        for line in lines:
+            if match := re.search(pattern, line):
+                return Trace(outcome, match[0])
+    return None
+
+
+def _own_ends(lines: list[str]) -> list[str]:
+    """The lines, but not of tasks that srun killed since another had ended long before."""
+    waited = (n for n, line in enumerate(lines) if line.startswith("srun: First task exited"))
+    late = next(waited, len(lines))
+    return lines[:late] + [line for line in lines[late:] if not re.search(_KILLED, line)]
+
+
+def last_line(log: Path) -> str:
+    """The last words of the log; empty where there are none."""
+    lines = [line for line in tail_of(log) if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
+def tail_of(log: Path) -> list[str]:
+    """The last lines of the log; none where it cannot be read."""
+    try:
+        lines = read_file(log, last=TAIL_BYTES).decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line[:LONGEST_LINE] for line in lines]
+
+
+def _last_attempt(lines: list[str]) -> list[str]:
+    starts = [number for number, line in enumerate(lines) if line.startswith(ATTEMPT)]
+    return lines[starts[-1] :] if starts else lines

@@ -1,0 +1,129 @@
+"""What Slurm would refuse, or never start, refused before anything is written or queued."""
+
+import re
+
+from jobs.plan import Item, gpu_hours
+from jobs.profile import Profile
+from jobs.slurm.bad_nodes import ABLE, nodes_by_state
+from jobs.slurm.commands import NoAnswer, answer_of, ask
+from jobs.slurm.queue import seconds_of
+from jobs.slurm.sbatch import Request, resources_of
+from jobs.slurm.submission import request_of, script_of
+from jobs.terminal.messages import print_notes
+from study.errors import ConfigError
+from study.storage.store import Store
+
+# Slurm's own words, and the key of the profile they speak of.
+_KEYS = {
+    "partition": "submitit.slurm_partition",
+    "time limit": "submitit.timeout_min",
+    "account": "submitit.slurm_account",
+    "qos": "submitit.slurm_qos",
+    "feature": "submitit.slurm_constraint",
+    "memory": "submitit.mem_gb",
+    "node count": "gpus",
+    "node configuration": "gpu_request, or submitit.cpus_per_task or mem_gb",
+}
+
+
+def check_gpu_hours(items: list[Item], profile: Profile, most: float | None) -> None:
+    """Refuse a plan that could cost more than `most` GPU-hours; None is no limit."""
+    if most is None or not items:
+        return
+    if profile.timeout_min is None:
+        raise ConfigError(
+            "--max-gpu-hours", f"{profile.source} has no time limit, so nothing bounds the cost"
+        )
+    hours = gpu_hours(items, profile.timeout_min)
+    if hours > most:
+        raise ConfigError(
+            "--max-gpu-hours",
+            f"{most:g} is less than the {hours:.2f} GPU-hours that the plan could cost; "
+            "nothing was submitted; allow more, or take a smaller grid or a lower timeout_min",
+        )
+
+
+def check_with_slurm(
+    batches: list[list[Item]], profile: Profile, store: Store, requeue: bool
+) -> None:
+    """Ask Slurm, once for each resource shape, whether it would take the job at all."""
+    shapes = {request_of(batch, requeue): batch for batch in batches}
+    by_resources = {
+        (r.gpus, r.in_processes, r.exclude, r.size > 1): (r, batch) for r, batch in shapes.items()
+    }
+    for request, batch in by_resources.values():
+        done = ask("sbatch", "--test-only", stdin=script_of(batch, profile, store, requeue))
+        if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
+            raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
+    if batches:
+        _check_time_limit(profile)
+
+
+def _is_left_to_sbatch(words: str, profile: Profile) -> bool:
+    """Whether it may only be that nodes are down: sbatch queues then what --test-only refuses."""
+    if "node configuration is not available" not in words.lower():
+        return False
+    try:
+        states = nodes_by_state(profile.partition)
+    except NoAnswer:
+        return False
+    unable = sorted(node for node, state in states.items() if state not in ABLE)
+    if unable:
+        nodes = ", ".join(unable)
+        print_notes([f"{words}; left to sbatch, since down are: {nodes}"])
+    return bool(unable)
+
+
+def _refusal(words: str, request: Request, profile: Profile) -> str:
+    left_out = {"exclude": request.exclude} if request.exclude else {}
+    options = resources_of(request, profile) | left_out
+    asked = " ".join(f"--{key.replace('_', '-')}={value}" for key, value in options.items())
+    if request.exclude:
+        return (
+            f"{words}; left out are the nodes that failed, {request.exclude}: are there others for "
+            f"{asked}? --force takes all nodes again; nothing was submitted"
+        )
+    key = next((key for word, key in _KEYS.items() if word in words.lower()), "gpu_request")
+    there = f"; {_partitions()}" if key == _KEYS["partition"] else ""
+    return (
+        f"{key}: Slurm refuses {asked} with submitit: {profile.submitit}: {words}{there}; "
+        "nothing was submitted; change the profile or the grid"
+    )
+
+
+def _partitions() -> str:
+    """Name the partitions that a job may go to."""
+    try:
+        names = answer_of("sinfo", "--noheader", "--format=%R").split()
+    except NoAnswer:
+        return "`sinfo` lists the partitions"
+    return f"partitions here: {', '.join(dict.fromkeys(names))}"
+
+
+def _check_time_limit(profile: Profile) -> None:
+    """Refuse a limit above the partition's: many Slurms take such a job and never start it."""
+    settings = profile.submitit or {}
+    if profile.timeout_min is None or settings.get("slurm_qos"):  # a QOS may allow more
+        return
+    try:
+        output = answer_of("scontrol", "--all", "--oneliner", "show", "partition")
+    except NoAnswer:
+        return  # sbatch has had its say
+    partitions = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]
+    named = profile.partition
+    ours = [p for p in partitions if _is_meant(p, named.split(",") if named else [])]
+    limits = [seconds_of(p.get("MaxTime", "")) for p in ours]
+    if limits and all(limit is not None and limit < 60 * profile.timeout_min for limit in limits):
+        names = ", ".join(p.get("PartitionName", "") for p in ours)
+        most = ", ".join(p.get("MaxTime", "") for p in ours)
+        raise ConfigError(
+            profile.source,
+            f"submitit.timeout_min: {profile.timeout_min} is more than partition {names} allows "
+            f"(MaxTime={most}), so its jobs would never start; nothing was submitted",
+        )
+
+
+def _is_meant(partition: dict[str, str], names: list[str]) -> bool:
+    if not names:
+        return partition.get("Default") == "YES"
+    return partition.get("PartitionName") in names

@@ -1,0 +1,1 @@
+"""Where every case stands: observed, then concluded."""

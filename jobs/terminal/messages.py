@@ -1,0 +1,105 @@
+"""What submit.py prints on stdout: plain lines, so that they can be piped."""
+
+import sys
+from collections.abc import Sequence
+
+from jobs.plan import Item, gpu_hours, to_run
+from jobs.profile import Profile
+from jobs.terminal.next_steps import CommandLine
+from study.case import Case
+from study.results.result import Result
+from study.schedules import is_meant
+from study.storage.ledger import Submission
+from study.storage.store import Store
+from study.text import one_line
+
+# squeue's own columns cut a name after eight letters and show no GPUs, which are those of a node.
+SQUEUE_COLUMNS = '--format="%.18i %.28j %.10T %.9M %.5D %.14b %R"'
+
+
+def count_gpus(gpus: int) -> str:
+    """`1 GPU`, `2 GPUs`."""
+    return f"{gpus} GPU" if gpus == 1 else f"{gpus} GPUs"
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what a person should know beside what was asked for."""
+    for note in notes:
+        print(one_line(f"note: {note}"), file=sys.stderr)
+
+
+def print_plan(items: list[Item], profile: Profile) -> None:
+    """One line a case: run, or left out and why."""
+    print(f"Plan for profile {profile.name} ({profile.executor}, device {profile.device}):")
+    for item in items:
+        c = item.case
+        what = [f"depth {c.depth}", count_gpus(c.gpus), f"dim {c.dim}", f"batch {c.batch_size}"]
+        what += [c.split] if c.schedule == "naive" else _schedule(c)
+        what += [c.dtype, c.optimizer]
+        what += [c.execution] if c.execution != "eager" else []
+        what += [f"repeat {c.repeat}"] if c.repeat > 1 else []
+        print(f"  {c.case_id}  {', '.join(what)}  {_decision(item)}")
+    print(f"{len(to_run(items))} to run, {len(items) - len(to_run(items))} left out.", flush=True)
+
+
+def _schedule(case: Case) -> list[str]:
+    """The schedule, and those of its keys that it has."""
+    of_some = {
+        "micro_batches": f"{case.micro_batches} micro-batches",
+        "chunks_per_gpu": f"{case.chunks_per_gpu} chunks a GPU",
+        "balance": f"balanced by {case.balance}",
+    }
+    return [case.schedule, *(text for key, text in of_some.items() if is_meant(key, case.schedule))]
+
+
+def _decision(item: Item) -> str:
+    if item.left_out is not None:
+        return one_line(f"left out: {item.left_out}")
+    again = f" again (was {item.previous})" if item.previous else ""
+    without = f", not on {item.exclude}" if item.exclude else ""
+    return f"run{again}{without}"
+
+
+def print_request(items: list[Item], profile: Profile) -> None:
+    """The GPU-hours asked for at most."""
+    if profile.timeout_min is None or not items:
+        return
+    gpus = sum(item.case.gpus for item in items)
+    hours = gpu_hours(items, profile.timeout_min)
+    print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
+
+
+def print_submission(batch: Sequence[Submission]) -> None:
+    """One job with its log, or one array, as soon as it is queued."""
+    first = batch[0]
+    if len(batch) == 1:
+        print(f"submitted job {first.job_id}  {first.job_name}  log: {first.log}", flush=True)
+        return
+    gpus = count_gpus(first.requested_gpus)
+    print(f"submitted array {first.array}  {len(batch)} jobs with {gpus} each", flush=True)
+
+
+def print_how_to_watch(
+    submissions: Sequence[Submission], typed: CommandLine, is_watched: bool
+) -> None:
+    """Print the lines to watch these jobs, and what to do when they have ended.
+
+    Args:
+        is_watched: submit.py itself stays until then, and says the rest at the end.
+    """
+    if not submissions:
+        return
+    jobs = ",".join(dict.fromkeys(s.array for s in submissions))
+    print(f"Watch them:  squeue --all --jobs={jobs} {SQUEUE_COLUMNS}", flush=True)
+    if is_watched:
+        return
+    print(f"Until they have ended, with phase and outcome:  {typed.submit('--watch')}")
+    print(f"Then:  {typed.collect()}", flush=True)
+
+
+def print_results(results: Sequence[Result | None], store: Store) -> None:
+    """How the cases that ran here ended."""
+    if not results:
+        return
+    ok = sum(result is not None and result.outcome == "ok" for result in results)
+    print(f"{ok} of {len(results)} cases measured; results in {store.folder}")

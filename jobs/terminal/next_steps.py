@@ -1,0 +1,105 @@
+"""The commands that a person wants next: the tables, or what failed and how to run it again."""
+
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.job_log import tail_of
+from jobs.status.case_status import Observation
+from study.text import one_line, printable
+
+CASES_SHOWN = 5  # with the ends of their logs
+LINES_SHOWN = 6
+WIDTH = 240
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What a person typed to choose the cases, so that a command of ours chooses the same."""
+
+    grids: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    repeats: int = 1
+    retries: int = 0
+    cluster: str = "auto"
+    results: Path = Path("results")
+
+    def submit(self, *more: str) -> str:
+        """Return the command line of submit.py with these cases and more options."""
+        repeats = ["--repeats", str(self.repeats)] if self.repeats > 1 else []
+        cluster = ["--cluster", self.cluster] if self.cluster != "auto" else []
+        retries = ["--retries", str(self.retries)] if self.retries and "--watch" in more else []
+        where = self._where()
+        return _line("submit.py", *self._cases(), *repeats, *cluster, *where, *more, *retries)
+
+    def collect(self) -> str:
+        """Return the command line of collect.py that makes the tables of these cases."""
+        return f"{_line('collect.py', *self._cases(), *self._where())} > tables.md"
+
+    def _cases(self) -> list[str]:
+        grids = [word for grid in self.grids for word in ("--grid", grid)]
+        return grids + [word for text in self.sets for word in ("--set", text)]
+
+    def _where(self) -> list[str]:
+        return ["--results", str(self.results)] if self.results != Path("results") else []
+
+
+def _line(script: str, *words: str) -> str:
+    return shlex.join(["python", script, *words])
+
+
+def print_next_steps(observations: list[Observation], typed: CommandLine) -> None:
+    """Print the end of each failed case's log and one command that runs them all again.
+
+    Where none failed, print the command that makes the tables.
+    """
+    failed = [o for o in observations if o.outcome not in (None, "ok")]
+    for line in _waiting(observations):
+        print(line)
+    for seen in failed[:CASES_SHOWN]:
+        print("\n".join(["", *_end_of_log(seen)]))
+    if len(failed) > CASES_SHOWN:
+        print(f"\nand {len(failed) - CASES_SHOWN} more; --status lists them with their logs.")
+    if failed and typed.grids:
+        print(
+            f"\nOnce the cause is mended, run again what failed:  {typed.submit(*_again(failed))}"
+        )
+    if any(o.outcome == "ok" or o.has_earlier_result for o in observations):
+        print(f"\nTables:  {typed.collect()}")
+
+
+def _waiting(observations: list[Observation]) -> list[str]:
+    """Return a line for each reason for which jobs wait for a person, with what to do."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for o in observations:
+        if o.is_live and o.outcome is None:
+            reasons[o.reason or o.state or "unknown"].append(o.submission.job_id)
+    return [
+        one_line(
+            f"Waiting for a person ({reason}): {' '.join(jobs)}; see scontrol show job, and "
+            "release or cancel them"
+        )
+        for reason, jobs in reasons.items()
+    ]
+
+
+def _end_of_log(seen: Observation) -> list[str]:
+    """Return what the last lines of a failed case's log say, one line for each."""
+    lines = [line.rstrip() for line in tail_of(seen.log) if line.strip()]
+    heading = f"{seen.submission.case_id} ({seen.outcome}), the end of {seen.log}:"
+    if not lines:
+        return [f"{seen.submission.case_id} ({seen.outcome}) left no log."]
+    return [one_line(heading), *(f"    {_cut(line)}" for line in lines[-LINES_SHOWN:])]
+
+
+def _cut(line: str) -> str:
+    shown = printable(line)
+    return shown if len(shown) <= WIDTH else f"{shown[:WIDTH]} …"
+
+
+def _again(failed: list[Observation]) -> list[str]:
+    """Return the options that run just these again, those with an earlier result, too."""
+    outcomes = dict.fromkeys(o.outcome for o in failed if o.outcome is not None)
+    return ["--only", ",".join(outcomes), "--watch"]

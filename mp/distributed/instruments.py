@@ -1,0 +1,149 @@
+"""Instrumented steps: when each rank computed what, on one clock for all."""
+
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from mp.distributed.pipeline import PipelineStep
+from mp.distributed.step_listener import NOBODY, Marks
+from mp.distributed.tensor import TensorParallelStep
+from mp.distributed.world import World
+from mp.single.instruments import MAX_STEPS, MIN_STEPS
+from mp.timing.clocks import EventClock, HostClock, clock_of
+from mp.timing.timeline import Span, Timeline, dependencies
+from mp.timing.timer import no_garbage_collection
+from study.results.environment import RankPlace
+
+EXCHANGES = 20
+Step = PipelineStep | TensorParallelStep
+
+
+@dataclass
+class _Recorder(Marks):
+    """Collects the actions of one step of this rank: CUDA events, or the host's clock on a CPU."""
+
+    clock: HostClock | EventClock
+    actions: list[list[Any]] = field(default_factory=list)
+
+    def begin(self, kind: str, stage: int | None = None, micro_batch: int | None = None) -> None:
+        self.actions.append([kind, stage, micro_batch, self.clock.mark(0), None])
+
+    def end(self) -> None:
+        self.actions[-1][-1] = self.clock.mark(0)
+
+    def go_on(self) -> None:
+        self.end()
+
+    def spans(self, gpu: int) -> list[Span]:
+        """All that was seen, in seconds since this rank's step began."""
+        return [
+            Span(
+                gpu,
+                kind,
+                self.clock.seconds(0, start),
+                self.clock.seconds(0, end),
+                stage=stage,
+                micro_batch=micro_batch,
+            )
+            for kind, stage, micro_batch, start, end in self.actions
+        ]
+
+
+def record_timelines(step: Step, world: World, time_limit_s: float) -> list[Timeline]:
+    """Train some steps with marks: 20, or those of the time limit, but 3 at least.
+
+    The timelines are those of all ranks, on every rank.
+    """
+    ahead_s = clock_ahead(world)
+    record_timeline(step, world, ahead_s)  # the first makes what the others find made
+    timelines: list[Timeline] = []
+    started = perf_counter()
+    with no_garbage_collection():
+        while len(timelines) < MAX_STEPS:
+            is_late = len(timelines) >= MIN_STEPS and perf_counter() - started >= time_limit_s
+            if world.told_by_first(is_late, bool):
+                break
+            timelines.append(record_timeline(step, world, ahead_s))
+    return timelines
+
+
+def record_timeline(step: Step, world: World, ahead_s: float) -> Timeline:
+    """Train one step, with marks."""
+    recorder = _Recorder(clock_of(world.devices))
+    step.listen(recorder)
+    world.devices.synchronize()
+    world.largest([0.0])  # start together
+    started = recorder.clock.start()
+    step.compute_gradients()
+    recorder.begin("optimizer")
+    step.optimizer.step()
+    recorder.end()
+    world.devices.synchronize()
+    ended = perf_counter()
+    step.listen(NOBODY)
+    mine = (started - ahead_s, ended - ahead_s, recorder.spans(world.rank))
+    seen = world.gather(mine, tuple[float, float, list[Span]])
+    origin = min(start for start, _, _ in seen)
+    end_s = max(end for _, end, _ in seen) - origin
+    spans = [
+        replace(s, start_s=s.start_s + start - origin, end_s=s.end_s + start - origin)
+        for start, _, its_spans in seen
+        for s in its_spans
+    ]
+    return Timeline(
+        spans=sorted([*spans, *exposed_waits(spans)], key=lambda span: span.start_s),
+        step_s=end_s,
+        ends_s=[end_s] * world.size,
+    )
+
+
+def exposed_waits(spans: list[Span]) -> list[Span]:
+    """For each action that began late although its data had been made: from then until it began.
+
+    This is the part of a transfer, and of its launch, that nothing hid. What a GPU waits before the
+    data have been made is no transfer's fault, and idle.
+    """
+    maker_of = {id(user): maker for maker, user in dependencies(spans)}
+    waits = []
+    for gpu in {span.gpu for span in spans}:
+        free_s = 0.0
+        for span in sorted((s for s in spans if s.gpu == gpu), key=lambda s: s.start_s):
+            if (maker := maker_of.get(id(span))) is not None:
+                since = max(free_s, maker.end_s)
+                if since < span.start_s:
+                    waits.append(Span(gpu, "transfer_in", since, span.start_s, maker.gpu))
+            free_s = span.end_s
+    return waits
+
+
+def clock_ahead(world: World) -> float:
+    """How far this host's clock is ahead of the first rank's, in seconds.
+
+    Processes of one host share its clock. Else it is asked for 20 times, and the quickest answer is
+    believed, which is right to within half the time it took (Cristian 1989).
+    """
+    hosts = [place.host for place in world.gather(world.place(), RankPlace)]
+    mine = 0.0
+    for rank in range(1, world.size):
+        if hosts[rank] != hosts[0] and world.rank in (0, rank):
+            mine = _compare_clocks(world, rank)
+    return mine
+
+
+def _compare_clocks(world: World, rank: int) -> float:
+    best = (float("inf"), 0.0)
+    for _ in range(EXCHANGES):
+        now = torch.tensor([perf_counter()], dtype=torch.float64)
+        if world.rank == 0:
+            dist.recv(now, src=rank, group=world.control)
+            dist.send(torch.tensor([perf_counter()], dtype=torch.float64), rank, world.control)
+        else:
+            asked = perf_counter()
+            dist.send(now, 0, world.control)
+            dist.recv(now, src=0, group=world.control)
+            answered = perf_counter()
+            best = min(best, (answered - asked, (asked + answered) / 2 - now.item()))
+    return best[1] if world.rank else 0.0

@@ -1,0 +1,149 @@
+"""No rank waits for one that will not come: every process tells once a second that it lives.
+
+The first rank listens; where another says that it failed, or falls silent, it gives up for all. The
+others end as soon as the first is gone, or its store no longer answers. So the death of a rank ends
+the case within half a minute, wherever the living ones wait, be it in a collective.
+"""
+
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+import msgspec
+import torch.distributed as dist
+
+from mp.launcher.failure_files import said_loss, say_loss
+from mp.rendezvous.store import COME_S, Store
+from study.errors import CaseError
+from study.outcome import ResultOutcome
+from study.results.result import RANK_LOST
+
+BEAT_S = 1.0
+SILENT_S = 15.0  # longer than any library call that keeps Python from running
+BEATS, FAILED, HOST, OVER, GONE = "beats", "failed", "host", "over", "gone"
+WENT = "fell silent; it was killed, or its node went down"
+NEVER_CAME = f"did not come within {COME_S:.0f} s; is its node reachable?"
+
+
+class RankFailure(msgspec.Struct, frozen=True):
+    """What ended a rank, in its own words or in those of the first rank, which missed it."""
+
+    rank: int
+    host: str
+    type: str
+    message: str
+    outcome: ResultOutcome
+
+    def __str__(self) -> str:
+        where = f" on {self.host}" if self.host else ""
+        return f"rank {self.rank}{where}: {self.message}"
+
+
+class Watchdog(threading.Thread):
+    """Tells the others that this rank lives, and finds out who does not.
+
+    `give_up` is called on the first rank, in this thread, with the failure of another.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        size: int,
+        store: Store,
+        give_up: Callable[[RankFailure], None],
+    ) -> None:
+        super().__init__(daemon=True, name="watchdog")
+        self.rank, self.size = rank, size
+        self.store, self.give_up = store, give_up
+        self.is_over = threading.Event()
+        self.unheard = 0  # waits of a beat's length since the store last answered
+        self.last = dict.fromkeys(range(1, size), (0, time.monotonic()))
+
+    def run(self) -> None:
+        try:
+            if self.rank:
+                threading.Thread(target=self._miss_first, daemon=True).start()
+            while not self.is_over.wait(BEAT_S):
+                self.store.add(f"{BEATS}/{self.rank}", 1)
+                self.unheard = 0
+                failure = self._failure(self.store)
+                if failure is not None and not self.is_over.is_set():
+                    self._end(failure)
+        except (dist.DistError, RuntimeError) as error:
+            if not self.is_over.is_set():
+                self._end(
+                    RankFailure(0, "", type(error).__name__, "the first rank is gone", "error")
+                )
+
+    def _miss_first(self) -> None:
+        """The store is the first rank's: where that stands still, so does every beat, unanswered.
+
+        Waits are counted, not seconds: a library call may keep both threads from running.
+        """
+        while not self.is_over.wait(BEAT_S):
+            self.unheard += 1
+            if self.unheard * BEAT_S > SILENT_S:
+                self._end(RankFailure(0, "", RANK_LOST, "fell silent", "error"))
+
+    def _failure(self, store: Store) -> RankFailure | None:
+        if store.check([FAILED]):
+            return msgspec.json.decode(store.get(FAILED), type=RankFailure)
+        if self.rank:
+            return None
+        if (lost := said_loss("lost")) is not None and lost[0]:
+            return RankFailure(lost[0], socket.gethostname(), RANK_LOST, lost[1], "error")
+        return self._silent(store)
+
+    def _silent(self, store: Store) -> RankFailure | None:
+        for rank, (beats, since) in self.last.items():
+            now = time.monotonic()
+            if (seen := store.add(f"{BEATS}/{rank}", 0)) != beats:
+                self.last[rank] = (seen, now)
+            elif now > since + (SILENT_S if beats else COME_S) and not _has(store, OVER, rank):
+                host = store.get(f"{HOST}/{rank}").decode() if _has(store, HOST, rank) else ""
+                return RankFailure(rank, host, RANK_LOST, WENT if beats else NEVER_CAME, "error")
+        return None
+
+    def _end(self, failure: RankFailure) -> None:
+        print(f"mpbench: {failure}", file=sys.stderr, flush=True)
+        if self.rank == 0 and failure.rank != 0:
+            self.give_up(failure)
+        say_loss("missed", (failure.rank, failure.message))
+        os._exit(1)
+
+    def tell(self, store: Store, error: Exception, outcome: ResultOutcome) -> None:
+        """Say what ended this rank; the first to say so is believed.
+
+        A lost connection is more likely another's end than this rank's, so that is waited for.
+        """
+        if _is_lost_connection(error):
+            time.sleep(SILENT_S + 5 * BEAT_S)
+        if self.rank and not isinstance(error, CaseError):
+            traceback.print_exception(error)  # now: the first rank may end this process
+        words = str(error).splitlines()[0] if str(error) else ""
+        failure = RankFailure(self.rank, socket.gethostname(), type(error).__name__, words, outcome)
+        if self.rank == 0:
+            self.stop()  # this thread must not end the process before the result is written
+        store.compare_set(FAILED, "", msgspec.json.encode(failure).decode())
+        if self.rank:
+            time.sleep(5 * BEAT_S)  # the first rank ends this process once it has heard
+
+    def stop(self) -> None:
+        """From here on nobody misses this rank, and it misses nobody."""
+        self.is_over.set()
+
+
+def _has(store: Store, what: str, rank: int) -> bool:
+    return bool(store.check([f"{what}/{rank}"]))
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    words = str(error).lower()
+    signs = ("closed by peer", "connection reset", "broken pipe", "gloo", "nccl", "timed out")
+    return isinstance(error, dist.DistError) or (
+        isinstance(error, RuntimeError) and any(sign in words for sign in signs)
+    )

@@ -1,0 +1,1 @@
+"""GPUs, real and logical: what they are, hold and can do."""

@@ -1,0 +1,143 @@
+"""What NVML tells of a GPU: its driver, limits, state and links. Null is what it does not tell.
+
+NVML is asked by UUID, since it knows no CUDA_VISIBLE_DEVICES. Every question stands alone: one
+that this GPU or driver does not support costs no other.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pynvml
+import torch
+
+from study.results.environment import GpuLink, GpuState
+
+T = TypeVar("T")
+
+MHZ = 1_000_000
+
+THROTTLE_REASONS = {
+    pynvml.nvmlClocksEventReasonApplicationsClocksSetting: "applications_clocks_setting",
+    pynvml.nvmlClocksEventReasonSwPowerCap: "sw_power_cap",
+    pynvml.nvmlClocksEventReasonHwSlowdown: "hw_slowdown",
+    pynvml.nvmlClocksEventReasonSyncBoost: "sync_boost",
+    pynvml.nvmlClocksEventReasonSwThermalSlowdown: "sw_thermal_slowdown",
+    pynvml.nvmlClocksEventReasonHwThermalSlowdown: "hw_thermal_slowdown",
+    pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown: "hw_power_brake",
+    pynvml.nvmlClocksEventReasonDisplayClockSetting: "display_clock_setting",
+}
+PATHS = {
+    pynvml.NVML_TOPOLOGY_INTERNAL: "INTERNAL",
+    pynvml.NVML_TOPOLOGY_SINGLE: "PIX",
+    pynvml.NVML_TOPOLOGY_MULTIPLE: "PXB",
+    pynvml.NVML_TOPOLOGY_HOSTBRIDGE: "PHB",
+    pynvml.NVML_TOPOLOGY_NODE: "NODE",
+    pynvml.NVML_TOPOLOGY_SYSTEM: "SYS",
+}
+
+
+def driver_version() -> str | None:
+    """The version of NVIDIA's driver."""
+    _ask(pynvml.nvmlInit)
+    return _ask(pynvml.nvmlSystemGetDriverVersion)
+
+
+def gpu_count() -> int | None:
+    """How many GPUs the machine has, whatever CUDA shows of them."""
+    _ask(pynvml.nvmlInit)
+    return _ask(pynvml.nvmlDeviceGetCount)
+
+
+def mig_is_on() -> bool:
+    """Whether a GPU of the machine is split by MIG."""
+    modes = [_ask(_mig_mode, index) for index in range(gpu_count() or 0)]
+    return pynvml.NVML_DEVICE_MIG_ENABLE in modes
+
+
+def max_sm_clock_hz(device: torch.device) -> int | None:
+    """The highest clock that the GPU's multiprocessors can have."""
+    return _ask(lambda: pynvml.nvmlDeviceGetMaxClockInfo(_find(device), pynvml.NVML_CLOCK_SM) * MHZ)
+
+
+def power_limit_w(device: torch.device) -> float | None:
+    """The power limit in force."""
+    return _ask(lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(_find(device)) / 1000)
+
+
+def gpu_state(device: torch.device) -> GpuState | None:
+    """The GPU at this moment; None where NVML does not find it."""
+    gpu = _ask(_find, device)
+    if gpu is None:
+        return None
+    return GpuState(
+        sm_clock_hz=_ask(_clock_hz, gpu, pynvml.NVML_CLOCK_SM),
+        memory_clock_hz=_ask(_clock_hz, gpu, pynvml.NVML_CLOCK_MEM),
+        throttle_reasons=_ask(_throttle_reasons, gpu),
+        temperature_celsius=_ask(pynvml.nvmlDeviceGetTemperature, gpu, pynvml.NVML_TEMPERATURE_GPU),
+        power_w=_ask(lambda: pynvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
+        utilization=_ask(lambda: pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100),
+    )
+
+
+def gpu_link(a: torch.device, b: torch.device) -> GpuLink:
+    """How two GPUs are connected.
+
+    An NVLink to an NVSwitch counts as one to the other GPU, as in nvidia-smi's NV#: NVML names
+    the switch as what lies at its end, and all GPUs of a host hang on the same switches.
+    """
+    path = _ask(lambda: pynvml.nvmlDeviceGetTopologyCommonAncestor(_find(a), _find(b)))
+    there, back = _ask(_nvlinks, a, b), _ask(_nvlinks, b, a)
+    return GpuLink(
+        source=a.index,
+        target=b.index,
+        path=PATHS.get(path),
+        nvlinks=None if there is None or back is None else min(there, back),
+    )
+
+
+def _ask(question: Callable[..., T], *about: Any) -> T | None:
+    """NVML's answer, or None where it has none."""
+    try:
+        return question(*about)
+    except pynvml.NVMLError:
+        return None
+
+
+def _find(device: torch.device) -> Any:
+    """NVML's handle of the GPU."""
+    pynvml.nvmlInit()  # once more does no harm: NVML counts
+    return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+
+
+def _mig_mode(index: int) -> int:
+    return int(pynvml.nvmlDeviceGetMigMode(pynvml.nvmlDeviceGetHandleByIndex(index))[0])
+
+
+def _clock_hz(gpu: Any, clock: int) -> int:
+    return int(pynvml.nvmlDeviceGetClockInfo(gpu, clock)) * MHZ
+
+
+def _throttle_reasons(gpu: Any) -> list[str]:
+    """A word for every reason; one that has no word yet is its bit."""
+    bits = pynvml.nvmlDeviceGetCurrentClocksEventReasons(gpu)
+    reasons = [1 << place for place in range(bits.bit_length()) if bits >> place & 1]
+    idle = pynvml.nvmlClocksEventReasonGpuIdle
+    return [THROTTLE_REASONS.get(reason, hex(reason)) for reason in reasons if reason != idle]
+
+
+def _nvlinks(a: torch.device, b: torch.device) -> int | None:
+    """How many active NVLinks of GPU a lead to GPU b; None where no link's end is known."""
+    gpu, bus_id = _find(a), pynvml.nvmlDeviceGetPciInfo(_find(b)).busId
+    links = range(pynvml.NVML_NVLINK_MAX_LINKS)
+    known = [leads for link in links if (leads := _ask(_leads_to, gpu, link, bus_id)) is not None]
+    return sum(known) if known else None
+
+
+def _leads_to(gpu: Any, link: int, bus_id: bytes) -> bool:
+    """Whether the link is active and has the GPU of this bus id, or an NVSwitch, at its end."""
+    if pynvml.nvmlDeviceGetNvLinkState(gpu, link) != pynvml.NVML_FEATURE_ENABLED:
+        return False
+    end = _ask(pynvml.nvmlDeviceGetNvLinkRemoteDeviceType, gpu, link)
+    if end == pynvml.NVML_NVLINK_DEVICE_TYPE_SWITCH:
+        return True
+    return bool(pynvml.nvmlDeviceGetNvLinkRemotePciInfo(gpu, link).busId == bus_id)

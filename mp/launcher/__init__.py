@@ -1,0 +1,1 @@
+"""Start a process for each GPU of this machine."""

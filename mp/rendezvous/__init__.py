@@ -1,0 +1,1 @@
+"""How ranks find and trust one another, and what they share."""

@@ -1,0 +1,1 @@
+"""One process with all GPUs."""

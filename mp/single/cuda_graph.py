@@ -1,0 +1,41 @@
+"""A training step as one CUDA graph: recorded once, then launched as a whole."""
+
+import torch
+
+from mp.hardware.devices import Devices
+from mp.single.step import TrainingStep
+
+WARMUP_STEPS = 3  # on the side stream, as torch's documentation of CUDA graphs asks for
+
+
+class GraphedStep:
+    """The same step, with all its kernels launched by one call; it computes what eager steps do.
+
+    The first gradients are written, not added to, since they are None while the step is recorded.
+    """
+
+    def __init__(self, step: TrainingStep, devices: Devices) -> None:
+        self.eager = step
+        step.loss = None  # its autograd graph would tie the parameters to another stream
+        with torch.cuda.device(devices.real[0]):
+            side = torch.cuda.Stream()
+            self._warm_up(side)
+            step.optimizer.zero_grad(set_to_none=True)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph, stream=side):
+                step()
+
+    def _warm_up(self, side):
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARMUP_STEPS):
+                self.eager()
+        torch.cuda.current_stream().wait_stream(side)
+
+    def __call__(self) -> None:
+        self.graph.replay()
+
+    @property
+    def loss(self):
+        """The loss of the step that ran last."""
+        return self.eager.loss

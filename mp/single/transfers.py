@@ -1,0 +1,74 @@
+"""The transfer ledger: what one training step was seen to move, not what it should move."""
+
+from collections import Counter
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from mp.hardware.devices import Devices
+from mp.single.step import TrainingStep
+from study.results.result import PairTransfers, Phase, Transfers
+
+
+class _Ledger(TorchFunctionMode):
+    """Watches every `Tensor.to` of a forward pass, and the way back of what it moved.
+
+    A call moved data if its result lies in other memory than its argument.
+    """
+
+    def __init__(self, devices: Devices) -> None:
+        super().__init__()
+        self.devices = devices
+        self.calls = 0
+        self.moved_before_layers: list[int] = []
+        self.moves: Counter[tuple[int, int, Phase]] = Counter()
+        self.bytes: Counter[tuple[int, int, Phase]] = Counter()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is not torch.Tensor.to:
+            return func(*args, **(kwargs or {}))
+        source = self.devices.index_of(args[0])
+        moved = func(*args, **(kwargs or {}))
+        self._saw(args[0], moved, source, self.devices.index_of(moved))
+        return moved
+
+    def _saw(self, before, after, source, target):
+        layer, self.calls = self.calls, self.calls + 1  # `forward` calls `.to` once a layer
+        if before.data_ptr() == after.data_ptr():
+            return
+        self.moved_before_layers.append(layer)
+        self._count(source, target, "forward", after)
+        if after.grad_fn is not None:
+            after.grad_fn.register_hook(
+                lambda inputs, outputs: self._saw_gradient(target, source, outputs[0], inputs[0])
+            )
+
+    def _saw_gradient(self, source, target, before, after):
+        if before.data_ptr() != after.data_ptr():
+            self._count(source, target, "backward", after)
+
+    def _count(self, source, target, phase, tensor):
+        self.moves[source, target, phase] += 1
+        self.bytes[source, target, phase] += tensor.nbytes
+
+
+def observe_transfers(step: TrainingStep, devices: Devices) -> Transfers:
+    """Train one step under the ledger. Bytes are those of the tensors moved."""
+    ledger = _Ledger(devices)
+    with ledger:
+        step.forward()
+    step.backward()
+    devices.synchronize()
+    pairs = [
+        PairTransfers(source=s, target=t, phase=p, moves=n, bytes=ledger.bytes[s, t, p])
+        for (s, t, p), n in sorted(ledger.moves.items())
+    ]
+    return Transfers(
+        to_calls_per_forward=ledger.calls,
+        moves_forward=sum(pair.moves for pair in pairs if pair.phase == "forward"),
+        moves_backward=sum(pair.moves for pair in pairs if pair.phase == "backward"),
+        bytes_forward=sum(pair.bytes for pair in pairs if pair.phase == "forward"),
+        bytes_backward=sum(pair.bytes for pair in pairs if pair.phase == "backward"),
+        moved_before_layers=ledger.moved_before_layers,
+        by_pair=pairs,
+    )

@@ -1,0 +1,1 @@
+"""How a step is timed, and when it has been timed enough."""

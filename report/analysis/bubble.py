@@ -1,0 +1,96 @@
+"""How long each GPU of a pipeline waits in a step, and for what, from the typical step's spans.
+
+The actions of the step are played again, in the order in which they were seen, first without any
+delay, then with those of transfers alone. So the bubble is taken apart: what the formula gives for
+actions of equal length; what their lengths and the optimizer make of it (imbalance); what transfers
+add that nothing hides (communication); the rest is launching, and clocks that differ.
+"""
+
+from dataclasses import dataclass, replace
+
+from report.analysis.bubble_formula import bubble_share
+from report.analysis.replay import COMPUTE, Replay, actions_of, spans_of
+from report.data.measured import Measured
+from study.results.measurement import TimeSpan
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """The share of a step in which one GPU computes nothing; the parts add up to `measured`.
+
+    None is what is not known: without a formula there is no imbalance, without stages no part.
+    """
+
+    gpu: int
+    measured: float
+    formula: float | None
+    imbalance: float | None = None
+    communication: float | None = None
+    rest: float | None = None
+
+
+def bubbles(result: Measured) -> list[Bubble]:
+    """One for each GPU; empty where no step had instruments."""
+    spans = spans_of(result)
+    if not spans:
+        return []
+    step_s = max(span.end_s for span in spans)
+    lengths = _played_again(result)
+    return [_bubble(result, gpu, step_s, lengths) for gpu in range(result.case.gpus)]
+
+
+def _bubble(
+    result: Measured, gpu: int, step_s: float, lengths: tuple[float, float] | None
+) -> Bubble:
+    busy_s = sum(
+        span.end_s - span.start_s
+        for span in spans_of(result)
+        if span.gpu == gpu and span.kind in COMPUTE
+    )
+    measured, formula = 1 - busy_s / step_s, bubble_share(result.case)
+    if lengths is None:
+        return _without_stages(result, Bubble(gpu, measured, formula), step_s)
+    undelayed, with_transfers = (1 - busy_s / length_s for length_s in lengths)
+    return Bubble(
+        gpu,
+        measured,
+        formula,
+        imbalance=None if formula is None else undelayed - formula,
+        communication=with_transfers - undelayed,
+        rest=measured - with_transfers,
+    )
+
+
+def _without_stages(result: Measured, bubble: Bubble, step_s: float) -> Bubble:
+    """Under tensor parallelism what a GPU waits for together with all others is communication."""
+    together = [span for span in spans_of(result) if span.kind == "collective"]
+    if not together:
+        return bubble
+    share = sum(s.end_s - s.start_s for s in together if s.gpu == bubble.gpu) / step_s
+    return replace(bubble, communication=share, rest=bubble.measured - share)
+
+
+def _played_again(result: Measured) -> tuple[float, float] | None:
+    """The step's length (seconds) without delays and with those of transfers; None without stages,
+    and for spans that no pipeline makes."""
+    actions = actions_of(result)
+    if not actions:
+        return None
+    replay = Replay(actions)
+    transfers = [span for span in spans_of(result) if span.kind in ("transfer_in", "transfer_out")]
+    waited = [
+        _covered(action.gpu, replay.ready_s(number), action.start_s, transfers)
+        for number, action in enumerate(actions)
+    ]
+    undelayed = replay.length_s([0.0] * len(actions))
+    with_transfers = replay.length_s(waited)
+    return None if not undelayed or not with_transfers else (undelayed, with_transfers)
+
+
+def _covered(gpu: int, start_s: float, end_s: float, spans: list[TimeSpan]) -> float:
+    """How much of this while the spans of one GPU, which do not overlap, cover."""
+    return sum(
+        max(0.0, min(end_s, span.end_s) - max(start_s, span.start_s))
+        for span in spans
+        if span.gpu == gpu
+    )

@@ -1,0 +1,121 @@
+"""Which measurements may be compared, the verdict on two, and what sentences share."""
+
+from dataclasses import dataclass
+
+from report.data.conditions import FOLLOWS, conditions
+from report.data.measured import Measured, varying
+from study.case import KEYS
+from study.statistics.comparison import Comparison
+from study.statistics.samples import are_enough
+
+CANNOT = "cannot be told from these results"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The measurements with the least and the most of one key, all other keys equal.
+
+    `label` begins the sentence about them where several pairs differ in something else.
+    """
+
+    label: str
+    least: Measured
+    most: Measured
+
+
+def groups(results: list[Measured], *keys: str) -> dict[str, list[Measured]]:
+    """The measurements that differ in `keys` alone, by what tells them from the other groups."""
+    others = [k for k in KEYS if k not in (*keys, "repeat")]
+    differing = varying(results, others)
+    found: dict[str, list[Measured]] = {}
+    for result in results:
+        found.setdefault(_label(result, differing), []).append(result)
+    return found
+
+
+def pairs(results: list[Measured], key: str) -> list[Pair]:
+    """A pair for every group of measurements that differ in `key` alone."""
+    return [
+        Pair(label, *extremes(group, key))
+        for label, group in groups(results, key).items()
+        if len({getattr(result.case, key) for result in group}) > 1
+    ]
+
+
+def from_the_least(results: list[Measured], key: str) -> list[Pair]:
+    """In every such group, the measurement with the least of the key and each of the others."""
+    found = []
+    for label, group in groups(results, key).items():
+        least, *others = sorted(group, key=lambda result: int(getattr(result.case, key)))
+        found += [Pair(label, least, other) for other in others]
+    return found
+
+
+def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
+    """Pairs that must not be compared: for each reason one sentence, with all labels before it."""
+    labels: dict[str, dict[str, None]] = {}
+    for pair, problem in refused:
+        labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
+    return [
+        f"{'; '.join(found)}: {question} {CANNOT}: {problem}."
+        if any(found)
+        else f"{question} {CANNOT}: {problem}."
+        for problem, found in labels.items()
+    ]
+
+
+def is_the_same(results: list[Measured], key: str) -> bool:
+    """Whether all cases have one value of this key."""
+    return not varying(results, [key])
+
+
+def why_no_pair(results: list[Measured], key: str) -> str:
+    """Why there are no two to compare."""
+    if is_the_same(results, key):
+        return f"it takes two values of {key}, all else equal"
+    others = [k for k in KEYS if k not in (key, "repeat")]
+    return f"the cases differ in {' and '.join(varying(results, others))}, too"
+
+
+def _label(result: Measured, differing: list[str]) -> str:
+    return "".join(f"{key} {getattr(result.case, key)}: " for key in differing)
+
+
+def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
+    """The least and the most; of words, eager is the first: others are held against it."""
+    ranked = sorted(group, key=lambda result: getattr(result.case, key), reverse=key == "execution")
+    return ranked[0], ranked[-1]
+
+
+def incomparable(
+    a: Measured, b: Measured, *may_differ: str, any_software: bool = False
+) -> str | None:
+    """Why the step times of these must not be compared.
+
+    Args:
+        may_differ: the keys that they are compared for; none for one and the same configuration.
+        any_software: whether the versions of torch and of the driver may differ.
+    """
+    keys = [k for k in KEYS if k not in (*may_differ, "repeat")]
+    if differing := varying([a, b], keys):
+        return f"the cases differ in {' and '.join(differing)}, too"
+    if a.emulated != b.emulated:
+        return "some results are emulated and some are not"
+    left, right = conditions(a, any_software), conditions(b, any_software)
+    follow = [FOLLOWS.get(key) for key in may_differ]
+    for name in left:
+        if left[name] != right[name] and name not in follow:
+            values = "; ".join(sorted([left[name], right[name]]))
+            return f"they were measured {name} ({values})"
+    if not (are_enough(a.steps_s) and are_enough(b.steps_s)):
+        return "there are too few timed steps or jobs for a confidence interval"
+    return None
+
+
+def verdict(a: Measured, b: Measured) -> Comparison:
+    """What b is beside a, where they are comparable."""
+    from study.statistics.bootstrap import compare  # here, since numpy and scipy take their time
+
+    found = compare(a.steps_s, b.steps_s)
+    assert found is not None
+    return found

@@ -1,0 +1,185 @@
+"""What each GPU should hold at its peak, from the configuration and the layer map alone.
+
+A step is gone through layer by layer, as torch's autograd does:
+forward keeps the input of every layer; backward frees it once the layer's gradients are there;
+the optimizer comes when all gradients are there and the activations are gone.
+"""
+
+from functools import cache, cached_property, lru_cache
+from typing import Any
+
+import msgspec
+
+from report.analysis.memory_parts import (
+    ELEMENT_BYTES,
+    OPTIMIZER_STATES,
+    OPTIMIZER_TEMPORARIES,
+    Bytes,
+)
+from report.analysis.pipeline_memory import predict_pipeline
+from report.data.measured import Measured
+from study.case import Case
+from study.schedules import PIPELINES
+
+# Keys of a case that change no memory: how it is measured, and with which numbers.
+WITHOUT_EFFECT: dict[str, Any] = {
+    "seed": 0,
+    "warmup_steps": 0,
+    "steps": 1,
+    "time_limit_s": 1.0,
+    "ci_half_width": 0.0,
+    "repeat": 1,
+}
+
+
+def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[Bytes]:
+    """For each GPU what it holds when it holds most; without cuBLAS's workspace.
+
+    `reduction` is what the kernel of a bias's gradient takes for itself, in bytes. torch chooses it
+    by the GPU, so it is measured, not predicted.
+    """
+    return _account_of(case, gpu_of_layer, reduction).peaks
+
+
+def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> int:
+    """The peak of all GPUs together, in bytes, where one device holds what is on each of them."""
+    return _account_of(case, gpu_of_layer, reduction).shared_peak
+
+
+@cache
+def predicted_of(result: Measured) -> list[Bytes] | None:
+    """For each GPU of a result what it holds when it holds most.
+
+    None for tensor parallelism; for a pipeline of which no step had marks, or which does not know
+    what the sum over a micro-batch's rows takes.
+    """
+    if result.case.schedule == "naive":
+        return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
+    if result.case.schedule in PIPELINES and _knows_reduction(result):
+        return predict_pipeline(result, _reduction(result))
+    return None
+
+
+def predicted_peak(result: Measured, gpu: int) -> int | None:
+    """What this GPU holds when it holds most, with cuBLAS's workspace, in bytes; None for one whose
+    own peak is not known, as nothing could stand beside it."""
+    found, measured = predicted_of(result), result.measurement.per_gpu[gpu]
+    if found is None or measured.peak_allocated_bytes is None:
+        return None
+    return found[gpu].total + (measured.workspace_bytes or 0)
+
+
+def predicted_shared_peak_of(result: Measured) -> int:
+    """The peak of all GPUs of a result together, in bytes."""
+    return predict_shared_peak(result.case, result.placement.gpu_of_layer, _reduction(result))
+
+
+def _knows_reduction(result: Measured) -> bool:
+    """Whether it was measured for as many rows as a micro-batch has, if there is a GPU at all."""
+    rows = result.case.batch_size // result.case.micro_batches
+    known = [g for g in result.measurement.per_gpu if g.reduction_bytes is not None]
+    return all((g.reduction_rows or result.case.batch_size) == rows for g in known)
+
+
+def _reduction(result: Measured) -> int:
+    """A graph's temporaries live in its own pool, which is reserved and not allocated."""
+    if result.case.execution == "cuda_graph":
+        return 0
+    return max(gpu.reduction_bytes or 0 for gpu in result.measurement.per_gpu)
+
+
+class _Account:
+    """What each GPU holds as a step goes on, and the most it held, in plain numbers of bytes."""
+
+    def __init__(self, case: Case, parameters: list[int]) -> None:
+        self.states = OPTIMIZER_STATES[case.optimizer]
+        self.parameters = parameters
+        self.gradients = [0] * case.gpus
+        self.activations = [0] * case.gpus
+        # Of what comes and goes: the sum, gradients, activations, temporaries.
+        self.most = [(0, 0, 0, 0)] * case.gpus
+        self.now = self.shared_most = 0
+
+    def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
+        """Something comes or goes."""
+        self.gradients[gpu] += gradients
+        self.activations[gpu] += activations
+        self.now += gradients + activations
+
+    def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
+        """A moment that may be this GPU's peak, with something that soon goes again."""
+        gradients, kept = self.gradients[gpu], self.activations[gpu] + activations
+        here = gradients + kept + temporaries
+        if here > self.most[gpu][0]:
+            self.most[gpu] = (here, gradients, kept, temporaries)
+        self.look_at_all(activations + temporaries)
+
+    def look_at_all(self, more: int) -> None:
+        """A moment that may be the peak of all GPUs together."""
+        self.shared_most = max(self.shared_most, self.now + more)
+
+    @cached_property
+    def peaks(self) -> list[Bytes]:
+        """What each GPU held when it held most."""
+        return [
+            Bytes(held, gradients, self.states * held, activations, temporaries)
+            for held, (_, gradients, activations, temporaries) in zip(
+                self.parameters, self.most, strict=True
+            )
+        ]
+
+    @property
+    def shared_peak(self) -> int:
+        """The most that all GPUs held together."""
+        return (1 + self.states) * sum(self.parameters) + self.shared_most
+
+
+def _account_of(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account:
+    case = msgspec.structs.replace(case, **WITHOUT_EFFECT)
+    return _go_through_step(case, tuple(gpu_of_layer), reduction)
+
+
+@lru_cache(maxsize=64)  # repeats have the same, and a figure asks for what a table asked for
+def _go_through_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> _Account:
+    """Forward, backward and optimizer, with a look at every moment that may be a peak."""
+    element = ELEMENT_BYTES[case.dtype]
+    layer = (case.dim**2 + case.dim) * element
+    rows = case.batch_size * case.dim * element
+    first, last = gpu_of_layer[0], gpu_of_layer[-1]
+    sizes = [gpu_of_layer.count(gpu) * layer for gpu in range(case.gpus)]
+    account = _Account(case, sizes)
+    account.change(first, activations=rows)  # the batch
+    # Its target; and the loss, which torch's mse_loss keeps in a buffer of the output's size.
+    account.change(last, activations=2 * rows)
+    _forward(account, gpu_of_layer, rows)
+    account.look(last, activations=rows)  # the output's gradient, which then takes its place
+    _backward(account, gpu_of_layer, rows, layer, reduction)
+    extra = OPTIMIZER_TEMPORARIES[case.optimizer]
+    for gpu, size in enumerate(sizes):
+        account.look(gpu, temporaries=extra * size)
+    # On one device, torch's foreach optimizer has all temporaries at once.
+    account.look_at_all(extra * sum(sizes))
+    return account
+
+
+def _forward(account: _Account, gpu_of_layer: tuple[int, ...], rows: int) -> None:
+    for i, gpu in enumerate(gpu_of_layer):
+        account.change(gpu, activations=rows)  # the output; the one before it is still there
+        account.look(gpu, activations=rows if i else 0)
+        if i + 1 < len(gpu_of_layer) and gpu_of_layer[i + 1] != gpu:  # it goes where it is used
+            account.change(gpu, activations=-rows)
+            account.change(gpu_of_layer[i + 1], activations=rows)
+
+
+def _backward(
+    account: _Account, gpu_of_layer: tuple[int, ...], rows: int, layer: int, reduction: int
+) -> None:
+    for i in range(len(gpu_of_layer) - 1, -1, -1):
+        gpu = gpu_of_layer[i]
+        account.change(gpu, gradients=layer)
+        # The gradient of its input, and what the bias's gradient takes to be summed.
+        account.look(gpu, activations=rows if i else 0, temporaries=reduction)
+        account.change(gpu, activations=-rows)  # its input; gradients take one another's place
+        if i and gpu_of_layer[i - 1] != gpu:
+            account.change(gpu, activations=-rows)
+            account.change(gpu_of_layer[i - 1], activations=rows)

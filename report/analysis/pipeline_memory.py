@@ -1,0 +1,157 @@
+"""What each GPU of a pipeline should hold at its peak, from its actions in the order seen.
+
+What torch.distributed.pipelining of torch 2.11 keeps, as its source says and H100s showed:
+a buffer for each micro-batch that a stage receives, and for each gradient; of a micro-batch in
+flight the input of every layer and the stage's output; and the buffers of all losses.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from report.analysis.memory_parts import (
+    ELEMENT_BYTES,
+    OPTIMIZER_STATES,
+    OPTIMIZER_TEMPORARIES,
+    Bytes,
+)
+from report.analysis.replay import actions_of
+from report.data.measured import Measured
+from study.case import Case
+from study.results.measurement import TimeSpan
+from study.schedules import gpu_of_stage
+
+
+def predict_pipeline(result: Measured, reduction: int) -> list[Bytes] | None:
+    """For each GPU what it holds when it holds most; None where no step had marks.
+
+    `reduction` is what the sum over a micro-batch's rows takes for itself, in bytes.
+    """
+    actions = actions_of(result)
+    if not actions:
+        return None
+    layers = _layers_of_stages(result)
+    return [
+        _Gpu(result.case, gpu, layers, reduction).peak_of(a for a in actions if a.gpu == gpu)
+        for gpu in range(result.case.gpus)
+    ]
+
+
+def _layers_of_stages(result: Measured) -> list[int]:
+    """How many layers each stage has."""
+    placement = result.placement
+    of_layer = placement.stage_of_layer or placement.gpu_of_layer
+    return [of_layer.count(stage) for stage in range(len(gpu_of_stage(result.case)))]
+
+
+@dataclass
+class _Gpu:
+    """One GPU as a step goes on: what it holds, in bytes, and when it held most."""
+
+    case: Case
+    gpu: int
+    layers: list[int]
+    reduction: int
+    gradients: int = 0
+    kept: int = 0  # activations, and gradients of them on their way
+    most: Bytes = field(default_factory=Bytes)
+
+    def __post_init__(self) -> None:
+        case = self.case
+        element = ELEMENT_BYTES[case.dtype]
+        self.of_stage = gpu_of_stage(case)
+        self.rows = case.batch_size // case.micro_batches * case.dim * element
+        self.layer = (case.dim**2 + case.dim) * element
+        self.last = len(self.of_stage) - 1
+        mine = [stage for stage, gpu in enumerate(self.of_stage) if gpu == self.gpu]
+        self.parameters = sum(self.layers[stage] for stage in mine) * self.layer
+        ends = (0 in mine) + (self.last in mine)  # the batch, and its target
+        received = sum((stage > 0) + (stage < self.last) for stage in mine)
+        self.kept = (ends + received) * case.micro_batches * self.rows
+        self.in_flight: dict[tuple[int, int], int] = {}
+        self.is_trained: set[int] = set()  # stages that have gradients from a micro-batch before
+
+    def peak_of(self, actions: Iterable[TimeSpan]) -> Bytes:
+        """Go through the step."""
+        for action in actions:
+            match action.kind:
+                case "forward":
+                    self._forward(action.stage or 0, action.micro_batch or 0)
+                case "backward":
+                    self._backward(action.stage or 0, action.micro_batch or 0)
+                case "input_gradient":
+                    self._input_gradient(action.stage or 0, action.micro_batch or 0)
+                case "weight_gradient":
+                    self._weight_gradient(action.stage or 0, action.micro_batch or 0)
+        self._look(temporaries=OPTIMIZER_TEMPORARIES[self.case.optimizer] * self.parameters)
+        return self.most
+
+    def _forward(self, stage: int, micro_batch: int) -> None:
+        """It keeps each layer's input, but that of the first, which is of the batch; its output,
+        which a next stage on this GPU has as its received input; its loss, in a buffer."""
+        inputs = self.layers[stage] - (stage == 0)
+        self._keep(stage, micro_batch, inputs + (not self._is_here(stage + 1)))
+        self._look(activations=self.rows)  # what a layer makes, before ReLU
+        if stage == self.last:
+            self.kept += self.rows
+
+    def _backward(self, stage: int, micro_batch: int) -> None:
+        """All gradients at once, layer by layer from the last."""
+        own = self.rows if stage == self.last else 0  # the output's gradient; else it was received
+        for _ in range(self.layers[stage]):
+            new = self._add_gradients(stage)
+            self._look(activations=own + self.rows, temporaries=new + self.reduction)
+            self._look(activations=2 * self.rows)  # before and behind ReLU
+            self._keep(stage, micro_batch, -1)
+            own = self.rows
+        self._let_go(stage, micro_batch)
+        if self.case.schedule == "1f1b" and stage and stage not in self.is_trained:
+            self.kept += self.rows  # torch's 1F1B has what it sent last until it sends the next
+        self.is_trained.add(stage)
+
+    def _input_gradient(self, stage: int, micro_batch: int) -> None:
+        """The gradient of each layer's output is kept for that of its weights."""
+        if stage == 0:  # it owes nobody a gradient, and computes all of its own later
+            return
+        self._look(activations=2 * self.rows)
+        self._let_go(stage, micro_batch)
+        self._keep(stage, micro_batch, 2 * self.layers[stage] - self._is_here(stage + 1))
+        if not self._is_here(stage - 1):  # else it is what that stage has received
+            self.kept += self.rows  # torch keeps the input's gradient to the end of the step
+        self._look()
+
+    def _weight_gradient(self, stage: int, micro_batch: int) -> None:
+        if stage == 0:
+            if stage == self.last:  # the loss has been gone through, and needs no output any more
+                self._keep(stage, micro_batch, -1)
+            self._backward(stage, micro_batch)
+            return
+        for _ in range(self.layers[stage]):
+            new = self._add_gradients(stage)
+            self._look(temporaries=2 * new + self.reduction)  # and the layer's before
+        self._let_go(stage, micro_batch)
+        self.is_trained.add(stage)
+
+    def _add_gradients(self, stage: int) -> int:
+        """A layer's gradients; what is added to those of micro-batches before soon goes again."""
+        if stage in self.is_trained:
+            return self.layer
+        self.gradients += self.layer
+        return 0
+
+    def _is_here(self, stage: int) -> bool:
+        return stage <= self.last and self.of_stage[stage] == self.gpu
+
+    def _keep(self, stage: int, micro_batch: int, tensors: int) -> None:
+        key = (stage, micro_batch)
+        self.in_flight[key] = self.in_flight.get(key, 0) + tensors
+        self.kept += tensors * self.rows
+
+    def _let_go(self, stage: int, micro_batch: int) -> None:
+        self.kept -= self.in_flight.pop((stage, micro_batch), 0) * self.rows
+
+    def _look(self, *, activations: int = 0, temporaries: int = 0) -> None:
+        """A moment that may be the peak, with something that soon goes again."""
+        state = OPTIMIZER_STATES[self.case.optimizer] * self.parameters
+        now = Bytes(self.parameters, self.gradients, state, self.kept + activations, temporaries)
+        if now.total > self.most.total:
+            self.most = now

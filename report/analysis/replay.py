@@ -1,0 +1,102 @@
+"""A step's actions in the order in which they were seen, played again with other delays."""
+
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+
+import msgspec
+
+from report.data.measured import Measured
+from study.results.measurement import TimeSpan
+
+COMPUTE = ("forward", "backward", "input_gradient", "weight_gradient", "optimizer")
+WITHOUT_STAGE = ("optimizer",)
+
+
+def spans_of(result: Measured) -> list[TimeSpan]:
+    """All that was seen of the typical step; empty where no step had instruments."""
+    breakdown = result.measurement.breakdown
+    return [] if breakdown is None else breakdown.typical_step
+
+
+def actions_of(result: Measured) -> list[TimeSpan]:
+    """What the GPUs computed in the typical step, each for a stage and a micro-batch, by its start.
+
+    The naive schedule has one stage a GPU, and the whole batch is its one micro-batch. Empty where
+    spans belong to no stage, as under tensor parallelism.
+    """
+    found = [span for span in spans_of(result) if span.kind in COMPUTE]
+    if result.case.schedule == "naive":
+        found = [msgspec.structs.replace(s, stage=s.gpu, micro_batch=0) for s in found]
+    if any(s.stage is None for s in found if s.kind not in WITHOUT_STAGE):
+        return []
+    return sorted(found, key=lambda span: (span.start_s, span.end_s))
+
+
+class Replay:
+    """Actions that each begin once the one before on their GPU and the one they need have ended.
+
+    A forward needs that of the stage before; a gradient of an input, or of all at once, that of the
+    stage after, at the last stage its own forward; a gradient of weights that of the input.
+    """
+
+    def __init__(self, actions: Sequence[TimeSpan]) -> None:
+        self.actions = actions
+        self._before = _before_on_the_gpu(actions)
+        self._needs = _needs(actions)
+
+    def ready_s(self, number: int) -> float:
+        """When this action could have begun, as it was seen."""
+        return max((self.actions[i].end_s for i in self._after(number)), default=0.0)
+
+    def length_s(self, delays: Sequence[float]) -> float | None:
+        """When the last action ends if each begins as long after it could; None for actions that
+        wait for one another, which no pipeline does."""
+        graph = {number: self._after(number) for number in range(len(self.actions))}
+        ends: dict[int, float] = {}
+        try:
+            for number in TopologicalSorter(graph).static_order():
+                start = max((ends[i] for i in graph[number]), default=0.0)
+                action = self.actions[number]
+                ends[number] = start + delays[number] + action.end_s - action.start_s
+        except CycleError:
+            return None
+        return max(ends.values(), default=0.0)
+
+    def _after(self, number: int) -> list[int]:
+        """Which actions must have ended before this one begins."""
+        return [i for i in (self._before[number], self._needs[number]) if i is not None]
+
+
+def _before_on_the_gpu(actions: Sequence[TimeSpan]) -> list[int | None]:
+    newest: dict[int, int] = {}
+    before = []
+    for number, action in enumerate(actions):
+        before.append(newest.get(action.gpu))
+        newest[action.gpu] = number
+    return before
+
+
+def _needs(actions: Sequence[TimeSpan]) -> list[int | None]:
+    """For each action the one that makes what it works on; None where nobody does."""
+    made = {(_made_by(a), a.stage, a.micro_batch): i for i, a in enumerate(actions)}
+    last = max((a.stage for a in actions if a.stage is not None), default=0)
+
+    def maker(action: TimeSpan) -> int | None:
+        stage, micro_batch = action.stage, action.micro_batch
+        if stage is None or action.kind == "optimizer":
+            return None
+        if action.kind == "forward":
+            return made.get(("forward", stage - 1, micro_batch))
+        own = made.get(("gradient", stage, micro_batch))
+        if action.kind == "weight_gradient" and own is not None:
+            return own
+        if stage == last:
+            return made.get(("forward", stage, micro_batch))
+        return made.get(("gradient", stage + 1, micro_batch))
+
+    return [maker(action) for action in actions]
+
+
+def _made_by(action: TimeSpan) -> str:
+    """What others wait for: a forward's output, or the gradient of an input."""
+    return "gradient" if action.kind in ("backward", "input_gradient") else action.kind

@@ -1,0 +1,47 @@
+"""Schedules held against one another: the naive one that a case belongs to, and the verdict."""
+
+from dataclasses import dataclass
+
+from report.analysis.comparison import incomparable, verdict
+from report.data.measured import Measured
+from report.wording.names import HOW
+from study.case import KEYS
+from study.statistics.comparison import Comparison
+
+MAY_DIFFER = (*HOW, "gpus")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """How many times as fast, with the 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def naive_on(gpus: int, result: Measured, results: list[Measured]) -> Measured | None:
+    """The naive case on so many GPUs that has all else in common with the result."""
+    same = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
+    for other in results:
+        alike = all(getattr(other.case, key) == getattr(result.case, key) for key in same)
+        if alike and other.case.schedule == "naive" and other.case.gpus == gpus:
+            return other
+    return None
+
+
+def why_not(a: Measured, b: Measured) -> str | None:
+    """Why the step times of two schedules must not be compared."""
+    return incomparable(a, b, *MAY_DIFFER)
+
+
+def factor_over(a: Measured | None, b: Measured) -> Factor | None:
+    """How many times as fast as a the case b is; None where they must not be compared."""
+    if a is None or a is b or why_not(a, b) is not None:
+        return None
+    return as_factor(verdict(a, b))
+
+
+def as_factor(found: Comparison) -> Factor:
+    """Step times turned into speeds."""
+    return Factor(1 / found.ratio, 1 / found.high, 1 / found.low)

@@ -1,0 +1,68 @@
+"""Where the time of each GPU went, from steps with instruments."""
+
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+
+from report.analysis.step_time import step_time
+from report.data.measured import Measured
+from study.results.measurement import Breakdown, GpuTime
+from study.statistics.summaries import median
+
+DISTURBED = 0.5  # of a step: marks that cost more leave little of what they tell
+PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
+_parts_of = attrgetter(*PARTS)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUse:
+    """What one GPU did in a step, in seconds; means over all instrumented steps."""
+
+    gpu: int
+    forward_s: float
+    backward_s: float
+    optimizer_s: float
+    transfer_in_s: float
+    transfer_out_s: float
+    idle_s: float
+    # What of backward computed gradients of weights on their own; None where nothing did.
+    weight_gradient_s: float | None = None
+
+    @property
+    def step_s(self) -> float:
+        """All of it."""
+        return self.compute_s + self.transfer_in_s + self.transfer_out_s + self.idle_s
+
+    @property
+    def compute_s(self) -> float:
+        """Forward, backward and optimizer."""
+        return self.forward_s + self.backward_s + self.optimizer_s
+
+    @property
+    def utilisation(self) -> float:
+        """The share of the step that this GPU computed, 0 to 1."""
+        return self.compute_s / self.step_s
+
+
+@cache
+def time_use(result: Measured) -> list[TimeUse]:
+    """For each GPU where its time went; empty where no step had instruments that told."""
+    breakdowns = [job.measurement.breakdown for job in result.jobs]
+    known = [breakdown for breakdown in breakdowns if breakdown is not None]
+    steps = sum(len(breakdown.step_times_s) for breakdown in known)
+    found = [_mean(gpu, known, steps) for gpu in range(result.case.gpus)] if known else []
+    return found if all(use.step_s > 0 for use in found) else []
+
+
+def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
+    samples = zip(*[_parts_of(breakdown.per_gpu[gpu]) for breakdown in breakdowns], strict=True)
+    known = ((key, jobs) for key, jobs in zip(PARTS, samples, strict=True) if None not in jobs)
+    return TimeUse(gpu, **{key: sum(map(sum, jobs)) / steps for key, jobs in known})
+
+
+@cache
+def cost_of_instruments(result: Measured) -> float | None:
+    """How much longer a step with marks took than a timed one, as a share; medians of all jobs."""
+    breakdowns = [job.measurement.breakdown for job in result.jobs]
+    known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]
+    return median(known) / step_time(result).estimate_s - 1 if known else None

@@ -1,0 +1,1 @@
+"""Two sets of results, case by case."""

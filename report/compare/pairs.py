@@ -1,0 +1,127 @@
+"""The cases of two sets of results, in pairs: what became of each, and whether it differs."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from report.analysis.comparison import incomparable, verdict
+from report.data.load import Evidence
+from report.data.measured import Measured, measured
+from report.data.repeats import combine
+from report.data.selection import select
+from study.case import Case
+from study.grid import Grid
+from study.statistics.comparison import Comparison
+
+
+@dataclass(frozen=True)
+class ResultSet:
+    """The configurations of one results folder, by profile; None for one without a measurement.
+
+    `unmeasured` counts the jobs of a configuration, by profile, that left none, or one that was
+    made under other conditions than most.
+    """
+
+    name: str
+    found: dict[str, dict[Case, Measured | None]] = field(default_factory=dict)
+    unmeasured: Counter[tuple[str, Case]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Counterparts:
+    """A configuration in both sets. Without a verdict there is a reason."""
+
+    profile: str
+    case: Case
+    before: Measured | None
+    after: Measured | None
+    verdict: Comparison | None
+    reason: str = ""
+    unmeasured: int = 0
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a set lacks a measurement of it, of one of its jobs at least."""
+        return self.before is None or self.after is None or self.unmeasured > 0
+
+
+def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> ResultSet:
+    """What was submitted or measured of these grids; of everything, where none is named."""
+    found: dict[str, dict[Case, Measured | None]] = {}
+    unmeasured: Counter[tuple[str, Case]] = Counter()
+    for profile in evidence:
+        selections = [selection for grid in grids for selection in select(grid, [profile])]
+        shown = {row.case.configuration for s in selections for row in s.rows}
+        for configuration, cases in profile.repeats.items():
+            if grids and configuration not in shown:
+                continue
+            results = [profile.results[case] for case in cases if case in profile.results]
+            jobs = [job for job in map(measured, results) if job is not None]
+            combined = combine(jobs)
+            found.setdefault(profile.profile, {})[configuration] = combined
+            used = 0 if combined is None else len(combined.jobs)
+            unmeasured[profile.profile, configuration] = len(cases) - used
+    return ResultSet(name, found, unmeasured)
+
+
+def compare_sets(before: ResultSet, after: ResultSet) -> list[Counterparts]:
+    """Every configuration of either set; where each has one profile, their names may differ."""
+    return [
+        replace(
+            _counterparts(" → ".join(dict.fromkeys(names)), case, old, new),
+            unmeasured=sum(
+                results.unmeasured[name, case]
+                for results, name in zip((before, after), names, strict=True)
+            ),
+        )
+        for names, old, new in _profiles(before, after)
+        for case in dict.fromkeys([*new, *old])
+    ]
+
+
+Cases = dict[Case, Measured | None]
+
+
+def _profiles(
+    before: ResultSet, after: ResultSet
+) -> Iterator[tuple[tuple[str, str], Cases, Cases]]:
+    """The names of a profile in both sets, and its cases there."""
+    if len(before.found) == len(after.found) == 1:
+        ((old_name, old),) = before.found.items()
+        ((new_name, new),) = after.found.items()
+        yield (old_name, new_name), old, new
+        return
+    for name in dict.fromkeys([*after.found, *before.found]):
+        yield (name, name), before.found.get(name, {}), after.found.get(name, {})
+
+
+def _counterparts(profile: str, case: Case, before: Cases, after: Cases) -> Counterparts:
+    old, new = before.get(case), after.get(case)
+    if old is None or new is None:
+        reason = _why_missing(case, old, new, before, after)
+        return Counterparts(profile, case, old, new, None, reason)
+    problem = incomparable(old, new, any_software=True)
+    if problem is not None:
+        return Counterparts(profile, case, old, new, None, f"not compared: {problem}")
+    return Counterparts(profile, case, old, new, verdict(old, new))
+
+
+def _why_missing(
+    case: Case, old: Measured | None, new: Measured | None, before: Cases, after: Cases
+) -> str:
+    """Which set lacks it, and which key the nearest configuration there has otherwise."""
+    if old is None and new is None:
+        return "measured in neither"
+    where, cases = ("before", before) if old is None else ("after", after)
+    if case in cases:
+        return f"not measured {where}"
+    others = [_differing(case, other) for other in cases if other not in (before if old else after)]
+    nearest = min(others, key=len, default=[])
+    if not nearest:
+        return f"missing {where}"
+    return f"missing {where}; the nearest case there differs in {', '.join(nearest)}"
+
+
+def _differing(case: Case, other: Case) -> list[str]:
+    mine, theirs = case.as_dict(), other.as_dict()
+    return [f"{key} ({theirs[key]}, not {mine[key]})" for key in mine if mine[key] != theirs[key]]

@@ -1,0 +1,124 @@
+"""Two sets of results side by side, as a section of a document, and a gate that they may pass."""
+
+from report.analysis.step_time import step_time
+from report.compare.pairs import Counterparts, ResultSet
+from report.data.measured import Measured
+from report.document import Section, make_rows
+from report.wording.names import heading, key_text
+from report.wording.units import UNKNOWN, plural, seconds_with_interval
+
+KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
+RATIO = "after / before (95 % CI)"
+FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % cannot ask for more
+
+
+def make_comparison(before: ResultSet, after: ResultSet, rows: list[Counterparts]) -> Section:
+    """The two sets as a section; before is what after is held against."""
+    compared = [row.verdict.kind for row in rows if row.verdict is not None]
+    counts = ", ".join(
+        f"{compared.count(kind)} {KINDS[kind]}" for kind in KINDS if kind in compared
+    )
+    left_out = len(rows) - len(compared)
+    answer = f"{len(compared)} {plural(len(compared), 'case')} compared: {counts or 'none'}."
+    if not rows:
+        answer = "Nothing to compare: neither has one of these cases."
+    if left_out:
+        answer += f" {left_out} {plural(left_out, 'case')} not compared; each says why."
+    facts = f"Before: {before.name}. After: {after.name}."
+    varying = _varying_keys(rows)
+    return Section(
+        title=f"{after.name} beside {before.name}",
+        facts=[f"{facts} {_torch(rows)}" if rows else facts],
+        table=make_rows("", [_cells(row, varying) for row in rows]),
+        answers=[answer],
+    )
+
+
+def _torch(rows: list[Counterparts]) -> str:
+    olds = {row.before.environment.torch for row in rows if row.before is not None}
+    news = {row.after.environment.torch for row in rows if row.after is not None}
+    texts = [" and ".join(sorted(versions)) or UNKNOWN for versions in (olds, news)]
+    return f"torch {texts[0]} before, {texts[1]} after."
+
+
+def _varying_keys(rows: list[Counterparts]) -> list[str]:
+    keys = [key for key in rows[0].case.as_dict() if key not in ("depth", "gpus")] if rows else []
+    return [key for key in keys if len({getattr(row.case, key) for row in rows}) > 1]
+
+
+def _cells(row: Counterparts, varying: list[str]) -> dict[str, str]:
+    emulated = any(result is not None and result.emulated for result in (row.before, row.after))
+    cells = {"profile": row.profile, "depth": str(row.case.depth)}
+    cells["GPUs"] = f"{row.case.gpus} (emulated)" if emulated else str(row.case.gpus)
+    cells |= {heading(key): key_text(row.case, key) for key in varying}
+    cells |= {"before": _step_time(row.before), "after": _step_time(row.after)}
+    found = row.verdict
+    if found is None:
+        return cells | {RATIO: UNKNOWN, "verdict": row.reason}
+    lost = f"{row.unmeasured} {plural(row.unmeasured, 'job')}"
+    return cells | {
+        RATIO: f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
+        "verdict": KINDS[found.kind] + (f"; {lost} missing or left out" if row.unmeasured else ""),
+    }
+
+
+def _step_time(result: Measured | None) -> str:
+    if result is None:
+        return UNKNOWN
+    found = step_time(result)
+    return seconds_with_interval(found.estimate_s, found.interval)
+
+
+def complaints(rows: list[Counterparts], limit: float | None) -> list[str]:
+    """What is wrong with the newer set, a line each: jobs that are missing and, with a limit, cases
+    that are slower by a verdict and by that share at least, or that nobody could compare."""
+    found = []
+    if missing := sum(row.is_missing for row in rows):
+        found.append(f"cases of which one of the two sets lacks or leaves out a job: {missing}")
+    if limit is None:
+        return found
+    compared = [row for row in rows if row.verdict is not None]
+    for row in compared:
+        if _is_slower(row, limit):
+            found.append(f"slower by {100 * limit:g} % or more: {row.case.case_id} ({row.profile})")
+    if not compared or len(compared) < len(rows):
+        count = f"{len(compared)} of {len(rows)}"
+        found.append(f"compared: {count} cases; a gate passes only if all were")
+    if compared and len(_unseen(rows, limit)) == len(compared):
+        found.append("nothing could have been seen in any case; a gate that is blind does not pass")
+    return found
+
+
+def blind_spots(rows: list[Counterparts], limit: float | None) -> list[str]:
+    """What the gate did not see and could not have seen, as a line for a person to judge."""
+    unseen = [] if limit is None else _unseen(rows, limit)
+    if limit is None or not unseen:
+        return []
+    compared = sum(row.verdict is not None for row in rows)
+    return [
+        f"{len(unseen)} of {compared} {plural(compared, 'case')} cannot be told apart finely "
+        f"enough to see {100 * max(limit, FINEST):g} %; measure both sets with submit.py "
+        "--repeats 5, or for longer"
+    ]
+
+
+def _unseen(rows: list[Counterparts], limit: float) -> list[Counterparts]:
+    """Those in which a slowdown of the limit could have gone unseen."""
+    return [row for row in rows if not _is_slower(row, limit) and _may_be_slower(row, limit)]
+
+
+def _may_be_slower(row: Counterparts, limit: float) -> bool:
+    """Whether its interval is so wide that a slowdown of the limit, and more, may hide in it.
+
+    It is taken from 1 on, or, where a case is known to be slower, from how much slower it was.
+    """
+    found = row.verdict
+    if found is None:
+        return False
+    known = found.ratio if found.kind == "slower" else 1.0
+    return found.high - known >= max(limit, FINEST)
+
+
+def _is_slower(row: Counterparts, limit: float) -> bool:
+    found = row.verdict
+    return found is not None and found.kind == "slower" and found.ratio - 1 >= limit

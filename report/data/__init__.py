@@ -1,0 +1,1 @@
+"""Results selected for the tables of a grid."""

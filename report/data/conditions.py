@@ -1,0 +1,37 @@
+"""What must be equal for two step times to be compared, beside their cases."""
+
+from report.data.measured import Measured
+from report.wording.hardware import threads
+from report.wording.units import UNKNOWN
+
+# Which of its GPUs a job sees changes no speed, and differs with their number. Numbers of threads
+# change that of a CPU, where what they came to is compared itself.
+WITHOUT_EFFECT = (
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+
+# What a key of a case changes by itself.
+FOLLOWS = {"dtype": "with and without TF32"}
+
+
+def conditions(result: Measured, any_software: bool = False) -> dict[str, str]:
+    """Each condition as words that go behind "they were measured", and its value."""
+    environment = result.environment
+    limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
+    variables = {k: v for k, v in sorted(environment.variables.items()) if k not in WITHOUT_EFFECT}
+    found = {
+        "with different numbers of threads in a process": threads(environment) or "any, for GPUs",
+        "on different hardware": result.hardware,
+        "beside different CPUs": environment.cpu or UNKNOWN,
+        "with different power limits": ", ".join(f"{limit:g} W" for limit in limits),
+        "with and without TF32": str(environment.tf32),
+        "with different variables": str(variables),
+    }
+    software = {
+        "with different versions of torch": environment.torch,
+        "with different drivers": environment.driver or UNKNOWN,
+    }
+    return found if any_software else found | software

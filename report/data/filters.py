@@ -1,0 +1,57 @@
+"""`--set`: of all tables, the rows whose cases have these values."""
+
+from dataclasses import replace
+from typing import Any
+
+from report.data.selection import Selection
+from report.wording.units import plural
+from study.case import Case
+from study.errors import ConfigError
+from study.schedules import is_meant
+
+MOST_NAMED = 10  # settings, in the line that says which there are
+
+
+def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selection]:
+    """The tables that have such rows, with no others.
+
+    A case whose schedule lacks one of the keys stays beside those that have it.
+
+    Raises:
+        ConfigError: no row has these values; the message lists those there are, or says that
+            none of the schedules has all of these keys.
+    """
+    narrowed = [
+        replace(selection, rows=[row for row in selection.rows if _fits(row.case, values)])
+        for selection in selections
+        if any(_values(row.case, values) == values for row in selection.rows)
+    ]
+    if selections and not narrowed:
+        cases = [row.case for selection in selections for row in selection.rows]
+        raise ConfigError("--set", f"no case has {_words(values)}; {_there(cases, values)}")
+    return narrowed
+
+
+def _there(cases: list[Case], keys: dict[str, Any]) -> str:
+    """What the cases have of these keys, in words."""
+    having = [values for c in cases if (values := _values(c, keys)).keys() == keys.keys()]
+    settings = sorted({tuple(values.values()) for values in having})
+    named = "; ".join(_words(dict(zip(keys, s, strict=True))) for s in settings[:MOST_NAMED])
+    if not settings:
+        schedules = " and ".join(sorted({case.schedule for case in cases}))
+        return f"{schedules} {plural(len({case.schedule for case in cases}), 'lacks', 'lack')} it"
+    more = len(settings) - MOST_NAMED
+    return f"there are {named}" + (f"; and {more} more" if more > 0 else "")
+
+
+def _values(case: Case, keys: dict[str, Any]) -> dict[str, Any]:
+    """What the case has of these keys; nothing of those that its schedule lacks."""
+    return {key: getattr(case, key) for key in keys if is_meant(key, case.schedule)}
+
+
+def _fits(case: Case, values: dict[str, Any]) -> bool:
+    return all(values[key] == value for key, value in _values(case, values).items())
+
+
+def _words(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())

@@ -1,0 +1,112 @@
+"""What lies in a results folder: results, submissions and signs of life, read from JSON alone."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
+from pathlib import Path
+
+from study.case import Case
+from study.outcome import Outcome
+from study.results.file import ResultError, read_result
+from study.results.result import Result
+from study.storage.ledger import Attempt, Submission, attempts_of_each_case, read
+from study.storage.progress import read_progress
+from study.storage.store import Store
+
+Complain = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything known of one profile's cases."""
+
+    store: Store
+    results: dict[Case, Result] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    submissions: list[Submission] = field(default_factory=list)
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+
+    @property
+    def profile(self) -> str:
+        return self.store.profile
+
+    def cases(self) -> dict[Case, None]:
+        """Every case that was submitted or has a result, in a stable order, once."""
+        return dict.fromkeys([*(s.case for s in self.submissions), *self.results])
+
+    @cached_property
+    def repeats(self) -> defaultdict[Case, list[Case]]:
+        """The cases of each configuration, in the order of their repeats."""
+        found: defaultdict[Case, list[Case]] = defaultdict(list)
+        for case in sorted(self.cases(), key=lambda case: case.repeat):
+            found[case.configuration].append(case)
+        return found
+
+    def reason(self, case: Case) -> str:
+        """Why the case has no result, as far as the folder tells."""
+        if case.case_id in self.unreadable:
+            return "its result file cannot be read"
+        if case.case_id not in self.attempts:
+            return "not submitted"
+        newest = self.attempts[case.case_id][-1]
+        job = newest.submission.job_id
+        if newest.ended is not None:
+            return f"{newest.ended.outcome}: {newest.ended.reason} (job {job})"
+        progress = read_progress(self.store.progress_path(case, newest.submission.batch))
+        seen = f"last seen at {progress}" if progress is not None else "not started"
+        return f"no result yet (job {job}, {seen}); submit.py --status asks what became of it"
+
+    def outcome(self, case: Case) -> Outcome | None:
+        """How the case ended, where that is known: from its result, else from the ledger."""
+        if case in self.results:
+            return self.results[case].outcome
+        newest = self.attempts[case.case_id][-1] if case.case_id in self.attempts else None
+        return newest.ended.outcome if newest is not None and newest.ended is not None else None
+
+
+def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
+    """The evidence of every profile; files that cannot be read are named and cost no other.
+
+    `results` may be the folder of one profile, too.
+    """
+    folders = sorted(path for path in results.absolute().glob("*") if path.is_dir())
+    if _is_profile(results):
+        folders = [results.absolute()]
+    evidence = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
+    return [e for e in evidence if e.results or e.submissions or e.unreadable]
+
+
+def _is_profile(folder: Path) -> bool:
+    """Whether it is the folder of one profile within the folder of results."""
+    return (folder / "submissions.jsonl").exists() or any(folder.glob("d*-g*-????????.json"))
+
+
+def _load_profile(store: Store, complain: Complain) -> Evidence:
+    results: dict[Case, Result] = {}
+    unreadable: dict[str, str] = {}
+    if not os.access(store.folder, os.R_OK | os.X_OK):
+        complain(f"{store.folder} cannot be read: no permission; left out")
+    for path in sorted(store.folder.glob("*.json"), key=attrgetter("name")):
+        try:
+            result = read_result(path)
+            if path.stem != result.case_id:
+                raise ResultError(f"holds the result of {result.case_id}; name it so")
+            results[result.case] = result
+        except OSError as error:
+            unreadable[path.stem] = str(error)
+            complain(f"{path} cannot be read: {error.strerror}; left out")
+        except ResultError as error:
+            unreadable[path.stem] = str(error)
+            complain(f"{path} {error}; left out")
+    try:
+        events, broken = read(store.submissions)
+    except OSError as error:
+        events, broken = [], 0
+        complain(f"{store.submissions} cannot be read: {error.strerror}; left out")
+    if broken:
+        complain(f"{store.submissions}: lines that cannot be read: {broken}; left out")
+    submissions = [e for e in events if isinstance(e, Submission) and e.is_of_this_version]
+    return Evidence(store, results, unreadable, submissions, attempts_of_each_case(events))

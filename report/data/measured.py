@@ -1,0 +1,78 @@
+"""A configuration that was measured, in one job or in several, with every part present."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from report.wording.hardware import emulation, hardware
+from report.wording.units import plural
+from study.case import Case
+from study.results.ceilings import Ceilings
+from study.results.environment import Environment
+from study.results.measurement import GpuMemory, Measurement
+from study.results.result import Placement, Result, Transfers
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # itself alone, so that caches find it
+class Measured:
+    """What tables and answers are made from: one job's result, and those that repeat it.
+
+    `jobs` holds all of them, this one first. Step times come from all jobs; what does not differ
+    from one job to the next, and what only one job can show, is this one's.
+    """
+
+    case: Case
+    emulated: bool
+    placement: Placement
+    measurement: Measurement
+    transfers: Transfers
+    ceilings: Ceilings
+    environment: Environment
+    repeats: Sequence["Measured"] = field(default=())
+
+    @property
+    def jobs(self) -> list["Measured"]:
+        """This job and its repeats."""
+        return [self, *self.repeats]
+
+    @property
+    def steps_s(self) -> list[list[float]]:
+        """The raw step times of each job."""
+        return [job.measurement.step_times_s for job in self.jobs]
+
+    @property
+    def fullest_gpu(self) -> GpuMemory | None:
+        """The GPU with the highest peak of memory; None where peaks are not known."""
+        known = [g for g in self.measurement.per_gpu if g.peak_allocated_bytes is not None]
+        return max(known, key=lambda gpu: gpu.peak_allocated_bytes or 0, default=None)
+
+    @property
+    def hardware(self) -> str:
+        """The GPUs or the CPU that computed, in words, without their number."""
+        return hardware(self.environment)
+
+    @property
+    def gpus(self) -> str:
+        """`5 GPUs`, and what they are emulated on where they are."""
+        count = self.case.gpus
+        return f"{count} {plural(count, 'GPU')}{emulation(self.environment, self.emulated)}"
+
+
+def measured(result: Result) -> Measured | None:
+    """The result's measurement, or None for a case that failed."""
+    placement, measurement = result.placement, result.measurement
+    transfers, ceilings = result.transfers, result.ceilings
+    environment = result.environment
+    if result.outcome != "ok" or placement is None or measurement is None:
+        return None
+    if transfers is None or ceilings is None or environment is None:
+        return None
+    return Measured(
+        result.case, result.emulated, placement, measurement, transfers, ceilings, environment
+    )
+
+
+def varying(results: list[Measured], keys: list[str]) -> list[str]:
+    """Those keys of a case in which these differ."""
+    # Asked of thousands of cases, key by key, all of which most reports have in common.
+    return [key for key in keys if len(set(map(attrgetter(f"case.{key}"), results))) > 1]

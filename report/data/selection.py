@@ -1,0 +1,193 @@
+"""Which tables a grid has: one for each profile and setting, a row for each point of its axes."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from operator import attrgetter
+from textwrap import shorten
+from typing import Any
+
+from report.data.load import Evidence
+from report.data.measured import Measured, measured
+from report.data.repeats import combine
+from study.case import DEFAULTS, Case, check_together
+from study.errors import ConfigError
+from study.grid import Grid, known_grids, load_grids
+from study.outcome import Outcome
+from study.results.result import Result
+from study.storage.ledger import Submission
+
+MAX_REASON = 300  # characters of an error message in a table
+Setting = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case of a table; without a measurement it has the reason.
+
+    `repeats` are the rows of the same configuration in other jobs.
+    """
+
+    case: Case
+    result: Result | None
+    reason: str | None
+    outcome: Outcome | None = None
+    repeats: Sequence["Row"] = ()
+
+    @property
+    def jobs(self) -> list["Row"]:
+        """This row and its repeats."""
+        return [self, *self.repeats]
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """The measurement of all jobs that have one."""
+        results = (row.result for row in self.jobs if row.result is not None)
+        return combine([m for m in map(measured, results) if m is not None])
+
+    @property
+    def missing(self) -> list["Row"]:
+        """The jobs that have no measurement."""
+        return [row for row in self.jobs if row.result is None or row.result.error is not None]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of one table. `changed` is what differs from the grid's own setting."""
+
+    grid: Grid
+    profile: str | None
+    changed: dict[str, Any]
+    rows: list[Row]
+
+
+def select(grid: Grid, evidence: list[Evidence]) -> list[Selection]:
+    """The tables of a grid; its own setting, all missing, if nothing of it was ever started."""
+    found = [
+        _selection(grid, variant, profile, setting)
+        for profile in evidence
+        for variant in _variants(grid, profile)
+        for setting in _settings(grid, variant, profile)
+    ]
+    if found:
+        return found
+    rows = [Row(case, None, "not submitted") for case in grid.cases()]
+    return [Selection(grid, None, {}, rows)]
+
+
+def _variants(grid: Grid, evidence: Evidence) -> Iterator[Grid]:
+    """The grid, then the grid with each set of axes that `--set` once gave it."""
+    yield grid
+    seen: list[dict[str, Any]] = []
+    for submission in evidence.submissions:
+        moved = {key: v for key, v in submission.overrides.items() if key in grid.axes}
+        elsewhere = any(value not in grid.axes[key] for key, value in moved.items())
+        if elsewhere and moved not in seen and _belongs(submission, grid):
+            seen.append(moved)
+            yield grid.with_overrides(moved)
+
+
+def _belongs(submission: Submission, grid: Grid) -> bool:
+    """Whether the grid, with the same `--set`, has the case: task 4's cases are task 5's too.
+
+    Not so where the grid that it was submitted by is set otherwise to begin with: a naive case of
+    `pipeline` is none of task 4, even where `--set` has made the two the same.
+    """
+    has = grid.with_overrides(submission.overrides).contains(submission.case)
+    return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))
+
+
+def _are_set_alike(grid: Grid, name: str) -> bool:
+    """Whether both set the keys alike that neither varies; of a person's file nothing is known."""
+    return all(
+        other.setting.get(key, DEFAULTS[key]) == grid.setting.get(key, DEFAULTS[key])
+        for other in _grids_called(name)
+        for key in DEFAULTS
+        if key not in other.axes and key not in grid.axes
+    )
+
+
+@cache  # asked of thousands of submissions
+def _grids_called(name: str) -> list[Grid]:
+    return load_grids([name]) if name in known_grids() else []
+
+
+def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
+    """The settings in which some point of the axes was started; the grid's own first.
+
+    A case that only some other grid describes is left to that grid.
+    """
+    own = _setting(grid, grid.first_case())
+    submitted = {submission.case for submission in evidence.submissions}
+    ours = {s.case for s in evidence.submissions if _belongs(s, grid)}
+    started = [
+        case
+        for case in evidence.cases()
+        if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
+        and (case in ours or case not in submitted or _setting(grid, case) == own)
+    ]
+    # Thousands of cases of one setting are one case of it.
+    others = attrgetter("schedule", *(key for key, _ in own))
+    distinct = {others(case): case for case in started}.values()
+    found: dict[Setting, None] = {}
+    # A case that lacks a key goes with any setting of it, and makes one only if there is none.
+    for case in sorted(distinct, key=lambda case: len(grid.keys_of_others(case.schedule))):
+        if not any(all(_fits(case, key, (v,), grid) for key, v in setting) for setting in found):
+            found[_setting(grid, case)] = None
+    return sorted(found, key=lambda setting: setting != own)
+
+
+def _fits(case: Case, key: str, values: Sequence[Any], grid: Grid) -> bool:
+    """Whether the case has one of the values, or its schedule has no such key."""
+    return getattr(case, key) in values or key in grid.keys_of_others(case.schedule)
+
+
+def _setting(grid: Grid, case: Case) -> Setting:
+    """All keys that are no axes; repeats of a configuration are no setting of their own.
+
+    A key that only other schedules of the grid have is as the grid sets it for them.
+    """
+    not_its = grid.keys_of_others(case.schedule)
+    return tuple(
+        (key, grid.setting.get(key, DEFAULTS[key]) if key in not_its else value)
+        for key, value in case.as_dict().items()
+        if key not in grid.axes and key != "repeat"
+    )
+
+
+def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) -> Selection:
+    own = dict(_setting(grid, grid.first_case()))
+    changed = {key: value for key, value in setting if value != own[key]}
+    changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
+    points = dict.fromkeys(_points(variant, dict(setting)))
+    rows = [_row_with_repeats(c, evidence) for c in points]
+    return Selection(variant, evidence.profile, changed, rows)
+
+
+def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
+    for values in itertools.product(*grid.axes.values()):
+        values_of_all = setting | dict(zip(grid.axes, values, strict=True))
+        for key in grid.keys_of_others(values_of_all["schedule"]):
+            values_of_all.pop(key, None)
+        case = Case(**values_of_all)
+        with suppress(ConfigError):  # e.g. the point of 5 GPUs in a setting with split half
+            check_together(case, grid.source)
+            yield case
+
+
+def _row_with_repeats(case: Case, evidence: Evidence) -> Row:
+    started = evidence.repeats[case.configuration]
+    first, *others = [_row(c, evidence) for c in started] or [_row(case, evidence)]
+    return replace(first, repeats=others) if others else first
+
+
+def _row(case: Case, evidence: Evidence) -> Row:
+    result = evidence.results.get(case)
+    if result is None:
+        return Row(case, None, evidence.reason(case), evidence.outcome(case))
+    if result.error is not None:
+        message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
+        return Row(case, result, f"failed: {result.outcome}: {message}", result.outcome)
+    return Row(case, result, None, result.outcome)

@@ -1,0 +1,151 @@
+"""A document as one HTML page that needs nothing else: no network, no other file.
+
+Whatever is text in the document stays text. That nothing runs but page.js and nothing is styled
+but by page.css is promised to the browser too, by the hashes in the page's security policy; so
+the style attributes of figures, which such a policy forbids, become classes.
+"""
+
+import re
+from base64 import b64encode
+from collections import Counter
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+
+from report.document import Document, Figure, Listing, Section, Table
+from report.formats.inline_svg import Classes, inline_svg
+from study.text import printable
+
+STYLE = Path(__file__).parent / "page.css"
+SCRIPT = Path(__file__).parent / "page.js"
+
+LONG_CELL = 36  # characters; a longer text may be wrapped, a shorter one is read as one
+MANY_COLUMNS = 9  # more are set smaller, where the page is wide, so that they fit
+# Where a short cell may be wrapped, if its table does not fit otherwise.
+PARTS = re.compile(r"(?<= )(?=\()|(?<= / )")
+
+
+class Page:
+    """What all parts of a page share: the classes of its styles, and how far it has counted."""
+
+    def __init__(self) -> None:
+        self.classes: Classes = {}
+        self.counted: Counter[str] = Counter()
+
+    def caption(self, kind: str, text: str) -> str:
+        """A caption that begins with the next number of this kind."""
+        self.counted[kind] += 1
+        number = f"<b>{kind} {self.counted[kind]}.</b>"
+        return f"<figcaption>{number} {_text(text)}</figcaption>\n"
+
+
+def render_html(document: Document) -> str:
+    """The whole page; the same document gives the same text."""
+    page = Page()
+    sections = [_section(i, s, page) for i, s in enumerate(document.sections, 1)]
+    rules = "".join(f".{name} {{ {style} }}\n" for style, name in page.classes.items())
+    style = f"\n{STYLE.read_text(encoding='utf-8')}{rules}"
+    script = f"\n{SCRIPT.read_text(encoding='utf-8')}"
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    about = "".join(f"<dt>{_plain(k)}</dt><dd>{_plain(v)}</dd>\n" for k, v in document.about)
+    links = "".join(
+        f'<li><a href="#section-{i}">{_text(section.title)}</a></li>\n'
+        for i, section in enumerate(document.sections, 1)
+    )
+    author = f'<meta name="author" content="{_plain(document.author)}"/>\n' * bool(document.author)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta http-equiv="Content-Security-Policy" content="{policy}"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+{author}<title>{_plain(document.title)}</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>{_plain(document.title)}</h1>
+{_around("dl", about)}
+</header>
+{_around("nav", _around("ol", links), 'aria-label="Contents"')}
+<main>
+{"".join(sections)}</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _section(number: int, section: Section, page: Page) -> str:
+    parts = [
+        f"<h2>{_text(section.title)}</h2>\n",
+        _around("div", "".join(map(_fact, section.facts)), 'class="facts"'),
+        *(_figure(figure, page) for figure in section.figures),
+        _table(section.table, section.title, page),
+        _around("div", "".join(map(_paragraph, section.answers)), 'class="answers"'),
+        *(_table(table, table.caption, page) for table in section.details),
+        *(_listing(listing, page) for listing in section.listings),
+    ]
+    return f'<section id="section-{number}">\n{"".join(parts)}</section>\n'
+
+
+def _fact(fact: str) -> str:
+    kind = ' class="emulated"' if fact.startswith("EMULATED") else ""
+    return f"<p{kind}>{_text(fact)}</p>\n"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{_text(text)}</p>\n"
+
+
+def _table(table: Table, caption: str, page: Page) -> str:
+    if not table.columns:
+        return ""
+    heads = "".join(f'<th scope="col">{_text(column)}</th>' for column in table.columns)
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in table.rows)
+    kind = ' class="many"' if len(table.columns) > MANY_COLUMNS else ""
+    content = f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n"
+    # What scrolls must be reached by the keyboard as well, and so needs a name.
+    label = f'class="wide" role="region" tabindex="0" aria-label="{_plain(caption)}"'
+    shown = _around("div", f"<table{kind}>\n{content}</table>\n", label)
+    return _around("figure", page.caption("Table", caption) + shown)
+
+
+def _cell(text: str) -> str:
+    if len(text) > LONG_CELL:
+        return f'<td class="long">{_text(text)}</td>'
+    return f"<td>{PARTS.sub('<wbr/>', _text(text))}</td>"
+
+
+def _listing(listing: Listing, page: Page) -> str:
+    code = escape(printable(listing.code, keep="\n\t"))
+    caption = page.caption("Listing", listing.caption)
+    return f'<figure>\n{caption}<pre tabindex="0"><code>{code}</code></pre>\n</figure>\n'
+
+
+def _figure(figure: Figure, page: Page) -> str:
+    caption = page.caption("Figure", figure.caption)
+    drawing = inline_svg(f"figure-{page.counted['Figure']}-", figure, page.classes)
+    return f'<figure>\n<div class="wide drawing">{drawing}</div>\n{caption}</figure>\n'
+
+
+def _around(tag: str, content: str, attributes: str = "") -> str:
+    """The element, unless there is nothing in it."""
+    return f"<{tag} {attributes}".rstrip() + f">\n{content}</{tag}>\n" if content else ""
+
+
+def _text(text: str) -> str:
+    """Markup of one line of text, in which backticks mean code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _plain(text))
+
+
+def _plain(text: str) -> str:
+    return escape(printable(text))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

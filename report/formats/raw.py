@@ -1,0 +1,65 @@
+"""The raw values behind the tables, as JSON or as CSV."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from report.data.selection import Row, Selection
+from study.text import escaped_in_json, one_line
+
+
+def render_json(selections: list[Selection]) -> str:
+    """A list of tables, each with its rows; results are as in their files."""
+    tables = [
+        {
+            "grid": selection.grid.name,
+            "title": selection.grid.title,
+            "profile": selection.profile,
+            "changed": selection.changed,
+            "rows": [_row(job) for row in selection.rows for job in row.jobs],
+        }
+        for selection in selections
+    ]
+    return escaped_in_json(json.dumps(tables, indent=2, ensure_ascii=False)) + "\n"
+
+
+def render_csv(selections: list[Selection]) -> str:
+    """One line per row of a table; nested keys are joined by dots, lists are JSON."""
+    import pandas  # here, since importing it takes longer than all the rest
+
+    records = [
+        {"grid": s.grid.name, "profile": s.profile} | _flat(_row(job))
+        for s in selections
+        for row in s.rows
+        for job in row.jobs
+    ]
+    frame = pandas.json_normalize(records).convert_dtypes()  # whole numbers stay whole
+    frame = frame.drop(columns="result", errors="ignore").rename(columns=one_line)
+    return str(frame.map(_cell).to_csv(index=False))
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "case_id": row.case.case_id,
+        "case": row.case.as_dict(),
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "result": None if row.result is None else msgspec.to_builtins(row.result),
+    }
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without what would stand in it twice."""
+    result = {k: v for k, v in (row["result"] or {}).items() if k not in ("case", "case_id")}
+    return row | {"result": result}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    # A spreadsheet would take it for a formula.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

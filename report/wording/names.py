@@ -1,0 +1,41 @@
+"""What schedules are called, and which keys of a case say how its work is scheduled."""
+
+from report.wording.units import UNKNOWN, plural
+from study.case import Case
+from study.schedules import CHUNKED, PIPELINES, is_meant
+
+NAMES = {
+    "naive": "naive",
+    "gpipe": "GPipe",
+    "1f1b": "1F1B",
+    "interleaved_1f1b": "interleaved 1F1B",
+    "zero_bubble": "ZB1P",
+    "zbv": "ZBV",
+    "tensor": "tensor parallelism",
+}
+HEADINGS = {"gpus": "GPUs", "batch_size": "batch", "micro_batches": "micro-batches"}
+HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
+
+
+def heading(key: str) -> str:
+    """A key as the heading of a column."""
+    return HEADINGS.get(key, key)
+
+
+def key_text(case: Case, key: str) -> str:
+    """A key of a case for people; a dash where its schedule has no such key."""
+    if not is_meant(key, case.schedule):
+        return UNKNOWN
+    value = getattr(case, key)
+    return NAMES[value] if key == "schedule" else str(value)
+
+
+def schedule_name(case: Case) -> str:
+    """The schedule, and what it was given: `1F1B with 20 micro-batches, balanced by time`."""
+    name = NAMES[case.schedule]
+    if case.schedule in PIPELINES:
+        count = case.micro_batches
+        name += f" with {count} {plural(count, 'micro-batch', 'micro-batches')}"
+    if case.schedule in CHUNKED and case.chunks_per_gpu != 2:
+        name += f", {case.chunks_per_gpu} chunks a GPU"
+    return f"{name}, balanced by time" if case.balance == "time" else name

@@ -1,0 +1,87 @@
+"""Numbers for people: a unit, four digits, and a dash for what is not known."""
+
+from study.statistics.samples import Interval
+
+UNKNOWN = "–"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in s, ms or µs."""
+    if value is None:
+        return UNKNOWN
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if value >= scale:
+            return f"{value / scale:.4g} {unit}"
+    return f"{value / 1e-6:.4g} µs"
+
+
+def seconds_with_interval(value: float, interval: Interval | None) -> str:
+    """`median (low – high)`, in the unit of the median."""
+    if interval is None:
+        return f"{seconds(value)} ({UNKNOWN})"
+    return f"{seconds(value)} ({seconds(interval.low)} – {seconds(interval.high)})"
+
+
+def data_size(value: int | None) -> str:
+    """Bytes in binary units."""
+    if value is None:
+        return UNKNOWN
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if value >= scale:
+            return f"{value / scale:.4g} {unit}"
+    return f"{value} B"
+
+
+def runs(numbers: list[int]) -> str:
+    """Sorted whole numbers as runs: `0–3, 5`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts) or UNKNOWN
+
+
+def ratio(value: float) -> str:
+    """A factor with three digits."""
+    return f"{value:.3g}"
+
+
+def between(values: list[int]) -> str:
+    """`7` or `7 to 20`."""
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def percent(share: float) -> str:
+    """A share as percent, to a tenth."""
+    return f"{100 * share:.1f} %"
+
+
+def signed_percent(share: float) -> str:
+    """A difference as percent, to a tenth, with its sign."""
+    rounded = round(100 * share, 1) + 0.0  # nothing is +0.0, and never −0.0
+    return f"{rounded:+.1f} %".replace("-", "−")
+
+
+def flop_rate(value: float) -> str:
+    """Floating-point operations per second."""
+    return _per_second(value, "FLOP")
+
+
+def byte_rate(value: float) -> str:
+    """Bytes per second, in powers of ten, as bandwidths are given."""
+    return _per_second(value, "B")
+
+
+def _per_second(value: float, unit: str) -> str:
+    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6)):
+        if value >= scale:
+            return f"{value / scale:.4g} {prefix}{unit}/s"
+    return f"{value:.4g} {unit}/s"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """The word, with an s (or the word for many) unless there is exactly one."""
+    return one if count == 1 else many or f"{one}s"

@@ -1,0 +1,1 @@
+"""What a result holds, and what is refused as one."""

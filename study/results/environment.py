@@ -1,0 +1,78 @@
+"""Where a case was measured. What is listed here is recorded, and nothing else."""
+
+from study.results.record import Bytes, Hertz, Record
+
+
+class GpuState(Record, frozen=True):
+    """One GPU while it was working, as NVML told.
+
+    `throttle_reasons` are NVML's clock event reasons without the idle one, null where unknown;
+    `utilization` is NVML's: the share (0 to 1) of its last sampling window, up to a second, in
+    which any kernel ran.
+    """
+
+    sm_clock_hz: Hertz | None
+    memory_clock_hz: Hertz | None
+    throttle_reasons: list[str] | None
+    temperature_celsius: int | None
+    power_w: float | None
+    utilization: float | None
+
+
+class Gpu(Record, frozen=True):
+    """One real GPU of the host. `before` and `after` are around the timed steps, under load."""
+
+    index: int
+    name: str
+    uuid: str | None
+    total_memory_bytes: Bytes
+    max_sm_clock_hz: Hertz | None
+    power_limit_w: float | None
+    before: GpuState | None
+    after: GpuState | None
+
+
+class GpuLink(Record, frozen=True):
+    """How two GPUs (by index) are connected.
+
+    `path` is NVML's nearest common ancestor on the bus, in nvidia-smi's words (INTERNAL, PIX, PXB,
+    PHB, NODE, SYS); `nvlinks` is the number of NVLinks to the other GPU, straight or by a switch.
+    """
+
+    source: int
+    target: int
+    path: str | None
+    nvlinks: int | None
+
+
+class RankPlace(Record, frozen=True):
+    """Where the process of one GPU ran: its device, and how many threads it computed with."""
+
+    rank: int
+    host: str
+    device: str
+    threads: int
+
+
+class Environment(Record, frozen=True):
+    """Host, hardware and software; of the first process, where each GPU has one of its own."""
+
+    host: str
+    kernel: str
+    cpu: str | None
+    cpu_count: int | None
+    cpu_affinity: int | None
+    cpu_threads: int
+    gpus: list[Gpu]
+    topology: list[GpuLink]
+    driver: str | None
+    cuda: str | None
+    cudnn: str | None
+    nccl: str | None
+    torch: str
+    python: str
+    packages: dict[str, str]
+    variables: dict[str, str]
+    tf32: bool
+    float32_matmul_precision: str
+    ranks: tuple[RankPlace, ...] = ()

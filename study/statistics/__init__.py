@@ -1,0 +1,1 @@
+"""How well a median is known, and when two differ."""

@@ -1,0 +1,1 @@
+"""What lies on disk: results, the ledger, progress, and how files are read and written."""

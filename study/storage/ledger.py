@@ -1,0 +1,224 @@
+"""The ledger of what was submitted: JSON lines, appended; only broken ones are ever dropped."""
+
+import errno
+import io
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal
+
+import msgspec
+from msgspec import Meta
+
+from study.case import Case
+from study.outcome import Outcome
+from study.storage.files import open_own, read_file, write_atomically
+from study.storage.json_data import NOT_THE_DATA
+from study.storage.store import Store
+
+MAX_BYTES = 512 * 1024 * 1024  # half a million lines; more is something else
+MOST_BROKEN = 10_000  # lines
+# What becomes a word of Slurm's commands or part of a path is what Slurm and we write, and no more.
+_OF_SLURM, _OF_A_PROCESS = r"\d{1,20}(_\d{1,10})?", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}:\d{1,10}"
+JobId = Annotated[str, Meta(pattern=rf"\A({_OF_SLURM}|{_OF_A_PROCESS})\Z")]
+BatchName = Annotated[str, Meta(pattern=r"\A(mpbench-[0-9a-f]{8}-[0-9a-f]{1,32})?\Z")]
+NODES = r"\A([A-Za-z0-9][A-Za-z0-9_.,\[\]-]*)?\Z"
+Nodes = Annotated[str, Meta(pattern=NODES)]
+LogPath = Annotated[str, Meta(pattern=r"\A[^\0]*\Z", max_length=4096)]
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
+    """A case was handed to an executor.
+
+    Attributes:
+        overrides: the `--set` values that made the case from its grid.
+        batch: the call that submitted it.
+        cluster: Slurm's ClusterName.
+        number: which attempt at its case this is, from 1; 0 in ledgers of before. Attempts are
+            ordered by it, since clocks of two machines may differ.
+        slurm_clock_s: Slurm's own clock just before the submission, in seconds since 1970.
+    """
+
+    case: Case
+    case_id: str
+    grid: str
+    overrides: dict[str, Any]
+    executor: Literal["slurm", "local"]
+    job_id: JobId
+    job_name: str
+    log: LogPath
+    requested_gpus: int
+    timeout_min: int | None
+    submitted_at: str
+    batch: BatchName = ""
+    user: str | None = None
+    cluster: str | None = None
+    number: int = 0
+    slurm_clock_s: int | None = None
+
+    @property
+    def is_of_this_version(self) -> bool:
+        """Whether the case still has the id it was submitted under.
+
+        A version with other keys has other ids; nothing it knows tells of such a job.
+        """
+        return self.case.case_id == self.case_id
+
+    @property
+    def array(self) -> str:
+        """The job's id without the index of an array's element."""
+        return self.job_id.partition("_")[0]
+
+    @property
+    def index(self) -> int:
+        """The place of the case in its batch: an array element's index, else 0."""
+        index = self.job_id.partition("_")[2]
+        return int(index) if index.isdigit() else 0
+
+    @property
+    def is_element(self) -> bool:
+        """Whether the job is an element of an array."""
+        return "_" in self.job_id
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
+    """A submission ended: all that was known when it was seen, since Slurm soon forgets.
+
+    `state` is Slurm's last word, null where nobody had one, with Slurm's reason for it; `reason` is
+    our outcome in words; `told_by` is who knew; `seen_at` is when it was noted, ISO 8601.
+    """
+
+    case_id: str
+    job_id: JobId
+    batch: BatchName
+    outcome: Outcome
+    state: str | None
+    reason: str
+    nodes: Nodes
+    elapsed_s: Annotated[int, Meta(ge=0, le=10**9)] | None
+    told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"]
+    seen_at: str
+    state_reason: str = ""
+
+
+Event = Submission | Ended
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One submission of a case, and its end where that was seen."""
+
+    submission: Submission
+    ended: Ended | None = None
+
+
+def log_of(submission: Submission, store: Store) -> Path:
+    """Return where the job's log lies in this folder, by its name of now or of earlier versions.
+
+    The ledger's path is not taken: it may lead anywhere.
+    """
+    job = submission.job_id if submission.executor == "slurm" else submission.case_id
+    before = {f"{job}_0_log.out", f"{submission.case_id}.log"}
+    named = Path(submission.log).name
+    return store.logs / named if named in before else store.log_path(job, submission.batch)
+
+
+def are_nodes(text: str) -> bool:
+    """Return whether these are names of nodes, in Slurm's way of writing them."""
+    return re.fullmatch(NODES, text) is not None
+
+
+def append(ledger: Path, *events: Event) -> None:
+    """Add lines and wait until they are on disk: a job without a line would be forgotten.
+
+    Raises:
+        OSError: they cannot be written, or the ledger is no file of ours; it names the ledger.
+    """
+    try:
+        with os.fdopen(open_own(ledger, os.O_APPEND), "a+b") as file:
+            # A line that a crash cut off must not swallow the next one.
+            cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
+            lines = [msgspec.json.encode(event) + b"\n" for event in events]
+            file.write(b"\n" * cut_off + b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(ledger)  # a full disk names no file
+        raise
+
+
+def drop_broken_lines(ledger: Path) -> None:
+    """Keep a ledger with lines that cannot be read under another name, and go on without them."""
+    events, broken = read(ledger)
+    if broken:
+        kept = ledger.with_name(f"{ledger.name}.broken-{time.time_ns()}")
+        shutil.copy2(ledger, kept, follow_symlinks=False)
+        write_atomically(ledger, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def read(ledger: Path) -> tuple[list[Event], int]:
+    """Return all events in order, and how many lines could not be read.
+
+    Raises:
+        OSError: the ledger cannot be read, or hardly a line of it is one of ours.
+    """
+    events: list[Event] = []
+    broken = 0
+    for line in _lines(ledger):
+        try:
+            events.append(msgspec.json.decode(line, type=Event))
+        except NOT_THE_DATA:
+            broken += 1
+            if broken > MOST_BROKEN:
+                problem = f"is no ledger: more than {MOST_BROKEN} lines cannot be read"
+                raise OSError(errno.EINVAL, problem, str(ledger)) from None
+    return events, broken
+
+
+def _lines(ledger: Path) -> Iterator[bytes]:
+    try:
+        text = read_file(ledger, most=MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if text.count(b"\n\n") > MOST_BROKEN:
+        raise OSError(errno.EINVAL, "is no ledger: it is full of empty lines", str(ledger))
+    # One after another: all at once would take many times as much memory.
+    yield from (line for line in io.BytesIO(text) if line.strip())
+
+
+def batches_in(ledger: Path) -> set[str]:
+    """Return the names of the batches in the ledger.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return {event.batch for event in read(ledger)[0]}
+
+
+def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
+    """Return the attempts at every case, oldest first, by case id; the last end of each counts."""
+    attempts: dict[tuple[str, str], Attempt] = {}
+    # A line that was found again stands behind the end of its job.
+    for event in sorted(events, key=lambda e: isinstance(e, Ended)):
+        key = (event.case_id, event.batch or event.job_id)  # Slurm may give a job id again
+        if isinstance(event, Submission):
+            if not event.is_of_this_version:
+                continue
+            attempts.setdefault(key, Attempt(event))
+        elif key in attempts:
+            attempts[key] = replace(attempts[key], ended=event)
+    cases: dict[str, list[Attempt]] = {}
+    # A ledger that was rebuilt has its lines in another order. Equal numbers, which only ledgers of
+    # before and submissions without a lock have, stay in the order of their lines.
+    for attempt in sorted(attempts.values(), key=lambda a: a.submission.number):
+        cases.setdefault(attempt.submission.case_id, []).append(attempt)
+    return cases
