@@ -6,7 +6,7 @@ from report.data.selection import Selection
 from report.tables import schedules
 from report.wording.hardware import shared_device
 from report.wording.units import between, signed_percent
-from study.schedules import is_meant
+from study.schedules import has_key
 
 PIPELINE_KEYS = ("micro_batches", "chunks_per_gpu", "balance")
 WORDS = {
@@ -57,7 +57,7 @@ def _setting(selection: Selection) -> str:
 
 def _of_pipelines(selection: Selection, key: str) -> str | None:
     """A key that some of the schedules have, and whoever reads of them must know."""
-    cases = [row.case for row in selection.rows if is_meant(key, row.case.schedule)]
+    cases = [row.case for row in selection.rows if has_key(key, row.case.schedule)]
     if not cases or key in selection.grid.axes:
         return None
     return f"{WORDS.get(key, key)} {getattr(cases[0], key)}"

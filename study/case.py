@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from study.errors import ConfigError
 from study.quoting import quoted
-from study.schedules import PIPELINES, check_schedule, keys_not_of
+from study.schedules import PIPELINES, absent_keys, check_schedule
 
 Split = Literal["half", "even"]
 Schedule = Literal["naive", "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor"]
@@ -60,7 +60,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def case_id(self) -> str:
         """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back."""
         meant = self.as_dict()
-        for key in keys_not_of(self.schedule):
+        for key in absent_keys(self.schedule):
             del meant[key]
         digest = hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()
         return f"d{self.depth}-g{self.gpus}-{digest[:8]}"

@@ -13,7 +13,7 @@ from study.case import DEFAULTS, KEYS, Case, check_value, make_case
 from study.errors import ConfigError
 from study.paths import GRIDS
 from study.quoting import quoted
-from study.schedules import is_meant, keys_not_of
+from study.schedules import absent_keys, has_key
 from study.storage.yaml_file import check_keys, read_mapping
 
 MAX_CASES = 100_000
@@ -70,7 +70,7 @@ class Grid:
     def keys_of_others(self, schedule: str) -> set[str]:
         """The keys that other schedules of the grid have, and this one does not."""
         others = self.axes.get("schedule", ())
-        return {key for key in keys_not_of(schedule) if any(is_meant(key, o) for o in others)}
+        return {key for key in absent_keys(schedule) if any(has_key(key, o) for o in others)}
 
     def contains(self, case: Case) -> bool:
         """Whether the case, or one that it repeats, is the grid's, without making them all."""

@@ -24,13 +24,13 @@ _SCHEDULES_OF = {
 }
 
 
-def is_meant(key: str, schedule: str) -> bool:
+def has_key(key: str, schedule: str) -> bool:
     """Whether a schedule has this key of a case."""
-    return key not in keys_not_of(schedule)
+    return key not in absent_keys(schedule)
 
 
 @cache
-def keys_not_of(schedule: str) -> frozenset[str]:
+def absent_keys(schedule: str) -> frozenset[str]:
     """The keys of a case that a schedule does not have."""
     return frozenset(key for key, having in _SCHEDULES_OF.items() if schedule not in having)
 
@@ -80,7 +80,7 @@ def check_schedule(case: "Case", source: object) -> None:
 def _check_keys(case: "Case", source: object) -> None:
     for key, value in {"micro_batches": 1, "chunks_per_gpu": 2, "balance": "layers"}.items():
         given = getattr(case, key)
-        if given != value and not is_meant(key, case.schedule):
+        if given != value and not has_key(key, case.schedule):
             having = ", ".join(_SCHEDULES_OF[key])
             raise ConfigError(
                 source, f"{key}: {given} with schedule: {case.schedule}; it is for {having}"

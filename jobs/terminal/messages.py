@@ -8,7 +8,7 @@ from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
 from study.case import Case
 from study.results.result import Result
-from study.schedules import is_meant
+from study.schedules import has_key
 from study.storage.ledger import Submission
 from study.storage.store import Store
 from study.text import one_line
@@ -49,7 +49,7 @@ def _schedule(case: Case) -> list[str]:
         "chunks_per_gpu": f"{case.chunks_per_gpu} chunks a GPU",
         "balance": f"balanced by {case.balance}",
     }
-    return [case.schedule, *(text for key, text in of_some.items() if is_meant(key, case.schedule))]
+    return [case.schedule, *(text for key, text in of_some.items() if has_key(key, case.schedule))]
 
 
 def _decision(item: Item) -> str:

@@ -7,7 +7,7 @@ from report.data.selection import Selection
 from report.wording.units import plural
 from study.case import Case
 from study.errors import ConfigError
-from study.schedules import is_meant
+from study.schedules import has_key
 
 MOST_NAMED = 10  # settings, in the line that says which there are
 
@@ -46,7 +46,7 @@ def _there(cases: list[Case], keys: dict[str, Any]) -> str:
 
 def _values(case: Case, keys: dict[str, Any]) -> dict[str, Any]:
     """What the case has of these keys; nothing of those that its schedule lacks."""
-    return {key: getattr(case, key) for key in keys if is_meant(key, case.schedule)}
+    return {key: getattr(case, key) for key in keys if has_key(key, case.schedule)}
 
 
 def _fits(case: Case, values: dict[str, Any]) -> bool:

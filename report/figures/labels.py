@@ -7,7 +7,7 @@ from report.wording.hardware import shared_device
 from report.wording.names import key_text
 from report.wording.units import plural
 from study.case import Case
-from study.schedules import is_meant
+from study.schedules import has_key
 
 WORDS = {"batch_size": "batch", "chunks_per_gpu": "chunks per GPU"}
 MAX_ORIGIN = 90  # characters; as many as fit above a drawing
@@ -49,7 +49,7 @@ def _differs(key: str, results: Sequence[Measured]) -> bool:
 
 def _word(key: str, case: Case) -> str:
     """Nothing for a key that the case's schedule does not have."""
-    if not is_meant(key, case.schedule):
+    if not has_key(key, case.schedule):
         return ""
     value = getattr(case, key)
     if key == "gpus":

@@ -2,7 +2,7 @@
 
 from report.wording.units import UNKNOWN, plural
 from study.case import Case
-from study.schedules import CHUNKED, PIPELINES, is_meant
+from study.schedules import CHUNKED, PIPELINES, has_key
 
 NAMES = {
     "naive": "naive",
@@ -24,7 +24,7 @@ def heading(key: str) -> str:
 
 def key_text(case: Case, key: str) -> str:
     """A key of a case for people; a dash where its schedule has no such key."""
-    if not is_meant(key, case.schedule):
+    if not has_key(key, case.schedule):
         return UNKNOWN
     value = getattr(case, key)
     return NAMES[value] if key == "schedule" else str(value)

@@ -11,7 +11,7 @@ from study.errors import ConfigError
 from study.results.ceilings import Ceilings
 from study.results.measurement import GpuTime, Measurement
 from study.results.result import SCHEMA_VERSION, Placement, Result
-from study.results.validation import why_not
+from study.results.validation import find_problem
 from study.storage.files import read_file
 from study.storage.json_data import NOT_THE_DATA
 
@@ -94,7 +94,7 @@ def _check_measurement(result: Result) -> None:
     if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
         raise ResultError("lacks a GPU under per_gpu")
     _check_times(measurement)
-    if (problem := why_not(case, placement, measurement, result.emulated)) is not None:
+    if (problem := find_problem(case, placement, measurement, result.emulated)) is not None:
         raise ResultError(problem)
     _check_breakdown(measurement, case.gpus)
     _check_ceilings(ceilings, case.gpus)

@@ -17,7 +17,7 @@ SHARED = ("forward", "backward", "collective", "optimizer")
 OTHERS = "has a typical step whose actions are not those of its schedule"
 
 
-def why_not(
+def find_problem(
     case: Case, placement: Placement, measurement: Measurement, emulated: bool
 ) -> str | None:
     """What is impossible about it, as the end of a sentence; None where nothing is."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from study.statistics.comparison import Comparison
-from study.statistics.samples import Interval, Jobs, are_enough, estimate
+from study.statistics.samples import Interval, Samples, are_enough, estimate
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ NUMBERS_AT_ONCE = 2**18  # 2 MiB: bounds the memory, and stays in the cache
 JOB_SD = 0.002
 
 
-def interval(jobs: Jobs) -> Interval | None:
+def interval(jobs: Samples) -> Interval | None:
     """The 95 % confidence interval; None for fewer than 6 steps in all, and for two jobs."""
     deviations = _log_deviations(jobs)
     return None if deviations is None else Interval(*_bounds(estimate(jobs), deviations))
@@ -43,7 +43,7 @@ def _bounds(value: float, deviations: Floats) -> tuple[float, float]:
     return float(value * low), float(value * high)
 
 
-def compare(a_jobs: Jobs, b_jobs: Jobs) -> Comparison | None:
+def compare(a_jobs: Samples, b_jobs: Samples) -> Comparison | None:
     """What b is beside a; None where either has too few steps for an interval.
 
     The two are resampled independently, and their deviations subtracted on the log scale; each was
@@ -56,14 +56,14 @@ def compare(a_jobs: Jobs, b_jobs: Jobs) -> Comparison | None:
     return Comparison(ratio, *_bounds(ratio, b - a))
 
 
-def _deviations(jobs: Jobs, seed: int) -> Floats | None:
+def _deviations(jobs: Samples, seed: int) -> Floats | None:
     found = _log_deviations(jobs, seed)
     if found is None or len(jobs) > 1:
         return found
     return found + np.random.default_rng((seed, len(found))).normal(0, JOB_SD, len(found))
 
 
-def _log_deviations(jobs: Jobs, seed: int = 0) -> Floats | None:
+def _log_deviations(jobs: Samples, seed: int = 0) -> Floats | None:
     """log(resampled estimate / estimate) of 1000 resamples, expanded; None for fewer than 6 steps,
     and for two jobs, of which t says that their difference tells next to nothing (t_1 = 12.7).
 

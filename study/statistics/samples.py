@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from study.statistics.summaries import median
 
-Jobs = Sequence[Sequence[float]]
+Samples = Sequence[Sequence[float]]
 
 MIN_STEPS = 6  # the whole range of 5 covers their true median with 1 - 2 / 2**5 = 93.75 % only
 
@@ -26,11 +26,11 @@ class Interval:
         return (self.high - self.low) / 2 / estimate
 
 
-def estimate(jobs: Jobs) -> float:
+def estimate(jobs: Samples) -> float:
     """The median of the job medians, in seconds."""
     return median([median(job) for job in jobs])
 
 
-def are_enough(jobs: Jobs) -> bool:
+def are_enough(jobs: Samples) -> bool:
     """Whether there is an interval: not for fewer than 6 steps, nor for two jobs."""
     return sum(map(len, jobs)) >= MIN_STEPS and len(jobs) != 2

@@ -7,9 +7,9 @@ import pytest
 from mp.hardware.provenance import describe_code
 from study.results.result import Code
 
-FILES = ("submit.py", "collect.py", "cluster.yaml", "README.md", "mp/single/step.py", "jobs/plan.py",
-         "study/case.py", "grids/task1.yaml", "docs/design.md", "tests/test_docs.py",
-         "report/text.py", "results/local/a.json", "mp/ü b.py")  # fmt: skip
+FILES = ("submit.py", "collect.py", "cluster.yaml", "README.md", "mp/single/step.py",
+         "jobs/plan.py", "study/case.py", "grids/task1.yaml", "docs/design.md",
+         "tests/test_docs.py", "report/text.py", "results/local/a.json", "mp/ü b.py")  # fmt: skip
 
 
 @pytest.fixture(params=[".", "inside/of another"])
