@@ -45,10 +45,10 @@ def measure(arguments: argparse.Namespace) -> None:
     from mp.distributed.world import join
     from mp.timing.timeline import break_down
     from mp.timing.timer import time_step
-    from study.case import make_case
     from study.errors import ConfigError
     from study.schedules import PIPELINES
     from study.statistics.summaries import median
+    from study.validation import make_case
 
     world = join(arguments.gpus, arguments.device, print)
     keys = {key: getattr(arguments, key) for key in ("gpus", "depth", "dim", "batch_size", "dtype")}
@@ -106,16 +106,16 @@ def bare_loop(case, ours, world):
     import torch
     from torch import nn
     from torch.distributed.pipelining import PipelineStage
-    from torch.distributed.pipelining.schedules import get_schedule_class
+    from torch.distributed.pipelining.schedules import PipelineScheduleSingle, get_schedule_class
 
-    from mp.distributed.pipeline import CLASSES, WITH_ONE_STAGE
+    from study.schedules import SCHEDULES
 
     stages = [
         PipelineStage(part.submod, part.stage_index, part.num_stages, world.device)
         for part in ours.parts
     ]
-    single = case.schedule in WITH_ONE_STAGE
-    made = get_schedule_class(CLASSES[case.schedule])
+    made = get_schedule_class(SCHEDULES[case.schedule].torch_class)
+    single = issubclass(made, PipelineScheduleSingle)
     schedule = made(
         stages[0] if single else stages, case.micro_batches, loss_fn=nn.functional.mse_loss
     )

@@ -19,8 +19,9 @@ from mp.hardware.precision import set_precision
 from mp.single.step import build_step
 from mp.timing.stopping import StoppingRule, WarmupRule
 from mp.timing.timer import time_steps
-from study.case import make_case, parse_value
+from study.case import parse_value
 from study.statistics.bootstrap import compare
+from study.validation import make_case
 
 CASE = ("depth=20", "gpus=1", "dim=4096", "time_limit_s=5")
 

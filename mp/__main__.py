@@ -15,7 +15,7 @@ with first_contact():
     from mp.launcher.failure_files import is_rank, say_told
     from mp.launcher.launcher import is_first, start_ranks
     from mp.run import lost_case, run_case
-    from study.case import KEYS, Case, allowed, make_case, parse_value
+    from study.case import KEYS, Case, allowed, parse_value
     from study.cli import OneLineParser
     from study.errors import ConfigError
     from study.results.file import encode
@@ -23,6 +23,7 @@ with first_contact():
     from study.storage.files import check_target
     from study.storage.progress import Progress
     from study.storage.store import now
+    from study.validation import make_case
 
 
 def main() -> int:

@@ -8,10 +8,12 @@ from msgspec import Meta
 
 from study.errors import ConfigError
 from study.quoting import quoted
-from study.schedules import PIPELINES, absent_keys, check_schedule
+from study.schedules import SCHEDULES, absent_keys, has_key
 
 Split = Literal["half", "even"]
-Schedule = Literal["naive", "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor"]
+Schedule = Annotated[
+    str, Meta(pattern=f"^({'|'.join(SCHEDULES)})$", description=f"one of: {', '.join(SCHEDULES)}")
+]
 MAX_REPEATS = 1_000
 
 
@@ -70,13 +72,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """What `squeue` shows."""
         again = f"-r{self.repeat}" if self.repeat > 1 else ""
         how = "" if self.schedule == "naive" else f"-{self.schedule}"
-        micro = f"-m{self.micro_batches}" if self.schedule in PIPELINES else ""
+        micro = f"-m{self.micro_batches}" if has_key("micro_batches", self.schedule) else ""
         return f"mp-d{self.depth}-g{self.gpus}{how}{micro}{again}"
 
     @property
     def in_processes(self) -> bool:
         """Whether each GPU has a process of its own; else one process has them all."""
-        return self.schedule != "naive"
+        return SCHEDULES[self.schedule].family != "naive"
 
     @property
     def configuration(self) -> "Case":
@@ -128,35 +130,3 @@ def allowed(key: str) -> str:
         return "one of: " + ", ".join(get_args(_TYPES[key]))
     _, meta = get_args(_TYPES[key])
     return str(meta.description)
-
-
-def make_case(values: dict[str, Any], source: object) -> Case:
-    """A checked case; raises ConfigError for what no machine could run."""
-    checked = {key: check_value(key, value, source) for key, value in values.items()}
-    missing = [key for key in ("depth", "gpus") if key not in checked]
-    if missing:
-        raise ConfigError(source, f"{missing[0]}: missing; add it under axes or model")
-    case = Case(**checked)
-    check_together(case, source)
-    return case
-
-
-def check_together(case: Case, source: object) -> None:
-    """Refuse a case whose keys, each of them right, do not go together."""
-    if case.split == "half" and case.gpus != 2:
-        raise ConfigError(
-            source, f"gpus: {case.gpus} with split: half, which takes exactly 2; use split: even"
-        )
-    if case.gpus > case.depth:
-        raise ConfigError(
-            source,
-            f"gpus: {case.gpus} for {case.depth} layers would leave a GPU without a layer; "
-            f"use at most {case.depth} GPUs or a greater depth",
-        )
-    check_schedule(case, source)
-    if case.execution == "cuda_graph" and case.gpus > 1:
-        raise ConfigError(
-            source,
-            f"gpus: {case.gpus} with execution: cuda_graph, which captures the work of exactly 1 "
-            "GPU; use execution: eager",
-        )

@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from study.case import DEFAULTS, KEYS, Case, check_value, make_case
+from study.case import DEFAULTS, KEYS, Case, check_value
 from study.errors import ConfigError
 from study.paths import GRIDS
 from study.quoting import quoted
 from study.schedules import absent_keys, has_key
 from study.storage.yaml_file import check_keys, read_mapping
+from study.validation import make_case
 
 MAX_CASES = 100_000
 MAX_INCLUDED = 20  # grids, each of which may be long

@@ -1,126 +1,212 @@
-"""What each schedule of a split model takes: its keys, and how many stages and micro-batches.
+"""The schedules of a split model: one entry for each, with all that the other parts ask of it.
 
-The rules are those of torch.distributed.pipelining (torch 2.11 to 2.13), which runs the pipelines.
+Letters as in the papers: p GPUs, m micro-batches, v chunks (stages) a GPU. Bubble shares and
+activations in flight hold where forward, the gradient of the input and that of the weight take one
+and the same time, and nothing else takes any. The rules for m are those of
+torch.distributed.pipelining (torch 2.11 to 2.13), which runs the pipelines.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from study.errors import ConfigError
+ALWAYS = range(1, 1_000_001)
 
-if TYPE_CHECKING:
-    from study.case import Case
 
-PIPELINES = ("gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv")
-CHUNKED = ("interleaved_1f1b", "zbv")  # a GPU holds several runs of layers
-IN_ROUNDS = ("interleaved_1f1b", "zero_bubble")  # micro-batches go in rounds of equal size
-MAX_SHOWN, MAX_TRIED = 8, 10_000
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """All that is known of a schedule; an entry that lacks a part fails at import.
 
-# Which schedules have a key at all; a key that is not here, all of them have.
-_SCHEDULES_OF = {
-    "micro_batches": PIPELINES,
-    "chunks_per_gpu": CHUNKED,
-    "balance": PIPELINES,
+    Attributes:
+        label: its name for people.
+        family: `naive` is one process with all GPUs, the others have one for each.
+        keys: the keys of a case that not every schedule has, and this one does.
+        chunks: the values of `chunks_per_gpu` that it takes.
+        in_rounds: whether micro-batches go in rounds of equal size.
+        least: the fewest micro-batches for p GPUs.
+        gpu_of_stage: (p, v) to the GPU of each stage.
+        layers: where its layers are, as a sentence, unless every GPU has one run of layers.
+        torch_class: the class of torch.distributed.pipelining; None for what is no pipeline.
+        bubble: (p, m, v) to the share of a step in which a GPU is idle, 0 to 1; None where no
+            formula is known.
+        in_flight: (p, m, v, gpu) to the most micro-batches whose activations a stage of that GPU
+            holds at a time, added up over its stages; None where no rule is known.
+    """
+
+    label: str
+    family: Literal["naive", "pipeline", "tensor"]
+    keys: tuple[str, ...]
+    chunks: range
+    in_rounds: bool
+    least: Callable[[int], int]
+    gpu_of_stage: Callable[[int, int], list[int]]
+    layers: str | None
+    torch_class: str | None
+    bubble: Callable[[int, int, int], float | None]
+    in_flight: Callable[[int, int, int, int], int | None]
+
+    def __post_init__(self) -> None:
+        """Check that torch has a class for it where it is a pipeline, and only there."""
+        if self.is_pipeline is (self.torch_class is None):
+            raise ValueError(f"{self.label}: family {self.family} with class {self.torch_class}")
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether it is a pipeline of micro-batches."""
+        return self.family == "pipeline"
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether a GPU holds several runs of layers."""
+        return "chunks_per_gpu" in self.keys
+
+    def accepts(self, gpus: int, batch_size: int, micro_batches: int) -> bool:
+        """Return whether a batch can go through the pipeline in so many micro-batches."""
+        if batch_size % micro_batches or micro_batches < self.least(gpus):
+            return False
+        return not self.in_rounds or micro_batches % (micro_batches // gpus) == 0
+
+
+def _in_turn(p: int, v: int) -> list[int]:
+    return list(range(p)) * v
+
+
+def _as_a_v(p: int, v: int) -> list[int]:
+    return [*range(p), *reversed(range(p))]
+
+
+def _fills_v(p: int, m: int) -> bool:
+    """Return whether the first micro-batch returns after the warm-up of ZBV, 2 p - 1 of them."""
+    return m >= 2 * p - 1
+
+
+def _warm_up(p: int, m: int, v: int, gpu: int) -> int:
+    """Return the forwards before the first backward of an interleaved pipeline, in rounds of r.
+
+    2 (p - gpu - 1) + (v - 1) r: Megatron-LM's num_warmup_microbatches, torch's _get_warmup_ops.
+    """
+    return 2 * (p - gpu - 1) + (v - 1) * (m // max(1, m // p))
+
+
+_OF_PIPELINES = ("micro_batches", "balance")
+_OF_CHUNKED = ("micro_batches", "chunks_per_gpu", "balance")
+
+SCHEDULES = {
+    "naive": Schedule(
+        label="naive",
+        family="naive",
+        keys=(),
+        chunks=ALWAYS,
+        in_rounds=False,
+        least=lambda p: 1,
+        gpu_of_stage=_in_turn,
+        layers=None,
+        torch_class=None,
+        bubble=lambda p, m, v: 1 - 1 / p,  # one GPU works at a time
+        in_flight=lambda p, m, v, gpu: 1,
+    ),
+    # Huang et al. 2019 (arXiv 1811.06965), section 2.3.
+    "gpipe": Schedule(
+        label="GPipe",
+        family="pipeline",
+        keys=_OF_PIPELINES,
+        chunks=ALWAYS,
+        in_rounds=False,
+        least=lambda p: 1,
+        gpu_of_stage=_in_turn,
+        layers=None,
+        torch_class="GPipe",
+        bubble=lambda p, m, v: (p - 1) / (m + p - 1),
+        in_flight=lambda p, m, v, gpu: m,
+    ),
+    # Narayanan et al. 2021 (arXiv 2104.04473), section 2.2; there the bubble is a share of the time
+    # without it: (p - 1) / m, and (p - 1) / (v m) where it is interleaved.
+    "1f1b": Schedule(
+        label="1F1B",
+        family="pipeline",
+        keys=_OF_PIPELINES,
+        chunks=ALWAYS,
+        in_rounds=False,
+        least=lambda p: p,
+        gpu_of_stage=_in_turn,
+        layers=None,
+        torch_class="1F1B",
+        bubble=lambda p, m, v: (p - 1) / (m + p - 1),
+        in_flight=lambda p, m, v, gpu: min(m, p - gpu),  # one for each stage from here on
+    ),
+    "interleaved_1f1b": Schedule(
+        label="interleaved 1F1B",
+        family="pipeline",
+        keys=_OF_CHUNKED,
+        chunks=range(2, ALWAYS.stop),
+        in_rounds=True,
+        least=lambda p: p,
+        gpu_of_stage=_in_turn,
+        layers="Interleaved, the stages are dealt to the GPUs in turn, round after round.",
+        torch_class="Interleaved1F1B",
+        bubble=lambda p, m, v: (p - 1) / (v * m + p - 1),
+        in_flight=lambda p, m, v, gpu: min(v * m, _warm_up(p, m, v, gpu) + 1),
+    ),
+    # ZB-H1 of Qi et al. 2023 (arXiv 2401.10241): (p - 1) (F + I - W) = p - 1 units beside 3 m of
+    # work; each GPU holds as much as the first of 1F1B.
+    "zero_bubble": Schedule(
+        label="ZB1P",
+        family="pipeline",
+        keys=_OF_PIPELINES,
+        chunks=ALWAYS,
+        in_rounds=True,
+        least=lambda p: p,
+        gpu_of_stage=_in_turn,
+        layers=None,
+        torch_class="InterleavedZeroBubble",  # with one stage a GPU
+        bubble=lambda p, m, v: (p - 1) / (3 * m + p - 1),
+        in_flight=lambda p, m, v, gpu: min(m, p),
+    ),
+    # What the order of torch's ScheduleZBVZeroBubble leaves (tests/report/test_bubble.py and
+    # test_in_flight.py play it): p - 1 units beside 6 m, of half the length, once the V is full.
+    "zbv": Schedule(
+        label="ZBV",
+        family="pipeline",
+        keys=_OF_CHUNKED,
+        chunks=range(2, 3),
+        in_rounds=False,
+        least=lambda p: p,
+        gpu_of_stage=_as_a_v,
+        layers="As a V, the stages are dealt to the GPUs in turn, and then once more backwards.",
+        torch_class="ZBVZeroBubble",
+        bubble=lambda p, m, v: (p - 1) / (6 * m + p - 1) if _fills_v(p, m) else None,
+        in_flight=lambda p, m, v, gpu: 2 * p if _fills_v(p, m) else None,
+    ),
+    "tensor": Schedule(
+        label="tensor parallelism",
+        family="tensor",
+        keys=(),
+        chunks=ALWAYS,
+        in_rounds=False,
+        least=lambda p: 1,
+        gpu_of_stage=_in_turn,
+        layers="With tensor parallelism every GPU holds a share of every layer.",
+        torch_class=None,
+        bubble=lambda p, m, v: None,
+        in_flight=lambda p, m, v, gpu: None,
+    ),
 }
+PIPELINES = tuple(name for name, schedule in SCHEDULES.items() if schedule.is_pipeline)
 
 
 def has_key(key: str, schedule: str) -> bool:
-    """Whether a schedule has this key of a case."""
+    """Return whether a schedule has this key of a case."""
     return key not in absent_keys(schedule)
 
 
 @cache
 def absent_keys(schedule: str) -> frozenset[str]:
-    """The keys of a case that a schedule does not have."""
-    return frozenset(key for key, having in _SCHEDULES_OF.items() if schedule not in having)
+    """Return the keys of a case that other schedules have, and this one does not."""
+    of_some = {key for each in SCHEDULES.values() for key in each.keys}
+    return frozenset(of_some - set(SCHEDULES[schedule].keys))
 
 
-def chunks_of(case: "Case") -> int:
-    """How many stages each GPU holds."""
-    return case.chunks_per_gpu if case.schedule in CHUNKED else 1
-
-
-def gpu_of_stage(case: "Case") -> list[int]:
-    """The GPU of each stage: round after round, or, for zbv, down and up again as a V."""
-    down = list(range(case.gpus))
-    if case.schedule == "zbv":
-        return [*down, *reversed(down)]
-    return down * chunks_of(case)
-
-
-def accepts(case: "Case", micro_batches: int) -> bool:
-    """Whether the pipeline runs with so many micro-batches."""
-    if case.batch_size % micro_batches:
-        return False
-    if case.schedule == "gpipe":
-        return True
-    if micro_batches < case.gpus:
-        return False
-    rounds = micro_batches // case.gpus
-    return case.schedule not in IN_ROUNDS or micro_batches % rounds == 0
-
-
-def check_schedule(case: "Case", source: object) -> None:
-    """Refuse what the case's schedule cannot run.
-
-    Raises:
-        ConfigError: with the values that it takes.
-    """
-    _check_keys(case, source)
-    if case.schedule == "tensor" and case.dim % case.gpus:
-        raise ConfigError(
-            source,
-            f"dim: {case.dim} is not divisible by {case.gpus} GPUs, as schedule: tensor needs",
-        )
-    if case.schedule in PIPELINES:
-        _check_stages(case, source)
-        _check_micro_batches(case, source)
-
-
-def _check_keys(case: "Case", source: object) -> None:
-    for key, value in {"micro_batches": 1, "chunks_per_gpu": 2, "balance": "layers"}.items():
-        given = getattr(case, key)
-        if given != value and not has_key(key, case.schedule):
-            having = ", ".join(_SCHEDULES_OF[key])
-            raise ConfigError(
-                source, f"{key}: {given} with schedule: {case.schedule}; it is for {having}"
-            )
-    if case.schedule == "naive":
-        return
-    for key, needed in (("split", "even"), ("execution", "eager")):
-        if (given := getattr(case, key)) != needed:
-            raise ConfigError(
-                source,
-                f"{key}: {given} with schedule: {case.schedule}, which takes {key}: {needed}",
-            )
-
-
-def _check_stages(case: "Case", source: object) -> None:
-    chunks = case.chunks_per_gpu
-    if case.schedule == "zbv" and chunks != 2:
-        raise ConfigError(source, f"chunks_per_gpu: {chunks} with schedule: zbv, which takes 2")
-    if case.schedule == "interleaved_1f1b" and chunks < 2:
-        raise ConfigError(
-            source, "chunks_per_gpu: 1 with schedule: interleaved_1f1b; use 2 or more, or 1f1b"
-        )
-    stages = case.gpus * chunks_of(case)
-    if stages > case.depth:
-        raise ConfigError(
-            source,
-            f"depth: {case.depth} layers are fewer than the {stages} stages of {case.gpus} GPUs "
-            f"under {case.schedule}; use a greater depth",
-        )
-
-
-def _check_micro_batches(case: "Case", source: object) -> None:
-    if accepts(case, case.micro_batches):
-        return
-    counts = [m for m in range(1, min(case.batch_size, MAX_TRIED) + 1) if accepts(case, m)]
-    fit = ", ".join(map(str, counts[:MAX_SHOWN])) + (", ..." if counts[MAX_SHOWN:] else "")
-    rounds = ", which goes in rounds of equal size" if case.schedule in IN_ROUNDS else ""
-    allowed = f"use {fit}{rounds}" if fit else f"use a batch_size that is a multiple of {case.gpus}"
-    raise ConfigError(
-        source,
-        f"micro_batches: {case.micro_batches} with schedule: {case.schedule}, {case.gpus} GPUs and "
-        f"batch_size: {case.batch_size}; {allowed}",
-    )
+def schedules_with(key: str) -> list[str]:
+    """Return the schedules that have this key of a case."""
+    return [name for name in SCHEDULES if has_key(key, name)]

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.pipelining import PipelineStage
-from torch.distributed.pipelining.schedules import get_schedule_class
+from torch.distributed.pipelining.schedules import PipelineScheduleSingle, get_schedule_class
 
 from mp.distributed.stages import StageModule, Stages, make_batch, make_layers
 from mp.distributed.step_listener import NOBODY, Marks
@@ -15,15 +15,7 @@ from mp.distributed.world import World
 from mp.hardware.precision import element_type
 from mp.single.step import LEARNING_RATE, OPTIMIZERS
 from study.case import Case
-
-CLASSES = {
-    "gpipe": "GPipe",
-    "1f1b": "1F1B",
-    "interleaved_1f1b": "Interleaved1F1B",
-    "zero_bubble": "InterleavedZeroBubble",  # with one stage for each GPU: ZB1P
-    "zbv": "ZBVZeroBubble",
-}
-WITH_ONE_STAGE = ("gpipe", "1f1b")
+from study.schedules import SCHEDULES
 
 
 class MarkedStage(PipelineStage):
@@ -106,8 +98,8 @@ class PipelineStep:
         )
 
     def _make_schedule(self):
-        made = get_schedule_class(CLASSES[self.case.schedule])
-        stages = self.parts[0] if self.case.schedule in WITH_ONE_STAGE else self.parts
+        made = get_schedule_class(SCHEDULES[self.case.schedule].torch_class)
+        stages = self.parts[0] if issubclass(made, PipelineScheduleSingle) else self.parts
         return made(stages, self.case.micro_batches, loss_fn=self._loss)
 
     def _loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from mp.placement import balanced_map, layer_map
 from study.case import Case
 from study.results.result import Placement
-from study.schedules import chunks_of, gpu_of_stage
+from study.stages import chunks_of, gpu_of_stage
 
 
 @dataclass(frozen=True)

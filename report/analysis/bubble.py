@@ -8,10 +8,10 @@ add that nothing hides (communication); the rest is launching, and clocks that d
 
 from dataclasses import dataclass, replace
 
-from report.analysis.bubble_formula import bubble_share
 from report.analysis.replay import COMPUTE, Replay, actions_of, spans_of
 from report.data.measured import Measured
 from study.results.measurement import TimeSpan
+from study.stages import bubble_share
 
 
 @dataclass(frozen=True)

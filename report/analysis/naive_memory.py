@@ -19,7 +19,7 @@ from report.analysis.memory_parts import (
 from report.analysis.pipeline_memory import predict_pipeline
 from report.data.measured import Measured
 from study.case import Case
-from study.schedules import PIPELINES
+from study.schedules import SCHEDULES
 
 # Keys of a case that change no memory: how it is measured, and with which numbers.
 WITHOUT_EFFECT: dict[str, Any] = {
@@ -55,7 +55,7 @@ def predicted_of(result: Measured) -> list[Bytes] | None:
     """
     if result.case.schedule == "naive":
         return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
-    if result.case.schedule in PIPELINES and _knows_reduction(result):
+    if SCHEDULES[result.case.schedule].is_pipeline and _knows_reduction(result):
         return predict_pipeline(result, _reduction(result))
     return None
 

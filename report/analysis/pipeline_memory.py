@@ -18,7 +18,7 @@ from report.analysis.replay import actions_of
 from report.data.measured import Measured
 from study.case import Case
 from study.results.measurement import TimeSpan
-from study.schedules import gpu_of_stage
+from study.stages import gpu_of_stage
 
 
 def predict_pipeline(result: Measured, reduction: int) -> list[Bytes] | None:

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from study.case import Case
-from study.schedules import gpu_of_stage
+from study.stages import gpu_of_stage
 
 
 def borders(case: Case) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from report.data.measured import Measured
 from report.wording.units import plural
-from study.schedules import CHUNKED
+from study.schedules import SCHEDULES
 
 # As in mp/placement.py; written again here, so that measured layer maps are held against it.
 RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
@@ -19,30 +19,20 @@ RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
 }
 
 
-OTHER_RULES = {
-    "time": "Balanced by time, layers go to stages so that none of them takes much longer.",
-    "interleaved_1f1b": "Interleaved, the stages are dealt to the GPUs in turn, round after round.",
-    "zbv": "As a V, the stages are dealt to the GPUs in turn, and then once more backwards.",
-    "tensor": "With tensor parallelism every GPU holds a share of every layer.",
-}
+BALANCED = "Balanced by time, layers go to stages so that none of them takes much longer."
 
 
 def answer(results: list[Measured]) -> list[str]:
     """For each split its rule, and whether the layer maps follow it; then what has another one."""
-    ruled = [r for r in results if r.case.balance == "layers" and not _is_shared_out(r)]
+    ruled = [r for r in results if r.case.balance == "layers" and not _layers(r)]
     splits = dict.fromkeys(result.case.split for result in ruled)
-    others = dict.fromkeys(OTHER_RULES[_kind(r)] for r in results if r not in ruled)
+    others = dict.fromkeys(_layers(r) or BALANCED for r in results if r not in ruled)
     return [*(_answer_for(s, [r for r in ruled if r.case.split == s]) for s in splits), *others]
 
 
-def _is_shared_out(result: Measured) -> bool:
-    """Whether a GPU has no single run of layers."""
-    return result.case.schedule in (*CHUNKED, "tensor")
-
-
-def _kind(result: Measured) -> str:
-    schedule = result.case.schedule
-    return schedule if _is_shared_out(result) else "time"
+def _layers(result: Measured) -> str | None:
+    """Where layers are, if a GPU has no single run of them."""
+    return SCHEDULES[result.case.schedule].layers
 
 
 def _answer_for(split: str, results: list[Measured]) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from report.analysis.bubble import bubbles
-from report.analysis.bubble_formula import allowed_speed_up
 from report.analysis.collectives import counted, total_bytes
 from report.analysis.comparison import CANNOT, groups, verdict
 from report.analysis.disturbed import caution
@@ -13,6 +12,7 @@ from report.answers import waiting
 from report.data.measured import Measured
 from report.wording.names import schedule_name
 from report.wording.units import data_size, percent, plural, ratio, seconds
+from study.stages import allowed_speed_up
 from study.statistics.samples import are_enough, estimate
 
 QUESTION = "What would help"

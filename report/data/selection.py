@@ -12,12 +12,13 @@ from typing import Any
 from report.data.load import Evidence
 from report.data.measured import Measured, measured
 from report.data.repeats import combine
-from study.case import DEFAULTS, Case, check_together
+from study.case import DEFAULTS, Case
 from study.errors import ConfigError
 from study.grid import Grid, known_grids, load_grids
 from study.outcome import Outcome
 from study.results.result import Result
 from study.storage.ledger import Submission
+from study.validation import check_together
 
 MAX_REASON = 300  # characters of an error message in a table
 Setting = tuple[tuple[str, Any], ...]

@@ -14,10 +14,10 @@ from report.document import Figure
 from report.figures.gantt import KINDS, kind_of
 from report.figures.labels import first_of, origin
 from report.figures.style import LEGEND_LINE, SMALL, darker, draw, time_unit
-from report.wording.names import NAMES, schedule_name
+from report.wording.names import schedule_name
 from report.wording.units import percent, plural, seconds
 from study.results.measurement import TimeSpan
-from study.schedules import PIPELINES
+from study.schedules import SCHEDULES
 
 CAPTION = "What each GPU does during a typical step, schedule by schedule"
 WAITS = "#F0F0F0"
@@ -79,16 +79,16 @@ def _many(result: Measured) -> str:
 def _cases(results: list[Measured]) -> list[Measured]:
     """On the most GPUs, a case of each schedule: with as many micro-batches as the fastest."""
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
-    most = max((r.case.gpus for r in seen if r.case.schedule in PIPELINES), default=0)
+    most = max((r.case.gpus for r in seen if SCHEDULES[r.case.schedule].is_pipeline), default=0)
     here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
-    pipelines = [result for result in here if result.case.schedule in PIPELINES]
+    pipelines = [result for result in here if SCHEDULES[result.case.schedule].is_pipeline]
     if not pipelines:
         return []
     wanted = pipelines[0].case.micro_batches
     found: dict[str, Measured] = {}
     for result in sorted(here, key=lambda r: r.case.micro_batches != wanted):
         found.setdefault(result.case.schedule, result)
-    return [found[schedule] for schedule in NAMES if schedule in found]
+    return [found[schedule] for schedule in SCHEDULES if schedule in found]
 
 
 def _plot_case(axes: Axes, result: Measured, unit: float) -> None:

@@ -5,7 +5,6 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.analysis.bubble_formula import allowed_speed_up
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not
 from report.analysis.step_time import step_time
 from report.data.measured import Measured
@@ -23,9 +22,11 @@ from report.figures.style import (
     SMALL,
     draw,
 )
-from report.wording.names import NAMES, heading, key_text, schedule_name
+from report.wording.names import heading, key_text, schedule_name
 from report.wording.units import plural, seconds
 from study.case import KEYS
+from study.schedules import SCHEDULES
+from study.stages import allowed_speed_up
 
 CAPTION = "Step time of each schedule"
 COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
@@ -38,7 +39,9 @@ def make_figure(results: list[Measured]) -> Figure | None:
     """A row for each schedule, a panel for each GPU count above 1; one scale for all."""
     counts = sorted({r.case.gpus for r in results if r.case.gpus > 1})[-MAX_COUNTS:]
     shown = [result for result in results if result.case.gpus in counts]
-    ranked = sorted(shown, key=lambda r: (list(NAMES).index(r.case.schedule), r.case.micro_batches))
+    ranked = sorted(
+        shown, key=lambda r: (list(SCHEDULES).index(r.case.schedule), r.case.micro_batches)
+    )
     names = list(dict.fromkeys(_name(result, shown) for result in ranked))[:MAX_ROWS]
     if not shown:
         return None

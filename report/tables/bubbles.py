@@ -1,12 +1,13 @@
 """Why each GPU of a pipeline waits, and how many activations it holds meanwhile."""
 
 from report.analysis.bubble import Bubble, bubbles
-from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
 from report.data.labels import Labels
 from report.data.measured import Measured
 from report.document import Table, make_rows
 from report.wording.units import UNKNOWN, data_size, percent, signed_percent
+from study.stages import expected_in_flight
 
 CAPTION = (
     "Why GPUs wait, from a typical step: the bubble of each is the formula's, and what unequal "

@@ -1,12 +1,13 @@
 """What a schedule costs besides time: activations held, memory, and data moved or reduced."""
 
 from report.analysis.collectives import counted, total_bytes
-from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
 from report.data.labels import Labels
 from report.data.measured import Measured
 from report.document import Table, make_rows
 from report.wording.units import UNKNOWN, data_size
+from study.stages import expected_in_flight
 
 CAPTION = "What each schedule holds on the GPU with the most, and what all of them move in a step"
 

@@ -3,11 +3,11 @@
 from statistics import fmean
 
 from report.analysis.bubble import bubbles
-from report.analysis.bubble_formula import bubble_share
 from report.analysis.speedup import Factor, factor_over, naive_on
 from report.analysis.step_time import step_time
 from report.data.measured import Measured
 from report.wording.units import UNKNOWN, percent, seconds_with_interval
+from study.stages import bubble_share
 
 STEP_TIME = "step time (95 % CI)"
 OVER_ONE = "speed over 1 GPU (95 % CI)"

@@ -2,17 +2,8 @@
 
 from report.wording.units import UNKNOWN, plural
 from study.case import Case
-from study.schedules import CHUNKED, PIPELINES, has_key
+from study.schedules import SCHEDULES, has_key
 
-NAMES = {
-    "naive": "naive",
-    "gpipe": "GPipe",
-    "1f1b": "1F1B",
-    "interleaved_1f1b": "interleaved 1F1B",
-    "zero_bubble": "ZB1P",
-    "zbv": "ZBV",
-    "tensor": "tensor parallelism",
-}
 HEADINGS = {"gpus": "GPUs", "batch_size": "batch", "micro_batches": "micro-batches"}
 HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
 
@@ -27,15 +18,16 @@ def key_text(case: Case, key: str) -> str:
     if not has_key(key, case.schedule):
         return UNKNOWN
     value = getattr(case, key)
-    return NAMES[value] if key == "schedule" else str(value)
+    return SCHEDULES[value].label if key == "schedule" else str(value)
 
 
 def schedule_name(case: Case) -> str:
     """The schedule, and what it was given: `1F1B with 20 micro-batches, balanced by time`."""
-    name = NAMES[case.schedule]
-    if case.schedule in PIPELINES:
+    schedule = SCHEDULES[case.schedule]
+    name = schedule.label
+    if schedule.is_pipeline:
         count = case.micro_batches
         name += f" with {count} {plural(count, 'micro-batch', 'micro-batches')}"
-    if case.schedule in CHUNKED and case.chunks_per_gpu != 2:
+    if schedule.is_chunked and case.chunks_per_gpu != 2:
         name += f", {case.chunks_per_gpu} chunks a GPU"
     return f"{name}, balanced by time" if case.balance == "time" else name

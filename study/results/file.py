@@ -6,14 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from study.case import Case, check_together
+from study.case import Case
 from study.errors import ConfigError
 from study.results.ceilings import Ceilings
 from study.results.measurement import GpuTime, Measurement
 from study.results.result import SCHEMA_VERSION, Placement, Result
 from study.results.validation import find_problem
+from study.schedules import SCHEDULES
 from study.storage.files import read_file
 from study.storage.json_data import NOT_THE_DATA
+from study.validation import check_together
 
 LEAST_STEP_S = 1e-9  # no clock of ours tells less
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
@@ -104,7 +106,7 @@ def _check_placement(placement: Placement, case: Case) -> None:
     """Every layer has a GPU, or, split into shares, every GPU has a share of every layer."""
     counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
     layers = case.depth
-    if case.schedule == "tensor":
+    if SCHEDULES[case.schedule].family == "tensor":
         counts, layers = [case.depth] * case.gpus, 0
     if len(placement.gpu_of_layer) != layers or placement.layers_per_gpu != counts:
         raise ResultError("has a placement that does not fit its depth and GPUs")

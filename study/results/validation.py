@@ -7,7 +7,8 @@ from itertools import pairwise
 from study.case import Case
 from study.results.measurement import Measurement, TimeSpan
 from study.results.result import Placement
-from study.schedules import CHUNKED, PIPELINES, gpu_of_stage
+from study.schedules import SCHEDULES
+from study.stages import gpu_of_stage
 from study.statistics.summaries import median
 
 NEARLY = 1e-5  # seconds: marks of one GPU, read against the host's clock
@@ -32,7 +33,7 @@ def find_problem(
             of_stage[stage] for stage in stages
         ]:
             return "has stages that do not fit its schedule or its placement"
-    elif case.schedule in CHUNKED:
+    elif SCHEDULES[case.schedule].is_chunked:
         return "lacks the stage of each layer, of which a GPU holds several"
     if measurement.breakdown is None:
         return None
@@ -46,7 +47,7 @@ def find_problem(
 
 def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     """Each GPU does one thing at a time, and what its schedule has."""
-    why_not_this = _why_no_pipeline if case.schedule in PIPELINES else _why_no_shares
+    why_not_this = _why_no_pipeline if SCHEDULES[case.schedule].is_pipeline else _why_no_shares
     if (problem := why_not_this(case, spans)) is not None:
         return problem
     for gpu in range(case.gpus):

@@ -17,9 +17,10 @@ from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World, join
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
-from study.case import Case, make_case
+from study.case import Case
 from study.errors import CaseError
 from study.schedules import PIPELINES
+from study.validation import make_case
 from tests.mp.without_pickles import forbid_pickles
 
 SCHEDULES = (*PIPELINES, "tensor")

@@ -16,12 +16,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
 from report.data.measured import measured
 from study.paths import ROOT
 from study.results.file import decode
 from study.schedules import PIPELINES
+from study.stages import expected_in_flight
 from tests.conftest import PATIENCE_S
 from tests.mp.test_ranks import ranks_of
 

@@ -11,7 +11,6 @@ from mp.correctness import differ
 from mp.placement import balanced_map
 from mp.timing.timeline import Span, Timeline, break_down, dependencies
 from study.paths import ROOT
-from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import cases
 
@@ -151,12 +150,6 @@ def test_one_trace_has_all_ranks_and_an_arrow_for_each_send(by_hand):
     ends = [e for e in events if e["ph"] == "f"]
     assert len(starts) == len(ends) == steps * (2 * 4 + 2 * 4)
     assert all(s["pid"] != e["pid"] for s, e in zip(starts, ends, strict=True))
-
-
-def test_every_schedule_has_its_class():
-    from mp.distributed.pipeline import CLASSES
-
-    assert set(CLASSES) == set(PIPELINES)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from mp.rendezvous.secret import SECRET
 from mp.timing.timeline import break_down
 from report.analysis.pipeline_memory import predict_pipeline
 from report.data.measured import measured
-from study.case import make_case
+from study.validation import make_case
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled
 from tests.report.test_predicted_memory import LiveBytes

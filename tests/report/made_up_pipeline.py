@@ -7,7 +7,8 @@ import msgspec
 from study.results.environment import RankPlace
 from study.results.measurement import Breakdown, GpuTime, TimeSpan
 from study.results.result import Collective, PairTransfers, Placement, Transfers
-from study.schedules import PIPELINES, chunks_of, gpu_of_stage
+from study.schedules import PIPELINES
+from study.stages import chunks_of, gpu_of_stage
 from tests.report.made_up import MIB, case, result
 from tests.report.orders import play
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 from study.results.measurement import TimeSpan
-from study.schedules import chunks_of, gpu_of_stage
+from study.stages import chunks_of, gpu_of_stage
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from report.analysis.bubble import bubbles
-from report.analysis.bubble_formula import allowed_speed_up, bubble_share
 from report.data.measured import measured
 from study.results.measurement import TimeSpan
 from study.schedules import PIPELINES
+from study.stages import allowed_speed_up, bubble_share
 from tests.report.made_up import case, measuring
 from tests.report.made_up_pipeline import scheduled
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from report.analysis.in_flight import expected_in_flight, seen_in_flight
+from report.analysis.in_flight import seen_in_flight
 from report.data.measured import measured
 from study.schedules import PIPELINES
+from study.stages import expected_in_flight
 from tests.report.made_up import case
 from tests.report.made_up_pipeline import scheduled
 from tests.report.test_bubble import SIZES

@@ -7,8 +7,9 @@ import sys
 import msgspec
 import pytest
 
-from study.case import KEYS, Case, check_value, make_case, parse_value
+from study.case import KEYS, Case, check_value, parse_value
 from study.errors import ConfigError
+from study.validation import make_case
 
 CASE = Case(depth=20, gpus=5)
 OTHER = {

@@ -2,10 +2,10 @@
 
 import pytest
 
-from study.case import make_case
 from study.errors import ConfigError
 from study.grid import load_grids
-from study.schedules import gpu_of_stage
+from study.stages import gpu_of_stage
+from study.validation import make_case
 
 
 def case(**keys):
@@ -30,7 +30,10 @@ def test_five_stages_take_whole_rounds(schedule, micro_batches):
             "a batch_size that is a multiple of 5",
         ),
         ({"schedule": "zbv", "micro_batches": 5, "chunks_per_gpu": 3}, "zbv, which takes 2"),
-        ({"schedule": "interleaved_1f1b", "chunks_per_gpu": 1}, "use 2 or more, or 1f1b"),
+        (
+            {"schedule": "interleaved_1f1b", "chunks_per_gpu": 1},
+            "interleaved_1f1b, which takes 2 or more",
+        ),
         ({"schedule": "zbv", "depth": 9, "micro_batches": 5}, "fewer than the 10 stages"),
         ({"schedule": "naive", "micro_batches": 4}, "it is for gpipe, 1f1b"),
         ({"schedule": "tensor", "balance": "time"}, "it is for gpipe, 1f1b"),

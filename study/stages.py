@@ -1,0 +1,31 @@
+"""The stages of a case, and what its schedule's rules say of it."""
+
+from study.case import Case
+from study.schedules import SCHEDULES
+
+
+def chunks_of(case: Case) -> int:
+    """Return how many stages each GPU holds."""
+    return case.chunks_per_gpu if SCHEDULES[case.schedule].is_chunked else 1
+
+
+def gpu_of_stage(case: Case) -> list[int]:
+    """Return the GPU of each stage."""
+    return SCHEDULES[case.schedule].gpu_of_stage(case.gpus, chunks_of(case))
+
+
+def bubble_share(case: Case) -> float | None:
+    """Return the share of a step, 0 to 1, in which a GPU is idle by the schedule's formula."""
+    return SCHEDULES[case.schedule].bubble(case.gpus, case.micro_batches, case.chunks_per_gpu)
+
+
+def allowed_speed_up(case: Case) -> float | None:
+    """Return how many times as fast as one GPU the formula allows the GPUs to be."""
+    share = bubble_share(case)
+    return None if share is None else case.gpus * (1 - share)
+
+
+def expected_in_flight(case: Case, gpu: int) -> int | None:
+    """Return how many micro-batches this GPU should hold at most; None where no rule is known."""
+    rule = SCHEDULES[case.schedule].in_flight
+    return rule(case.gpus, case.micro_batches, case.chunks_per_gpu, gpu)
