@@ -4,7 +4,7 @@ from typing import Any
 
 from study.case import DEFAULTS, Case, check_value
 from study.errors import ConfigError
-from study.schedules import SCHEDULES, has_key, schedules_with
+from study.schedules import ALWAYS, SCHEDULES, has_key, schedules_with
 from study.stages import chunks_of
 
 MAX_SHOWN, MAX_TRIED = 8, 10_000
@@ -84,7 +84,8 @@ def _check_keys(case: Case, source: object) -> None:
 def _check_stages(case: Case, source: object) -> None:
     taken = SCHEDULES[case.schedule].chunks
     if chunks_of(case) not in taken:
-        takes = f"{taken.start}" if len(taken) == 1 else f"{taken.start} or more"
+        most = "or more" if taken.stop == ALWAYS.stop else f"to {taken.stop - 1}"
+        takes = f"{taken.start} {most}" if len(taken) > 1 else f"{taken.start}"
         raise ConfigError(
             source,
             f"chunks_per_gpu: {case.chunks_per_gpu} with schedule: {case.schedule}, "
