@@ -33,9 +33,9 @@ with first_contact():
     from report.options import check_options, parse_options
     from report.sections import make_section
     from report.title import make_document
+    from study.cli import parse_overrides
     from study.errors import ConfigError
     from study.grid import known_grids, load_grids
-    from study.overrides import parse_overrides
     from study.storage.files import write_atomically
     from study.text import printable
 

@@ -32,12 +32,11 @@ with first_contact():
     from jobs.terminal.next_steps import CommandLine
     from jobs.worker.rank import forget_outer_ranks
     from study.case import MAX_REPEATS
-    from study.cli import OneLineParser
+    from study.cli import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
     from study.grid import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes
-    from study.overrides import parse_overrides
-    from study.results_folder import DEFAULT, check_results
+    from study.paths import RESULTS, check_results
     from study.storage.store import Store
 
 
@@ -77,7 +76,7 @@ def parse_arguments() -> argparse.Namespace:
         help="override a key of every case, e.g. depth=8; may be given more than once")  # fmt: skip
     add("--repeats", type=int, default=1, metavar="N",
         help="measure every case in N jobs; the tables then use all of them")  # fmt: skip
-    add("--results", type=Path, default=DEFAULT, metavar="DIR")
+    add("--results", type=Path, default=RESULTS, metavar="DIR")
     action = parser.add_mutually_exclusive_group()
     add = action.add_argument
     add("--dry-run", action="store_true", help="submit nothing, show everything")

@@ -20,10 +20,12 @@ import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from statistics import median
+
 from mp.distributed.world import join
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET, new_secret
-from study.statistics.summaries import median, quartiles
+from study.statistics.samples import quartiles
 
 
 def by_our_store(ranks: int) -> None:

@@ -15,11 +15,13 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from statistics import median
+
 from mp.hardware.devices import choose_devices
 from mp.single.step import LEARNING_RATE, build_step
 from mp.timing.timer import no_garbage_collection, time_step
 from study.case import Case
-from study.statistics.summaries import median, quartiles
+from study.statistics.samples import quartiles
 
 CASE = Case(depth=24, gpus=1, dim=1024, batch_size=64)
 WARMUP = 20

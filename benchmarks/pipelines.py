@@ -36,6 +36,8 @@ def main() -> int:
 
 def measure(arguments: argparse.Namespace) -> None:
     """Take turns, and let the first rank show what came out."""
+    from statistics import median
+
     import torch
 
     from mp.distributed.instruments import record_timelines
@@ -47,7 +49,6 @@ def measure(arguments: argparse.Namespace) -> None:
     from mp.timing.timer import time_step
     from study.errors import ConfigError
     from study.schedules import PIPELINES
-    from study.statistics.summaries import median
     from study.validation import make_case
 
     world = join(arguments.gpus, arguments.device, print)

@@ -17,9 +17,10 @@ from torchgpipe import GPipe
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from statistics import median
+
 from mp.hardware.devices import choose_devices
 from mp.timing.timer import time_step
-from study.statistics.summaries import median
 
 
 def main() -> None:

@@ -13,8 +13,7 @@ import msgspec
 
 from jobs.worker.meeting import Meeting
 from study.case import Case
-from study.storage.files import SECRET_FILE, read_file, write_atomically
-from study.storage.json_data import NOT_THE_DATA
+from study.storage.files import NOT_THE_DATA, SECRET_FILE, read_file, write_atomically
 from study.storage.ledger import BatchName, Submission
 from study.storage.store import Store
 

@@ -14,8 +14,8 @@ from jobs.terminal.next_steps import CommandLine, print_next_steps
 from jobs.terminal.status_table import print_status, some
 from study.errors import ConfigError, explain
 from study.grid import Grid
+from study.paths import check_results
 from study.quoting import quoted
-from study.results_folder import check_results
 from study.storage.ledger import Submission, read
 from study.storage.store import Store
 from study.text import one_line

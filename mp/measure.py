@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from typing import Literal
 
 import torch
@@ -20,7 +21,6 @@ from mp.timing.timer import time_steps
 from study.case import Case
 from study.results.measurement import GpuMemory, Measurement
 from study.statistics.bootstrap import interval
-from study.statistics.summaries import median
 from study.storage.progress import Progress
 
 Report = Callable[[Progress], None]

@@ -7,7 +7,7 @@ from report.data.measured import Measured
 from report.data.selection import Row
 from report.wording.units import between, plural, signed_percent
 from study.results.environment import Gpu, GpuState
-from study.statistics.summaries import outliers
+from study.statistics.samples import outliers
 
 CAPPED = 0.95  # of a GPU's highest clock
 

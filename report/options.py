@@ -6,8 +6,8 @@ from pathlib import Path
 from study.cli import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, option_for
+from study.paths import RESULTS, check_results
 from study.quoting import quoted
-from study.results_folder import DEFAULT, check_results
 from study.storage.files import check_target
 from study.text import one_line
 
@@ -26,7 +26,7 @@ def parse_options(description: str | None) -> argparse.Namespace:
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="show only cases with this value, e.g. dim=1024; may be repeated")  # fmt: skip
     add("--format", choices=("md", "csv", "json"), default="md")
-    add("--results", type=Path, default=DEFAULT, metavar="DIR")
+    add("--results", type=Path, default=RESULTS, metavar="DIR")
     add("--report", type=Path, metavar="FILE",
         help="write the finished report, with figures, to a .pdf or .html file")  # fmt: skip
     add("--author", metavar="NAME", help="with --report: who hands it in")

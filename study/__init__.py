@@ -1,1 +1,1 @@
-"""The vocabulary of a study: grid, case, result, statistics. Imports nothing else of ours."""
+"""The vocabulary of a study: grid, case, schedule, result. It imports no other part."""

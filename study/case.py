@@ -69,7 +69,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def job_name(self) -> str:
-        """What `squeue` shows."""
+        """Name of its job in `squeue`."""
         again = f"-r{self.repeat}" if self.repeat > 1 else ""
         how = "" if self.schedule == "naive" else f"-{self.schedule}"
         micro = f"-m{self.micro_batches}" if has_key("micro_batches", self.schedule) else ""
@@ -77,7 +77,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def in_processes(self) -> bool:
-        """Whether each GPU has a process of its own; else one process has them all."""
+        """True if every GPU has a process; else one process has all GPUs."""
         return SCHEDULES[self.schedule].family != "naive"
 
     @property
@@ -86,7 +86,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return msgspec.structs.replace(self, repeat=1)
 
     def as_dict(self) -> dict[str, Any]:
-        """All keys and values, in the order they are declared."""
+        """Return all keys and values, in the order they are declared."""
         return msgspec.structs.asdict(self)
 
 
@@ -98,7 +98,16 @@ _TYPES: dict[str, Any] = get_type_hints(Case, include_extras=True)
 
 
 def check_value(key: str, value: Any, source: object) -> Any:
-    """The value, converted to the key's type, or a ConfigError that names what is allowed."""
+    """Convert a value to the type of its key.
+
+    Args:
+        key: a key of a case.
+        value: the value as YAML or Python has it.
+        source: the file or option that an error names.
+
+    Raises:
+        ConfigError: the key is unknown, or the value is none of it.
+    """
     if key not in _TYPES:
         raise ConfigError(source, f"unknown key {quoted(key)}; known keys: {', '.join(KEYS)}")
     try:
@@ -109,7 +118,16 @@ def check_value(key: str, value: Any, source: object) -> Any:
 
 
 def parse_value(key: str, text: str, source: object) -> Any:
-    """The value of `key` written as text on a command line."""
+    """Convert a value that was written on a command line, like `check_value`.
+
+    Args:
+        key: a key of a case.
+        text: the value as a person typed it.
+        source: the option that an error names.
+
+    Raises:
+        ConfigError: the key is unknown, or the text is no value of it.
+    """
     if key in _TYPES and value_type(key) is not str:
         try:
             return check_value(key, value_type(key)(text), source)
@@ -119,13 +137,13 @@ def parse_value(key: str, text: str, source: object) -> Any:
 
 
 def value_type(key: str) -> type:
-    """int, float or str."""
+    """Return int, float or str."""
     base = get_args(_TYPES[key])[0]
     return base if base in (int, float) else str
 
 
 def allowed(key: str) -> str:
-    """In words, what values a key takes."""
+    """Describe the values that a key takes."""
     if get_origin(_TYPES[key]) is Literal:
         return "one of: " + ", ".join(get_args(_TYPES[key]))
     _, meta = get_args(_TYPES[key])

@@ -1,15 +1,19 @@
-"""Command lines whose errors are one line, like every other error of a person's input."""
+"""Command lines: errors of one line, like those of any other input, and `--set KEY=VALUE`."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from study.case import parse_value
+from study.errors import ConfigError
+from study.quoting import quoted
+
 
 class OneLineParser(argparse.ArgumentParser):
-    """argparse, without the usage text in front of an error.
+    """A parser of arguments without the usage text in front of an error.
 
     Args:
-        option_for: says which option a word without one may have been meant for; None for none.
+        option_for: returns the option that a word without one may belong to, or None.
     """
 
     def __init__(
@@ -30,4 +34,28 @@ class OneLineParser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str) -> NoReturn:
+        """Exit with 2 and one line."""
         self.exit(2, f"error: {message}; see --help\n")
+
+
+def parse_overrides(texts: list[str]) -> dict[str, Any]:
+    """Return the checked values of all `--set`, by key.
+
+    Raises:
+        ConfigError: one is no KEY=VALUE, unknown, given twice or no value of its key.
+    """
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError("--set", f"{quoted(text)} is not KEY=VALUE; write e.g. depth=8")
+        if key in overrides:
+            raise ConfigError("--set", f"{key} is given twice; give it once")
+        if "," in value:
+            raise ConfigError(
+                "--set",
+                f"{key}: {quoted(value)} is a list, and --set takes one value; lists go into the "
+                f"axes of a grid file, e.g. axes: {{{key}: [{value.strip('[]')}]}}",
+            )
+        overrides[key] = parse_value(key, value, "--set")
+    return overrides

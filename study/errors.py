@@ -1,10 +1,10 @@
-"""The errors a person can mend, and those that end a case."""
+"""Errors that a person can mend, and errors that end a case."""
 
 from study.text import shortened
 
 
 class ConfigError(Exception):
-    """What was asked for is wrong; the entry points print it as one line and exit with 2.
+    """Invalid input; the entry points print it as one line and exit with 2.
 
     The message names the file (or the flag), the key, the value and the fix.
     """
@@ -14,15 +14,15 @@ class ConfigError(Exception):
 
 
 def explain(error: Exception) -> str:
-    """Return what went wrong and where: of an error of the system, its file and its words."""
+    """Return an error as one line; of a system error the file and the reason."""
     if isinstance(error, OSError):
         return shortened(f"{error.filename or 'stdout'}: {error.strerror}")
     return shortened(str(error))
 
 
 class CaseError(Exception):
-    """A case cannot be measured, for a reason that is no bug."""
+    """A case that cannot be measured for a reason that is no bug."""
 
 
 class GpuMismatch(CaseError):
-    """The GPUs requested, allocated and visible are not the same number."""
+    """The numbers of GPUs requested, allocated and visible differ."""

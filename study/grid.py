@@ -32,7 +32,7 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Grid:
-    """Axes are crossed with one another; every other key of a case is the grid's setting."""
+    """A selection of cases: all combinations of its axes, with one setting of the other keys."""
 
     name: str
     source: str
@@ -45,7 +45,11 @@ class Grid:
     repeats: int = 1
 
     def cases(self) -> list[Case]:
-        """Every combination of the axes, in the file's order; then all again for each repeat."""
+        """Return every combination of the axes, in the file's order; all again for each repeat.
+
+        Raises:
+            ConfigError: they are too many, or one of them could not run.
+        """
         count = math.prod(len(values) for values in self.axes.values()) * self.repeats
         if count > MAX_CASES:
             raise ConfigError(
@@ -59,22 +63,22 @@ class Grid:
         return once + [msgspec.structs.replace(case, repeat=n) for n in again for case in once]
 
     def first_case(self) -> Case:
-        """The first of the cases, without making the others."""
+        """Return the first of the cases, without making the others."""
         return self.case({k: v[0] for k, v in self.axes.items()})
 
     def case(self, values: dict[str, Any]) -> Case:
-        """The case of these values; a key that its schedule does not have stays out of it."""
+        """Return the case of these values, without the keys that its schedule does not have."""
         values = self.setting | values
         not_its = self.keys_of_others(values.get("schedule", DEFAULTS["schedule"]))
         return make_case({k: v for k, v in values.items() if k not in not_its}, self.source)
 
     def keys_of_others(self, schedule: str) -> set[str]:
-        """The keys that other schedules of the grid have, and this one does not."""
+        """Return the keys that other schedules of the grid have, and this one does not."""
         others = self.axes.get("schedule", ())
         return {key for key in absent_keys(schedule) if any(has_key(key, o) for o in others)}
 
     def contains(self, case: Case) -> bool:
-        """Whether the case, or one that it repeats, is the grid's, without making them all."""
+        """Return whether the grid has the case, or the one that it repeats, without making all."""
         if "repeat" not in self.setting:
             case = case.configuration
         values = case.as_dict()
@@ -87,25 +91,33 @@ class Grid:
         )
 
     def with_overrides(self, overrides: dict[str, Any]) -> "Grid":
-        """The same grid with some keys of every case set to one value."""
+        """Return the same grid with some keys of every case set to one value."""
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
         setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
         return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
 
     def with_repeats(self, repeats: int) -> "Grid":
-        """The same grid with as many jobs for each case."""
+        """Return the same grid with as many jobs for each case.
+
+        Raises:
+            ConfigError: the grid sets `repeat` itself.
+        """
         if repeats > 1 and "repeat" in self.setting:
             raise ConfigError("--repeats", f"{self.source} sets repeat itself; keep one of them")
         return replace(self, repeats=repeats)
 
 
 def load_grids(names: list[str]) -> list[Grid]:
-    """The grids of these names or paths; one that includes others stands for those."""
+    """Return the grids of these names or paths; of one that includes others, those.
+
+    Raises:
+        ConfigError: there is no such grid, or its file is wrong.
+    """
     return [grid for name in names for grid in _load(_path_of(name))]
 
 
 def known_grids() -> list[str]:
-    """The names that `--grid` takes besides a path."""
+    """Return the names that `--grid` takes besides a path."""
     return sorted(path.stem for path in GRIDS.glob("*.yaml"))
 
 

@@ -1,4 +1,4 @@
-"""How a case ended: our word for it. Slurm's word, the state, is another thing."""
+"""Outcomes: how a case ended, in words of ours; a state is Slurm's word."""
 
 from typing import Literal, get_args
 
@@ -19,7 +19,11 @@ RETRIED: frozenset[Outcome] = frozenset({"node_failed", "timeout"})
 
 
 def parse_outcomes(text: str, source: str) -> frozenset[Outcome]:
-    """`failed`, or outcomes joined by commas; ConfigError for any other word."""
+    """Return the outcomes of `failed`, or of a list joined by commas.
+
+    Raises:
+        ConfigError: a word is no outcome.
+    """
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if word not in (*OUTCOMES, "failed"):

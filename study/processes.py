@@ -1,4 +1,4 @@
-"""How many processes of one case a machine holds."""
+"""The number of processes of one case that a machine holds."""
 
 import os
 
@@ -8,7 +8,7 @@ PER_CPU = 32  # each takes 200 MB and seconds to start
 
 
 def check_processes(count: int) -> None:
-    """Refuse more processes than this machine's CPUs can start and run.
+    """Check that this machine's CPUs can start and run so many processes.
 
     Raises:
         ConfigError: with the most that they hold.

@@ -1,4 +1,4 @@
-"""Quoting what a person wrote in an error: short, whatever it is."""
+"""Quote a value in an error, in few characters whatever it is."""
 
 import reprlib
 from typing import Any

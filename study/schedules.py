@@ -1,4 +1,4 @@
-"""The schedules of a split model: one entry for each, with all that the other parts ask of it.
+"""The schedules of a split model, one entry for each.
 
 Letters as in the papers: p GPUs, m micro-batches, v chunks (stages) a GPU. Bubble shares and
 activations in flight hold where forward, the gradient of the input and that of the weight take one
@@ -16,7 +16,7 @@ ALWAYS = range(1, 1_000_001)
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """All that is known of a schedule; an entry that lacks a part fails at import.
+    """One schedule, in all that the other parts need; an entry that lacks a part fails at import.
 
     Attributes:
         label: its name for people.
@@ -53,16 +53,22 @@ class Schedule:
 
     @property
     def is_pipeline(self) -> bool:
-        """Whether it is a pipeline of micro-batches."""
+        """True for a pipeline of micro-batches."""
         return self.family == "pipeline"
 
     @property
     def is_chunked(self) -> bool:
-        """Whether a GPU holds several runs of layers."""
+        """True if a GPU holds several runs of layers."""
         return "chunks_per_gpu" in self.keys
 
     def accepts(self, gpus: int, batch_size: int, micro_batches: int) -> bool:
-        """Return whether a batch can go through the pipeline in so many micro-batches."""
+        """Return whether a batch can go through the pipeline in so many micro-batches.
+
+        Args:
+            gpus: the stages, or rounds of stages, of the pipeline.
+            batch_size: rows of a batch.
+            micro_batches: the parts into which the batch is cut.
+        """
         if batch_size % micro_batches or micro_batches < self.least(gpus):
             return False
         return not self.in_rounds or micro_batches % (micro_batches // gpus) == 0

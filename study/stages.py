@@ -1,4 +1,4 @@
-"""The stages of a case, and what its schedule's rules say of it."""
+"""The stages of a case, and the rules of its schedule applied to it."""
 
 from study.case import Case
 from study.schedules import SCHEDULES

@@ -1,4 +1,4 @@
-"""Text that comes from data, before a terminal or any format gets it."""
+"""Clean text from data before a terminal or any format gets it."""
 
 import json
 import re
@@ -8,7 +8,7 @@ MOST = 1000  # characters of a line that a person reads
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A space for each control character, direction mark and half of a pair, but for those kept."""
+    """Replace each control character, direction mark and half of a pair by a space."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else " " for c in text)
@@ -24,7 +24,7 @@ def _escaped_unless_printable(found: re.Match[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """The printable text on one line."""
+    """Return the printable text on one line."""
     return " ".join(printable(text).split())
 
 

@@ -1,4 +1,4 @@
-"""Cases that no machine could run are refused, with the values that one could."""
+"""Refuse cases that no machine could run, with the values that one could."""
 
 from typing import Any
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from statistics import median
 from types import FrameType
 
 from rich.console import Console
@@ -28,7 +29,6 @@ from study.errors import explain
 from study.outcome import Outcome
 from study.paths import ROOT
 from study.results.result import Result
-from study.statistics.summaries import median
 from study.storage.files import open_own
 from study.storage.ledger import Ended, Submission, append
 from study.storage.progress import read_progress

@@ -1,5 +1,7 @@
 """What each layer takes, for stages of equal times."""
 
+from statistics import median
+
 import torch
 from torch import nn
 
@@ -7,7 +9,6 @@ from mp.distributed.world import World
 from mp.hardware.precision import element_type
 from mp.timing.timer import time_step
 from study.case import Case
-from study.statistics.summaries import median
 
 TIMES = 7
 

@@ -1,5 +1,6 @@
 """Sends between ranks: that data arrive unchanged, and how long they take."""
 
+from statistics import median
 from time import perf_counter
 
 import torch
@@ -10,7 +11,6 @@ from mp.hardware.precision import element_type
 from study.case import Case
 from study.errors import CaseError
 from study.results.ceilings import CopyRate
-from study.statistics.summaries import median
 
 CHECKED_BYTES = 2**22
 BANDWIDTH_BYTES = {"cuda": 2**28, "cpu": 2**24}

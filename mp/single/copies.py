@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from statistics import median
 from time import perf_counter
 
 import torch
@@ -12,7 +13,6 @@ from mp.timing.clocks import clock_of
 from study.case import Case
 from study.errors import CaseError
 from study.results.ceilings import CopyRate
-from study.statistics.summaries import median
 
 CHECK_BYTES = 64 * 2**20
 CHECK_BYTES_WITHIN = 2**20  # one device copying to itself can hardly go wrong

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Literal
 
 from study.case import Case
 from study.statistics.bootstrap import interval
-from study.statistics.samples import Interval, estimate
-from study.statistics.summaries import median, quartiles
+from study.statistics.samples import Interval, estimate, quartiles
 
 StoppedBy = Literal["converged", "steps", "time_limit"]
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
+from statistics import median
 
 from report.analysis.step_time import step_time
 from report.data.measured import Measured
 from study.results.measurement import Breakdown, GpuTime
-from study.statistics.summaries import median
 
 DISTURBED = 0.5  # of a step: marks that cost more leave little of what they tell
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]

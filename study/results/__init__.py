@@ -1,1 +1,1 @@
-"""What a result holds, and what is refused as one."""
+"""The fields of a result, its file, and the checks of both."""

@@ -1,4 +1,4 @@
-"""What the hardware can do, measured in the same job: matrix products and copies."""
+"""The hardware's rates, measured in the same job: matrix products and copies."""
 
 from study.results.record import Bytes, Count, PerSecond, Record, Seconds
 

@@ -1,10 +1,10 @@
-"""Where a case was measured. What is listed here is recorded, and nothing else."""
+"""The environment of a measurement. Only what is listed here is recorded."""
 
 from study.results.record import Bytes, Hertz, Record
 
 
 class GpuState(Record, frozen=True):
-    """One GPU while it was working, as NVML told.
+    """One GPU under load, from NVML.
 
     `throttle_reasons` are NVML's clock event reasons without the idle one, null where unknown;
     `utilization` is NVML's: the share (0 to 1) of its last sampling window, up to a second, in
@@ -33,7 +33,7 @@ class Gpu(Record, frozen=True):
 
 
 class GpuLink(Record, frozen=True):
-    """How two GPUs (by index) are connected.
+    """The connection of two GPUs (by index).
 
     `path` is NVML's nearest common ancestor on the bus, in nvidia-smi's words (INTERNAL, PIX, PXB,
     PHB, NODE, SYS); `nvlinks` is the number of NVLinks to the other GPU, straight or by a switch.
@@ -46,7 +46,7 @@ class GpuLink(Record, frozen=True):
 
 
 class RankPlace(Record, frozen=True):
-    """Where the process of one GPU ran: its device, and how many threads it computed with."""
+    """The process of one GPU: its device, and the number of threads it computed with."""
 
     rank: int
     host: str

@@ -1,4 +1,4 @@
-"""A result as the bytes of its file: written with what is known, read with suspicion."""
+"""Encode results, and decode them with validation."""
 
 from datetime import datetime
 from operator import attrgetter
@@ -13,8 +13,7 @@ from study.results.measurement import GpuTime, Measurement
 from study.results.result import SCHEMA_VERSION, Placement, Result
 from study.results.validation import find_problem
 from study.schedules import SCHEDULES
-from study.storage.files import read_file
-from study.storage.json_data import NOT_THE_DATA
+from study.storage.files import NOT_THE_DATA, read_file
 from study.validation import check_together
 
 LEAST_STEP_S = 1e-9  # no clock of ours tells less
@@ -25,7 +24,7 @@ _times_of = attrgetter(*(key for key in GpuTime.__struct_fields__ if key.endswit
 
 
 class ResultError(Exception):
-    """A file is no result of this schema version; the message says why."""
+    """A file that is no result of this schema version; the message says why."""
 
 
 class _Header(msgspec.Struct):
@@ -33,12 +32,12 @@ class _Header(msgspec.Struct):
 
 
 def encode(result: Result) -> bytes:
-    """The result as indented JSON; NaN and infinity become null."""
+    """Return the result as indented JSON; NaN and infinity become null."""
     return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
 
 
 def read_result(path: Path) -> Result:
-    """The result in this file.
+    """Return the result in this file.
 
     Raises:
         ResultError: the file holds no result, or is none that a job would write.
@@ -48,7 +47,11 @@ def read_result(path: Path) -> Result:
 
 
 def decode(data: bytes) -> Result:
-    """The result in these bytes; ResultError for anything else."""
+    """Return the result in these bytes.
+
+    Raises:
+        ResultError: they are none.
+    """
     try:
         result = _decode_result(data)
         _check_consistency(result)
@@ -71,7 +74,7 @@ def _decode_result(data: bytes) -> Result:
 
 
 def _check_consistency(result: Result) -> None:
-    """Refuse what a report would otherwise show as a measurement without being one."""
+    """Check what a report would show as a measurement without being one."""
     if result.case_id != result.case.case_id:
         raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
     check_together(result.case, "its case")
@@ -103,7 +106,7 @@ def _check_measurement(result: Result) -> None:
 
 
 def _check_placement(placement: Placement, case: Case) -> None:
-    """Every layer has a GPU, or, split into shares, every GPU has a share of every layer."""
+    """Check that every layer has a GPU or, split into shares, every GPU a share of every layer."""
     counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
     layers = case.depth
     if SCHEDULES[case.schedule].family == "tensor":
@@ -122,7 +125,7 @@ def _check_times(measurement: Measurement) -> None:
 
 
 def _check_breakdown(measurement: Measurement, gpus: int) -> None:
-    """Every GPU and every phase has one figure for each step with marks."""
+    """Check that every GPU and phase has one figure for each instrumented step."""
     breakdown = measurement.breakdown
     if breakdown is None:
         return

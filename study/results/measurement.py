@@ -1,4 +1,4 @@
-"""What a case measured: step times, where the time went, and memory."""
+"""A measurement: step times, their breakdown, and memory."""
 
 from typing import Literal
 
@@ -28,7 +28,7 @@ class GpuMemory(Record, frozen=True):
 
 
 class GpuTime(Record, frozen=True):
-    """Where one GPU's time went, in seconds, one entry for each instrumented step.
+    """Time of one GPU by activity, in seconds, one entry for each instrumented step.
 
     `transfer_out_s` and `transfer_in_s` are the copies from and to this GPU, whichever way; what
     is none of the others is `idle_s`. In a pipeline of processes `backward_s` holds both kinds of
@@ -61,7 +61,7 @@ SpanKind = Literal[
 
 
 class TimeSpan(Record, frozen=True):
-    """Something that one GPU did, in seconds since its step began; with whom, for a transfer.
+    """One activity of one GPU, in seconds since its step began; of a transfer, its peer.
 
     In a pipeline: for which stage and micro-batch. `backward` is all gradients at once.
     """
@@ -76,7 +76,7 @@ class TimeSpan(Record, frozen=True):
 
 
 class Breakdown(Record, frozen=True):
-    """Steps of their own, with instruments.
+    """Instrumented steps, apart from the timed ones.
 
     `clock` says who told the time: events on the GPUs, or the host beside the CPU. `step_times_s`
     are on the host's clock, from all devices idle to all devices idle, like timed steps.
@@ -90,7 +90,7 @@ class Breakdown(Record, frozen=True):
 
 
 class Measurement(Record, frozen=True):
-    """Raw step times, one per timed step; what else is here comes from steps of its own.
+    """Raw step times, one per timed step; all else comes from other steps.
 
     `converged` says whether the 95 % confidence interval of the median, `median_ci_s` (low, high;
     null where there are too few steps), became as narrow as the case asks for; `stopped_by` says

@@ -1,4 +1,4 @@
-"""What every part of a result file has in common."""
+"""The base of every part of a result file, and the types of its numbers."""
 
 from typing import Annotated
 

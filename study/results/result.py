@@ -1,4 +1,4 @@
-"""A result: what one case measured, or why it did not."""
+"""A result: the measurement of one case, or the reason for none."""
 
 from typing import Annotated, Literal
 
@@ -18,14 +18,14 @@ Phase = Literal["forward", "backward"]
 
 
 class CaseFailure(Record, frozen=True):
-    """What ended a case that has no measurement."""
+    """The end of a case that has no measurement."""
 
     type: str
     message: str
 
 
 class Placement(Record, frozen=True):
-    """Which GPU (0 .. gpus-1) holds which layer (0 .. depth-1).
+    """The GPU (0 .. gpus-1) of each layer (0 .. depth-1).
 
     A GPU of an interleaved pipeline holds several stages; null where a GPU's layers are one run.
     Under `tensor` every GPU holds a share of every layer: `gpu_of_layer` is empty, and
@@ -48,7 +48,7 @@ class PairTransfers(Record, frozen=True):
 
 
 class Collective(Record, frozen=True):
-    """What all GPUs did together in one phase of one step; `bytes` are of one GPU's tensors."""
+    """A collective of one phase of one step; `bytes` are of one GPU's tensors."""
 
     operation: str
     phase: Phase
@@ -57,7 +57,7 @@ class Collective(Record, frozen=True):
 
 
 class Transfers(Record, frozen=True):
-    """What was seen moving in one training step, micro-batches and all.
+    """All transfers seen in one training step, micro-batches and all.
 
     `to_calls_per_forward` is null where processes send and receive and nobody calls `x.to`.
     """
@@ -120,10 +120,10 @@ class Result(Record, frozen=True):
 
     @property
     def lost_a_rank(self) -> bool:
-        """Whether all it tells of its end is that one of its processes fell silent."""
+        """True if all that is known of its end is that one of its processes fell silent."""
         return self.error is not None and self.error.type == RANK_LOST
 
     @property
     def why_failed(self) -> str | None:
-        """What ended the case; None for a measured one."""
+        """The reason for the end of the case; None for a measured one."""
         return None if self.error is None else self.error.message

@@ -1,15 +1,15 @@
-"""What a measurement cannot be, whatever the types of its numbers say."""
+"""Find what makes a measurement impossible, beyond the types of its numbers."""
 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median
 
 from study.case import Case
 from study.results.measurement import Measurement, TimeSpan
 from study.results.result import Placement
 from study.schedules import SCHEDULES
 from study.stages import gpu_of_stage
-from study.statistics.summaries import median
 
 NEARLY = 1e-5  # seconds: marks of one GPU, read against the host's clock
 OF_BACKWARD = ("backward", "input_gradient")
@@ -21,7 +21,14 @@ OTHERS = "has a typical step whose actions are not those of its schedule"
 def find_problem(
     case: Case, placement: Placement, measurement: Measurement, emulated: bool
 ) -> str | None:
-    """What is impossible about it, as the end of a sentence; None where nothing is."""
+    """Return what is impossible about a measurement, as the end of a sentence; None if nothing is.
+
+    Args:
+        case: the case that was measured.
+        placement: where its layers were.
+        measurement: its step times and typical step.
+        emulated: whether its GPUs were logical.
+    """
     if not emulated and any(not gpu.device.startswith("cuda") for gpu in measurement.per_gpu):
         return "is of a device that is no GPU, and not emulated"
     interval, times = measurement.median_ci_s, measurement.step_times_s
@@ -46,7 +53,7 @@ def find_problem(
 
 
 def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """Each GPU does one thing at a time, and what its schedule has."""
+    """Find what no step of several processes has: a GPU does one thing at a time."""
     why_not_this = _why_no_pipeline if SCHEDULES[case.schedule].is_pipeline else _why_no_shares
     if (problem := why_not_this(case, spans)) is not None:
         return problem
@@ -60,7 +67,7 @@ def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
 
 
 def _why_no_shares(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """With tensor parallelism every GPU goes forward and backward, and no layer has a stage."""
+    """Find what no step of tensor parallelism has: no stages; every GPU goes both ways."""
     kinds = {(span.gpu, span.kind) for span in spans}
     needed = {(gpu, kind) for gpu in range(case.gpus) for kind in ("forward", "backward")}
     if not needed <= kinds or {kind for _, kind in kinds} - set(SHARED):
@@ -69,7 +76,7 @@ def _why_no_shares(case: Case, spans: Sequence[TimeSpan]) -> str | None:
 
 
 def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """It computes forward and backward once for each stage and micro-batch."""
+    """Find what no pipeline has: each stage computes every micro-batch once each way."""
     of_stage = gpu_of_stage(case)
     computes = [span for span in spans if span.kind in COMPUTE]
     expected = {
@@ -94,7 +101,7 @@ def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
 
 
 def _goes_back(computes: Sequence[TimeSpan]) -> bool:
-    """Whether a backward begins before the forward of the same stage and micro-batch."""
+    """Return whether a backward begins before the forward of its stage and micro-batch."""
     forward = {(s.stage, s.micro_batch): s.start_s for s in computes if s.kind == "forward"}
     return any(
         span.start_s < forward.get((span.stage, span.micro_batch), span.start_s)

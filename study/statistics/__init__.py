@@ -1,1 +1,1 @@
-"""How well a median is known, and when two differ."""
+"""Medians of step times, their confidence intervals, and comparisons."""

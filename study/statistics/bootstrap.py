@@ -32,19 +32,19 @@ JOB_SD = 0.002
 
 
 def interval(jobs: Samples) -> Interval | None:
-    """The 95 % confidence interval; None for fewer than 6 steps in all, and for two jobs."""
+    """Return the 95 % confidence interval; None for fewer than 6 steps in all, and for two jobs."""
     deviations = _log_deviations(jobs)
     return None if deviations is None else Interval(*_bounds(estimate(jobs), deviations))
 
 
 def _bounds(value: float, deviations: Floats) -> tuple[float, float]:
-    """The middle 95 % around a positive value, of its deviations on the log scale."""
+    """Return the middle 95 % around a positive value, of its deviations on the log scale."""
     low, high = np.exp(np.quantile(deviations, TAILS))
     return float(value * low), float(value * high)
 
 
 def compare(a_jobs: Samples, b_jobs: Samples) -> Comparison | None:
-    """What b is beside a; None where either has too few steps for an interval.
+    """Compare b to a; None where either has too few steps for an interval.
 
     The two are resampled independently, and their deviations subtracted on the log scale; each was
     expanded as its own number of blocks or jobs demands, and one job widened by JOB_SD.
@@ -64,8 +64,10 @@ def _deviations(jobs: Samples, seed: int) -> Floats | None:
 
 
 def _log_deviations(jobs: Samples, seed: int = 0) -> Floats | None:
-    """log(resampled estimate / estimate) of 1000 resamples, expanded; None for fewer than 6 steps,
-    and for two jobs, of which t says that their difference tells next to nothing (t_1 = 12.7).
+    """Return log(resampled estimate / estimate) of 1000 resamples, expanded.
+
+    None for fewer than 6 steps, and for two jobs, of which t says that their difference tells next
+    to nothing (t_1 = 12.7).
 
     Samples to be compared need seeds of their own: with the same one they deviate alike. Where both
     jobs and their steps are drawn, the noise of the steps counts twice: too wide, not too narrow.
@@ -89,7 +91,7 @@ def _log_deviations(jobs: Samples, seed: int = 0) -> Floats | None:
 
 
 def _expansion(units: float) -> float:
-    """k units deviate too little, by sqrt(k / (k - 1)) t_{k-1} / z (Hesterberg 2015)."""
+    """Return by how much k units deviate too little: sqrt(k / (k - 1)) t_{k-1} / z (Hesterberg 2015)."""
     t, z = float(stdtrit(units - 1, TAILS[1])), NormalDist().inv_cdf(TAILS[1])
     return math.sqrt(units / (units - 1)) * t / z
 
@@ -127,7 +129,7 @@ def _resampled(steps: Floats, length: int, count: int, random: np.random.Generat
 
 
 def _medians(rows: Floats) -> Floats:
-    """The median of each row, whose order is lost; several times as fast as numpy's."""
+    """Return the median of each row, several times as fast as numpy's; rows lose their order."""
     half = rows.shape[1] // 2
     rows.partition(half, axis=1)
     upper: Floats = rows[:, half]

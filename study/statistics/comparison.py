@@ -1,4 +1,4 @@
-"""Whether one step time is longer than another: the ratio of the medians, as far as it is known."""
+"""The verdict on two step times: the ratio of their medians and its interval."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Comparison:
 
     @property
     def kind(self) -> Kind:
-        """What b is beside a."""
+        """The verdict on b beside a."""
         if not self.low <= 1 <= self.high and abs(self.ratio - 1) >= NOTICEABLE:
             return "slower" if self.ratio > 1 else "faster"
         return "same" if self._farthest <= SAME else "undecided"
@@ -30,7 +30,9 @@ class Comparison:
         """The verdict as a sentence without its stop; percents are of the step time of a.
 
         Args:
-            a, b: what the two are called; `plural` says whether b is several.
+            a: the name of the one that b is compared to.
+            b: the name of the other.
+            plural: whether b is several.
         """
         low, high = self.low - 1, self.high - 1
         match self.kind:
@@ -55,7 +57,7 @@ class Comparison:
 
     @property
     def _farthest(self) -> float:
-        """How far from 1 the ratio may be."""
+        """The distance from 1 that the ratio may have."""
         return max(1 - self.low, self.high - 1)
 
 

@@ -1,1 +1,1 @@
-"""What lies on disk: results, the ledger, progress, and how files are read and written."""
+"""Files on disk: results, the ledger, progress, YAML; and the ways to read and write them."""

@@ -1,4 +1,4 @@
-"""How files are written so that no reader sees half of one, and read so that none hangs.
+"""Write files so that no reader sees half of one, and read them so that none hangs.
 
 A folder of results may have been sent by somebody, or be one that others write into. So what is
 written in place is a file of ours under this one name, and nothing that is read there is a link.
@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from io import RawIOBase
 from pathlib import Path
 
+import msgspec
+
 from study.errors import ConfigError
 
 MAX_PREFIX = 40  # characters, of up to four bytes; a name may have 255
@@ -22,6 +24,8 @@ RESERVED_BYTES = 512 * 1024  # a result of some twenty thousand steps
 OPEN_FILE, OPEN_FOLDER = 0o664, 0o775
 SECRET_FILE = 0o600
 CHUNK = 2**16  # bytes
+# What decoding JSON may raise; msgspec lets the last two through as they are.
+NOT_THE_DATA = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def make_folder(folder: Path) -> None:
@@ -70,9 +74,12 @@ def _as_link(error: OSError, path: Path) -> OSError:
 
 
 def write_atomically(path: Path, data: bytes, durable: bool = True, mode: int = OPEN_FILE) -> None:
-    """Write beside the path, then rename into place; `durable` survives a power cut too.
+    """Write beside the path, then rename into place.
 
     Args:
+        path: the file; its folder is made where it is missing.
+        data: the content.
+        durable: wait until the disk has it.
         mode: the file's permissions, less what the umask takes.
     """
     make_folder(path.parent)
@@ -96,12 +103,12 @@ def write_atomically(path: Path, data: bytes, durable: bool = True, mode: int = 
 
 
 def _beside(path: Path) -> str:
-    """How the name of a temporary file begins; a name of its own may be as long as names can be."""
+    """Return the start of a temporary file's name; a file's own may be as long as names can be."""
     return f".{path.name[:MAX_PREFIX]}."
 
 
 def check_target(path: Path, source: str) -> None:
-    """Refuse, before the work is done, a file that could not be written at its end.
+    """Check, before the work is done, that its file could be written at its end.
 
     Raises:
         ConfigError: a folder, a device or a pipe is in its place, or nothing can be written there.
@@ -129,7 +136,7 @@ def _sync_folder(folder: Path, durable: bool) -> None:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether the text can be written as UTF-8; a path's bytes need not be."""
+    """Return whether the text can be written as UTF-8; a path's bytes need not be."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -143,6 +150,9 @@ def read_file(
     """Return the content of a regular file, or its last bytes.
 
     Args:
+        path: the file.
+        last: the number of bytes at its end to return; None is all.
+        most: the largest size, in bytes, that is read.
         follow: read what a link leads to; for a file that a person has named.
 
     Raises:

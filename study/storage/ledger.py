@@ -16,8 +16,7 @@ from msgspec import Meta
 
 from study.case import Case
 from study.outcome import Outcome
-from study.storage.files import open_own, read_file, write_atomically
-from study.storage.json_data import NOT_THE_DATA
+from study.storage.files import NOT_THE_DATA, open_own, read_file, write_atomically
 from study.storage.store import Store
 
 MAX_BYTES = 512 * 1024 * 1024  # half a million lines; more is something else
@@ -32,7 +31,7 @@ LogPath = Annotated[str, Meta(pattern=r"\A[^\0]*\Z", max_length=4096)]
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag_field="event"):
-    """A case was handed to an executor.
+    """A case that was handed to an executor.
 
     Attributes:
         overrides: the `--set` values that made the case from its grid.
@@ -62,7 +61,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
 
     @property
     def is_of_this_version(self) -> bool:
-        """Whether the case still has the id it was submitted under.
+        """True if the case still has the id it was submitted under.
 
         A version with other keys has other ids; nothing it knows tells of such a job.
         """
@@ -81,12 +80,12 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
 
     @property
     def is_element(self) -> bool:
-        """Whether the job is an element of an array."""
+        """True if the job is an element of an array."""
         return "_" in self.job_id
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
-    """A submission ended: all that was known when it was seen, since Slurm soon forgets.
+    """The end of a submission: all that was known then, since Slurm soon forgets.
 
     `state` is Slurm's last word, null where nobody had one, with Slurm's reason for it; `reason` is
     our outcome in words; `told_by` is who knew; `seen_at` is when it was noted, ISO 8601.

@@ -1,4 +1,4 @@
-"""What a running case last said of itself: a small file that its job replaces."""
+"""The progress of a running case: a small file that its job replaces."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,15 +6,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from study.storage.files import read_file, write_atomically
-from study.storage.json_data import NOT_THE_DATA
+from study.storage.files import NOT_THE_DATA, read_file, write_atomically
 from study.storage.store import now
 
 MAX_BYTES = 64 * 1024
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """`step` of `steps` in this phase; `remaining_s` is an estimate, null where there is none."""
+    """Step `step` of `steps` of a phase; `remaining_s` is an estimate, null where there is none."""
 
     phase: Annotated[str, Meta(pattern=r"\A[\w .,-]{1,80}\Z")]
     step: Annotated[int, Meta(ge=0, le=10**9)] = 0
@@ -32,7 +31,7 @@ def write_progress(path: Path, progress: Progress) -> None:
 
 
 def read_progress(path: Path) -> Progress | None:
-    """The last one written, or None where there is none to read."""
+    """Return the last one written, or None where there is none to read."""
     try:
         return msgspec.json.decode(read_file(path, most=MAX_BYTES), type=Progress)
     except (OSError, *NOT_THE_DATA):

@@ -1,4 +1,4 @@
-"""Where results lie on disk."""
+"""The folders of one profile's results on disk."""
 
 import grp
 import hashlib
@@ -33,11 +33,11 @@ class Store:
 
     @property
     def token(self) -> str:
-        """What marks a Slurm job as submitted into this folder: `mpbench-<8 hex digits>`."""
+        """Mark of a Slurm job that was submitted into this folder: `mpbench-<8 hex digits>`."""
         return f"mpbench-{hashlib.sha256(bytes(self.folder.resolve())).hexdigest()[:8]}"
 
     def result_path(self, case: Case) -> Path:
-        """`<case id>.json`, which exists once the case has ended."""
+        """Return `<case id>.json`, which exists once the case has ended."""
         return self.folder / f"{case.case_id}.json"
 
     def failed_path(self, case: Case, batch: str) -> Path:
@@ -53,11 +53,11 @@ class Store:
         return self.progress / f"{case.case_id}-{mark_of(batch)}.json"
 
     def trace_path(self, case: Case) -> Path:
-        """Where a job puts the case's trace, if its grid asks for one."""
+        """Return the file of the case's trace, which a job writes if its grid asks for one."""
         return self.traces / f"{case.case_id}.json"
 
     def check_name(self) -> None:
-        """Refuse a folder whose name would not reach a job as it is; nothing is written."""
+        """Check that the folder's name reaches a job as it is; nothing is written."""
         name = str(self.folder)
         if "%" in name or "\\" in name:
             raise ConfigError("--results", f"{name}: Slurm expands % and \\; choose another")
@@ -85,7 +85,7 @@ class Store:
             ) from None
 
     def _check_owner(self) -> None:
-        """Refuse to submit into a folder that is not ours, or that everybody may write into."""
+        """Check that the folder is ours, and that not everybody may write into it."""
         for folder in (self.folder, *(self.folder / name for name in FOLDERS)):
             if not folder.exists():
                 continue
@@ -99,7 +99,7 @@ class Store:
                 raise ConfigError("--results", problem)
 
     def check_links(self, batches: Iterable[str]) -> None:
-        """Refuse to write through links that came with a folder: a sender may have made them.
+        """Check that nothing is written through a link that came with the folder.
 
         Args:
             batches: those of the folder's ledger.
@@ -207,5 +207,5 @@ def user_name(uid: int) -> str:
 
 
 def now() -> str:
-    """The time as ISO 8601 in UTC, to the millisecond."""
+    """Return the time as ISO 8601 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

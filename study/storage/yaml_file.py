@@ -1,4 +1,4 @@
-"""Reading a YAML file that a person wrote: plain data only, no key twice, no number to base 60.
+"""Read a person's YAML file: plain data only, no key twice, no number to base 60.
 
 The person may be somebody else, so no file may take long or much memory: it is small, its values
 are few and not deeply nested, and none is written once and used many times.
@@ -131,7 +131,7 @@ def _first_words(error: Exception) -> str:
 
 
 def check_keys(mapping: Any, known: tuple[str, ...], source: object, where: str) -> dict[str, Any]:
-    """The mapping itself, if it is one and holds only known keys."""
+    """Return the mapping itself, if it is one and holds only known keys."""
     if not isinstance(mapping, dict):
         raise ConfigError(
             source, f"{where}: {quoted(mapping)} is not a mapping; write `key: value` lines"

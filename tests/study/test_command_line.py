@@ -2,8 +2,8 @@
 
 import pytest
 
+from study.cli import parse_overrides
 from study.errors import ConfigError
-from study.overrides import parse_overrides
 
 
 @pytest.mark.parametrize("entry", ["submit.py", "collect.py"])

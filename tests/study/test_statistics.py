@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.statistics.summaries import outliers, quartiles
+from study.statistics.samples import outliers, quartiles
 
 
 @pytest.mark.parametrize(
