@@ -98,7 +98,7 @@ _TYPES: dict[str, Any] = get_type_hints(Case, include_extras=True)
 
 
 def check_value(key: str, value: Any, source: object) -> Any:
-    """Convert a value to the type of its key.
+    """Return a value, converted to the type of its key.
 
     Args:
         key: a key of a case.
@@ -118,7 +118,7 @@ def check_value(key: str, value: Any, source: object) -> Any:
 
 
 def parse_value(key: str, text: str, source: object) -> Any:
-    """Convert a value that was written on a command line, like `check_value`.
+    """Return a value that was written on a command line, converted like by `check_value`.
 
     Args:
         key: a key of a case.

@@ -91,7 +91,7 @@ def _log_deviations(jobs: Samples, seed: int = 0) -> Floats | None:
 
 
 def _expansion(units: float) -> float:
-    """Return by how much k units deviate too little: sqrt(k / (k - 1)) t_{k-1} / z (Hesterberg 2015)."""
+    """Return by how much k units deviate too little (Hesterberg 2015)."""
     t, z = float(stdtrit(units - 1, TAILS[1])), NormalDist().inv_cdf(TAILS[1])
     return math.sqrt(units / (units - 1)) * t / z
 

@@ -27,7 +27,7 @@ class Comparison:
         return "same" if self._farthest <= SAME else "undecided"
 
     def words(self, a: str, b: str, plural: bool = False) -> str:
-        """The verdict as a sentence without its stop; percents are of the step time of a.
+        """Return the verdict as a sentence without its stop; percents are of a's step time.
 
         Args:
             a: the name of the one that b is compared to.

@@ -131,7 +131,17 @@ def _first_words(error: Exception) -> str:
 
 
 def check_keys(mapping: Any, known: tuple[str, ...], source: object, where: str) -> dict[str, Any]:
-    """Return the mapping itself, if it is one and holds only known keys."""
+    """Return the mapping itself, once it is known to be one and to hold known keys alone.
+
+    Args:
+        mapping: what a YAML file or a part of it holds.
+        known: the keys that it may have.
+        source: the file that an error names.
+        where: the place in the file that an error names.
+
+    Raises:
+        ConfigError: it is no mapping, or has another key.
+    """
     if not isinstance(mapping, dict):
         raise ConfigError(
             source, f"{where}: {quoted(mapping)} is not a mapping; write `key: value` lines"
