@@ -25,9 +25,9 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
-    from report.data.filters import narrow
-    from report.data.load import Evidence, load_evidence
-    from report.data.selection import Selection, select
+    from report.data.filters import filter_tables
+    from report.data.load import ProfileResults, load_results
+    from report.data.selection import GridTable, select_tables
     from report.formats.markdown import render
     from report.formats.raw import render_csv, render_json
     from report.options import check_options, parse_options
@@ -51,31 +51,31 @@ def main() -> int:
     try:
         check_options(options)
         values = parse_overrides(options.set)
-        evidence = load_evidence(options.results, complain)
+        profiles = load_results(options.results, complain)
         if options.compare is not None:
-            return compare(options, evidence)
-        grids = load_grids(options.grid or grids_to_show(evidence))
-        selections = [selection for grid in grids for selection in select(grid, evidence)]
-        selections = narrow(selections, values)
+            return compare(options, profiles)
+        grids = load_grids(options.grid or grids_to_show(profiles))
+        grid_tables = [grid_table for grid in grids for grid_table in select_tables(grid, profiles)]
+        grid_tables = filter_tables(grid_tables, values)
         if options.report is not None:
-            write_report(options, selections)
+            write_report(options, grid_tables)
         else:
-            show(RENDER[options.format](selections))
+            show(RENDER[options.format](grid_tables))
     except ConfigError as error:
         tell(f"error: {error}")
         return 2
-    missing = [job for s in selections for row in s.rows for job in row.missing]
+    missing = [job for s in grid_tables for row in s.rows for job in row.missing]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")
     return 1 if missing else 0
 
 
-def compare(options: Namespace, evidence: list[Evidence]) -> int:
+def compare(options: Namespace, profiles: list[ProfileResults]) -> int:
     """Show the results beside others; 1 where some are missing or one got too slow."""
     grids = load_grids(options.grid) if options.grid else []
-    others = load_evidence(options.compare, complain)
+    others = load_results(options.compare, complain)
     before = result_set(str(options.compare), others, grids)
-    after = result_set(str(options.results), evidence, grids)
+    after = result_set(str(options.results), profiles, grids)
     rows = compare_sets(before, after)
     show(render([make_comparison(before, after, rows)]))
     problems = complaints(rows, options.fail_on_regression)
@@ -84,11 +84,11 @@ def compare(options: Namespace, evidence: list[Evidence]) -> int:
     return 1 if problems else 0
 
 
-def write_report(options: Namespace, selections: list[Selection]) -> None:
+def write_report(options: Namespace, grid_tables: list[GridTable]) -> None:
     """The finished document; only the one of its format is imported."""
     path: Path = options.report
-    sections = [make_section(selection, with_figures=True) for selection in selections]
-    document = make_document(selections, sections, options.title, options.author)
+    sections = [make_section(grid_table, with_figures=True) for grid_table in grid_tables]
+    document = make_document(grid_tables, sections, options.title, options.author)
     if path.suffix == ".pdf":
         from report.formats.pdf import render_pdf
 
@@ -127,10 +127,10 @@ def tell(line: str) -> None:
             print(line, file=sys.stderr, flush=True)
 
 
-def grids_to_show(evidence: list[Evidence]) -> list[str]:
+def grids_to_show(profiles: list[ProfileResults]) -> list[str]:
     """The homework, and every grid outside of it that was submitted by name."""
     tasks = {grid.name for grid in load_grids(["homework"])}
-    submitted = {submission.grid for e in evidence for submission in e.submissions}
+    submitted = {submission.grid for p in profiles for submission in p.submissions}
     others = sorted(submitted - tasks)
     for name in others:
         if name not in known_grids():
@@ -138,15 +138,15 @@ def grids_to_show(evidence: list[Evidence]) -> list[str]:
     return ["homework", *(name for name in others if name in known_grids())]
 
 
-def render_markdown(selections: list[Selection]) -> Iterator[str]:
+def render_markdown(grid_tables: list[GridTable]) -> Iterator[str]:
     """The document as Markdown."""
-    return render([make_section(selection) for selection in selections])
+    return render([make_section(grid_table) for grid_table in grid_tables])
 
 
-RENDER: dict[str, Callable[[list[Selection]], Iterable[str]]] = {
+RENDER: dict[str, Callable[[list[GridTable]], Iterable[str]]] = {
     "md": render_markdown,
-    "csv": lambda selections: [render_csv(selections)],
-    "json": lambda selections: [render_json(selections)],
+    "csv": lambda grid_tables: [render_csv(grid_tables)],
+    "json": lambda grid_tables: [render_json(grid_tables)],
 }
 
 

@@ -1,8 +1,8 @@
 """What stands once above a table: where and how its numbers were measured."""
 
-from report.analysis.time_use import cost_of_instruments
-from report.data.measured import Measured
-from report.data.selection import Selection
+from report.analysis.time_use import instrumentation_cost
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable
 from report.tables import schedules
 from report.wording.hardware import shared_device
 from report.wording.units import between, signed_percent
@@ -17,59 +17,59 @@ WORDS = {
 CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
-def make_facts(selection: Selection) -> list[str]:
+def make_facts(grid_table: GridTable) -> list[str]:
     """Lines of facts; the first says the setting, the others what the results tell."""
-    results = [row.measured for row in selection.rows if row.measured is not None]
-    facts = [_setting(selection)]
-    if selection.changed:
-        changes = ", ".join(f"{WORDS.get(k, k)} {v}" for k, v in selection.changed.items())
+    results = [row.measured for row in grid_table.rows if row.measured is not None]
+    facts = [_setting(grid_table)]
+    if grid_table.changed:
+        changes = ", ".join(f"{WORDS.get(k, k)} {v}" for k, v in grid_table.changed.items())
         facts.append(f"Changed from the grid's own setting: {changes}.")
     if results:
         facts += [_hardware(results), _samples(results)]
         facts += filter(None, [_instruments(results)])
     if any(result.emulated for result in results):
         facts.append(_emulation(results))
-    if selection.grid.table == "memory" and any(_has_peaks(result) for result in results):
+    if grid_table.grid.table == "memory" and any(_has_peaks(result) for result in results):
         facts.append("Memory is the peak of the timed steps: allocated to tensors / reserved.")
-    if selection.grid.table == "schedules" and results:
+    if grid_table.grid.table == "schedules" and results:
         facts.append(schedules.FACT)
     return facts
 
 
-def _has_peaks(result: Measured) -> bool:
+def _has_peaks(result: MeasuredCase) -> bool:
     peaks = [gpu.peak_allocated_bytes for gpu in result.measurement.per_gpu]
     peaks.append(result.measurement.shared_peak_allocated_bytes)
     return any(peak is not None for peak in peaks)
 
 
-def _setting(selection: Selection) -> str:
-    case = selection.rows[0].case
+def _setting(grid_table: GridTable) -> str:
+    case = grid_table.rows[0].case
     keys = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed")
     parts = [
         f"{WORDS.get(key, key)} {getattr(case, key)}"
         for key in keys
-        if key not in selection.grid.axes
+        if key not in grid_table.grid.axes
     ]
-    parts += filter(None, [_of_pipelines(selection, key) for key in PIPELINE_KEYS])
-    profile = "none yet" if selection.profile is None else selection.profile
+    parts += filter(None, [_of_pipelines(grid_table, key) for key in PIPELINE_KEYS])
+    profile = "none yet" if grid_table.profile is None else grid_table.profile
     return f"Profile: {profile}. Setting: {', '.join(parts)}."
 
 
-def _of_pipelines(selection: Selection, key: str) -> str | None:
+def _of_pipelines(grid_table: GridTable, key: str) -> str | None:
     """A key that some of the schedules have, and whoever reads of them must know."""
-    cases = [row.case for row in selection.rows if has_key(key, row.case.schedule)]
-    if not cases or key in selection.grid.axes:
+    cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
+    if not cases or key in grid_table.grid.axes:
         return None
     return f"{WORDS.get(key, key)} {getattr(cases[0], key)}"
 
 
-def _hardware(results: list[Measured]) -> str:
+def _hardware(results: list[MeasuredCase]) -> str:
     names = sorted({result.hardware for result in results})
     versions = sorted({f"torch {r.environment.torch}" for r in results})
     return f"Hardware: {'; '.join(names)}. {'; '.join(versions)}."
 
 
-def _samples(results: list[Measured]) -> str:
+def _samples(results: list[MeasuredCase]) -> str:
     measurements = [job.measurement for r in results for job in r.jobs]
     samples = between([len(m.step_times_s) for m in measurements])
     warmup = between([m.warmup_steps for m in measurements])
@@ -82,20 +82,20 @@ def _samples(results: list[Measured]) -> str:
     )
 
 
-def _of_one_job(results: list[Measured]) -> str:
+def _of_one_job(results: list[MeasuredCase]) -> str:
     """What an interval of steps does not know."""
     if all(result.repeats for result in results):
         return ""
     return "; how one job differs from the next is not in them: --repeats 5 shows that"
 
 
-def _repeated(results: list[Measured]) -> bool:
+def _repeated(results: list[MeasuredCase]) -> bool:
     return any(result.repeats for result in results)
 
 
-def _instruments(results: list[Measured]) -> str | None:
+def _instruments(results: list[MeasuredCase]) -> str | None:
     """What the steps with marks cost, and whose clock told their times."""
-    costs = [cost for cost in map(cost_of_instruments, results) if cost is not None]
+    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
     if not costs:
         return None
     breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
@@ -109,7 +109,7 @@ def _instruments(results: list[Measured]) -> str | None:
     )
 
 
-def _emulation(results: list[Measured]) -> str:
+def _emulation(results: list[MeasuredCase]) -> str:
     emulated = [result for result in results if result.emulated]
     logical = [result for result in emulated if not result.case.in_processes]
     sources = []

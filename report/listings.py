@@ -3,7 +3,7 @@
 import ast
 import subprocess
 
-from report.data.selection import Selection
+from report.data.selection import GridTable
 from report.document import Listing
 from study.paths import ROOT
 
@@ -19,16 +19,16 @@ PIECES = {
 }
 
 
-def make_listings(selection: Selection) -> list[Listing]:
+def make_listings(grid_table: GridTable) -> list[Listing]:
     """The functions that this kind of table is about; most are about none."""
-    pieces = PIECES.get(selection.grid.table, ())
-    commit = _commit(selection) if pieces else None
+    pieces = PIECES.get(grid_table.grid.table, ())
+    commit = _commit(grid_table) if pieces else None
     return [_listing(path, function, commit) for path, function in pieces]
 
 
-def _commit(selection: Selection) -> str | None:
+def _commit(grid_table: GridTable) -> str | None:
     """The one commit that all results come from, if no file differed from it."""
-    codes = [job.result.code for row in selection.rows for job in row.jobs if job.result]
+    codes = [job.result.code for row in grid_table.rows for job in row.jobs if job.result]
     commits = {None if code.dirty is not False else code.commit for code in codes}
     return commits.pop() if len(commits) == 1 else None
 

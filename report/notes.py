@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from report.analysis.time_use import DISTURBED, cost_of_instruments
-from report.data.measured import Measured
+from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost
+from report.data.measured import MeasuredCase
 from report.data.selection import Row
 from report.wording.units import between, plural, signed_percent
 from study.results.environment import Gpu, GpuState
@@ -12,14 +12,14 @@ from study.statistics.samples import outliers
 CAPPED = 0.95  # of a GPU's highest clock
 
 
-def notes_on(row: Row, result: Measured) -> str:
+def notes_on(row: Row, result: MeasuredCase) -> str:
     """All notes on a row, in one cell; empty where there is none."""
     parts = (_convergence, _outliers, _marks, _clocks, _nodes)
     notes = (*(part(result) for part in parts), _jobs(row))
     return "; ".join(note for some in notes for note in some)
 
 
-def _convergence(result: Measured) -> Iterator[str]:
+def _convergence(result: MeasuredCase) -> Iterator[str]:
     measurements = [job.measurement for job in result.jobs]
     target = result.case.ci_half_width
     early = [m.stopped_by for m in measurements if not m.converged]
@@ -33,19 +33,19 @@ def _convergence(result: Measured) -> Iterator[str]:
         yield "warm-up too short to tell whether it was steady"
 
 
-def _outliers(result: Measured) -> Iterator[str]:
+def _outliers(result: MeasuredCase) -> Iterator[str]:
     count = sum(outliers(times) for times in result.steps_s)
     if count:
         yield f"outliers: {count} of {sum(map(len, result.steps_s))} steps"
 
 
-def _marks(result: Measured) -> Iterator[str]:
-    cost = cost_of_instruments(result)
-    if cost is not None and abs(cost) > DISTURBED:
+def _marks(result: MeasuredCase) -> Iterator[str]:
+    cost = instrumentation_cost(result)
+    if cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST:
         yield f"steps with marks took {signed_percent(cost)}: their parts are not those of a step"
 
 
-def _clocks(result: Measured) -> Iterator[str]:
+def _clocks(result: MeasuredCase) -> Iterator[str]:
     states = [
         (gpu, state)
         for job in result.jobs
@@ -69,7 +69,7 @@ def _capped(states: list[tuple[Gpu, GpuState]]) -> Iterator[str]:
         yield f"clock at {between(found)} of {top_mhz} MHz"
 
 
-def _nodes(result: Measured) -> Iterator[str]:
+def _nodes(result: MeasuredCase) -> Iterator[str]:
     """What passes between nodes takes longer than within one."""
     hosts = {rank.host for rank in result.environment.ranks}
     if len(hosts) > 1:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from report.data.selection import Row, Selection
+from report.data.selection import GridTable, Row
 from report.document import Document, Section
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
@@ -14,17 +14,17 @@ FILES = 3  # that are named; more would push the rest off the title block
 
 
 def make_document(
-    selections: list[Selection],
+    grid_tables: list[GridTable],
     sections: list[Section],
     title: str | None = None,
     author: str | None = None,
 ) -> Document:
     """The sections, with a title block that follows from their results, but for these two."""
-    rows = _rows(selections)
+    rows = _rows(grid_tables)
     jobs = [job for row in rows for job in row.jobs]
     results = [job.result for job in jobs if job.result is not None]
-    grids = list(dict.fromkeys(selection.grid.name for selection in selections))
-    profiles = dict.fromkeys(s.profile for s in selections if s.profile is not None)
+    grids = list(dict.fromkeys(grid_table.grid.name for grid_table in grid_tables))
+    profiles = dict.fromkeys(s.profile for s in grid_tables if s.profile is not None)
     about = [("Author", author)] if author else []
     about += [
         ("Grid" if len(grids) == 1 else "Grids", ", ".join(grids)),
@@ -36,13 +36,13 @@ def make_document(
     ]
     if len(jobs) > len(rows):
         about.append(("Jobs", _counts([[job] for job in jobs])))
-    own = selections[0].grid.title if len(selections) == 1 else TITLE
+    own = grid_tables[0].grid.title if len(grid_tables) == 1 else TITLE
     return Document(title or own, about, sections, author or "")
 
 
-def _rows(selections: list[Selection]) -> list[Row]:
+def _rows(grid_tables: list[GridTable]) -> list[Row]:
     """Every case once, however many tasks ask for it."""
-    rows = {(s.profile, row.case.configuration): row for s in selections for row in s.rows}
+    rows = {(s.profile, row.case.configuration): row for s in grid_tables for row in s.rows}
     return list(rows.values())
 
 

@@ -9,7 +9,7 @@ add that nothing hides (communication); the rest is launching, and clocks that d
 from dataclasses import dataclass, replace
 
 from report.analysis.replay import COMPUTE, Replay, actions_of, spans_of
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 from study.stages import bubble_share
 
@@ -29,7 +29,7 @@ class Bubble:
     rest: float | None = None
 
 
-def bubbles(result: Measured) -> list[Bubble]:
+def bubbles(result: MeasuredCase) -> list[Bubble]:
     """One for each GPU; empty where no step had instruments."""
     spans = spans_of(result)
     if not spans:
@@ -40,7 +40,7 @@ def bubbles(result: Measured) -> list[Bubble]:
 
 
 def _bubble(
-    result: Measured, gpu: int, step_s: float, lengths: tuple[float, float] | None
+    result: MeasuredCase, gpu: int, step_s: float, lengths: tuple[float, float] | None
 ) -> Bubble:
     busy_s = sum(
         span.end_s - span.start_s
@@ -61,7 +61,7 @@ def _bubble(
     )
 
 
-def _without_stages(result: Measured, bubble: Bubble, step_s: float) -> Bubble:
+def _without_stages(result: MeasuredCase, bubble: Bubble, step_s: float) -> Bubble:
     """Under tensor parallelism what a GPU waits for together with all others is communication."""
     together = [span for span in spans_of(result) if span.kind == "collective"]
     if not together:
@@ -70,7 +70,7 @@ def _without_stages(result: Measured, bubble: Bubble, step_s: float) -> Bubble:
     return replace(bubble, communication=share, rest=bubble.measured - share)
 
 
-def _played_again(result: Measured) -> tuple[float, float] | None:
+def _played_again(result: MeasuredCase) -> tuple[float, float] | None:
     """The step's length (seconds) without delays and with those of transfers; None without stages,
     and for spans that no pipeline makes."""
     actions = actions_of(result)

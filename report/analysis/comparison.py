@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from report.data.conditions import FOLLOWS, conditions
-from report.data.measured import Measured, varying
+from report.data.measured import MeasuredCase, varying
 from study.case import KEYS
 from study.statistics.comparison import Comparison
 from study.statistics.samples import are_enough
@@ -19,21 +19,21 @@ class Pair:
     """
 
     label: str
-    least: Measured
-    most: Measured
+    least: MeasuredCase
+    most: MeasuredCase
 
 
-def groups(results: list[Measured], *keys: str) -> dict[str, list[Measured]]:
+def groups(results: list[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCase]]:
     """The measurements that differ in `keys` alone, by what tells them from the other groups."""
     others = [k for k in KEYS if k not in (*keys, "repeat")]
     differing = varying(results, others)
-    found: dict[str, list[Measured]] = {}
+    found: dict[str, list[MeasuredCase]] = {}
     for result in results:
         found.setdefault(_label(result, differing), []).append(result)
     return found
 
 
-def pairs(results: list[Measured], key: str) -> list[Pair]:
+def pairs(results: list[MeasuredCase], key: str) -> list[Pair]:
     """A pair for every group of measurements that differ in `key` alone."""
     return [
         Pair(label, *extremes(group, key))
@@ -42,7 +42,7 @@ def pairs(results: list[Measured], key: str) -> list[Pair]:
     ]
 
 
-def from_the_least(results: list[Measured], key: str) -> list[Pair]:
+def from_the_least(results: list[MeasuredCase], key: str) -> list[Pair]:
     """In every such group, the measurement with the least of the key and each of the others."""
     found = []
     for label, group in groups(results, key).items():
@@ -64,12 +64,12 @@ def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
     ]
 
 
-def is_the_same(results: list[Measured], key: str) -> bool:
+def is_the_same(results: list[MeasuredCase], key: str) -> bool:
     """Whether all cases have one value of this key."""
     return not varying(results, [key])
 
 
-def why_no_pair(results: list[Measured], key: str) -> str:
+def why_no_pair(results: list[MeasuredCase], key: str) -> str:
     """Why there are no two to compare."""
     if is_the_same(results, key):
         return f"it takes two values of {key}, all else equal"
@@ -77,18 +77,18 @@ def why_no_pair(results: list[Measured], key: str) -> str:
     return f"the cases differ in {' and '.join(varying(results, others))}, too"
 
 
-def _label(result: Measured, differing: list[str]) -> str:
+def _label(result: MeasuredCase, differing: list[str]) -> str:
     return "".join(f"{key} {getattr(result.case, key)}: " for key in differing)
 
 
-def extremes(group: list[Measured], key: str) -> tuple[Measured, Measured]:
+def extremes(group: list[MeasuredCase], key: str) -> tuple[MeasuredCase, MeasuredCase]:
     """The least and the most; of words, eager is the first: others are held against it."""
     ranked = sorted(group, key=lambda result: getattr(result.case, key), reverse=key == "execution")
     return ranked[0], ranked[-1]
 
 
-def incomparable(
-    a: Measured, b: Measured, *may_differ: str, any_software: bool = False
+def why_incomparable(
+    a: MeasuredCase, b: MeasuredCase, *may_differ: str, any_software: bool = False
 ) -> str | None:
     """Why the step times of these must not be compared.
 
@@ -112,7 +112,7 @@ def incomparable(
     return None
 
 
-def verdict(a: Measured, b: Measured) -> Comparison:
+def verdict(a: MeasuredCase, b: MeasuredCase) -> Comparison:
     """What b is beside a, where they are comparable."""
     from study.statistics.bootstrap import compare  # here, since numpy and scipy take their time
 

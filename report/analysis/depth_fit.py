@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass
 
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import seconds
 
 MIN_DEPTHS = 3
@@ -28,7 +28,7 @@ class Fit:
         return f"{seconds(self.slope_s)} per layer{fit}"
 
 
-def fit_depth(results: list[Measured]) -> Fit | None:
+def fit_depth(results: list[MeasuredCase]) -> Fit | None:
     """The line through the medians of cases that differ in depth alone; None for few depths."""
     depths = [float(result.case.depth) for result in results]
     if len(set(depths)) < MIN_DEPTHS:

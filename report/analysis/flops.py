@@ -1,7 +1,7 @@
 """How many floating-point operations a step is, counted exactly, and how fast they ran."""
 
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.case import Case
 from study.results.ceilings import GemmRate
 
@@ -17,11 +17,11 @@ def step_flops(case: Case) -> int:
     return 2 * case.batch_size * case.dim**2 * products
 
 
-def achieved_flop_per_s(result: Measured) -> float:
+def achieved_flop_per_s(result: MeasuredCase) -> float:
     """The operations of a step by its time."""
     return step_flops(result.case) / step_time(result).estimate_s
 
 
-def fastest_product(result: Measured) -> GemmRate:
+def fastest_product(result: MeasuredCase) -> GemmRate:
     """The fastest matrix product of the same job, on one GPU."""
     return max(result.ceilings.gemm, key=lambda gemm: gemm.flop_per_s)

@@ -4,11 +4,11 @@ One is what a stage keeps of one micro-batch from its forward until its gradient
 """
 
 from report.analysis.replay import actions_of
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 
 
-def seen_in_flight(result: Measured) -> list[int]:
+def seen_in_flight(result: MeasuredCase) -> list[int]:
     """The most of each GPU in the typical step; empty where it has no stages to be seen."""
     actions = actions_of(result)
     if not actions:

@@ -9,7 +9,7 @@ OPTIMIZER_TEMPORARIES = {"sgd": 0, "adam": 1}  # torch's foreach Adam: the denom
 
 
 @dataclass(frozen=True)
-class Bytes:
+class MemoryBreakdown:
     """What one GPU holds, in bytes.
 
     `activations` are the batch, what forward keeps for backward, the loss, and the gradients of all

@@ -14,10 +14,10 @@ from report.analysis.memory_parts import (
     ELEMENT_BYTES,
     OPTIMIZER_STATES,
     OPTIMIZER_TEMPORARIES,
-    Bytes,
+    MemoryBreakdown,
 )
 from report.analysis.pipeline_memory import predict_pipeline
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.case import Case
 from study.schedules import SCHEDULES
 
@@ -32,7 +32,7 @@ WITHOUT_EFFECT: dict[str, Any] = {
 }
 
 
-def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[Bytes]:
+def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[MemoryBreakdown]:
     """For each GPU what it holds when it holds most; without cuBLAS's workspace.
 
     `reduction` is what the kernel of a bias's gradient takes for itself, in bytes. torch chooses it
@@ -47,7 +47,7 @@ def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0)
 
 
 @cache
-def predicted_of(result: Measured) -> list[Bytes] | None:
+def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     """For each GPU of a result what it holds when it holds most.
 
     None for tensor parallelism; for a pipeline of which no step had marks, or which does not know
@@ -60,7 +60,7 @@ def predicted_of(result: Measured) -> list[Bytes] | None:
     return None
 
 
-def predicted_peak(result: Measured, gpu: int) -> int | None:
+def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:
     """What this GPU holds when it holds most, with cuBLAS's workspace, in bytes; None for one whose
     own peak is not known, as nothing could stand beside it."""
     found, measured = predicted_of(result), result.measurement.per_gpu[gpu]
@@ -69,19 +69,19 @@ def predicted_peak(result: Measured, gpu: int) -> int | None:
     return found[gpu].total + (measured.workspace_bytes or 0)
 
 
-def predicted_shared_peak_of(result: Measured) -> int:
+def predicted_shared_peak_of(result: MeasuredCase) -> int:
     """The peak of all GPUs of a result together, in bytes."""
     return predict_shared_peak(result.case, result.placement.gpu_of_layer, _reduction(result))
 
 
-def _knows_reduction(result: Measured) -> bool:
+def _knows_reduction(result: MeasuredCase) -> bool:
     """Whether it was measured for as many rows as a micro-batch has, if there is a GPU at all."""
     rows = result.case.batch_size // result.case.micro_batches
     known = [g for g in result.measurement.per_gpu if g.reduction_bytes is not None]
     return all((g.reduction_rows or result.case.batch_size) == rows for g in known)
 
 
-def _reduction(result: Measured) -> int:
+def _reduction(result: MeasuredCase) -> int:
     """A graph's temporaries live in its own pool, which is reserved and not allocated."""
     if result.case.execution == "cuda_graph":
         return 0
@@ -119,10 +119,10 @@ class _Account:
         self.shared_most = max(self.shared_most, self.now + more)
 
     @cached_property
-    def peaks(self) -> list[Bytes]:
+    def peaks(self) -> list[MemoryBreakdown]:
         """What each GPU held when it held most."""
         return [
-            Bytes(held, gradients, self.states * held, activations, temporaries)
+            MemoryBreakdown(held, gradients, self.states * held, activations, temporaries)
             for held, (_, gradients, activations, temporaries) in zip(
                 self.parameters, self.most, strict=True
             )

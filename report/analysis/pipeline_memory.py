@@ -12,16 +12,16 @@ from report.analysis.memory_parts import (
     ELEMENT_BYTES,
     OPTIMIZER_STATES,
     OPTIMIZER_TEMPORARIES,
-    Bytes,
+    MemoryBreakdown,
 )
 from report.analysis.replay import actions_of
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.case import Case
 from study.results.measurement import TimeSpan
 from study.stages import gpu_of_stage
 
 
-def predict_pipeline(result: Measured, reduction: int) -> list[Bytes] | None:
+def predict_pipeline(result: MeasuredCase, reduction: int) -> list[MemoryBreakdown] | None:
     """For each GPU what it holds when it holds most; None where no step had marks.
 
     `reduction` is what the sum over a micro-batch's rows takes for itself, in bytes.
@@ -36,7 +36,7 @@ def predict_pipeline(result: Measured, reduction: int) -> list[Bytes] | None:
     ]
 
 
-def _layers_of_stages(result: Measured) -> list[int]:
+def _layers_of_stages(result: MeasuredCase) -> list[int]:
     """How many layers each stage has."""
     placement = result.placement
     of_layer = placement.stage_of_layer or placement.gpu_of_layer
@@ -53,7 +53,7 @@ class _Gpu:
     reduction: int
     gradients: int = 0
     kept: int = 0  # activations, and gradients of them on their way
-    most: Bytes = field(default_factory=Bytes)
+    most: MemoryBreakdown = field(default_factory=MemoryBreakdown)
 
     def __post_init__(self) -> None:
         case = self.case
@@ -70,7 +70,7 @@ class _Gpu:
         self.in_flight: dict[tuple[int, int], int] = {}
         self.is_trained: set[int] = set()  # stages that have gradients from a micro-batch before
 
-    def peak_of(self, actions: Iterable[TimeSpan]) -> Bytes:
+    def peak_of(self, actions: Iterable[TimeSpan]) -> MemoryBreakdown:
         """Go through the step."""
         for action in actions:
             match action.kind:
@@ -152,6 +152,8 @@ class _Gpu:
     def _look(self, *, activations: int = 0, temporaries: int = 0) -> None:
         """A moment that may be the peak, with something that soon goes again."""
         state = OPTIMIZER_STATES[self.case.optimizer] * self.parameters
-        now = Bytes(self.parameters, self.gradients, state, self.kept + activations, temporaries)
+        now = MemoryBreakdown(
+            self.parameters, self.gradients, state, self.kept + activations, temporaries
+        )
         if now.total > self.most.total:
             self.most = now

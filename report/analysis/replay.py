@@ -5,20 +5,20 @@ from graphlib import CycleError, TopologicalSorter
 
 import msgspec
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 
 COMPUTE = ("forward", "backward", "input_gradient", "weight_gradient", "optimizer")
 WITHOUT_STAGE = ("optimizer",)
 
 
-def spans_of(result: Measured) -> list[TimeSpan]:
+def spans_of(result: MeasuredCase) -> list[TimeSpan]:
     """All that was seen of the typical step; empty where no step had instruments."""
     breakdown = result.measurement.breakdown
     return [] if breakdown is None else breakdown.typical_step
 
 
-def actions_of(result: Measured) -> list[TimeSpan]:
+def actions_of(result: MeasuredCase) -> list[TimeSpan]:
     """What the GPUs computed in the typical step, each for a stage and a micro-batch, by its start.
 
     The naive schedule has one stage a GPU, and the whole batch is its one micro-batch. Empty where

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from report.analysis.comparison import incomparable, verdict
-from report.data.measured import Measured
+from report.analysis.comparison import verdict, why_incomparable
+from report.data.measured import MeasuredCase
 from report.wording.names import HOW
 from study.case import KEYS
 from study.statistics.comparison import Comparison
@@ -20,7 +20,7 @@ class Factor:
     high: float
 
 
-def naive_on(gpus: int, result: Measured, results: list[Measured]) -> Measured | None:
+def naive_on(gpus: int, result: MeasuredCase, results: list[MeasuredCase]) -> MeasuredCase | None:
     """The naive case on so many GPUs that has all else in common with the result."""
     same = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
     for other in results:
@@ -30,14 +30,9 @@ def naive_on(gpus: int, result: Measured, results: list[Measured]) -> Measured |
     return None
 
 
-def why_not(a: Measured, b: Measured) -> str | None:
-    """Why the step times of two schedules must not be compared."""
-    return incomparable(a, b, *MAY_DIFFER)
-
-
-def factor_over(a: Measured | None, b: Measured) -> Factor | None:
+def factor_over(a: MeasuredCase | None, b: MeasuredCase) -> Factor | None:
     """How many times as fast as a the case b is; None where they must not be compared."""
-    if a is None or a is b or why_not(a, b) is not None:
+    if a is None or a is b or why_incomparable(a, b, *MAY_DIFFER) is not None:
         return None
     return as_factor(verdict(a, b))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.statistics.samples import Interval, estimate
 
 
@@ -16,7 +16,7 @@ class StepTime:
 
 
 @cache  # tables, notes and answers ask for it again
-def step_time(result: Measured) -> StepTime:
+def step_time(result: MeasuredCase) -> StepTime:
     """The interval of one job is the one that it found itself; of several, that of both levels."""
     if result.repeats:
         from study.statistics.bootstrap import (

@@ -6,10 +6,10 @@ from operator import attrgetter
 from statistics import median
 
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from study.results.measurement import Breakdown, GpuTime
 
-DISTURBED = 0.5  # of a step: marks that cost more leave little of what they tell
+MAX_INSTRUMENTATION_COST = 0.5  # of a step: marks that cost more leave little of what they tell
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
 
@@ -39,13 +39,13 @@ class TimeUse:
         return self.forward_s + self.backward_s + self.optimizer_s
 
     @property
-    def utilisation(self) -> float:
+    def utilization(self) -> float:
         """The share of the step that this GPU computed, 0 to 1."""
         return self.compute_s / self.step_s
 
 
 @cache
-def time_use(result: Measured) -> list[TimeUse]:
+def time_use(result: MeasuredCase) -> list[TimeUse]:
     """For each GPU where its time went; empty where no step had instruments that told."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [breakdown for breakdown in breakdowns if breakdown is not None]
@@ -61,7 +61,7 @@ def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
 
 
 @cache
-def cost_of_instruments(result: Measured) -> float | None:
+def instrumentation_cost(result: MeasuredCase) -> float | None:
     """How much longer a step with marks took than a timed one, as a share; medians of all jobs."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from report.analysis.comparison import CANNOT
 from report.answers import layer_map, memory, placement_rule, schedules, step_time, transfers
-from report.data.measured import Measured
-from report.data.selection import Row, Selection
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable, Row
 from report.wording.names import schedule_name
 from report.wording.units import plural
 from study.case import Case
 
-ANSWERS: dict[str, Callable[[list[Measured]], list[str]]] = {
+ANSWERS: dict[str, Callable[[list[MeasuredCase]], list[str]]] = {
     "step_time": step_time.answer,
     "layer_map": layer_map.answer,
     "placement_rule": placement_rule.answer,
@@ -31,12 +31,12 @@ QUESTIONS = {
 }
 
 
-def make_answers(selection: Selection) -> list[str]:
+def make_answers(grid_table: GridTable) -> list[str]:
     """The answers of this kind of table."""
-    results = [row.measured for row in selection.rows if row.measured is not None]
+    results = [row.measured for row in grid_table.rows if row.measured is not None]
     if not results:
-        return [f"{QUESTIONS[selection.grid.table]} {CANNOT}: no case has been measured."]
-    return [*ANSWERS[selection.grid.table](results), *_missing(selection.rows)]
+        return [f"{QUESTIONS[grid_table.grid.table]} {CANNOT}: no case has been measured."]
+    return [*ANSWERS[grid_table.grid.table](results), *_missing(grid_table.rows)]
 
 
 def _name(case: Case) -> str:

@@ -2,17 +2,17 @@
 
 from itertools import groupby
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import plural, runs
 from study.results.result import PairTransfers, Placement, Transfers
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """A sentence for each case."""
     return [_where_it_moves(result) for result in results]
 
 
-def _where_it_moves(result: Measured) -> str:
+def _where_it_moves(result: MeasuredCase) -> str:
     seen = result.transfers
     placement = result.placement
     if not placement.gpu_of_layer:

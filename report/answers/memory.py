@@ -4,13 +4,13 @@ from report.analysis.comparison import (
     CANNOT,
     Pair,
     from_the_least,
-    incomparable,
     refusals,
     verdict,
+    why_incomparable,
     why_no_pair,
 )
 from report.answers import sweep, utilisation
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
 from report.wording.units import data_size, plural, ratio, seconds
 from study.statistics.comparison import Comparison
@@ -19,7 +19,7 @@ from study.statistics.samples import estimate
 QUESTION = "Whether adding GPUs makes training faster"
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """What every GPU holds and does, then what adding GPUs does, for each pair of GPU counts."""
     return [
         _all_hold_layers(results),
@@ -29,7 +29,7 @@ def answer(results: list[Measured]) -> list[str]:
     ]
 
 
-def _all_hold_layers(results: list[Measured]) -> str:
+def _all_hold_layers(results: list[MeasuredCase]) -> str:
     idle = [r for r in results if 0 in r.placement.layers_per_gpu]
     if idle:
         return f"Not every GPU holds layers in {', '.join(r.case.case_id for r in idle)}."
@@ -40,7 +40,7 @@ def _all_hold_layers(results: list[Measured]) -> str:
     return f"All GPUs hold layers: {layers} on {most.gpus}{used}."
 
 
-def _adding_gpus(results: list[Measured]) -> list[str]:
+def _adding_gpus(results: list[MeasuredCase]) -> list[str]:
     found = from_the_least(results, "gpus")
     if sweep.replaces(results, "gpus"):
         return []
@@ -56,7 +56,7 @@ def _problem(pair: Pair) -> str | None:
     if few.emulated and many.emulated:
         shared = dict.fromkeys(shared_device(result.environment) for result in (few, many))
         return f"the emulated GPUs share {' and '.join(shared)}"
-    return incomparable(few, many, "gpus")
+    return why_incomparable(few, many, "gpus")
 
 
 def _compare(pair: Pair) -> str:
@@ -72,7 +72,7 @@ def _compare(pair: Pair) -> str:
     )
 
 
-def _gpus(result: Measured) -> str:
+def _gpus(result: MeasuredCase) -> str:
     return f"{result.case.gpus} {plural(result.case.gpus, 'GPU')}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import plural
 from study.schedules import SCHEDULES
 
@@ -22,7 +22,7 @@ RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
 BALANCED = "Balanced by time, layers go to stages so that none of them takes much longer."
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """For each split its rule, and whether the layer maps follow it; then what has another one."""
     ruled = [r for r in results if r.case.balance == "layers" and not _layers(r)]
     splits = dict.fromkeys(result.case.split for result in ruled)
@@ -30,12 +30,12 @@ def answer(results: list[Measured]) -> list[str]:
     return [*(_answer_for(s, [r for r in ruled if r.case.split == s]) for s in splits), *others]
 
 
-def _layers(result: Measured) -> str | None:
+def _layers(result: MeasuredCase) -> str | None:
     """Where layers are, if a GPU has no single run of them."""
     return SCHEDULES[result.case.schedule].layers
 
 
-def _answer_for(split: str, results: list[Measured]) -> str:
+def _answer_for(split: str, results: list[MeasuredCase]) -> str:
     rule = f"Rule: {RULES[split][0]}"
     others = [result for result in results if not _follows_rule(result)]
     if others:
@@ -50,12 +50,12 @@ def _answer_for(split: str, results: list[Measured]) -> str:
     )
 
 
-def _follows_rule(result: Measured) -> bool:
+def _follows_rule(result: MeasuredCase) -> bool:
     depth, gpus = result.case.depth, result.case.gpus
     gpu_of_layer = RULES[result.case.split][1]
     return result.placement.gpu_of_layer == [gpu_of_layer(i, depth, gpus) for i in range(depth)]
 
 
-def _spread(result: Measured) -> int:
+def _spread(result: MeasuredCase) -> int:
     counts = result.placement.layers_per_gpu
     return max(counts) - min(counts)

@@ -5,11 +5,11 @@ from statistics import fmean
 
 from report.analysis.bubble import bubbles
 from report.analysis.collectives import counted, total_bytes
-from report.analysis.comparison import CANNOT, groups, verdict
-from report.analysis.disturbed import caution
-from report.analysis.speedup import MAY_DIFFER, naive_on, why_not
+from report.analysis.comparison import CANNOT, groups, verdict, why_incomparable
+from report.analysis.disturbed import instrumentation_warning
+from report.analysis.speedup import MAY_DIFFER, naive_on
 from report.answers import waiting
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import data_size, percent, plural, ratio, seconds
 from study.stages import allowed_speed_up
@@ -20,7 +20,7 @@ NAMED = 6  # cases, before a number has to do
 SAME_MEMORY = 0.05  # a peak that differs by less is as high
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """For every GPU count above 1: each schedule beside naive, the fastest, and what bounds it."""
     sentences = _about_processes(results)
     for label, alike in groups(results, *MAY_DIFFER).items():
@@ -30,7 +30,7 @@ def answer(results: list[Measured]) -> list[str]:
     return sentences or [f"{QUESTION} {CANNOT}: it takes 2 GPUs or more."]
 
 
-def _about_processes(results: list[Measured]) -> list[str]:
+def _about_processes(results: list[MeasuredCase]) -> list[str]:
     """CPU processes are no GPUs, whatever is found of them."""
     emulated = [r for r in results if r.emulated and r.case.in_processes]
     if not emulated:
@@ -43,15 +43,19 @@ def _about_processes(results: list[Measured]) -> list[str]:
     ]
 
 
-def _on(gpus: int, alike: list[Measured]) -> list[str]:
+def _on(gpus: int, alike: list[MeasuredCase]) -> list[str]:
     here = [result for result in alike if result.case.gpus == gpus]
     others = [result for result in here if result.case.schedule != "naive"]
     if not others:
         return [f"{QUESTION} {gpus} GPUs {CANNOT}: no other schedule than naive was measured."]
     fastest = _fastest_of(others)
-    field = [r for r in others if r is fastest or why_not(fastest, r) is None]
+    field = [r for r in others if r is fastest or why_incomparable(fastest, r, *MAY_DIFFER) is None]
     naive = naive_on(gpus, fastest, here)
-    problem = "naive has no measurement here" if naive is None else why_not(naive, fastest)
+    problem = (
+        "naive has no measurement here"
+        if naive is None
+        else why_incomparable(naive, fastest, *MAY_DIFFER)
+    )
     if naive is None or problem is not None:
         beside = [f"What is faster than naive on {_name(fastest)} {CANNOT}: {problem}."]
         return [*beside, *_fastest(field, alike), *_left_out(others, field)]
@@ -62,29 +66,29 @@ def _on(gpus: int, alike: list[Measured]) -> list[str]:
     ]
 
 
-def _fastest_of(results: list[Measured]) -> Measured:
+def _fastest_of(results: list[MeasuredCase]) -> MeasuredCase:
     """Of those with an interval, if there are any: nothing can be held against the others."""
     return min([r for r in results if are_enough(r.steps_s)] or results, key=_step_s)
 
 
-def _step_s(result: Measured) -> float:
+def _step_s(result: MeasuredCase) -> float:
     return estimate(result.steps_s)
 
 
-def _name(result: Measured) -> str:
+def _name(result: MeasuredCase) -> str:
     """`5 GPUs`; of CPU processes no GPUs are spoken of."""
     word = ("CPU process", "CPU processes") if result.emulated else ("GPU", "GPUs")
     return f"{result.case.gpus} {plural(result.case.gpus, *word)}"
 
 
-def _naive(result: Measured) -> str:
+def _naive(result: MeasuredCase) -> str:
     if not result.emulated:
         return f"naive on {_name(result)}"
     gpus = result.case.gpus
     return f"naive in one process{f' of {gpus} logical GPUs' if gpus > 1 else ''}"
 
 
-def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
+def _beside_naive(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
     """How many help at all, then for each schedule the number of micro-batches that suits it."""
     kinds = [verdict(naive, result).kind for result in field]
     counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
@@ -102,7 +106,7 @@ def _beside_naive(naive: Measured, field: list[Measured]) -> list[str]:
     return sentences
 
 
-def _named(kind: str, kinds: Sequence[str], field: list[Measured]) -> str:
+def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
     """Which they are, of those that do not help."""
     names = [schedule_name(r.case) for r, its in zip(field, kinds, strict=True) if its == kind]
     return (
@@ -121,16 +125,16 @@ WORDS = {
 ARE = ("is", "are")
 
 
-def _one(naive: Measured, result: Measured) -> str:
+def _one(naive: MeasuredCase, result: MeasuredCase) -> str:
     words = verdict(naive, result).words(_naive(naive), schedule_name(result.case))
     allowed = None if result.emulated else allowed_speed_up(result.case)
     formula = "" if allowed is None else f"; the formula allows {allowed:.2f} times"
     together = _together(result)
     told = f"{words[0].upper()}{words[1:]}{formula}{together}."
-    return told + (caution(result) if together else "")
+    return told + (instrumentation_warning(result) if together else "")
 
 
-def _together(result: Measured) -> str:
+def _together(result: MeasuredCase) -> str:
     """What tensor parallelism does instead of passing batons, and how long it waits for that."""
     together = result.transfers.collectives
     if not together:
@@ -141,14 +145,14 @@ def _together(result: Measured) -> str:
     return f"{text}, and waits for them {percent(fmean(waits))} of a step" if waits else text
 
 
-def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
+def _fastest(field: list[MeasuredCase], alike: list[MeasuredCase]) -> list[str]:
     """The fastest, whether the next one can be told from it, and what the fastest costs."""
     first, *rest = sorted(field, key=_step_s)
     name = schedule_name(first.case)
     text = f"The {'fastest' if rest else 'only one'} on {_name(first)}{_of(field)} is {name}"
     text += f", with {seconds(_step_s(first))} a step"
     one = naive_on(1, first, alike)
-    if one is not None and why_not(one, first) is None:
+    if one is not None and why_incomparable(one, first, *MAY_DIFFER) is None:
         text += f"; {verdict(one, first).words(_naive(one), 'it')}"
     sentences = [f"{text}.", *waiting.answer(first), *_memory(first, field)]
     if rest:
@@ -157,7 +161,7 @@ def _fastest(field: list[Measured], alike: list[Measured]) -> list[str]:
     return [" ".join(sentences)]
 
 
-def _of(field: list[Measured]) -> str:
+def _of(field: list[MeasuredCase]) -> str:
     """Which are ranked, where the naive schedule could not be among them."""
     if any(result.case.schedule == "naive" for result in field):
         return ""
@@ -165,7 +169,7 @@ def _of(field: list[Measured]) -> str:
     return f", of the schedules that have a {word} each,"
 
 
-def _memory(fastest: Measured, field: list[Measured]) -> list[str]:
+def _memory(fastest: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
     """The memory of its fullest GPU, beside that of the naive schedule."""
     fullest = fastest.fullest_gpu
     if fullest is None:
@@ -183,13 +187,13 @@ def _memory(fastest: Measured, field: list[Measured]) -> list[str]:
     return [f"{text}, {ratio(times)} times the {size} of the naive schedule."]
 
 
-def _left_out(others: list[Measured], field: list[Measured]) -> list[str]:
+def _left_out(others: list[MeasuredCase], field: list[MeasuredCase]) -> list[str]:
     """Which could not be held against the fastest, and why, reason by reason."""
     fastest = _fastest_of(others)
     reasons: dict[str, list[str]] = {}
     for result in others:
         if result not in field:
-            reasons.setdefault(why_not(fastest, result) or "", []).append(
+            reasons.setdefault(why_incomparable(fastest, result, *MAY_DIFFER) or "", []).append(
                 schedule_name(result.case)
             )
     return [f"Not compared on {_name(fastest)}: {', '.join(names)}; {reason}."

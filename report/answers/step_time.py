@@ -5,16 +5,16 @@ from report.analysis.comparison import (
     Pair,
     extremes,
     groups,
-    incomparable,
     pairs,
     refusals,
     verdict,
+    why_incomparable,
     why_no_pair,
 )
 from report.analysis.depth_fit import fit_depth
 from report.answers import launch_overhead, sweep
 from report.answers.work import time_per_layer, work
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import ratio, seconds
 from study.statistics.samples import estimate
 
@@ -25,7 +25,7 @@ DOUBT = (
 )
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """Two sentences for each pair of the least and the greatest depth, all else equal.
 
     Where there are CUDA graphs, what launching costs goes before.
@@ -37,23 +37,23 @@ def answer(results: list[Measured]) -> list[str]:
         return [*launching, *others]
     if not found:
         return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]
-    problems = [(pair, incomparable(pair.least, pair.most, "depth")) for pair in found]
+    problems = [(pair, why_incomparable(pair.least, pair.most, "depth")) for pair in found]
     compared = [line for pair, problem in problems if problem is None for line in _compare(pair)]
     refused = [(pair, problem) for pair, problem in problems if problem is not None]
     return [*launching, *compared, *refusals(QUESTION, refused), *_lines(results), *others]
 
 
-def _lines(results: list[Measured]) -> list[str]:
+def _lines(results: list[MeasuredCase]) -> list[str]:
     """How well a straight line describes the step times that differ in depth alone."""
     lines = {label: _line(group) for label, group in groups(results, "depth").items()}
     return [f"{label}{line}" for label, line in lines.items() if line is not None]
 
 
-def _line(group: list[Measured]) -> str | None:
+def _line(group: list[MeasuredCase]) -> str | None:
     line = fit_depth(group)
     if line is None or line.slope_s <= 0:
         return None
-    if any(incomparable(group[0], other, "depth") for other in group):
+    if any(why_incomparable(group[0], other, "depth") for other in group):
         return None
     if verdict(*extremes(group, "depth")).kind != "slower":
         return None  # a line through noise
@@ -82,5 +82,5 @@ def _compare(pair: Pair) -> list[str]:
             return [slower, time_per_layer(few, many)]
 
 
-def _depth(result: Measured) -> str:
+def _depth(result: MeasuredCase) -> str:
     return f"depth {result.case.depth}"

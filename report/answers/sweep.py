@@ -4,12 +4,12 @@ from report.analysis.comparison import (
     CANNOT,
     Pair,
     groups,
-    incomparable,
     is_the_same,
     refusals,
     verdict,
+    why_incomparable,
 )
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.facts import WORDS
 from report.wording.units import ratio, seconds
 from study.statistics.samples import estimate
@@ -18,26 +18,26 @@ from study.statistics.samples import estimate
 KEYS = ("dim", "batch_size", "split", "dtype", "optimizer")
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """Sentences for each such key in which cases differ, all else equal."""
     differing = [key for key in KEYS if not is_the_same(results, key)]
     return [sentence for key in differing for sentence in _answer(results, key)]
 
 
-def replaces(results: list[Measured], key: str) -> bool:
+def replaces(results: list[MeasuredCase], key: str) -> bool:
     """Whether cases differ in such a key and not in this one, of which then nobody asked."""
     return is_the_same(results, key) and not all(is_the_same(results, k) for k in KEYS)
 
 
-def _answer(results: list[Measured], key: str) -> list[str]:
+def _answer(results: list[MeasuredCase], key: str) -> list[str]:
     found = [p for label, group in groups(results, key).items() for p in _pairs(label, group, key)]
-    problems = [(pair, incomparable(pair.least, pair.most, key)) for pair in found]
+    problems = [(pair, why_incomparable(pair.least, pair.most, key)) for pair in found]
     told = [_compare(pair, key) for pair, problem in problems if problem is None]
     refused = [(pair, problem) for pair, problem in problems if problem is not None]
     return [*told, *refusals(_question(key), refused)]
 
 
-def _pairs(label: str, group: list[Measured], key: str) -> list[Pair]:
+def _pairs(label: str, group: list[MeasuredCase], key: str) -> list[Pair]:
     """The least and the greatest number; of names, without an order, the first and each other."""
     if isinstance(getattr(group[0].case, key), str):
         return [Pair(label, group[0], other) for other in group[1:]]

@@ -3,7 +3,7 @@
 from report.analysis.collectives import counted, total_bytes
 from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
 from report.analysis.transfers import expected_moves
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import data_size, plural
 from study.results.result import Transfers
@@ -11,13 +11,13 @@ from study.results.result import Transfers
 QUESTION = "How communication grows with the GPU count"
 
 
-def answer(results: list[Measured]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[str]:
     """What one forward pass does in each case, then how that grows with the GPU count."""
     counted = "; ".join(_counted(result) for result in results)
     return [f"In one forward pass, {counted}.", *_growths(results)]
 
 
-def _counted(result: Measured) -> str:
+def _counted(result: MeasuredCase) -> str:
     case, seen = result.case, result.transfers
     where = f"on {case.gpus} {plural(case.gpus, 'GPU')}, depth {case.depth}"
     if seen.to_calls_per_forward is not None:
@@ -28,7 +28,7 @@ def _counted(result: Measured) -> str:
     return f"{where}, {schedule_name(case)}: {what} between processes, and no calls of `.to`"
 
 
-def _growths(results: list[Measured]) -> list[str]:
+def _growths(results: list[MeasuredCase]) -> list[str]:
     found = pairs(results, "gpus")
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
@@ -73,7 +73,7 @@ def _growth_of_collectives(pair: Pair) -> str:
     )
 
 
-def _is_chain(result: Measured) -> bool:
+def _is_chain(result: MeasuredCase) -> bool:
     return expected_moves(result.case) == result.case.gpus - 1
 
 

@@ -4,9 +4,9 @@ from statistics import fmean
 
 from report.analysis.bubble import bubbles
 from report.analysis.comparison import verdict
-from report.analysis.disturbed import caution
+from report.analysis.disturbed import instrumentation_warning
 from report.analysis.time_use import time_use
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import percent, seconds, signed_percent
 
 LITTLE = 0.01  # of a step: a bubble so near to the formula's is explained by it
@@ -18,7 +18,7 @@ PARTS = {
 }
 
 
-def answer(result: Measured) -> list[str]:
+def answer(result: MeasuredCase) -> list[str]:
     """A sentence on the mean of its GPUs, and what makes most of it; none where that is unknown."""
     found = bubbles(result)
     formula = found[0].formula if found else None
@@ -32,15 +32,16 @@ def answer(result: Measured) -> list[str]:
         f"{percent(formula)}"
     )
     excess = measured - formula
+    warning = instrumentation_warning(result)
     if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
-        return [f"{text}: as the formula says, to within {percent(LITTLE)}.{caution(result)}"]
+        return [f"{text}: as the formula says, to within {percent(LITTLE)}.{warning}"]
     added = ", ".join(f"{_points(share)} from {PARTS[name]}" for name, share in parts.items())
     most = max(parts, key=lambda name: parts[name])
     bound = f"; most is {MOST[most]}" if excess > LITTLE and parts[most] > excess / 2 else ""
-    return [f"{text}: {added}, in percentage points{bound}.{caution(result)}"]
+    return [f"{text}: {added}, in percentage points{bound}.{warning}"]
 
 
-def more_work(naive: Measured, result: Measured) -> list[str]:
+def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
     """Why a schedule whose GPUs wait less is no faster: they compute for longer."""
     if verdict(naive, result).kind == "faster":
         return []
@@ -57,14 +58,14 @@ def more_work(naive: Measured, result: Measured) -> list[str]:
     ]
 
 
-def _who(result: Measured) -> str:
+def _who(result: MeasuredCase) -> str:
     """What computes: the naive schedule emulates its GPUs in one process."""
     if not result.emulated:
         return "GPUs"
     return "processes" if result.case.in_processes else "logical GPUs"
 
 
-def _busy_s(result: Measured) -> float | None:
+def _busy_s(result: MeasuredCase) -> float | None:
     """Seconds that its GPUs compute in a step, all of them together."""
     used = time_use(result)
     return sum(use.compute_s for use in used) if used else None

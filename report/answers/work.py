@@ -1,7 +1,7 @@
 """Why a step takes as long as it does at two depths: what each layer adds, what there is to do."""
 
 from report.analysis.flops import achieved_flop_per_s, fastest_product, step_flops
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import percent, ratio, seconds
 from study.statistics.samples import estimate
 
@@ -9,7 +9,7 @@ STEADY = 0.15  # a time per layer that changes by less is called steady
 LITTLE = 0.1  # of the fastest product's rate: below that, a step is mostly something else
 
 
-def time_per_layer(few: Measured, many: Measured) -> str:
+def time_per_layer(few: MeasuredCase, many: MeasuredCase) -> str:
     """How it changes where more depth is slower."""
     before, after = _times_per_layer(few, many)
     times = f"from {seconds(before)} to {seconds(after)}"
@@ -26,7 +26,7 @@ def time_per_layer(few: Measured, many: Measured) -> str:
     return f"The time per layer rises ({times}); these results do not say why."
 
 
-def work(few: Measured, many: Measured) -> str:
+def work(few: MeasuredCase, many: MeasuredCase) -> str:
     """What is known of the two where their step times tell no difference."""
     flops = [step_flops(result.case) for result in (few, many)]
     before, after = _times_per_layer(few, many)
@@ -45,5 +45,5 @@ def work(few: Measured, many: Measured) -> str:
     return f"{text}."
 
 
-def _times_per_layer(few: Measured, many: Measured) -> tuple[float, float]:
+def _times_per_layer(few: MeasuredCase, many: MeasuredCase) -> tuple[float, float]:
     return estimate(few.steps_s) / few.case.depth, estimate(many.steps_s) / many.case.depth

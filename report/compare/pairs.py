@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from report.analysis.comparison import incomparable, verdict
-from report.data.load import Evidence
-from report.data.measured import Measured, measured
+from report.analysis.comparison import verdict, why_incomparable
+from report.data.load import ProfileResults
+from report.data.measured import MeasuredCase, measured
 from report.data.repeats import combine
-from report.data.selection import select
+from report.data.selection import select_tables
 from study.case import Case
 from study.grid import Grid
 from study.statistics.comparison import Comparison
@@ -23,18 +23,18 @@ class ResultSet:
     """
 
     name: str
-    found: dict[str, dict[Case, Measured | None]] = field(default_factory=dict)
+    found: dict[str, dict[Case, MeasuredCase | None]] = field(default_factory=dict)
     unmeasured: Counter[tuple[str, Case]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
-class Counterparts:
+class CasePair:
     """A configuration in both sets. Without a verdict there is a reason."""
 
     profile: str
     case: Case
-    before: Measured | None
-    after: Measured | None
+    before: MeasuredCase | None
+    after: MeasuredCase | None
     verdict: Comparison | None
     reason: str = ""
     unmeasured: int = 0
@@ -45,13 +45,15 @@ class Counterparts:
         return self.before is None or self.after is None or self.unmeasured > 0
 
 
-def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> ResultSet:
+def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> ResultSet:
     """What was submitted or measured of these grids; of everything, where none is named."""
-    found: dict[str, dict[Case, Measured | None]] = {}
+    found: dict[str, dict[Case, MeasuredCase | None]] = {}
     unmeasured: Counter[tuple[str, Case]] = Counter()
-    for profile in evidence:
-        selections = [selection for grid in grids for selection in select(grid, [profile])]
-        shown = {row.case.configuration for s in selections for row in s.rows}
+    for profile in profiles:
+        grid_tables = [
+            grid_table for grid in grids for grid_table in select_tables(grid, [profile])
+        ]
+        shown = {row.case.configuration for s in grid_tables for row in s.rows}
         for configuration, cases in profile.repeats.items():
             if grids and configuration not in shown:
                 continue
@@ -64,11 +66,11 @@ def result_set(name: str, evidence: list[Evidence], grids: list[Grid]) -> Result
     return ResultSet(name, found, unmeasured)
 
 
-def compare_sets(before: ResultSet, after: ResultSet) -> list[Counterparts]:
+def compare_sets(before: ResultSet, after: ResultSet) -> list[CasePair]:
     """Every configuration of either set; where each has one profile, their names may differ."""
     return [
         replace(
-            _counterparts(" → ".join(dict.fromkeys(names)), case, old, new),
+            _pair_up(" → ".join(dict.fromkeys(names)), case, old, new),
             unmeasured=sum(
                 results.unmeasured[name, case]
                 for results, name in zip((before, after), names, strict=True)
@@ -79,7 +81,7 @@ def compare_sets(before: ResultSet, after: ResultSet) -> list[Counterparts]:
     ]
 
 
-Cases = dict[Case, Measured | None]
+Cases = dict[Case, MeasuredCase | None]
 
 
 def _profiles(
@@ -95,19 +97,19 @@ def _profiles(
         yield (name, name), before.found.get(name, {}), after.found.get(name, {})
 
 
-def _counterparts(profile: str, case: Case, before: Cases, after: Cases) -> Counterparts:
+def _pair_up(profile: str, case: Case, before: Cases, after: Cases) -> CasePair:
     old, new = before.get(case), after.get(case)
     if old is None or new is None:
         reason = _why_missing(case, old, new, before, after)
-        return Counterparts(profile, case, old, new, None, reason)
-    problem = incomparable(old, new, any_software=True)
+        return CasePair(profile, case, old, new, None, reason)
+    problem = why_incomparable(old, new, any_software=True)
     if problem is not None:
-        return Counterparts(profile, case, old, new, None, f"not compared: {problem}")
-    return Counterparts(profile, case, old, new, verdict(old, new))
+        return CasePair(profile, case, old, new, None, f"not compared: {problem}")
+    return CasePair(profile, case, old, new, verdict(old, new))
 
 
 def _why_missing(
-    case: Case, old: Measured | None, new: Measured | None, before: Cases, after: Cases
+    case: Case, old: MeasuredCase | None, new: MeasuredCase | None, before: Cases, after: Cases
 ) -> str:
     """Which set lacks it, and which key the nearest configuration there has otherwise."""
     if old is None and new is None:

@@ -1,8 +1,8 @@
 """Two sets of results side by side, as a section of a document, and a gate that they may pass."""
 
 from report.analysis.step_time import step_time
-from report.compare.pairs import Counterparts, ResultSet
-from report.data.measured import Measured
+from report.compare.pairs import CasePair, ResultSet
+from report.data.measured import MeasuredCase
 from report.document import Section, make_rows
 from report.wording.names import heading, key_text
 from report.wording.units import UNKNOWN, plural, seconds_with_interval
@@ -12,7 +12,7 @@ RATIO = "after / before (95 % CI)"
 FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % cannot ask for more
 
 
-def make_comparison(before: ResultSet, after: ResultSet, rows: list[Counterparts]) -> Section:
+def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -> Section:
     """The two sets as a section; before is what after is held against."""
     compared = [row.verdict.kind for row in rows if row.verdict is not None]
     counts = ", ".join(
@@ -34,19 +34,19 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[Counterparts
     )
 
 
-def _torch(rows: list[Counterparts]) -> str:
+def _torch(rows: list[CasePair]) -> str:
     olds = {row.before.environment.torch for row in rows if row.before is not None}
     news = {row.after.environment.torch for row in rows if row.after is not None}
     texts = [" and ".join(sorted(versions)) or UNKNOWN for versions in (olds, news)]
     return f"torch {texts[0]} before, {texts[1]} after."
 
 
-def _varying_keys(rows: list[Counterparts]) -> list[str]:
+def _varying_keys(rows: list[CasePair]) -> list[str]:
     keys = [key for key in rows[0].case.as_dict() if key not in ("depth", "gpus")] if rows else []
     return [key for key in keys if len({getattr(row.case, key) for row in rows}) > 1]
 
 
-def _cells(row: Counterparts, varying: list[str]) -> dict[str, str]:
+def _cells(row: CasePair, varying: list[str]) -> dict[str, str]:
     emulated = any(result is not None and result.emulated for result in (row.before, row.after))
     cells = {"profile": row.profile, "depth": str(row.case.depth)}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if emulated else str(row.case.gpus)
@@ -62,14 +62,14 @@ def _cells(row: Counterparts, varying: list[str]) -> dict[str, str]:
     }
 
 
-def _step_time(result: Measured | None) -> str:
+def _step_time(result: MeasuredCase | None) -> str:
     if result is None:
         return UNKNOWN
     found = step_time(result)
     return seconds_with_interval(found.estimate_s, found.interval)
 
 
-def complaints(rows: list[Counterparts], limit: float | None) -> list[str]:
+def complaints(rows: list[CasePair], limit: float | None) -> list[str]:
     """What is wrong with the newer set, a line each: jobs that are missing and, with a limit, cases
     that are slower by a verdict and by that share at least, or that nobody could compare."""
     found = []
@@ -89,7 +89,7 @@ def complaints(rows: list[Counterparts], limit: float | None) -> list[str]:
     return found
 
 
-def blind_spots(rows: list[Counterparts], limit: float | None) -> list[str]:
+def blind_spots(rows: list[CasePair], limit: float | None) -> list[str]:
     """What the gate did not see and could not have seen, as a line for a person to judge."""
     unseen = [] if limit is None else _unseen(rows, limit)
     if limit is None or not unseen:
@@ -102,12 +102,12 @@ def blind_spots(rows: list[Counterparts], limit: float | None) -> list[str]:
     ]
 
 
-def _unseen(rows: list[Counterparts], limit: float) -> list[Counterparts]:
+def _unseen(rows: list[CasePair], limit: float) -> list[CasePair]:
     """Those in which a slowdown of the limit could have gone unseen."""
     return [row for row in rows if not _is_slower(row, limit) and _may_be_slower(row, limit)]
 
 
-def _may_be_slower(row: Counterparts, limit: float) -> bool:
+def _may_be_slower(row: CasePair, limit: float) -> bool:
     """Whether its interval is so wide that a slowdown of the limit, and more, may hide in it.
 
     It is taken from 1 on, or, where a case is known to be slower, from how much slower it was.
@@ -119,6 +119,6 @@ def _may_be_slower(row: Counterparts, limit: float) -> bool:
     return found.high - known >= max(limit, FINEST)
 
 
-def _is_slower(row: Counterparts, limit: float) -> bool:
+def _is_slower(row: CasePair, limit: float) -> bool:
     found = row.verdict
     return found is not None and found.kind == "slower" and found.ratio - 1 >= limit

@@ -1,6 +1,6 @@
 """What must be equal for two step times to be compared, beside their cases."""
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.hardware import threads
 from report.wording.units import UNKNOWN
 
@@ -17,7 +17,7 @@ WITHOUT_EFFECT = (
 FOLLOWS = {"dtype": "with and without TF32"}
 
 
-def conditions(result: Measured, any_software: bool = False) -> dict[str, str]:
+def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, str]:
     """Each condition as words that go behind "they were measured", and its value."""
     environment = result.environment
     limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from report.data.selection import Selection
+from report.data.selection import GridTable
 from report.wording.units import plural
 from study.case import Case
 from study.errors import ConfigError
@@ -12,7 +12,7 @@ from study.schedules import has_key
 MOST_NAMED = 10  # settings, in the line that says which there are
 
 
-def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selection]:
+def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[GridTable]:
     """The tables that have such rows, with no others.
 
     A case whose schedule lacks one of the keys stays beside those that have it.
@@ -22,12 +22,12 @@ def narrow(selections: list[Selection], values: dict[str, Any]) -> list[Selectio
             none of the schedules has all of these keys.
     """
     narrowed = [
-        replace(selection, rows=[row for row in selection.rows if _fits(row.case, values)])
-        for selection in selections
-        if any(_values(row.case, values) == values for row in selection.rows)
+        replace(grid_table, rows=[row for row in grid_table.rows if _fits(row.case, values)])
+        for grid_table in grid_tables
+        if any(_values(row.case, values) == values for row in grid_table.rows)
     ]
-    if selections and not narrowed:
-        cases = [row.case for selection in selections for row in selection.rows]
+    if grid_tables and not narrowed:
+        cases = [row.case for grid_table in grid_tables for row in grid_table.rows]
         raise ConfigError("--set", f"no case has {_words(values)}; {_there(cases, values)}")
     return narrowed
 

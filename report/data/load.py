@@ -20,7 +20,7 @@ Complain = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ProfileResults:
     """Everything known of one profile's cases."""
 
     store: Store
@@ -67,16 +67,16 @@ class Evidence:
         return newest.ended.outcome if newest is not None and newest.ended is not None else None
 
 
-def load_evidence(results: Path, complain: Complain) -> list[Evidence]:
-    """The evidence of every profile; files that cannot be read are named and cost no other.
+def load_results(results: Path, complain: Complain) -> list[ProfileResults]:
+    """The results of every profile; files that cannot be read are named and cost no other.
 
     `results` may be the folder of one profile, too.
     """
     folders = sorted(path for path in results.absolute().glob("*") if path.is_dir())
     if _is_profile(results):
         folders = [results.absolute()]
-    evidence = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
-    return [e for e in evidence if e.results or e.submissions or e.unreadable]
+    profiles = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
+    return [p for p in profiles if p.results or p.submissions or p.unreadable]
 
 
 def _is_profile(folder: Path) -> bool:
@@ -84,7 +84,7 @@ def _is_profile(folder: Path) -> bool:
     return (folder / "submissions.jsonl").exists() or any(folder.glob("d*-g*-????????.json"))
 
 
-def _load_profile(store: Store, complain: Complain) -> Evidence:
+def _load_profile(store: Store, complain: Complain) -> ProfileResults:
     results: dict[Case, Result] = {}
     unreadable: dict[str, str] = {}
     if not os.access(store.folder, os.R_OK | os.X_OK):
@@ -109,4 +109,4 @@ def _load_profile(store: Store, complain: Complain) -> Evidence:
     if broken:
         complain(f"{store.submissions}: lines that cannot be read: {broken}; left out")
     submissions = [e for e in events if isinstance(e, Submission) and e.is_of_this_version]
-    return Evidence(store, results, unreadable, submissions, attempts_of_each_case(events))
+    return ProfileResults(store, results, unreadable, submissions, attempts_of_each_case(events))

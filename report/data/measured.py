@@ -14,7 +14,7 @@ from study.results.result import Placement, Result, Transfers
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # itself alone, so that caches find it
-class Measured:
+class MeasuredCase:
     """What tables and answers are made from: one job's result, and those that repeat it.
 
     `jobs` holds all of them, this one first. Step times come from all jobs; what does not differ
@@ -28,10 +28,10 @@ class Measured:
     transfers: Transfers
     ceilings: Ceilings
     environment: Environment
-    repeats: Sequence["Measured"] = field(default=())
+    repeats: Sequence["MeasuredCase"] = field(default=())
 
     @property
-    def jobs(self) -> list["Measured"]:
+    def jobs(self) -> list["MeasuredCase"]:
         """This job and its repeats."""
         return [self, *self.repeats]
 
@@ -58,7 +58,7 @@ class Measured:
         return f"{count} {plural(count, 'GPU')}{emulation(self.environment, self.emulated)}"
 
 
-def measured(result: Result) -> Measured | None:
+def measured(result: Result) -> MeasuredCase | None:
     """The result's measurement, or None for a case that failed."""
     placement, measurement = result.placement, result.measurement
     transfers, ceilings = result.transfers, result.ceilings
@@ -67,12 +67,12 @@ def measured(result: Result) -> Measured | None:
         return None
     if transfers is None or ceilings is None or environment is None:
         return None
-    return Measured(
+    return MeasuredCase(
         result.case, result.emulated, placement, measurement, transfers, ceilings, environment
     )
 
 
-def varying(results: list[Measured], keys: list[str]) -> list[str]:
+def varying(results: list[MeasuredCase], keys: list[str]) -> list[str]:
     """Those keys of a case in which these differ."""
     # Asked of thousands of cases, key by key, all of which most reports have in common.
     return [key for key in keys if len(set(map(attrgetter(f"case.{key}"), results))) > 1]

@@ -9,8 +9,8 @@ from operator import attrgetter
 from textwrap import shorten
 from typing import Any
 
-from report.data.load import Evidence
-from report.data.measured import Measured, measured
+from report.data.load import ProfileResults
+from report.data.measured import MeasuredCase, measured
 from report.data.repeats import combine
 from study.case import DEFAULTS, Case
 from study.errors import ConfigError
@@ -43,7 +43,7 @@ class Row:
         return [self, *self.repeats]
 
     @cached_property
-    def measured(self) -> Measured | None:
+    def measured(self) -> MeasuredCase | None:
         """The measurement of all jobs that have one."""
         results = (row.result for row in self.jobs if row.result is not None)
         return combine([m for m in map(measured, results) if m is not None])
@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Selection:
+class GridTable:
     """The rows of one table. `changed` is what differs from the grid's own setting."""
 
     grid: Grid
@@ -64,25 +64,25 @@ class Selection:
     rows: list[Row]
 
 
-def select(grid: Grid, evidence: list[Evidence]) -> list[Selection]:
+def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
     """The tables of a grid; its own setting, all missing, if nothing of it was ever started."""
     found = [
         _selection(grid, variant, profile, setting)
-        for profile in evidence
+        for profile in profiles
         for variant in _variants(grid, profile)
         for setting in _settings(grid, variant, profile)
     ]
     if found:
         return found
     rows = [Row(case, None, "not submitted") for case in grid.cases()]
-    return [Selection(grid, None, {}, rows)]
+    return [GridTable(grid, None, {}, rows)]
 
 
-def _variants(grid: Grid, evidence: Evidence) -> Iterator[Grid]:
+def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:
     """The grid, then the grid with each set of axes that `--set` once gave it."""
     yield grid
     seen: list[dict[str, Any]] = []
-    for submission in evidence.submissions:
+    for submission in profile.submissions:
         moved = {key: v for key, v in submission.overrides.items() if key in grid.axes}
         elsewhere = any(value not in grid.axes[key] for key, value in moved.items())
         if elsewhere and moved not in seen and _belongs(submission, grid):
@@ -115,17 +115,17 @@ def _grids_called(name: str) -> list[Grid]:
     return load_grids([name]) if name in known_grids() else []
 
 
-def _settings(grid: Grid, variant: Grid, evidence: Evidence) -> list[Setting]:
+def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Setting]:
     """The settings in which some point of the axes was started; the grid's own first.
 
     A case that only some other grid describes is left to that grid.
     """
     own = _setting(grid, grid.first_case())
-    submitted = {submission.case for submission in evidence.submissions}
-    ours = {s.case for s in evidence.submissions if _belongs(s, grid)}
+    submitted = {submission.case for submission in profile.submissions}
+    ours = {s.case for s in profile.submissions if _belongs(s, grid)}
     started = [
         case
-        for case in evidence.cases()
+        for case in profile.cases()
         if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
         and (case in ours or case not in submitted or _setting(grid, case) == own)
     ]
@@ -158,13 +158,13 @@ def _setting(grid: Grid, case: Case) -> Setting:
     )
 
 
-def _selection(grid: Grid, variant: Grid, evidence: Evidence, setting: Setting) -> Selection:
+def _selection(grid: Grid, variant: Grid, profile: ProfileResults, setting: Setting) -> GridTable:
     own = dict(_setting(grid, grid.first_case()))
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
     points = dict.fromkeys(_points(variant, dict(setting)))
-    rows = [_row_with_repeats(c, evidence) for c in points]
-    return Selection(variant, evidence.profile, changed, rows)
+    rows = [_row_with_repeats(c, profile) for c in points]
+    return GridTable(variant, profile.profile, changed, rows)
 
 
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
@@ -178,16 +178,16 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
             yield case
 
 
-def _row_with_repeats(case: Case, evidence: Evidence) -> Row:
-    started = evidence.repeats[case.configuration]
-    first, *others = [_row(c, evidence) for c in started] or [_row(case, evidence)]
+def _row_with_repeats(case: Case, profile: ProfileResults) -> Row:
+    started = profile.repeats[case.configuration]
+    first, *others = [_row(c, profile) for c in started] or [_row(case, profile)]
     return replace(first, repeats=others) if others else first
 
 
-def _row(case: Case, evidence: Evidence) -> Row:
-    result = evidence.results.get(case)
+def _row(case: Case, profile: ProfileResults) -> Row:
+    result = profile.results.get(case)
     if result is None:
-        return Row(case, None, evidence.reason(case), evidence.outcome(case))
+        return Row(case, None, profile.reason(case), profile.outcome(case))
     if result.error is not None:
         message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
         return Row(case, result, f"failed: {result.outcome}: {message}", result.outcome)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 from report.answers.sweep import KEYS
-from report.data.measured import Measured
-from report.data.selection import Selection
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable
 from report.document import Figure
 from report.figures import (
     depth,
@@ -20,8 +20,10 @@ from report.figures import (
 )
 
 Made = Figure | list[Figure] | None
-ALONG: list[Callable[[list[Measured]], Made]] = [partial(sweep.make_figure, key) for key in KEYS]
-FIGURES: dict[str, list[Callable[[list[Measured]], Made]]] = {
+ALONG: list[Callable[[list[MeasuredCase]], Made]] = [
+    partial(sweep.make_figure, key) for key in KEYS
+]
+FIGURES: dict[str, list[Callable[[list[MeasuredCase]], Made]]] = {
     "step_time": [depth.make_figure, *ALONG],
     "layer_map": [layers.make_figure, gantt.make_figures],
     "placement_rule": [layers.make_figure],
@@ -31,12 +33,12 @@ FIGURES: dict[str, list[Callable[[list[Measured]], Made]]] = {
 }
 
 
-def make_figures(selection: Selection) -> list[Figure]:
+def make_figures(grid_table: GridTable) -> list[Figure]:
     """What there is to draw of these results; nothing where nothing was measured."""
-    results = [row.measured for row in selection.rows if row.measured is not None]
+    results = [row.measured for row in grid_table.rows if row.measured is not None]
     if not results:
         return []
-    return [figure for make in FIGURES[selection.grid.table] for figure in _each(make(results))]
+    return [figure for make in FIGURES[grid_table.grid.table] for figure in _each(make(results))]
 
 
 def _each(made: Made) -> list[Figure]:

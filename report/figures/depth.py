@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from report.analysis.depth_fit import Fit, fit_depth
 from report.analysis.step_time import step_time
 from report.answers.sweep import replaces
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import origin, series
 from report.figures.points import TimeAxis, plot_points
@@ -19,7 +19,7 @@ from report.wording.units import seconds
 CAPTION = "Step time against depth"
 
 
-def make_figure(results: list[Measured]) -> Figure | None:
+def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """Medians with 95 % intervals, and a line for each series of three depths or more."""
     if replaces(results, "depth"):
         return None
@@ -48,7 +48,12 @@ def make_figure(results: list[Measured]) -> Figure | None:
 
 
 def _plot_series(
-    axes: Axes, number: int, name: str, cases: list[Measured], line: Fit | None, time_axis: TimeAxis
+    axes: Axes,
+    number: int,
+    name: str,
+    cases: list[MeasuredCase],
+    line: Fit | None,
+    time_axis: TimeAxis,
 ) -> None:
     depths = [float(result.case.depth) for result in cases]
     words = name if line is None else f"{name}: {line.words}"
@@ -62,6 +67,6 @@ def _plot_series(
         )
 
 
-def _in_words(name: str, cases: list[Measured], line: Fit | None) -> str:
+def _in_words(name: str, cases: list[MeasuredCase], line: Fit | None) -> str:
     points = (f"depth {r.case.depth} {seconds(step_time(r).estimate_s)}" for r in cases)
     return f"{name}: {', '.join(points)}{'' if line is None else f'; {line.words}'}."

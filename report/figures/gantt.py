@@ -5,7 +5,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
 from report.analysis.time_use import time_use
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
 from report.figures.style import (
@@ -45,7 +45,7 @@ FITS, TALLEST = 3.0, 8.5  # inches: what finds room on most pages, and on any
 APART = 8  # times as long as the shortest step: on the same axis nothing of that would be seen
 
 
-def make_figures(results: list[Measured]) -> list[Figure]:
+def make_figures(results: list[MeasuredCase]) -> list[Figure]:
     """A row for each GPU, axes for each case; none where no step had instruments.
 
     A drawing has as many cases as leave no page half empty.
@@ -63,9 +63,9 @@ def make_figures(results: list[Measured]) -> list[Figure]:
     return [_figure(part, shown, longest_s, note) for part in _parts(shown)]
 
 
-def _parts(results: list[Measured]) -> list[list[Measured]]:
+def _parts(results: list[MeasuredCase]) -> list[list[MeasuredCase]]:
     """The cases of each drawing, in their order."""
-    parts: list[list[Measured]] = []
+    parts: list[list[MeasuredCase]] = []
     for result in results:
         if parts and _height([*parts[-1], result]) <= FITS:
             parts[-1].append(result)
@@ -74,11 +74,13 @@ def _parts(results: list[Measured]) -> list[list[Measured]]:
     return parts
 
 
-def _height(results: list[Measured]) -> float:
+def _height(results: list[MeasuredCase]) -> float:
     return FRAME + sum(ROW * result.case.gpus + AROUND for result in results)
 
 
-def _figure(part: list[Measured], all_shown: list[Measured], end_s: float, note: str) -> Figure:
+def _figure(
+    part: list[MeasuredCase], all_shown: list[MeasuredCase], end_s: float, note: str
+) -> Figure:
     """Some of the cases, up to this time; their labels tell them from all of them."""
 
     def plot(drawing: Drawing) -> None:
@@ -104,16 +106,16 @@ def _figure(part: list[Measured], all_shown: list[Measured], end_s: float, note:
     )
 
 
-def _end_s(result: Measured) -> float:
+def _end_s(result: MeasuredCase) -> float:
     return max(span.end_s for span in _spans(result))
 
 
-def _spans(result: Measured) -> list[TimeSpan]:
+def _spans(result: MeasuredCase) -> list[TimeSpan]:
     breakdown = result.measurement.breakdown
     return [] if breakdown is None else breakdown.typical_step
 
 
-def _plot_case(axes: Axes, result: Measured, unit: float, name: str) -> None:
+def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None:
     # Lines around so many bars as a pipeline has would hide them.
     edge = EDGE if len(_spans(result)) <= MAX_EDGED * result.case.gpus else {}
     narrowest = NARROWEST * max(span.end_s for span in _spans(result))
@@ -147,6 +149,6 @@ def _width(span: TimeSpan, narrowest: float) -> float:
     return max(took, narrowest) if span.kind.startswith("transfer") else took
 
 
-def _in_words(result: Measured, results: list[Measured]) -> str:
-    shares = ", ".join(f"GPU {use.gpu} {percent(use.utilisation)}" for use in time_use(result))
+def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
+    shares = ", ".join(f"GPU {use.gpu} {percent(use.utilization)}" for use in time_use(result))
     return f"{label(result, results)}: share of a step's time that each computes: {shares}."

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from report.analysis.step_time import step_time
 from report.answers.sweep import replaces
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import label, origin, series
 from report.figures.points import TimeAxis
@@ -29,7 +29,7 @@ MIN_ROOM = 4  # GPU counts; of fewer the bars would be as wide as they are high
 MAX_NUMBERS = 14  # as many find room above their bars
 
 
-def make_figure(results: list[Measured]) -> Figure | None:
+def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """Bars from zero, so that their lengths may be compared, with 95 % intervals."""
     if replaces(results, "gpus"):
         return None
@@ -70,7 +70,7 @@ def _plot_bar(
     at: float,
     width: float,
     colour: str,
-    result: Measured,
+    result: MeasuredCase,
     time_axis: TimeAxis,
     numbered: bool,
 ) -> None:
@@ -87,7 +87,7 @@ def _plot_bar(
         axes.annotate(seconds(median_s), (at, high), ha="center", va="bottom", **offset)
 
 
-def _keys(results: list[Measured], names: list[str]) -> list[Patch]:
+def _keys(results: list[MeasuredCase], names: list[str]) -> list[Patch]:
     """What colours and hatches mean, where there is more than one."""
     keys = []
     if len(names) > 1:

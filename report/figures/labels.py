@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
 from report.wording.names import key_text
 from report.wording.units import plural
@@ -13,15 +13,15 @@ WORDS = {"batch_size": "batch", "chunks_per_gpu": "chunks per GPU"}
 MAX_ORIGIN = 90  # characters; as many as fit above a drawing
 
 
-def label(result: Measured, results: Sequence[Measured], besides: str = "") -> str:
+def label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str = "") -> str:
     """The GPUs, and whatever else differs between the cases, besides this key."""
     text = _label(result, results, besides)
     return f"{text} (emulated)" if result.emulated else text
 
 
-def series(results: Sequence[Measured], key: str) -> dict[str, list[Measured]]:
+def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[MeasuredCase]]:
     """The cases that differ in nothing but this key, in its order; each by its label."""
-    found: dict[str, list[Measured]] = {}
+    found: dict[str, list[MeasuredCase]] = {}
     name = _label if key == "gpus" else label  # emulated GPU counts stand beside real ones
     for result in sorted(results, key=lambda r: _rank(getattr(r.case, key))):
         found.setdefault(name(result, results, key), []).append(result)
@@ -33,7 +33,7 @@ def _rank(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _label(result: Measured, results: Sequence[Measured], besides: str) -> str:
+def _label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str) -> str:
     keys = ["gpus", *(key for key in result.case.as_dict() if key not in ("gpus", "repeat"))]
     shown = [key for key in keys if key == "gpus" or _differs(key, results)]
     words = [_word(key, result.case) for key in shown if key != besides]
@@ -43,7 +43,7 @@ def _label(result: Measured, results: Sequence[Measured], besides: str) -> str:
     return ", ".join(words)
 
 
-def _differs(key: str, results: Sequence[Measured]) -> bool:
+def _differs(key: str, results: Sequence[MeasuredCase]) -> bool:
     return len({getattr(result.case, key) for result in results}) > 1
 
 
@@ -61,7 +61,7 @@ def _word(key: str, case: Case) -> str:
     return key_text(case, key) if isinstance(value, str) else f"{WORDS.get(key, key)} {value}"
 
 
-def origin(results: Sequence[Measured]) -> str:
+def origin(results: Sequence[MeasuredCase]) -> str:
     """The hardware in words; before it, what is emulated, and on what."""
     emulated = [result for result in results if result.emulated]
     text = "; ".join(sorted({result.hardware for result in results}))
@@ -70,7 +70,7 @@ def origin(results: Sequence[Measured]) -> str:
     return text if len(text) <= MAX_ORIGIN else f"{text[: MAX_ORIGIN - 1]}…"
 
 
-def _emulation(emulated: list[Measured], results: Sequence[Measured]) -> str:
+def _emulation(emulated: list[MeasuredCase], results: Sequence[MeasuredCase]) -> str:
     device = " or ".join(sorted({shared_device(result.environment) for result in emulated}))
     if len(emulated) == len(results):
         return f"emulated on {device}"
@@ -78,7 +78,7 @@ def _emulation(emulated: list[Measured], results: Sequence[Measured]) -> str:
     return f"emulated on {device}: {', '.join(map(str, counts))} GPUs"
 
 
-def first_of(results: list[Measured], limit: int) -> tuple[list[Measured], str]:
+def first_of(results: list[MeasuredCase], limit: int) -> tuple[list[MeasuredCase], str]:
     """As many cases as a drawing has room for, and words for its caption if some are left out."""
     note = f" (the first {limit} of {len(results)} cases)" if len(results) > limit else ""
     return results[:limit], note

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
 from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
@@ -20,7 +20,7 @@ MAX_CELLS = 40  # as many layers of a case can be numbered; of more, those of a 
 HEIGHT = 0.7
 
 
-def make_figure(results: list[Measured]) -> Figure:
+def make_figure(results: list[MeasuredCase]) -> Figure:
     """A row for each case, the first on top; a cell for each layer, with its GPU's number."""
     shown, note = first_of(results, MAX_CASES)
     deepest = max(result.case.depth for result in shown)
@@ -47,7 +47,7 @@ def make_figure(results: list[Measured]) -> Figure:
     )
 
 
-def _plot_case(axes: Axes, row: int, result: Measured, deepest: int) -> None:
+def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None:
     for first, count, gpu in cells(result, deepest):
         colour = GPU_COLOURS[gpu % len(GPU_COLOURS)]
         left = first - 0.5
@@ -71,7 +71,7 @@ def _plot_shared(axes: Axes, row: int, depth: int) -> None:
     axes.text(depth / 2 - 0.5, row, "a share of every layer on every GPU", **text)
 
 
-def cells(result: Measured, deepest: int) -> list[tuple[int, int, int]]:
+def cells(result: MeasuredCase, deepest: int) -> list[tuple[int, int, int]]:
     """First layer, number of layers and GPU of each cell, beside a case of the deepest depth."""
     places = list(enumerate(result.placement.gpu_of_layer))
     if deepest <= MAX_CELLS:
@@ -90,7 +90,7 @@ def _border() -> Line2D:
     return Line2D([], [], color=BLACK, label="data was seen to move to another GPU", **style)
 
 
-def _in_words(result: Measured, results: list[Measured]) -> str:
+def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
     places = result.placement.gpu_of_layer
     layers = (
         f"GPU {gpu} layers {runs([layer for layer, at in enumerate(places) if at == gpu])}"

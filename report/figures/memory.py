@@ -7,9 +7,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.analysis.memory_parts import Bytes
+from report.analysis.memory_parts import MemoryBreakdown
 from report.analysis.naive_memory import predicted_of
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import first_of, label, origin
 from report.figures.style import (
@@ -50,7 +50,7 @@ class Bar:
     allocated: int | None
 
 
-def make_figure(results: list[Measured]) -> Figure | None:
+def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """A group of bars for each case; None where no GPU of its own was measured, and for
     schedules of which nothing is predicted."""
     fit = [r for r in results if r.case.gpus <= MAX_GPUS and predicted_of(r) is not None]
@@ -87,7 +87,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
     )
 
 
-def _groups(results: list[Measured]) -> list[list[Bar]]:
+def _groups(results: list[MeasuredCase]) -> list[list[Bar]]:
     groups, start = [], 0
     for result in results:
         peaks = predicted_of(result) or []
@@ -98,7 +98,7 @@ def _groups(results: list[Measured]) -> list[list[Bar]]:
     return groups
 
 
-def _parts(held: Bytes, allocated: int | None) -> tuple[int, ...]:
+def _parts(held: MemoryBreakdown, allocated: int | None) -> tuple[int, ...]:
     rest = 0 if allocated is None else max(0, allocated - held.total)
     return (
         held.parameters,
@@ -120,7 +120,7 @@ def _plot_bar(axes: Axes, bar: Bar, unit: float) -> None:
         axes.hlines(bar.allocated / unit, bar.at - 0.48, bar.at + 0.48, color=BLACK, linewidth=2)
 
 
-def _title(result: Measured, bars: list[Bar], results: list[Measured]) -> str:
+def _title(result: MeasuredCase, bars: list[Bar], results: list[MeasuredCase]) -> str:
     """Short lines, below the GPUs' numbers; it says where there is nothing but a prediction."""
     words = label(result, results).replace(", ", "\n").replace(" (", "\n(")
     known = any(bar.allocated is not None for bar in bars)
@@ -136,7 +136,7 @@ def _keys(bars: list[Bar]) -> list[Patch | Line2D]:
     return [*keys, Line2D([], [], color=BLACK, linewidth=2, label="measured peak")]
 
 
-def _in_words(result: Measured, bars: list[Bar], results: list[Measured]) -> str:
+def _in_words(result: MeasuredCase, bars: list[Bar], results: list[MeasuredCase]) -> str:
     each = (
         f"GPU {bar.gpu} predicted {data_size(sum(bar.parts[:-1]))}, "
         + ("not measured" if bar.allocated is None else f"measured {data_size(bar.allocated)}")

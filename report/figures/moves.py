@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from report.analysis.transfers import expected_moves
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import label, origin
 from report.figures.style import BLACK, BLUE, RED, byte_unit, draw
@@ -19,7 +19,7 @@ WAYS = (("forward", BLUE, "o", 9.0, "white"), ("backward", RED, "s", 4.0, RED))
 Way = tuple[str, str, str, float, str]
 
 
-def make_figure(results: list[Measured]) -> Figure:
+def make_figure(results: list[MeasuredCase]) -> Figure:
     """Moves beside their closed form, and the bytes that they moved; against the GPU count."""
     chain = all(expected_moves(result.case) == result.case.gpus - 1 for result in results)
 
@@ -53,7 +53,7 @@ def make_figure(results: list[Measured]) -> Figure:
     )
 
 
-def _plot_way(axes: Axes, results: list[Measured], values: Sequence[float], way: Way) -> None:
+def _plot_way(axes: Axes, results: list[MeasuredCase], values: Sequence[float], way: Way) -> None:
     name, colour, marker, size, inside = way
     axes.plot(
         [result.case.gpus for result in results],
@@ -69,17 +69,17 @@ def _plot_way(axes: Axes, results: list[Measured], values: Sequence[float], way:
     )
 
 
-def _moves(result: Measured, way: str) -> int:
+def _moves(result: MeasuredCase, way: str) -> int:
     seen = result.transfers
     return seen.moves_forward if way == "forward" else seen.moves_backward
 
 
-def _moved(result: Measured, way: str) -> int:
+def _moved(result: MeasuredCase, way: str) -> int:
     seen = result.transfers
     return seen.bytes_forward if way == "forward" else seen.bytes_backward
 
 
-def _in_words(result: Measured, results: list[Measured]) -> str:
+def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
     ways = (f"{_moves(result, w)} {w} ({data_size(_moved(result, w))})" for w, *_ in WAYS)
     expected = expected_moves(result.case)
     law = "N − 1" if expected == result.case.gpus - 1 else "one for each border and micro-batch"

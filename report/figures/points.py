@@ -5,7 +5,7 @@ from math import inf
 from matplotlib.axes import Axes
 
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.figures.labels import label
 from report.figures.style import SERIES, time_unit
 from report.wording.units import seconds
@@ -18,7 +18,7 @@ def plot_points(
     number: int,
     name: str,
     at: list[float],
-    cases: list[Measured],
+    cases: list[MeasuredCase],
     time_axis: "TimeAxis",
 ) -> None:
     """One series, the number-th, of cases at these places."""
@@ -40,7 +40,7 @@ def plot_points(
 class TimeAxis:
     """The axis of step times that all cases of a drawing share, to where intervals are cut off."""
 
-    def __init__(self, results: list[Measured]) -> None:
+    def __init__(self, results: list[MeasuredCase]) -> None:
         self.results = results
         greatest = max(step_time(result).estimate_s for result in results)
         self.unit, self.unit_name = time_unit([greatest])
@@ -53,7 +53,7 @@ class TimeAxis:
         if self.cut_s < inf:
             axes.set_ylim(top=1.1 * self.cut_s / self.unit)
 
-    def plot_interval(self, axes: Axes, x: float, result: Measured, colour: str) -> float:
+    def plot_interval(self, axes: Axes, x: float, result: MeasuredCase, colour: str) -> float:
         """Draw it, with an arrow where it goes on; where it ends, on the axis."""
         low, middle, high = self.reach(result)
         if low < high:
@@ -63,7 +63,7 @@ class TimeAxis:
             axes.plot(x, high, linestyle="none", marker="^", markersize=6, color=colour)
         return high
 
-    def reach(self, result: Measured) -> tuple[float, float, float]:
+    def reach(self, result: MeasuredCase) -> tuple[float, float, float]:
         """From where to where the interval is drawn, and the median between, on the axis."""
         found = step_time(result)
         middle = found.estimate_s / self.unit
@@ -72,7 +72,7 @@ class TimeAxis:
         low = min(middle, found.interval.low / self.unit)
         return low, middle, max(middle, min(found.interval.high, self.cut_s) / self.unit)
 
-    def is_cut(self, result: Measured) -> bool:
+    def is_cut(self, result: MeasuredCase) -> bool:
         """Whether its interval goes on beyond the axis."""
         return _end(result) > self.cut_s
 
@@ -86,6 +86,6 @@ class TimeAxis:
         return f"; an arrow where an interval goes on ({named})"
 
 
-def _end(result: Measured) -> float:
+def _end(result: MeasuredCase) -> float:
     found = step_time(result)
     return found.estimate_s if found.interval is None else found.interval.high

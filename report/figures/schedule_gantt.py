@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from report.analysis.bubble import bubbles
 from report.analysis.replay import COMPUTE, spans_of
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.gantt import KINDS, kind_of
 from report.figures.labels import first_of, origin
@@ -27,7 +27,7 @@ OTHERWISE = 0.05  # of a timed step: what is drawn differs by more, which is wor
 ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besides, a page
 
 
-def make_figure(results: list[Measured]) -> Figure | None:
+def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """A panel for each schedule, a row for each GPU; None where nothing was seen of a pipeline."""
     shown, note = first_of(_cases(results), MAX_CASES)
     if not shown:
@@ -65,18 +65,18 @@ def make_figure(results: list[Measured]) -> Figure | None:
     )
 
 
-def _of_weights(shown: list[Measured]) -> str:
+def _of_weights(shown: list[MeasuredCase]) -> str:
     """Where the first stage computes all gradients at once, which are then called of weights."""
     if any(span.kind == "weight_gradient" for result in shown for span in spans_of(result)):
         return " The first stage owes nobody a gradient: all of its own count as those of weights."
     return ""
 
 
-def _many(result: Measured) -> str:
+def _many(result: MeasuredCase) -> str:
     return "processes" if result.emulated else "GPUs"
 
 
-def _cases(results: list[Measured]) -> list[Measured]:
+def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
     """On the most GPUs, a case of each schedule: with as many micro-batches as the fastest."""
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
     most = max((r.case.gpus for r in seen if SCHEDULES[r.case.schedule].is_pipeline), default=0)
@@ -85,13 +85,13 @@ def _cases(results: list[Measured]) -> list[Measured]:
     if not pipelines:
         return []
     wanted = pipelines[0].case.micro_batches
-    found: dict[str, Measured] = {}
+    found: dict[str, MeasuredCase] = {}
     for result in sorted(here, key=lambda r: r.case.micro_batches != wanted):
         found.setdefault(result.case.schedule, result)
     return [found[schedule] for schedule in SCHEDULES if schedule in found]
 
 
-def _plot_case(axes: Axes, result: Measured, unit: float) -> None:
+def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
     spans = spans_of(result)
     end = max(span.end_s for span in spans) / unit
     for gpu in range(result.case.gpus):
@@ -113,7 +113,7 @@ def _shade(span: TimeSpan) -> str:
     return darker(colour) if odd else colour
 
 
-def _title(result: Measured) -> str:
+def _title(result: MeasuredCase) -> str:
     name = schedule_name(result.case)
     measured = fmean(bubble.measured for bubble in bubbles(result))
     formula = bubbles(result)[0].formula

@@ -5,9 +5,10 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.analysis.speedup import MAY_DIFFER, naive_on, why_not
+from report.analysis.comparison import why_incomparable
+from report.analysis.speedup import MAY_DIFFER, naive_on
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.labels import label, origin
 from report.figures.points import TimeAxis
@@ -35,7 +36,7 @@ MAX_COUNTS, MAX_ROWS = 4, 40  # more have no room
 BESIDE_BARS = 1.32  # times the longest bar: room for its number
 
 
-def make_figure(results: list[Measured]) -> Figure | None:
+def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """A row for each schedule, a panel for each GPU count above 1; one scale for all."""
     counts = sorted({r.case.gpus for r in results if r.case.gpus > 1})[-MAX_COUNTS:]
     shown = [result for result in results if result.case.gpus in counts]
@@ -76,7 +77,7 @@ def make_figure(results: list[Measured]) -> Figure | None:
     )
 
 
-def _name(result: Measured, results: list[Measured]) -> str:
+def _name(result: MeasuredCase, results: list[MeasuredCase]) -> str:
     """Its schedule, and what else differs besides the GPU count, which is the panel's."""
     others = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
     varying = [key for key in others if len({getattr(r.case, key) for r in results}) > 1]
@@ -85,7 +86,7 @@ def _name(result: Measured, results: list[Measured]) -> str:
 
 
 def _plot_row(
-    axes: Axes, row: int, result: Measured | None, here: list[Measured], time_axis: TimeAxis
+    axes: Axes, row: int, result: MeasuredCase | None, here: list[MeasuredCase], time_axis: TimeAxis
 ) -> None:
     if result is None:
         axes.text(0, row, " not measured", va="center", fontsize=SMALL, color="#555555")
@@ -101,7 +102,11 @@ def _plot_row(
     axes.annotate(seconds(step_time(result).estimate_s), (high, row), (4, 0),
                   textcoords="offset points", va="center", fontsize=SMALL)  # fmt: skip
     if result.case.schedule == "naive":
-        if any(why_not(result, other) is None for other in here if other is not result):
+        if any(
+            why_incomparable(result, other, *MAY_DIFFER) is None
+            for other in here
+            if other is not result
+        ):
             axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
     elif (allowed := _allowed_s(result, here)) is not None:
         at = allowed / time_axis.unit
@@ -109,21 +114,26 @@ def _plot_row(
         axes.vlines(at, row - 0.42, row + 0.42, BLACK, linewidth=1.4)
 
 
-def _allowed_s(result: Measured, here: list[Measured]) -> float | None:
+def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
     """The step time that the formula allows, from the naive one on as many GPUs."""
     naive = naive_on(result.case.gpus, result, here)
     factor = allowed_speed_up(result.case)
-    if naive is None or factor is None or result.emulated or why_not(naive, result) is not None:
+    if (
+        naive is None
+        or factor is None
+        or result.emulated
+        or why_incomparable(naive, result, *MAY_DIFFER) is not None
+    ):
         return None
     return step_time(naive).estimate_s / factor
 
 
-def _has_formula(shown: list[Measured]) -> bool:
+def _has_formula(shown: list[MeasuredCase]) -> bool:
     """Whether any row has a mark for what its formula allows."""
     return any(_allowed_s(r, [o for o in shown if o.case.gpus == r.case.gpus]) for r in shown)
 
 
-def _keys(shown: list[Measured]) -> list[Patch | Line2D]:
+def _keys(shown: list[MeasuredCase]) -> list[Patch | Line2D]:
     schedules = {result.case.schedule for result in shown}
     kinds = (("naive", GREY, "naive"), ("tensor", ORANGE, "tensor parallelism"))
     keys: list[Patch | Line2D] = [

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.facts import WORDS
 from report.figures.labels import origin, series
@@ -18,7 +18,7 @@ from report.wording.units import seconds
 WIDE = 8  # times the least value: from there on, the axis is logarithmic
 
 
-def make_figure(key: str, results: list[Measured]) -> Figure | None:
+def make_figure(key: str, results: list[MeasuredCase]) -> Figure | None:
     """Medians with 95 % intervals; None where all cases have the same value of this key."""
     values = list(dict.fromkeys(getattr(result.case, key) for result in results))
     if len(values) < 2:
@@ -65,5 +65,5 @@ def _show_values(axes: Axes, values: list[Any]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _in_words(result: Measured, key: str) -> str:
+def _in_words(result: MeasuredCase, key: str) -> str:
     return f"{getattr(result.case, key)} {seconds(step_time(result).estimate_s)}"

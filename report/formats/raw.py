@@ -5,32 +5,32 @@ from typing import Any
 
 import msgspec
 
-from report.data.selection import Row, Selection
+from report.data.selection import GridTable, Row
 from study.text import escaped_in_json, one_line
 
 
-def render_json(selections: list[Selection]) -> str:
+def render_json(grid_tables: list[GridTable]) -> str:
     """A list of tables, each with its rows; results are as in their files."""
     tables = [
         {
-            "grid": selection.grid.name,
-            "title": selection.grid.title,
-            "profile": selection.profile,
-            "changed": selection.changed,
-            "rows": [_row(job) for row in selection.rows for job in row.jobs],
+            "grid": grid_table.grid.name,
+            "title": grid_table.grid.title,
+            "profile": grid_table.profile,
+            "changed": grid_table.changed,
+            "rows": [_row(job) for row in grid_table.rows for job in row.jobs],
         }
-        for selection in selections
+        for grid_table in grid_tables
     ]
     return escaped_in_json(json.dumps(tables, indent=2, ensure_ascii=False)) + "\n"
 
 
-def render_csv(selections: list[Selection]) -> str:
+def render_csv(grid_tables: list[GridTable]) -> str:
     """One line per row of a table; nested keys are joined by dots, lists are JSON."""
     import pandas  # here, since importing it takes longer than all the rest
 
     records = [
         {"grid": s.grid.name, "profile": s.profile} | _flat(_row(job))
-        for s in selections
+        for s in grid_tables
         for row in s.rows
         for job in row.jobs
     ]

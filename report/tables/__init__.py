@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from report.data.measured import Measured
-from report.data.selection import Selection
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable
 from report.document import Table
 from report.tables import bubbles, copies, flops, memory, schedule_costs, time_use
 from report.tables.main import make_main_table
 
-DETAILS: dict[str, list[Callable[[list[Measured]], Table]]] = {
+DETAILS: dict[str, list[Callable[[list[MeasuredCase]], Table]]] = {
     "step_time": [flops.make_table],
     "layer_map": [],
     "placement_rule": [],
@@ -18,13 +18,13 @@ DETAILS: dict[str, list[Callable[[list[Measured]], Table]]] = {
 }
 
 
-def make_table(selection: Selection) -> Table:
+def make_table(grid_table: GridTable) -> Table:
     """One row per case."""
-    return make_main_table(selection)
+    return make_main_table(grid_table)
 
 
-def make_details(selection: Selection) -> list[Table]:
+def make_details(grid_table: GridTable) -> list[Table]:
     """What there is to say about GPUs, pairs of GPUs and limits; no table without a row."""
-    results = [row.measured for row in selection.rows if row.measured is not None]
-    tables = [make(results) for make in DETAILS[selection.grid.table]]
+    results = [row.measured for row in grid_table.rows if row.measured is not None]
+    tables = [make(results) for make in DETAILS[grid_table.grid.table]]
     return [table for table in tables if table.rows]

@@ -4,7 +4,7 @@ from report.analysis.bubble import Bubble, bubbles
 from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
 from report.data.labels import Labels
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Table, make_rows
 from report.wording.units import UNKNOWN, data_size, percent, signed_percent
 from study.stages import expected_in_flight
@@ -15,7 +15,7 @@ CAPTION = (
 )
 
 
-def make_table(results: list[Measured]) -> Table:
+def make_table(results: list[MeasuredCase]) -> Table:
     """A row for each GPU; none for a GPU that is alone and waits for nobody."""
     labels = Labels(results)
     several = [result for result in results if result.case.gpus > 1]
@@ -27,7 +27,7 @@ def make_table(results: list[Measured]) -> Table:
     return make_rows(CAPTION, rows)
 
 
-def _cells(bubble: Bubble, result: Measured) -> dict[str, str]:
+def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, str]:
     seen = seen_in_flight(result)
     expected = expected_in_flight(result.case, bubble.gpu)
     peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes

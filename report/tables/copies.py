@@ -1,7 +1,7 @@
 """Copies between GPUs: proven to arrive, and how long they take."""
 
 from report.data.labels import Labels
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Table, known_rows
 from report.wording.units import UNKNOWN, byte_rate, data_size, seconds
 from study.results.ceilings import CopyRate
@@ -9,7 +9,7 @@ from study.results.ceilings import CopyRate
 CAPTION = "Copies, checked and timed before the steps"
 
 
-def make_table(results: list[Measured]) -> Table:
+def make_table(results: list[MeasuredCase]) -> Table:
     """A row for each pair of GPUs that passes the baton."""
     labels = Labels(results)
     rows = [
@@ -20,7 +20,7 @@ def make_table(results: list[Measured]) -> Table:
     return known_rows(CAPTION, rows)
 
 
-def _cells(copy: CopyRate, result: Measured) -> dict[str, str]:
+def _cells(copy: CopyRate, result: MeasuredCase) -> dict[str, str]:
     within = copy.source == copy.target
     return {
         "copy": "within one device" if within else f"GPU {copy.source} to GPU {copy.target}",
@@ -32,7 +32,7 @@ def _cells(copy: CopyRate, result: Measured) -> dict[str, str]:
     }
 
 
-def _path(copy: CopyRate, result: Measured) -> str:
+def _path(copy: CopyRate, result: MeasuredCase) -> str:
     """How the two are connected, in nvidia-smi's words."""
     gpus = result.environment.gpus
     if max(copy.source, copy.target) >= len(gpus):

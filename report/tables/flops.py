@@ -2,7 +2,7 @@
 
 from report.analysis.flops import achieved_flop_per_s, fastest_product, step_flops
 from report.data.labels import Labels
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Table, known_rows
 from report.wording.units import UNKNOWN, flop_rate, percent
 
@@ -12,7 +12,7 @@ CAPTION = (
 )
 
 
-def make_table(results: list[Measured]) -> Table:
+def make_table(results: list[MeasuredCase]) -> Table:
     """A row for each case.
 
     The naive split keeps one GPU at work, so one GPU is the limit; else all of them are. Processes
@@ -22,7 +22,7 @@ def make_table(results: list[Measured]) -> Table:
     return known_rows(CAPTION, (labels.of(result) | _cells(result) for result in results))
 
 
-def _cells(result: Measured) -> dict[str, str]:
+def _cells(result: MeasuredCase) -> dict[str, str]:
     achieved, fastest = achieved_flop_per_s(result), fastest_product(result)
     apart = result.case.in_processes
 

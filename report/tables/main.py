@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
-from report.data.selection import Row, Selection
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable, Row
 from report.document import Table
 from report.notes import notes_on
 from report.tables import schedules
@@ -17,26 +17,26 @@ LAST = ("notes", "result")
 STEP_TIME = "step time (95 % CI)"
 
 
-def make_main_table(selection: Selection) -> Table:
+def make_main_table(grid_table: GridTable) -> Table:
     """One row per case; columns of the axes, then of the table's kind, then notes and reason."""
-    some_missing = any(row.measured is None for row in selection.rows)
-    cells = [_cells(row, selection, some_missing) for row in selection.rows]
+    some_missing = any(row.measured is None for row in grid_table.rows)
+    cells = [_cells(row, grid_table, some_missing) for row in grid_table.rows]
     columns = list(dict.fromkeys(column for row in cells for column in row))
     for last in LAST:  # whichever row had one first
         if last in columns:
             columns = [*(c for c in columns if c != last), last]
-    if not any(row.measured for row in selection.rows):
-        columns = [*columns[:-1], *HEADINGS[selection.grid.table], "result"]
+    if not any(row.measured for row in grid_table.rows):
+        columns = [*columns[:-1], *HEADINGS[grid_table.grid.table], "result"]
     return Table(columns, [[row.get(column, UNKNOWN) for column in columns] for row in cells])
 
 
-def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
-    cells = {heading(key): key_text(row.case, key) for key in selection.grid.axes}
+def _cells(row: Row, grid_table: GridTable, some_missing: bool) -> Cells:
+    cells = {heading(key): key_text(row.case, key) for key in grid_table.grid.axes}
     result = row.measured
     if result is None:
         return cells | {"GPUs": str(row.case.gpus), "result": row.reason or UNKNOWN}
     cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
-    cells |= _of_kind(result, selection)
+    cells |= _of_kind(result, grid_table)
     if notes := notes_on(row, result):
         cells["notes"] = notes
     if some_missing:
@@ -44,15 +44,15 @@ def _cells(row: Row, selection: Selection, some_missing: bool) -> Cells:
     return cells
 
 
-def _of_kind(result: Measured, selection: Selection) -> Cells:
+def _of_kind(result: MeasuredCase, grid_table: GridTable) -> Cells:
     """Schedules are held against one another, all others stand for themselves."""
-    if selection.grid.table != "schedules":
-        return KINDS[selection.grid.table](result)
-    others = [row.measured for row in selection.rows if row.measured is not None]
+    if grid_table.grid.table != "schedules":
+        return KINDS[grid_table.grid.table](result)
+    others = [row.measured for row in grid_table.rows if row.measured is not None]
     return schedules.cells(result, others)
 
 
-def step_times(result: Measured) -> Cells:
+def step_times(result: MeasuredCase) -> Cells:
     """Task 2: how the step time grows."""
     measurements = [job.measurement for job in result.jobs]
     return _step_time(result) | {
@@ -63,7 +63,7 @@ def step_times(result: Measured) -> Cells:
     }
 
 
-def layer_map(result: Measured) -> Cells:
+def layer_map(result: MeasuredCase) -> Cells:
     """Task 1: the layers of each GPU, and where the data was seen to move."""
     return _layers_of_gpus(result) | {
         "data moves before layer": runs(result.transfers.moved_before_layers),
@@ -71,12 +71,12 @@ def layer_map(result: Measured) -> Cells:
     }
 
 
-def placement_rule(result: Measured) -> Cells:
+def placement_rule(result: MeasuredCase) -> Cells:
     """Task 3: the layers of each GPU."""
     return _layers_of_gpus(result)
 
 
-def memory(result: Measured) -> Cells:
+def memory(result: MeasuredCase) -> Cells:
     """Task 4: step time and peak memory of every GPU."""
     measurement = result.measurement
     cells = _step_time(result)
@@ -92,7 +92,7 @@ def memory(result: Measured) -> Cells:
     return cells
 
 
-def transfers(result: Measured) -> Cells:
+def transfers(result: MeasuredCase) -> Cells:
     """Task 5: calls of `.to`, and what they moved."""
     seen = result.transfers
     calls = seen.to_calls_per_forward
@@ -105,7 +105,7 @@ def transfers(result: Measured) -> Cells:
     }
 
 
-def _step_time(result: Measured) -> Cells:
+def _step_time(result: MeasuredCase) -> Cells:
     """The median step of all jobs, its interval, and how many steps that took."""
     found = step_time(result)
     steps = sum(map(len, result.steps_s))
@@ -121,7 +121,7 @@ def _median(jobs: list[list[float]]) -> str:
     return seconds(estimate(known)) if known else UNKNOWN
 
 
-def _layers_of_gpus(result: Measured) -> Cells:
+def _layers_of_gpus(result: MeasuredCase) -> Cells:
     placement = result.placement
     cells = {}
     for gpu, count in enumerate(placement.layers_per_gpu):
@@ -138,7 +138,7 @@ def _peaks(allocated: int | None, reserved: int | None) -> str:
     return f"{data_size(allocated)} / {data_size(reserved)}"
 
 
-KINDS: dict[str, Callable[[Measured], Cells]] = {
+KINDS: dict[str, Callable[[MeasuredCase], Cells]] = {
     "step_time": step_times,
     "layer_map": layer_map,
     "placement_rule": placement_rule,

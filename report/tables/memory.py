@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from report.analysis.memory_parts import Bytes
+from report.analysis.memory_parts import MemoryBreakdown
 from report.analysis.naive_memory import predicted_of, predicted_shared_peak_of
 from report.data.labels import Labels
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Table, known_rows
 from report.wording.units import UNKNOWN, data_size, signed_percent
 from study.results.measurement import GpuMemory
@@ -20,14 +20,14 @@ PARTS = {
 }
 
 
-def make_table(results: list[Measured]) -> Table:
+def make_table(results: list[MeasuredCase]) -> Table:
     """A row for each GPU; logical GPUs that share one have a row for their sum."""
     labels = Labels(results)
     labelled = ((labels.of(result), _rows_of(result)) for result in results)
     return known_rows(CAPTION, (label | cells for label, rows in labelled for cells in rows))
 
 
-def _rows_of(result: Measured) -> Iterator[dict[str, str]]:
+def _rows_of(result: MeasuredCase) -> Iterator[dict[str, str]]:
     peaks = predicted_of(result)
     for number, gpu in enumerate(result.measurement.per_gpu):
         predicted = None if peaks is None else peaks[number]
@@ -37,7 +37,9 @@ def _rows_of(result: Measured) -> Iterator[dict[str, str]]:
         yield {"GPU": "all on one"} | _shared(result)
 
 
-def _cells(predicted: Bytes | None, gpu: GpuMemory, result: Measured) -> dict[str, str]:
+def _cells(
+    predicted: MemoryBreakdown | None, gpu: GpuMemory, result: MeasuredCase
+) -> dict[str, str]:
     workspace = None if result.emulated else gpu.workspace_bytes
     parts = {name: _part(predicted, key) for name, key in PARTS.items()}
     return (
@@ -52,11 +54,11 @@ def _cells(predicted: Bytes | None, gpu: GpuMemory, result: Measured) -> dict[st
     )
 
 
-def _part(predicted: Bytes | None, key: str) -> str:
+def _part(predicted: MemoryBreakdown | None, key: str) -> str:
     return UNKNOWN if predicted is None else data_size(getattr(predicted, key))
 
 
-def _shared(result: Measured) -> dict[str, str]:
+def _shared(result: MeasuredCase) -> dict[str, str]:
     measurement = result.measurement
     workspace = measurement.per_gpu[0].workspace_bytes
     total = predicted_shared_peak_of(result) + (workspace or 0)

@@ -4,7 +4,7 @@ from report.analysis.collectives import counted, total_bytes
 from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
 from report.data.labels import Labels
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Table, make_rows
 from report.wording.units import UNKNOWN, data_size
 from study.stages import expected_in_flight
@@ -12,13 +12,13 @@ from study.stages import expected_in_flight
 CAPTION = "What each schedule holds on the GPU with the most, and what all of them move in a step"
 
 
-def make_table(results: list[Measured]) -> Table:
+def make_table(results: list[MeasuredCase]) -> Table:
     """A row for each case."""
     labels = Labels(results)
     return make_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
 
 
-def _cells(result: Measured) -> dict[str, str]:
+def _cells(result: MeasuredCase) -> dict[str, str]:
     moved = result.transfers
     together = moved.collectives
     fullest = result.fullest_gpu
@@ -36,7 +36,7 @@ def _cells(result: Measured) -> dict[str, str]:
     }
 
 
-def _in_flight(result: Measured) -> str:
+def _in_flight(result: MeasuredCase) -> str:
     seen = seen_in_flight(result)
     rules = [expected_in_flight(result.case, gpu) for gpu in range(result.case.gpus)]
     known = [rule for rule in rules if rule is not None]

@@ -5,7 +5,7 @@ from statistics import fmean
 from report.analysis.bubble import bubbles
 from report.analysis.speedup import Factor, factor_over, naive_on
 from report.analysis.step_time import step_time
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.wording.units import UNKNOWN, percent, seconds_with_interval
 from study.stages import bubble_share
 
@@ -22,7 +22,7 @@ FACT = (
 )
 
 
-def cells(result: Measured, results: list[Measured]) -> dict[str, str]:
+def cells(result: MeasuredCase, results: list[MeasuredCase]) -> dict[str, str]:
     """What stands in its row; a dash where two must not be compared, and the answers say why."""
     found = step_time(result)
     share = bubble_share(result.case)
@@ -41,7 +41,7 @@ def _factor(found: Factor | None) -> str:
     return f"{found.value:.2f} ({found.low:.2f} – {found.high:.2f})"
 
 
-def _bubble(result: Measured) -> str:
+def _bubble(result: MeasuredCase) -> str:
     shares = [bubble.measured for bubble in bubbles(result)]
     if not shares:
         return UNKNOWN

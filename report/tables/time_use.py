@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from report.analysis.time_use import TimeUse, time_use
 from report.data.labels import Labels
-from report.data.measured import Measured
+from report.data.measured import MeasuredCase
 from report.document import Table, known_rows
 from report.wording.units import UNKNOWN, percent, seconds
 from study.results.environment import GpuState
@@ -12,7 +12,7 @@ from study.results.environment import GpuState
 CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks)"
 
 
-def make_table(results: list[Measured]) -> Table:
+def make_table(results: list[MeasuredCase]) -> Table:
     """Shares are of the step of the same row; they add up to it."""
     labels = Labels(results)
     apart = any(u.weight_gradient_s is not None for r in results for u in time_use(r))
@@ -20,11 +20,11 @@ def make_table(results: list[Measured]) -> Table:
     return known_rows(CAPTION, (label | cells for label, rows in labelled for cells in rows))
 
 
-def _rows_of(result: Measured, weights_apart: bool) -> Iterator[dict[str, str]]:
+def _rows_of(result: MeasuredCase, weights_apart: bool) -> Iterator[dict[str, str]]:
     return (_cells(use, result, weights_apart) for use in time_use(result))
 
 
-def _cells(use: TimeUse, result: Measured, weights_apart: bool) -> dict[str, str]:
+def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str, str]:
     step_s = use.step_s
 
     def part(value: float | None) -> str:
@@ -44,13 +44,13 @@ def _cells(use: TimeUse, result: Measured, weights_apart: bool) -> dict[str, str
     }
 
 
-def _nvml(gpu: int, result: Measured) -> str:
+def _nvml(gpu: int, result: MeasuredCase) -> str:
     """NVML's utilisation as a contrast; a logical GPU has none of its own."""
     state = None if result.emulated else state_after(gpu, result)
     return UNKNOWN if state is None or state.utilization is None else percent(state.utilization)
 
 
-def state_after(gpu: int, result: Measured) -> GpuState | None:
+def state_after(gpu: int, result: MeasuredCase) -> GpuState | None:
     """The state of a real GPU right after the timed steps."""
     gpus = result.environment.gpus
     return gpus[gpu].after if gpu < len(gpus) else None

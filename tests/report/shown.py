@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from report.document import Section, Table
 from report.sections import make_section
 from study.grid import load_grids
@@ -14,8 +14,8 @@ from tests.report.made_up import write
 
 def sections(folder: Path, name: str = "task4") -> list[Section]:
     """Every table of a grid; nothing in the folder may be complained of."""
-    evidence = load_evidence(folder, pytest.fail)
-    return [make_section(s) for grid in load_grids([name]) for s in select(grid, evidence)]
+    profiles = load_results(folder, pytest.fail)
+    return [make_section(s) for grid in load_grids([name]) for s in select_tables(grid, profiles)]
 
 
 def only_section(folder: Path, name: str = "task4") -> Section:

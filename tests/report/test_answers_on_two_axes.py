@@ -3,8 +3,8 @@
 import pytest
 
 from report.answers import make_answers
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from study.grid import Grid
 from tests.report.made_up import result, write
 
@@ -19,8 +19,8 @@ def answers(folder, table, points):
     grid = Grid("mine", "mine.yaml", "Mine", table, axes, setting)
     measured = [result(depth=d, gpus=g, step_s=STEPS_S[d, g]) for d, g in points]
     write(folder, "slurm", *measured)
-    (selection,) = select(grid, load_evidence(folder, pytest.fail))
-    return make_answers(selection)
+    (grid_table,) = select_tables(grid, load_results(folder, pytest.fail))
+    return make_answers(grid_table)
 
 
 def test_adding_gpus_is_told_for_each_depth(tmp_path):

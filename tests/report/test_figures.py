@@ -12,9 +12,9 @@ import pytest
 
 from report.analysis.depth_fit import fit_depth
 from report.analysis.transfers import expected_moves
-from report.data.load import load_evidence
+from report.data.load import load_results
 from report.data.measured import measured
-from report.data.selection import select
+from report.data.selection import select_tables
 from report.figures import depth, gantt, layers, make_figures, memory, moves
 from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
 from tests.report.made_up import MIB, case, failed, grid, measuring, result, sharing, write
@@ -23,8 +23,8 @@ from tests.report.made_up import MIB, case, failed, grid, measuring, result, sha
 def figures(folder, task, *results):
     """The figures of the one table of these results."""
     write(folder, "slurm", *results)
-    (selection,) = select(grid(task), load_evidence(folder, pytest.fail))
-    return make_figures(selection)
+    (grid_table,) = select_tables(grid(task), load_results(folder, pytest.fail))
+    return make_figures(grid_table)
 
 
 def words(figure):

@@ -9,8 +9,8 @@ import yaml
 
 from report.compare.pairs import compare_sets, result_set
 from report.compare.section import make_comparison
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from report.formats.raw import render_csv, render_json
 from report.sections import make_section
 from study.grid import TABLES, load_grids
@@ -45,8 +45,8 @@ def _keys(case):
 def section_of(folder, table, *given, grid=None):
     write(folder / "results", "slurm", *given)
     grid = grid or grid_of(folder, table)
-    (selection,) = select(grid, load_evidence(folder / "results", pytest.fail))
-    return make_section(selection, with_figures=True)
+    (grid_table,) = select_tables(grid, load_results(folder / "results", pytest.fail))
+    return make_section(grid_table, with_figures=True)
 
 
 @pytest.mark.parametrize("gpu_name", ["NVIDIA H100", None], ids=["GPUs", "processes on a CPU"])
@@ -140,13 +140,13 @@ def test_moves_are_counted_for_every_border_and_micro_batch(tmp_path):
 def test_raw_values_hold_what_is_new(tmp_path):
     grid = grid_of(tmp_path, "memory")
     write(tmp_path / "results", "slurm", *results(grid))
-    selections = select(grid, load_evidence(tmp_path / "results", pytest.fail))
-    rows = json.loads(render_json(selections))[0]["rows"]
+    grid_tables = select_tables(grid, load_results(tmp_path / "results", pytest.fail))
+    rows = json.loads(render_json(grid_tables))[0]["rows"]
     last = rows[-1]["result"]
     assert last["transfers"]["collectives"][0]["operation"] == "all_reduce"
     assert last["environment"]["ranks"][4]["device"] == "cuda:4"
     assert rows[-2]["result"]["placement"]["stage_of_layer"][:4] == [0, 0, 1, 1]
-    found = list(csv.DictReader(io.StringIO(render_csv(selections))))
+    found = list(csv.DictReader(io.StringIO(render_csv(grid_tables))))
     assert [row["case.schedule"] for row in found] == list(SCHEDULES) * 3
     assert json.loads(found[-1]["result.transfers.collectives"])[0]["calls"] == 10
 
@@ -155,7 +155,7 @@ def test_two_sets_are_compared_schedule_by_schedule(tmp_path):
     grid = grid_of(tmp_path, "memory")
     for name, step_s in (("old", 1.0), ("new", 1.1)):
         write(tmp_path / name, "slurm", *results(grid, step_s=step_s))
-    sets = [result_set(n, load_evidence(tmp_path / n, pytest.fail), []) for n in ("old", "new")]
+    sets = [result_set(n, load_results(tmp_path / n, pytest.fail), []) for n in ("old", "new")]
     rows = cells(make_comparison(*sets, compare_sets(*sets)))
     assert {row["schedule"] for row in rows} == set(NAMES.values())
     assert {row["verdict"] for row in rows} == {"slower"}
@@ -169,9 +169,9 @@ def test_a_key_of_some_schedules_that_was_changed_makes_one_table_with_the_other
     for one in given:
         name, overrides = grid.name, {"balance": "time"}
         submit(tmp_path / "results", "slurm", one.case, grid=name, overrides=overrides)
-    (selection,) = select(grid, load_evidence(tmp_path / "results", pytest.fail))
-    assert selection.changed == {"balance": "time"}
-    assert all(row.measured for row in selection.rows)
+    (grid_table,) = select_tables(grid, load_results(tmp_path / "results", pytest.fail))
+    assert grid_table.changed == {"balance": "time"}
+    assert all(row.measured for row in grid_table.rows)
 
 
 def test_one_case_without_a_key_is_enough_for_a_table(tmp_path):

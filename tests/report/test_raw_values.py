@@ -6,8 +6,8 @@ import json
 
 import msgspec
 
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from report.formats.raw import render_csv, render_json
 from study.results.file import decode
 from tests.report.made_up import failed, grid, result, write
@@ -15,24 +15,24 @@ from tests.report.made_up import failed, grid, result, write
 TWO, FIVE = result(gpus=2), result(gpus=5, step_s=0.3)
 
 
-def selections(folder, *results):
+def grid_tables(folder, *results):
     write(folder, "slurm", *results)
-    return select(grid("task4"), load_evidence(folder, print))
+    return select_tables(grid("task4"), load_results(folder, print))
 
 
 def csv_rows(folder, *results):
-    return list(csv.DictReader(io.StringIO(render_csv(selections(folder, *results)))))
+    return list(csv.DictReader(io.StringIO(render_csv(grid_tables(folder, *results)))))
 
 
 def test_json_holds_every_result_as_it_was_measured(tmp_path):
-    (table,) = json.loads(render_json(selections(tmp_path, TWO, FIVE)))
+    (table,) = json.loads(render_json(grid_tables(tmp_path, TWO, FIVE)))
     assert (table["grid"], table["profile"], table["changed"]) == ("task4", "slurm", {})
     assert [decode(json.dumps(row["result"]).encode()) for row in table["rows"]] == [TWO, FIVE]
     assert [row["reason"] for row in table["rows"]] == [None, None]
 
 
 def test_json_has_a_row_for_what_is_missing(tmp_path):
-    (table,) = json.loads(render_json(selections(tmp_path, TWO)))
+    (table,) = json.loads(render_json(grid_tables(tmp_path, TWO)))
     row = table["rows"][1]
     assert row["case"] == FIVE.case.as_dict()
     assert (row["case_id"], row["result"]) == (FIVE.case_id, None)

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from report.formats.raw import render_csv, render_json
 from tests.report.made_up import case, failed, grid, result, submit, write
 from tests.report.shown import answer_of, cells, only_section
@@ -74,9 +74,9 @@ def test_collect_exits_with_1_while_a_repeat_is_missing(tmp_path, run):
 
 def test_raw_values_have_a_row_for_every_job(tmp_path):
     write(tmp_path, "slurm", *repeats([0.1, 0.2, 0.3]), result(gpus=5))
-    selections = select(grid("task4"), load_evidence(tmp_path, print))
-    assert render_csv(selections).count("\n") == 1 + 4
-    (table,) = msgspec.json.decode(render_json(selections))
+    grid_tables = select_tables(grid("task4"), load_results(tmp_path, print))
+    assert render_csv(grid_tables).count("\n") == 1 + 4
+    (table,) = msgspec.json.decode(render_json(grid_tables))
     assert [row["case"]["repeat"] for row in table["rows"]] == [1, 2, 3, 1]
 
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from report.sections import make_section
 from report.wording.units import data_size
 from tests.report.made_up import MIB, failed, grid, write
@@ -14,8 +14,8 @@ from tests.report.shown import cells
 
 def section_of(folder, *results):
     write(folder, "slurm", *results)
-    (selection,) = select(grid("pipeline"), load_evidence(folder, pytest.fail))
-    return make_section(selection)
+    (grid_table,) = select_tables(grid("pipeline"), load_results(folder, pytest.fail))
+    return make_section(grid_table)
 
 
 def row_of(section, schedule, gpus="5", micro_batches="10"):
@@ -74,8 +74,8 @@ def test_every_case_of_the_grid_is_a_row_and_those_without_a_measurement_say_why
 
 
 def test_no_measurement_at_all_is_a_table_of_reasons(tmp_path):
-    (selection,) = select(grid("pipeline"), load_evidence(tmp_path, pytest.fail))
-    section = make_section(selection)
+    (grid_table,) = select_tables(grid("pipeline"), load_results(tmp_path, pytest.fail))
+    section = make_section(grid_table)
     assert {row["result"] for row in cells(section)} == {"not submitted"}
     assert "bubble" in section.table.columns
     assert section.answers == [

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from report.data.load import load_evidence
-from report.data.selection import select
+from report.data.load import load_results
+from report.data.selection import select_tables
 from report.title import make_document
 from study.grid import load_grids
 from tests.report.made_up import case, failed, result, submit, write
@@ -12,10 +12,10 @@ from tests.report.made_up import case, failed, result, submit, write
 
 def about(folder, *grids):
     """The title block of these grids, by name."""
-    evidence = load_evidence(folder, pytest.fail)
+    profiles = load_results(folder, pytest.fail)
     chosen = load_grids(list(grids))
-    selections = [s for grid in chosen for s in select(grid, evidence)]
-    return dict(make_document(selections, []).about)
+    grid_tables = [s for grid in chosen for s in select_tables(grid, profiles)]
+    return dict(make_document(grid_tables, []).about)
 
 
 def measured_on(given, day, commit="a" * 40, dirty=False, changed=None):
