@@ -27,9 +27,9 @@ with first_contact():
     from report.compare.section import blind_spots, complaints, make_comparison
     from report.data.filters import filter_tables
     from report.data.load import ProfileResults, load_results
+    from report.data.raw import render_csv, render_json
     from report.data.selection import GridTable, select_tables
     from report.formats.markdown import render
-    from report.formats.raw import render_csv, render_json
     from report.options import check_options, parse_options
     from report.sections import make_section
     from report.title import make_document

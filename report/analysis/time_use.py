@@ -7,6 +7,7 @@ from statistics import median
 
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
+from report.wording.units import signed_percent
 from study.results.measurement import Breakdown, GpuTime
 
 MAX_INSTRUMENTATION_COST = 0.5  # of a step: marks that cost more leave little of what they tell
@@ -66,3 +67,11 @@ def instrumentation_cost(result: MeasuredCase) -> float | None:
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]
     return median(known) / step_time(result).estimate_s - 1 if known else None
+
+
+def instrumentation_warning(result: MeasuredCase) -> str:
+    """A sentence, with a space before it; empty where marks cost little, or there are none."""
+    cost = instrumentation_cost(result)
+    if cost is None or abs(cost) <= MAX_INSTRUMENTATION_COST:
+        return ""
+    return f" These shares say little: with marks, a step took {signed_percent(cost)}."

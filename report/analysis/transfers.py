@@ -1,9 +1,18 @@
 """How often data should move in a step: once each way at every border, for every micro-batch."""
 
+from collections import Counter
 from itertools import pairwise
 
+from report.wording.units import plural
 from study.case import Case
+from study.results.result import Collective
 from study.stages import gpu_of_stage
+
+NAMES = {
+    "all_reduce": "all-reduce",
+    "all_gather_into_tensor": "all-gather",
+    "reduce_scatter_tensor": "reduce-scatter",
+}
 
 
 def borders(case: Case) -> int:
@@ -20,3 +29,17 @@ def borders(case: Case) -> int:
 def expected_moves(case: Case) -> int:
     """Moves of one step, each way."""
     return case.micro_batches * borders(case)
+
+
+def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> str:
+    """`19 all-reduces and 1 all-gather`, of one phase or of all; empty where there are none."""
+    calls: Counter[str] = Counter()
+    for one in collectives:
+        if phase in (None, one.phase):
+            calls[NAMES.get(one.operation, one.operation)] += one.calls
+    return " and ".join(f"{count} {plural(count, name)}" for name, count in calls.items() if count)
+
+
+def total_bytes(collectives: tuple[Collective, ...]) -> int:
+    """Those of one GPU's tensors in all of them."""
+    return sum(one.bytes for one in collectives)

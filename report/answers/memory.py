@@ -9,21 +9,24 @@ from report.analysis.comparison import (
     why_incomparable,
     why_no_pair,
 )
-from report.answers import sweep, utilisation
+from report.analysis.time_use import TimeUse, instrumentation_warning, time_use
+from report.answers import sweep
 from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
-from report.wording.units import data_size, plural, ratio, seconds
+from report.wording.units import data_size, percent, plural, ratio, seconds
 from study.statistics.comparison import Comparison
 from study.statistics.samples import estimate
 
 QUESTION = "Whether adding GPUs makes training faster"
+MOSTLY = 0.75  # of the GPUs at work at a time
+OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
     """What every GPU holds and does, then what adding GPUs does, for each pair of GPU counts."""
     return [
         _all_hold_layers(results),
-        *utilisation.answer(results),
+        *_utilization(results),
         *_adding_gpus(results),
         *sweep.answer(results),
     ]
@@ -38,6 +41,39 @@ def _all_hold_layers(results: list[MeasuredCase]) -> str:
     peaks = [g.peak_allocated_bytes for g in most.measurement.per_gpu if g.peak_allocated_bytes]
     used = f", with a peak memory of {', '.join(map(data_size, peaks))}" if peaks else ""
     return f"All GPUs hold layers: {layers} on {most.gpus}{used}."
+
+
+def _utilization(results: list[MeasuredCase]) -> list[str]:
+    """A sentence for each case, and one for all those without marks."""
+    known = [(result, time_use(result)) for result in results]
+    told = [_shares(result, uses) for result, uses in known if uses]
+    untold = [result.gpus for result, uses in known if not uses]
+    if untold:
+        where = " and ".join(dict.fromkeys(untold))
+        told.append(f"Whether all GPUs are utilised on {where} {CANNOT}: no step had marks.")
+    return told
+
+
+def _shares(result: MeasuredCase, uses: list[TimeUse]) -> str:
+    """What share of a step each GPU computes, and how many do so at a time."""
+    shares = ", ".join(f"GPU {use.gpu} {percent(use.utilization)}" for use in uses)
+    return (
+        f"On {result.gpus}, the share of a step in which each computes is {shares}"
+        f"{_together(uses)}.{instrumentation_warning(result)}"
+    )
+
+
+def _together(uses: list[TimeUse]) -> str:
+    if len(uses) == 1:
+        return ""
+    at_a_time = sum(use.utilization for use in uses)
+    text = f": on average {ratio(at_a_time)} of {len(uses)} compute at a time"
+    if at_a_time < MOSTLY * len(uses):
+        text += ", so they are not all utilised and mostly wait for one another"
+    optimizer = sum(use.optimizer_s / use.step_s for use in uses)
+    if at_a_time > 1 and optimizer > OVERLAP:
+        text += f"; optimizer steps ({percent(optimizer)} in all) may run side by side"
+    return text
 
 
 def _adding_gpus(results: list[MeasuredCase]) -> list[str]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from report.analysis.bubble import bubbles
-from report.analysis.collectives import counted, total_bytes
 from report.analysis.comparison import CANNOT, groups, verdict, why_incomparable
-from report.analysis.disturbed import instrumentation_warning
 from report.analysis.speedup import MAY_DIFFER, naive_on
+from report.analysis.time_use import instrumentation_warning
+from report.analysis.transfers import counted, total_bytes
 from report.answers import waiting
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name

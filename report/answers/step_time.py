@@ -12,7 +12,7 @@ from report.analysis.comparison import (
     why_no_pair,
 )
 from report.analysis.depth_fit import fit_depth
-from report.answers import launch_overhead, sweep
+from report.answers import sweep
 from report.answers.work import time_per_layer, work
 from report.data.measured import MeasuredCase
 from report.wording.units import ratio, seconds
@@ -30,7 +30,7 @@ def answer(results: list[MeasuredCase]) -> list[str]:
 
     Where there are CUDA graphs, what launching costs goes before.
     """
-    launching = launch_overhead.answer(results)
+    launching = _launching(results)
     others = sweep.answer(results)
     found = pairs(results, "depth")
     if sweep.replaces(results, "depth"):
@@ -84,3 +84,17 @@ def _compare(pair: Pair) -> list[str]:
 
 def _depth(result: MeasuredCase) -> str:
     return f"depth {result.case.depth}"
+
+
+def _launching(results: list[MeasuredCase]) -> list[str]:
+    """A sentence for each configuration that was measured both ways; none without such."""
+    return [_compare_launching(pair) for pair in pairs(results, "execution")]
+
+
+def _compare_launching(pair: Pair) -> str:
+    eager, graph = pair.least, pair.most
+    if problem := why_incomparable(eager, graph, "execution"):
+        return f"{pair.label}What launching costs {CANNOT}: {problem}."
+    words = verdict(eager, graph).words("launching them one by one", "one launch of all kernels")
+    before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
+    return f"{pair.label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."

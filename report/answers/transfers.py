@@ -1,8 +1,7 @@
 """Task 5: how often `.to` is called and moves data, and how that grows with the GPU count."""
 
-from report.analysis.collectives import counted, total_bytes
 from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
-from report.analysis.transfers import expected_moves
+from report.analysis.transfers import counted, expected_moves, total_bytes
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import data_size, plural

@@ -4,8 +4,7 @@ from statistics import fmean
 
 from report.analysis.bubble import bubbles
 from report.analysis.comparison import verdict
-from report.analysis.disturbed import instrumentation_warning
-from report.analysis.time_use import time_use
+from report.analysis.time_use import instrumentation_warning, time_use
 from report.data.measured import MeasuredCase
 from report.wording.units import percent, seconds, signed_percent
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from report.analysis.comparison import verdict, why_incomparable
+from report.data.conditions import combine
 from report.data.load import ProfileResults
 from report.data.measured import MeasuredCase, measured
-from report.data.repeats import combine
 from report.data.selection import select_tables
 from study.case import Case
 from study.grid import Grid

@@ -1,5 +1,7 @@
 """What must be equal for two step times to be compared, beside their cases."""
 
+from dataclasses import replace
+
 from report.data.measured import MeasuredCase
 from report.wording.hardware import threads
 from report.wording.units import UNKNOWN
@@ -35,3 +37,17 @@ def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, st
         "with different drivers": environment.driver or UNKNOWN,
     }
     return found if any_software else found | software
+
+
+def combine(jobs: list[MeasuredCase]) -> MeasuredCase | None:
+    """The jobs that agree on what they were measured with; None for none.
+
+    Where not all do, the largest group counts, and of equal ones that of the earliest repeat.
+    """
+    if len(jobs) < 2:
+        return jobs[0] if jobs else None
+    groups: dict[tuple[object, ...], list[MeasuredCase]] = {}
+    for job in jobs:
+        groups.setdefault((job.emulated, *conditions(job).values()), []).append(job)
+    first, *others = max(groups.values(), key=len)
+    return replace(first, repeats=others)

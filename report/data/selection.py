@@ -9,9 +9,9 @@ from operator import attrgetter
 from textwrap import shorten
 from typing import Any
 
+from report.data.conditions import combine
 from report.data.load import ProfileResults
 from report.data.measured import MeasuredCase, measured
-from report.data.repeats import combine
 from study.case import DEFAULTS, Case
 from study.errors import ConfigError
 from study.grid import Grid, known_grids, load_grids

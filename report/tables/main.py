@@ -6,8 +6,8 @@ from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable, Row
 from report.document import Table
-from report.notes import notes_on
 from report.tables import schedules
+from report.tables.notes import notes_on
 from report.wording.names import heading, key_text
 from report.wording.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
 from study.statistics.samples import estimate

@@ -1,8 +1,8 @@
 """What a schedule costs besides time: activations held, memory, and data moved or reduced."""
 
-from report.analysis.collectives import counted, total_bytes
 from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
+from report.analysis.transfers import counted, total_bytes
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, make_rows
