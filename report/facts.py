@@ -5,15 +5,11 @@ from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.tables import schedules
 from report.wording.hardware import shared_device
+from report.wording.names import key_name
 from report.wording.units import between, signed_percent
 from study.schedules import has_key
 
 PIPELINE_KEYS = ("micro_batches", "chunks_per_gpu", "balance")
-WORDS = {
-    "batch_size": "batch",
-    "micro_batches": "micro-batches",
-    "chunks_per_gpu": "chunks per GPU",
-}
 CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
@@ -22,7 +18,7 @@ def make_facts(grid_table: GridTable) -> list[str]:
     results = [row.measured for row in grid_table.rows if row.measured is not None]
     facts = [_setting(grid_table)]
     if grid_table.changed:
-        changes = ", ".join(f"{WORDS.get(k, k)} {v}" for k, v in grid_table.changed.items())
+        changes = ", ".join(f"{key_name(k)} {v}" for k, v in grid_table.changed.items())
         facts.append(f"Changed from the grid's own setting: {changes}.")
     if results:
         facts += [_hardware(results), _samples(results)]
@@ -46,9 +42,7 @@ def _setting(grid_table: GridTable) -> str:
     case = grid_table.rows[0].case
     keys = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed")
     parts = [
-        f"{WORDS.get(key, key)} {getattr(case, key)}"
-        for key in keys
-        if key not in grid_table.grid.axes
+        f"{key_name(key)} {getattr(case, key)}" for key in keys if key not in grid_table.grid.axes
     ]
     parts += filter(None, [_of_pipelines(grid_table, key) for key in PIPELINE_KEYS])
     profile = "none yet" if grid_table.profile is None else grid_table.profile
@@ -60,7 +54,7 @@ def _of_pipelines(grid_table: GridTable, key: str) -> str | None:
     cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
     if not cases or key in grid_table.grid.axes:
         return None
-    return f"{WORDS.get(key, key)} {getattr(cases[0], key)}"
+    return f"{key_name(key)} {getattr(cases[0], key)}"
 
 
 def _hardware(results: list[MeasuredCase]) -> str:

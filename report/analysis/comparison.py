@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from report.data.conditions import FOLLOWS, conditions
-from report.data.measured import MeasuredCase, varying
-from study.case import KEYS
+from report.data.labels import differing, differs, sentence_label
+from report.data.measured import MeasuredCase
 from study.statistics.comparison import Comparison
 from study.statistics.samples import are_enough
 
 CANNOT = "cannot be told from these results"
+# Axes that no task asks for. How a case is measured is none; depth, GPUs and execution have answers
+# of their own.
+SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer")
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,10 @@ class Pair:
 
 def groups(results: list[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCase]]:
     """The measurements that differ in `keys` alone, by what tells them from the other groups."""
-    others = [k for k in KEYS if k not in (*keys, "repeat")]
-    differing = varying(results, others)
+    others = differing(results, *keys)
     found: dict[str, list[MeasuredCase]] = {}
     for result in results:
-        found.setdefault(_label(result, differing), []).append(result)
+        found.setdefault(sentence_label(result, others), []).append(result)
     return found
 
 
@@ -64,21 +66,16 @@ def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
     ]
 
 
-def is_the_same(results: list[MeasuredCase], key: str) -> bool:
-    """Whether all cases have one value of this key."""
-    return not varying(results, [key])
+def is_swept_instead(results: list[MeasuredCase], key: str) -> bool:
+    """Return True if the cases differ in a key of `SWEPT`, and not in this one."""
+    return not differs(results, key) and any(differs(results, swept) for swept in SWEPT)
 
 
 def why_no_pair(results: list[MeasuredCase], key: str) -> str:
     """Why there are no two to compare."""
-    if is_the_same(results, key):
+    if not differs(results, key):
         return f"it takes two values of {key}, all else equal"
-    others = [k for k in KEYS if k not in (key, "repeat")]
-    return f"the cases differ in {' and '.join(varying(results, others))}, too"
-
-
-def _label(result: MeasuredCase, differing: list[str]) -> str:
-    return "".join(f"{key} {getattr(result.case, key)}: " for key in differing)
+    return f"the cases differ in {' and '.join(differing(results, key))}, too"
 
 
 def extremes(group: list[MeasuredCase], key: str) -> tuple[MeasuredCase, MeasuredCase]:
@@ -96,9 +93,8 @@ def why_incomparable(
         may_differ: the keys that they are compared for; none for one and the same configuration.
         any_software: whether the versions of torch and of the driver may differ.
     """
-    keys = [k for k in KEYS if k not in (*may_differ, "repeat")]
-    if differing := varying([a, b], keys):
-        return f"the cases differ in {' and '.join(differing)}, too"
+    if others := differing([a, b], *may_differ):
+        return f"the cases differ in {' and '.join(others)}, too"
     if a.emulated != b.emulated:
         return "some results are emulated and some are not"
     left, right = conditions(a, any_software), conditions(b, any_software)

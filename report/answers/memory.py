@@ -4,6 +4,7 @@ from report.analysis.comparison import (
     CANNOT,
     Pair,
     from_the_least,
+    is_swept_instead,
     refusals,
     verdict,
     why_incomparable,
@@ -78,7 +79,7 @@ def _together(uses: list[TimeUse]) -> str:
 
 def _adding_gpus(results: list[MeasuredCase]) -> list[str]:
     found = from_the_least(results, "gpus")
-    if sweep.replaces(results, "gpus"):
+    if is_swept_instead(results, "gpus"):
         return []
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]

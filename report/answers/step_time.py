@@ -5,6 +5,7 @@ from report.analysis.comparison import (
     Pair,
     extremes,
     groups,
+    is_swept_instead,
     pairs,
     refusals,
     verdict,
@@ -33,7 +34,7 @@ def answer(results: list[MeasuredCase]) -> list[str]:
     launching = _launching(results)
     others = sweep.answer(results)
     found = pairs(results, "depth")
-    if sweep.replaces(results, "depth"):
+    if is_swept_instead(results, "depth"):
         return [*launching, *others]
     if not found:
         return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]

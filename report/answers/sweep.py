@@ -2,31 +2,24 @@
 
 from report.analysis.comparison import (
     CANNOT,
+    SWEPT,
     Pair,
     groups,
-    is_the_same,
     refusals,
     verdict,
     why_incomparable,
 )
+from report.data.labels import differs
 from report.data.measured import MeasuredCase
-from report.facts import WORDS
+from report.wording.names import key_name
 from report.wording.units import ratio, seconds
 from study.statistics.samples import estimate
-
-# How a case is measured is no such axis; depth, GPUs and execution have answers of their own.
-KEYS = ("dim", "batch_size", "split", "dtype", "optimizer")
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
     """Sentences for each such key in which cases differ, all else equal."""
-    differing = [key for key in KEYS if not is_the_same(results, key)]
+    differing = [key for key in SWEPT if differs(results, key)]
     return [sentence for key in differing for sentence in _answer(results, key)]
-
-
-def replaces(results: list[MeasuredCase], key: str) -> bool:
-    """Whether cases differ in such a key and not in this one, of which then nobody asked."""
-    return is_the_same(results, key) and not all(is_the_same(results, k) for k in KEYS)
 
 
 def _answer(results: list[MeasuredCase], key: str) -> list[str]:
@@ -48,7 +41,7 @@ def _pairs(label: str, group: list[MeasuredCase], key: str) -> list[Pair]:
 def _compare(pair: Pair, key: str) -> str:
     first, last = pair.least, pair.most
     before, after = (getattr(result.case, key) for result in (first, last))
-    name = WORDS.get(key, key)
+    name = key_name(key)
     found = verdict(first, last)
     times = "" if isinstance(after, str) else f" ({ratio(after / before)} times as much)"
     change = (
@@ -63,7 +56,7 @@ def _compare(pair: Pair, key: str) -> str:
 
 
 def _question(key: str) -> str:
-    return f"Whether {WORDS.get(key, key)} changes the step time"
+    return f"Whether {key_name(key)} changes the step time"
 
 
 def _per_row(pair: Pair) -> str:

@@ -40,6 +40,11 @@ class CasePair:
     unmeasured: int = 0
 
     @property
+    def emulated(self) -> bool:
+        """True if either set emulated GPUs."""
+        return any(result is not None and result.emulated for result in (self.before, self.after))
+
+    @property
     def is_missing(self) -> bool:
         """Whether a set lacks a measurement of it, of one of its jobs at least."""
         return self.before is None or self.after is None or self.unmeasured > 0

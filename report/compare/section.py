@@ -2,9 +2,9 @@
 
 from report.analysis.step_time import step_time
 from report.compare.pairs import CasePair, ResultSet
+from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Section, make_rows
-from report.wording.names import heading, key_text
 from report.wording.units import UNKNOWN, plural, seconds_with_interval
 
 KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
@@ -25,11 +25,11 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -
     if left_out:
         answer += f" {left_out} {plural(left_out, 'case')} not compared; each says why."
     facts = f"Before: {before.name}. After: {after.name}."
-    varying = _varying_keys(rows)
+    labels = Labels(rows)
     return Section(
         title=f"{after.name} beside {before.name}",
         facts=[f"{facts} {_torch(rows)}" if rows else facts],
-        table=make_rows("", [_cells(row, varying) for row in rows]),
+        table=make_rows("", [_cells(row, labels) for row in rows]),
         answers=[answer],
     )
 
@@ -41,16 +41,8 @@ def _torch(rows: list[CasePair]) -> str:
     return f"torch {texts[0]} before, {texts[1]} after."
 
 
-def _varying_keys(rows: list[CasePair]) -> list[str]:
-    keys = [key for key in rows[0].case.as_dict() if key not in ("depth", "gpus")] if rows else []
-    return [key for key in keys if len({getattr(row.case, key) for row in rows}) > 1]
-
-
-def _cells(row: CasePair, varying: list[str]) -> dict[str, str]:
-    emulated = any(result is not None and result.emulated for result in (row.before, row.after))
-    cells = {"profile": row.profile, "depth": str(row.case.depth)}
-    cells["GPUs"] = f"{row.case.gpus} (emulated)" if emulated else str(row.case.gpus)
-    cells |= {heading(key): key_text(row.case, key) for key in varying}
+def _cells(row: CasePair, labels: Labels) -> dict[str, str]:
+    cells = {"profile": row.profile} | labels.of(row)
     cells |= {"before": _step_time(row.before), "after": _step_time(row.after)}
     found = row.verdict
     if found is None:

@@ -1,20 +1,102 @@
-"""What names a case in a table of details, where cases have several rows."""
+"""What tells a case from the others: as cells of a row, before a sentence, in a drawing."""
 
-from report.data.measured import MeasuredCase, varying
-from report.wording.names import heading, key_text
-from study.case import KEYS
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Protocol
+
+from report.data.measured import MeasuredCase
+from report.wording.names import HOW, gpu_count, key_name, key_text, schedule_name
+from report.wording.units import plural
+from study.case import KEYS, Case
+from study.schedules import has_key
+
+
+class HasCase(Protocol):
+    """A measured case, or a pair of them."""
+
+    @property
+    def case(self) -> Case:
+        """All keys."""
+
+    @property
+    def emulated(self) -> bool:
+        """True if GPUs were emulated."""
+
+
+def differs(cases: Iterable[HasCase], key: str) -> bool:
+    """Return True if the cases have several values of this key."""
+    return len(set(map(attrgetter(f"case.{key}"), cases))) > 1
+
+
+def differing(cases: Sequence[HasCase], *besides: str) -> list[str]:
+    """Return the keys in which the cases differ, without `besides` and the number of a repeat."""
+    return [key for key in KEYS if key not in (*besides, "repeat") and differs(cases, key)]
 
 
 class Labels:
-    """Depth and GPUs, and whatever else differs between the cases."""
+    """The first cells of a row: depth, GPUs, and whatever else differs between the cases."""
 
-    def __init__(self, results: list[MeasuredCase]) -> None:
-        others = [key for key in KEYS if key not in ("depth", "gpus", "repeat")]
-        self.headings = {key: heading(key) for key in varying(results, others)}
+    def __init__(self, cases: Sequence[HasCase]) -> None:
+        self.headings = {key: key_name(key) for key in differing(cases, "depth", "gpus")}
 
-    def of(self, result: MeasuredCase) -> dict[str, str]:
-        """The first cells of a row of this case."""
-        case = result.case
-        cells = {"depth": str(case.depth)}
-        cells["GPUs"] = f"{case.gpus} (emulated)" if result.emulated else str(case.gpus)
-        return cells | {name: key_text(case, key) for key, name in self.headings.items()}
+    def of(self, row: HasCase) -> dict[str, str]:
+        """Return the cells by the headings of their columns."""
+        cells = {"depth": str(row.case.depth), "GPUs": gpu_count(row.case, row.emulated)}
+        return cells | {name: key_text(row.case, key) for key, name in self.headings.items()}
+
+
+def sentence_label(result: MeasuredCase, keys: Iterable[str]) -> str:
+    """Return the values of these keys, as they begin a sentence: `depth 20: `."""
+    return "".join(f"{key} {getattr(result.case, key)}: " for key in keys)
+
+
+def label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str = "") -> str:
+    """Return the label of a case in a drawing: its GPUs, and whatever else differs.
+
+    Args:
+        result: The case.
+        results: All cases of the drawing.
+        besides: A key that the drawing shows otherwise.
+    """
+    text = _label(result, results, besides)
+    return f"{text} (emulated)" if result.emulated else text
+
+
+def schedule_label(result: MeasuredCase, results: Sequence[MeasuredCase]) -> str:
+    """Return the schedule of a case, and whatever else differs, besides the GPU count."""
+    others = differing(results, *HOW, "gpus")
+    more = [f"{key_name(key)} {key_text(result.case, key)}" for key in others]
+    return ", ".join([schedule_name(result.case), *more])
+
+
+def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[MeasuredCase]]:
+    """Return the cases that differ in this key alone, in its order, by their common label."""
+    found: dict[str, list[MeasuredCase]] = {}
+    name = _label if key == "gpus" else label  # emulated GPU counts stand beside real ones
+    for result in sorted(results, key=lambda r: _rank(getattr(r.case, key))):
+        found.setdefault(name(result, results, key), []).append(result)
+    return found
+
+
+def _rank(value: object) -> int:
+    """Keep names in the order of the grid."""
+    return value if isinstance(value, int) else 0
+
+
+def _label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str) -> str:
+    keys = [key for key in ("gpus", *differing(results, "gpus")) if key != besides]
+    words = [_word(key, result.case) for key in keys if has_key(key, result.case.schedule)]
+    if len({r.hardware for r in results}) > 1:
+        words.append(result.hardware)
+    return ", ".join(words)
+
+
+def _word(key: str, case: Case) -> str:
+    value = getattr(case, key)
+    if key == "gpus":
+        return f"{value} {plural(value, 'GPU')}"
+    if key == "micro_batches":
+        return f"{value} {plural(value, 'micro-batch', 'micro-batches')}"
+    if key == "balance":
+        return f"balanced by {value}"
+    return key_text(case, key) if isinstance(value, str) else f"{key_name(key)} {value}"

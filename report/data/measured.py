@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from report.wording.hardware import emulation, hardware
 from report.wording.units import plural
@@ -70,9 +69,3 @@ def measured(result: Result) -> MeasuredCase | None:
     return MeasuredCase(
         result.case, result.emulated, placement, measurement, transfers, ceilings, environment
     )
-
-
-def varying(results: list[MeasuredCase], keys: list[str]) -> list[str]:
-    """Those keys of a case in which these differ."""
-    # Asked of thousands of cases, key by key, all of which most reports have in common.
-    return [key for key in keys if len(set(map(attrgetter(f"case.{key}"), results))) > 1]

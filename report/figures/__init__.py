@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from report.answers.sweep import KEYS
+from report.analysis.comparison import SWEPT
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Figure
@@ -21,7 +21,7 @@ from report.figures import (
 
 Made = Figure | list[Figure] | None
 ALONG: list[Callable[[list[MeasuredCase]], Made]] = [
-    partial(sweep.make_figure, key) for key in KEYS
+    partial(sweep.make_figure, key) for key in SWEPT
 ]
 FIGURES: dict[str, list[Callable[[list[MeasuredCase]], Made]]] = {
     "step_time": [depth.make_figure, *ALONG],

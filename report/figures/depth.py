@@ -6,12 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
+from report.analysis.comparison import is_swept_instead
 from report.analysis.depth_fit import Fit, fit_depth
 from report.analysis.step_time import step_time
-from report.answers.sweep import replaces
+from report.data.labels import series
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import origin, series
+from report.figures.captions import origin
 from report.figures.points import TimeAxis, plot_points
 from report.figures.style import LEGEND_LINE, SERIES, draw
 from report.wording.units import seconds
@@ -21,7 +22,7 @@ CAPTION = "Step time against depth"
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """Medians with 95 % intervals, and a line for each series of three depths or more."""
-    if replaces(results, "depth"):
+    if is_swept_instead(results, "depth"):
         return None
     found = series(results, "depth")
     time_axis = TimeAxis(results)

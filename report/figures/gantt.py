@@ -5,9 +5,10 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
 from report.analysis.time_use import time_use
+from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import first_of, label, origin
+from report.figures.captions import first_of, origin
 from report.figures.style import (
     BLUE,
     EDGE,

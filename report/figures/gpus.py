@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
+from report.analysis.comparison import is_swept_instead
 from report.analysis.step_time import step_time
-from report.answers.sweep import replaces
+from report.data.labels import label, series
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import label, origin, series
+from report.figures.captions import origin
 from report.figures.points import TimeAxis
 from report.figures.style import (
     BLACK,
@@ -31,7 +32,7 @@ MAX_NUMBERS = 14  # as many find room above their bars
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """Bars from zero, so that their lengths may be compared, with 95 % intervals."""
-    if replaces(results, "gpus"):
+    if is_swept_instead(results, "gpus"):
         return None
     found = series(results, "gpus")
     time_axis = TimeAxis(results)

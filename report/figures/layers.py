@@ -8,9 +8,10 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import first_of, label, origin
+from report.figures.captions import first_of, origin
 from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
 from report.wording.units import runs
 

@@ -9,9 +9,10 @@ from matplotlib.patches import Patch
 
 from report.analysis.memory_parts import MemoryBreakdown
 from report.analysis.naive_memory import predicted_of
+from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import first_of, label, origin
+from report.figures.captions import first_of, origin
 from report.figures.style import (
     BLACK,
     BLUE,

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from report.analysis.transfers import expected_moves
+from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import label, origin
+from report.figures.captions import origin
 from report.figures.style import BLACK, BLUE, RED, byte_unit, draw
 from report.wording.units import data_size
 

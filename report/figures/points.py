@@ -5,8 +5,8 @@ from math import inf
 from matplotlib.axes import Axes
 
 from report.analysis.step_time import step_time
+from report.data.labels import label
 from report.data.measured import MeasuredCase
-from report.figures.labels import label
 from report.figures.style import SERIES, time_unit
 from report.wording.units import seconds
 

@@ -11,8 +11,8 @@ from report.analysis.replay import COMPUTE, spans_of
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
 from report.document import Figure
+from report.figures.captions import first_of, origin
 from report.figures.gantt import KINDS, kind_of
-from report.figures.labels import first_of, origin
 from report.figures.style import LEGEND_LINE, SMALL, darker, draw, time_unit
 from report.wording.names import schedule_name
 from report.wording.units import percent, plural, seconds

@@ -8,9 +8,10 @@ from matplotlib.patches import Patch
 from report.analysis.comparison import why_incomparable
 from report.analysis.speedup import MAY_DIFFER, naive_on
 from report.analysis.step_time import step_time
+from report.data.labels import label, schedule_label
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.figures.labels import label, origin
+from report.figures.captions import origin
 from report.figures.points import TimeAxis
 from report.figures.style import (
     BLACK,
@@ -23,9 +24,7 @@ from report.figures.style import (
     SMALL,
     draw,
 )
-from report.wording.names import heading, key_text, schedule_name
 from report.wording.units import plural, seconds
-from study.case import KEYS
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
 
@@ -43,7 +42,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     ranked = sorted(
         shown, key=lambda r: (list(SCHEDULES).index(r.case.schedule), r.case.micro_batches)
     )
-    names = list(dict.fromkeys(_name(result, shown) for result in ranked))[:MAX_ROWS]
+    names = list(dict.fromkeys(schedule_label(result, shown) for result in ranked))[:MAX_ROWS]
     if not shown:
         return None
     time_axis = TimeAxis(shown)
@@ -52,7 +51,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         (panels,) = drawing.subplots(1, len(counts), squeeze=False, sharex=True, sharey=True)
         for axes, gpus in zip(panels, counts, strict=True):
             here = [result for result in shown if result.case.gpus == gpus]
-            rows = {_name(result, shown): result for result in here}
+            rows = {schedule_label(result, shown): result for result in here}
             for row, name in enumerate(names):
                 _plot_row(axes, row, rows.get(name), here, time_axis)
             emulated = " (emulated)" if all(result.emulated for result in here) else ""
@@ -75,14 +74,6 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         svg=draw(0.8 + ROW * len(names) + LEGEND_LINE, source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
     )
-
-
-def _name(result: MeasuredCase, results: list[MeasuredCase]) -> str:
-    """Its schedule, and what else differs besides the GPU count, which is the panel's."""
-    others = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
-    varying = [key for key in others if len({getattr(r.case, key) for r in results}) > 1]
-    more = [f"{heading(key)} {key_text(result.case, key)}" for key in varying]
-    return ", ".join([schedule_name(result.case), *more])
 
 
 def _plot_row(

@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from report.analysis.step_time import step_time
+from report.data.labels import series
 from report.data.measured import MeasuredCase
 from report.document import Figure
-from report.facts import WORDS
-from report.figures.labels import origin, series
+from report.figures.captions import origin
 from report.figures.points import TimeAxis, plot_points
 from report.figures.style import LEGEND_LINE, draw
+from report.wording.names import key_name
 from report.wording.units import seconds
 
 WIDE = 8  # times the least value: from there on, the axis is logarithmic
@@ -23,7 +24,7 @@ def make_figure(key: str, results: list[MeasuredCase]) -> Figure | None:
     values = list(dict.fromkeys(getattr(result.case, key) for result in results))
     if len(values) < 2:
         return None
-    name = WORDS.get(key, key)
+    name = key_name(key)
     found = series(results, key)
     time_axis = TimeAxis(results)
 

@@ -8,7 +8,7 @@ from report.data.selection import GridTable, Row
 from report.document import Table
 from report.tables import schedules
 from report.tables.notes import notes_on
-from report.wording.names import heading, key_text
+from report.wording.names import gpu_count, key_name, key_text
 from report.wording.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
 from study.statistics.samples import estimate
 
@@ -31,11 +31,11 @@ def make_main_table(grid_table: GridTable) -> Table:
 
 
 def _cells(row: Row, grid_table: GridTable, some_missing: bool) -> Cells:
-    cells = {heading(key): key_text(row.case, key) for key in grid_table.grid.axes}
+    cells = {key_name(key): key_text(row.case, key) for key in grid_table.grid.axes}
     result = row.measured
     if result is None:
         return cells | {"GPUs": str(row.case.gpus), "result": row.reason or UNKNOWN}
-    cells["GPUs"] = f"{row.case.gpus} (emulated)" if result.emulated else str(row.case.gpus)
+    cells["GPUs"] = gpu_count(row.case, result.emulated)
     cells |= _of_kind(result, grid_table)
     if notes := notes_on(row, result):
         cells["notes"] = notes

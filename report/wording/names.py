@@ -4,13 +4,18 @@ from report.wording.units import UNKNOWN, plural
 from study.case import Case
 from study.schedules import SCHEDULES, has_key
 
-HEADINGS = {"gpus": "GPUs", "batch_size": "batch", "micro_batches": "micro-batches"}
+KEYS = {
+    "gpus": "GPUs",
+    "batch_size": "batch",
+    "micro_batches": "micro-batches",
+    "chunks_per_gpu": "chunks per GPU",
+}
 HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
 
 
-def heading(key: str) -> str:
-    """A key as the heading of a column."""
-    return HEADINGS.get(key, key)
+def key_name(key: str) -> str:
+    """Return what a key of a case is called in text and in the heading of a column."""
+    return KEYS.get(key, key)
 
 
 def key_text(case: Case, key: str) -> str:
@@ -19,6 +24,11 @@ def key_text(case: Case, key: str) -> str:
         return UNKNOWN
     value = getattr(case, key)
     return SCHEDULES[value].label if key == "schedule" else str(value)
+
+
+def gpu_count(case: Case, emulated: bool) -> str:
+    """Return the number of GPUs for a cell, marked where they are emulated."""
+    return f"{case.gpus} (emulated)" if emulated else str(case.gpus)
 
 
 def schedule_name(case: Case) -> str:

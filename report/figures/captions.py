@@ -1,0 +1,31 @@
+"""Words around a drawing: where its numbers come from, and which cases it leaves out."""
+
+from collections.abc import Sequence
+
+from report.data.measured import MeasuredCase
+from report.wording.hardware import shared_device
+
+MAX_ORIGIN = 90  # characters; as many as fit above a drawing
+
+
+def origin(results: Sequence[MeasuredCase]) -> str:
+    """The hardware in words; before it, what is emulated, and on what."""
+    emulated = [result for result in results if result.emulated]
+    text = "; ".join(sorted({result.hardware for result in results}))
+    if emulated:
+        text = f"{_emulation(emulated, results)} · {text}"
+    return text if len(text) <= MAX_ORIGIN else f"{text[: MAX_ORIGIN - 1]}…"
+
+
+def _emulation(emulated: list[MeasuredCase], results: Sequence[MeasuredCase]) -> str:
+    device = " or ".join(sorted({shared_device(result.environment) for result in emulated}))
+    if len(emulated) == len(results):
+        return f"emulated on {device}"
+    counts = sorted({result.case.gpus for result in emulated})
+    return f"emulated on {device}: {', '.join(map(str, counts))} GPUs"
+
+
+def first_of(results: list[MeasuredCase], limit: int) -> tuple[list[MeasuredCase], str]:
+    """As many cases as a drawing has room for, and words for its caption if some are left out."""
+    note = f" (the first {limit} of {len(results)} cases)" if len(results) > limit else ""
+    return results[:limit], note
