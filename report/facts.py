@@ -3,7 +3,6 @@
 from report.analysis.time_use import instrumentation_cost
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
-from report.tables import schedules
 from report.wording.hardware import shared_device
 from report.wording.names import key_name
 from report.wording.units import between, signed_percent
@@ -15,7 +14,7 @@ CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 def make_facts(grid_table: GridTable) -> list[str]:
     """Lines of facts; the first says the setting, the others what the results tell."""
-    results = [row.measured for row in grid_table.rows if row.measured is not None]
+    results = grid_table.results
     facts = [_setting(grid_table)]
     if grid_table.changed:
         changes = ", ".join(f"{key_name(k)} {v}" for k, v in grid_table.changed.items())
@@ -25,17 +24,7 @@ def make_facts(grid_table: GridTable) -> list[str]:
         facts += filter(None, [_instruments(results)])
     if any(result.emulated for result in results):
         facts.append(_emulation(results))
-    if grid_table.grid.table == "memory" and any(_has_peaks(result) for result in results):
-        facts.append("Memory is the peak of the timed steps: allocated to tensors / reserved.")
-    if grid_table.grid.table == "schedules" and results:
-        facts.append(schedules.FACT)
     return facts
-
-
-def _has_peaks(result: MeasuredCase) -> bool:
-    peaks = [gpu.peak_allocated_bytes for gpu in result.measurement.per_gpu]
-    peaks.append(result.measurement.shared_peak_allocated_bytes)
-    return any(peak is not None for peak in peaks)
 
 
 def _setting(grid_table: GridTable) -> str:

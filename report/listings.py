@@ -2,28 +2,17 @@
 
 import ast
 import subprocess
+from collections.abc import Sequence
 
 from report.data.selection import GridTable
 from report.document import Listing
 from study.paths import ROOT
 
-# Task 1 asks for forward(), task 3 for where layers are put, and the rule that says where.
-PIECES = {
-    "layer_map": (("mp/model.py", "forward"),),
-    "placement_rule": (
-        ("mp/model.py", "__init__"),
-        ("mp/model.py", "all_gpus"),
-        ("mp/placement.py", "layer_map"),
-        ("mp/placement.py", "gpu_of_layer"),
-    ),
-}
 
-
-def make_listings(grid_table: GridTable) -> list[Listing]:
-    """The functions that this kind of table is about; most are about none."""
-    pieces = PIECES.get(grid_table.grid.table, ())
-    commit = _commit(grid_table) if pieces else None
-    return [_listing(path, function, commit) for path, function in pieces]
+def make_listings(grid_table: GridTable, functions: Sequence[tuple[str, str]]) -> list[Listing]:
+    """Return the text of these functions, each given by its file and its name."""
+    commit = _commit(grid_table) if functions else None
+    return [_listing(path, function, commit) for path, function in functions]
 
 
 def _commit(grid_table: GridTable) -> str | None:

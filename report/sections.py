@@ -1,27 +1,52 @@
 """One table of a grid as a section of a document."""
 
-from report.answers import make_answers
-from report.data.selection import GridTable
-from report.document import Figure, Section
+from report.analysis.comparison import CANNOT
+from report.data.selection import GridTable, Row
+from report.document import Section
 from report.facts import make_facts
+from report.kinds import KINDS, Kind
 from report.listings import make_listings
-from report.tables import make_details, make_table
+from report.tables.main import make_main_table
+from report.wording.names import schedule_name
+from report.wording.units import plural
+from study.case import Case
+
+NAMED = 5  # failed cases, before they become a number
 
 
 def make_section(grid_table: GridTable, with_figures: bool = False) -> Section:
-    """Facts, table, answers and listings of one selection; figures only for who can show them."""
+    """Return what the table's kind shows of its results; figures only for who can show them."""
+    kind, results = KINDS[grid_table.grid.table], grid_table.results
+    details = [make_table(results) for make_table in kind.details]
+    figures = kind.figures(results) if with_figures and results else ()
     return Section(
         title=grid_table.grid.title,
-        facts=make_facts(grid_table),
-        table=make_table(grid_table),
-        answers=make_answers(grid_table),
-        details=make_details(grid_table),
-        figures=_figures(grid_table) if with_figures else (),
-        listings=make_listings(grid_table),
+        facts=[*make_facts(grid_table), *(kind.facts(results) if results else ())],
+        table=make_main_table(grid_table, kind.rows(results), kind.headings),
+        answers=_answers(grid_table, kind),
+        details=[table for table in details if table.rows],
+        figures=[figure for figure in figures if figure is not None],
+        listings=make_listings(grid_table, kind.listings),
     )
 
 
-def _figures(grid_table: GridTable) -> list[Figure]:
-    from report.figures import make_figures  # here, since matplotlib takes half a second
+def _answers(grid_table: GridTable, kind: Kind) -> list[str]:
+    if not grid_table.results:
+        return [f"{kind.question} {CANNOT}: no case has been measured."]
+    return [*kind.answers(grid_table.results), *_missing(grid_table.rows)]
 
-    return make_figures(grid_table)
+
+def _missing(rows: list[Row]) -> list[str]:
+    """Say how many cases are missing, and which of them failed, the first few by name."""
+    missing = [row for row in rows if row.measured is None]
+    if not missing:
+        return []
+    failed = [f"{_name(row.case)} ({row.outcome})" for row in missing if row.outcome is not None]
+    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
+    return [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"]
+
+
+def _name(case: Case) -> str:
+    how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
+    return f"depth {case.depth} on {case.gpus} {plural(case.gpus, 'GPU')}{how}"

@@ -63,6 +63,11 @@ class GridTable:
     changed: dict[str, Any]
     rows: list[Row]
 
+    @cached_property
+    def results(self) -> list[MeasuredCase]:
+        """The rows that have a measurement."""
+        return [row.measured for row in self.rows if row.measured is not None]
+
 
 def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
     """The tables of a grid; its own setting, all missing, if nothing of it was ever started."""

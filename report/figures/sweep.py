@@ -6,8 +6,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from report.analysis.comparison import SWEPT
 from report.analysis.step_time import step_time
-from report.data.labels import series
+from report.data.labels import differs, series
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import origin
@@ -19,11 +20,14 @@ from report.wording.units import seconds
 WIDE = 8  # times the least value: from there on, the axis is logarithmic
 
 
-def make_figure(key: str, results: list[MeasuredCase]) -> Figure | None:
-    """Medians with 95 % intervals; None where all cases have the same value of this key."""
+def make_figures(results: list[MeasuredCase]) -> list[Figure]:
+    """Return a figure for each such key in which the cases differ."""
+    return [_figure(key, results) for key in SWEPT if differs(results, key)]
+
+
+def _figure(key: str, results: list[MeasuredCase]) -> Figure:
+    """Draw medians with 95 % intervals."""
     values = list(dict.fromkeys(getattr(result.case, key) for result in results))
-    if len(values) < 2:
-        return None
     name = key_name(key)
     found = series(results, key)
     time_axis = TimeAxis(results)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from report.answers import make_answers
 from report.data.load import load_results
 from report.data.selection import select_tables
+from report.sections import make_section
 from study.grid import Grid
 from tests.report.made_up import result, write
 
@@ -20,7 +20,7 @@ def answers(folder, table, points):
     measured = [result(depth=d, gpus=g, step_s=STEPS_S[d, g]) for d, g in points]
     write(folder, "slurm", *measured)
     (grid_table,) = select_tables(grid, load_results(folder, pytest.fail))
-    return make_answers(grid_table)
+    return make_section(grid_table).answers
 
 
 def test_adding_gpus_is_told_for_each_depth(tmp_path):

@@ -15,8 +15,9 @@ from report.analysis.transfers import expected_moves
 from report.data.load import load_results
 from report.data.measured import measured
 from report.data.selection import select_tables
-from report.figures import depth, gantt, layers, make_figures, memory, moves
+from report.figures import depth, gantt, layers, memory, moves
 from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
+from report.sections import make_section
 from tests.report.made_up import MIB, case, failed, grid, measuring, result, sharing, write
 
 
@@ -24,7 +25,7 @@ def figures(folder, task, *results):
     """The figures of the one table of these results."""
     write(folder, "slurm", *results)
     (grid_table,) = select_tables(grid(task), load_results(folder, pytest.fail))
-    return make_figures(grid_table)
+    return make_section(grid_table, with_figures=True).figures
 
 
 def words(figure):

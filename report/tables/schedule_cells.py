@@ -6,10 +6,10 @@ from report.analysis.bubble import bubbles
 from report.analysis.speedup import Factor, factor_over, naive_on
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
+from report.tables.cells import STEP_TIME, Cells
 from report.wording.units import UNKNOWN, percent, seconds_with_interval
 from study.stages import bubble_share
 
-STEP_TIME = "step time (95 % CI)"
 OVER_ONE = "speed over 1 GPU (95 % CI)"
 OVER_NAIVE = "speed over naive (95 % CI)"
 BUBBLE, FORMULA = "bubble", "formula"
@@ -22,7 +22,12 @@ FACT = (
 )
 
 
-def cells(result: MeasuredCase, results: list[MeasuredCase]) -> dict[str, str]:
+def rows(results: list[MeasuredCase]) -> list[Cells]:
+    """Return the cells of each case among all others."""
+    return [_cells(result, results) for result in results]
+
+
+def _cells(result: MeasuredCase, results: list[MeasuredCase]) -> Cells:
     """What stands in its row; a dash where two must not be compared, and the answers say why."""
     found = step_time(result)
     share = bubble_share(result.case)
