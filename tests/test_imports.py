@@ -3,6 +3,7 @@
 import ast
 import json
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,23 @@ ALLOWED = {
     "collect.py": {"report", "study"},
 }
 WORKER = ROOT / "jobs/worker/__main__.py"
+
+# Within a part, which other rooms a room (a folder or a file of the part) may import.
+NUMBERS = {"wording", "data", "analysis"}
+SHOWN = ("tables", "answers", "figures", "facts", "listings", "compare", "title")
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "report": {
+        "wording": set(),
+        "options": set(),
+        "data": {"wording"},
+        "analysis": {"wording", "data"},
+        "document": {"wording"},
+        "formats": {"wording", "document"},
+        **dict.fromkeys(SHOWN, NUMBERS | {"document"}),
+        "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
+        "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
+    }
+}
 
 sources = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -76,6 +94,28 @@ def may_import(path):
 def test_a_module_imports_only_what_its_part_may(path):
     found = {imported.top for imported in imports_of(path)} & OURS
     assert found <= may_import(path)
+
+
+def modules_of(part):
+    """The modules of a part, and the modules of this part that each imports, wherever it does."""
+    paths = {dotted_name(path): path for path in SOURCES if part_of(path) == part}
+    return {
+        name: {n for i in imports_of(path) for n in (i.name, i.name.rpartition(".")[0])} & {*paths}
+        for name, path in paths.items()
+    }
+
+
+@pytest.mark.parametrize("part", ROOMS)
+def test_a_room_imports_only_the_rooms_below_it(part):
+    for name, imported in modules_of(part).items():
+        room, *others = [n.removeprefix(f"{part}.").partition(".")[0] for n in (name, *imported)]
+        if name != part:
+            assert {*others} - {room, part} <= ROOMS[part][room], name
+
+
+@pytest.mark.parametrize("part", ROOMS)
+def test_no_module_imports_one_that_imports_it(part):
+    TopologicalSorter(modules_of(part)).prepare()
 
 
 def test_the_worker_imports_the_benchmark_only_once_it_runs():
