@@ -7,8 +7,9 @@ add that nothing hides (communication); the rest is launching, and clocks that d
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
-from report.analysis.replay import COMPUTE, Replay, actions_of, spans_of
+from report.analysis.replay import COMPUTE_KINDS, Replay, actions_of, spans_of
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 from study.stages import bubble_share
@@ -29,6 +30,7 @@ class Bubble:
     rest: float | None = None
 
 
+@cache
 def bubbles(result: MeasuredCase) -> list[Bubble]:
     """One for each GPU; empty where no step had instruments."""
     spans = spans_of(result)
@@ -45,7 +47,7 @@ def _bubble(
     busy_s = sum(
         span.end_s - span.start_s
         for span in spans_of(result)
-        if span.gpu == gpu and span.kind in COMPUTE
+        if span.gpu == gpu and span.kind in COMPUTE_KINDS
     )
     measured, formula = 1 - busy_s / step_s, bubble_share(result.case)
     if lengths is None:

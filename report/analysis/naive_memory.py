@@ -22,7 +22,7 @@ from study.case import Case
 from study.schedules import SCHEDULES
 
 # Keys of a case that change no memory: how it is measured, and with which numbers.
-WITHOUT_EFFECT: dict[str, Any] = {
+NEUTRAL_KEYS: dict[str, Any] = {
     "seed": 0,
     "warmup_steps": 0,
     "steps": 1,
@@ -135,7 +135,7 @@ class _Account:
 
 
 def _account_of(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account:
-    case = msgspec.structs.replace(case, **WITHOUT_EFFECT)
+    case = msgspec.structs.replace(case, **NEUTRAL_KEYS)
     return _go_through_step(case, tuple(gpu_of_layer), reduction)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 
-COMPUTE = ("forward", "backward", "input_gradient", "weight_gradient", "optimizer")
+COMPUTE_KINDS = ("forward", "backward", "input_gradient", "weight_gradient", "optimizer")
 WITHOUT_STAGE = ("optimizer",)
 
 
@@ -24,7 +24,7 @@ def actions_of(result: MeasuredCase) -> list[TimeSpan]:
     The naive schedule has one stage a GPU, and the whole batch is its one micro-batch. Empty where
     spans belong to no stage, as under tensor parallelism.
     """
-    found = [span for span in spans_of(result) if span.kind in COMPUTE]
+    found = [span for span in spans_of(result) if span.kind in COMPUTE_KINDS]
     if result.case.schedule == "naive":
         found = [msgspec.structs.replace(s, stage=s.gpu, micro_batch=0) for s in found]
     if any(s.stage is None for s in found if s.kind not in WITHOUT_STAGE):

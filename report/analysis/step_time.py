@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from report.data.measured import MeasuredCase
+from report.wording.units import seconds_with_interval
 from study.statistics.samples import Interval, estimate
 
 
@@ -13,6 +14,11 @@ class StepTime:
 
     estimate_s: float
     interval: Interval | None
+
+    @property
+    def words(self) -> str:
+        """`median (low – high)`, in the unit of the median."""
+        return seconds_with_interval(self.estimate_s, self.interval)
 
 
 @cache  # tables, notes and answers ask for it again

@@ -8,14 +8,14 @@ from study.case import Case
 from study.results.result import Collective
 from study.stages import gpu_of_stage
 
-NAMES = {
+COLLECTIVES = {
     "all_reduce": "all-reduce",
     "all_gather_into_tensor": "all-gather",
     "reduce_scatter_tensor": "reduce-scatter",
 }
 
 
-def borders(case: Case) -> int:
+def stage_boundaries(case: Case) -> int:
     """Between how many neighbouring stages the data changes GPU; none under tensor parallelism.
 
     N - 1 where each of N GPUs has one run of layers; a V of two runs each folds back within the
@@ -28,7 +28,12 @@ def borders(case: Case) -> int:
 
 def expected_moves(case: Case) -> int:
     """Moves of one step, each way."""
-    return case.micro_batches * borders(case)
+    return case.micro_batches * stage_boundaries(case)
+
+
+def is_chain(case: Case) -> bool:
+    """Return True if the GPUs pass on one batch, so that it moves GPUs - 1 times each way."""
+    return expected_moves(case) == case.gpus - 1
 
 
 def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> str:
@@ -36,7 +41,7 @@ def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> st
     calls: Counter[str] = Counter()
     for one in collectives:
         if phase in (None, one.phase):
-            calls[NAMES.get(one.operation, one.operation)] += one.calls
+            calls[COLLECTIVES.get(one.operation, one.operation)] += one.calls
     return " and ".join(f"{count} {plural(count, name)}" for name, count in calls.items() if count)
 
 

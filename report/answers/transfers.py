@@ -1,7 +1,7 @@
 """Task 5: how often `.to` is called and moves data, and how that grows with the GPU count."""
 
 from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
-from report.analysis.transfers import counted, expected_moves, total_bytes
+from report.analysis.transfers import counted, expected_moves, is_chain, total_bytes
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import data_size, plural
@@ -47,7 +47,9 @@ def _growth(pair: Pair) -> str:
     border = f"border between two {'GPUs' if a.to_calls_per_forward is not None else 'stages'}"
     if many.case.micro_batches > 1:
         border += " and every micro-batch"
-    there_are = ", of which there are GPUs - 1" if _is_chain(few) and _is_chain(many) else ""
+    there_are = (
+        ", of which there are GPUs - 1" if is_chain(few.case) and is_chain(many.case) else ""
+    )
     rule = (
         f"one move each way for every {border}{there_are}"
         if law
@@ -70,10 +72,6 @@ def _growth_of_collectives(pair: Pair) -> str:
         f"training step goes from {before} to {after}, and the data of each GPU in it from "
         f"{sizes[0]} to {sizes[1]}; no activation moves from one GPU to the next."
     )
-
-
-def _is_chain(result: MeasuredCase) -> bool:
-    return expected_moves(result.case) == result.case.gpus - 1
 
 
 def _moves(seen: Transfers) -> str:

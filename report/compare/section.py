@@ -5,9 +5,9 @@ from report.compare.pairs import CasePair, ResultSet
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Section, make_rows
-from report.wording.units import UNKNOWN, plural, seconds_with_interval
+from report.wording.units import UNKNOWN, plural
 
-KINDS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
+VERDICTS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
 RATIO = "after / before (95 % CI)"
 FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % cannot ask for more
 
@@ -16,7 +16,7 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -
     """The two sets as a section; before is what after is held against."""
     compared = [row.verdict.kind for row in rows if row.verdict is not None]
     counts = ", ".join(
-        f"{compared.count(kind)} {KINDS[kind]}" for kind in KINDS if kind in compared
+        f"{compared.count(kind)} {VERDICTS[kind]}" for kind in VERDICTS if kind in compared
     )
     left_out = len(rows) - len(compared)
     answer = f"{len(compared)} {plural(len(compared), 'case')} compared: {counts or 'none'}."
@@ -50,15 +50,13 @@ def _cells(row: CasePair, labels: Labels) -> dict[str, str]:
     lost = f"{row.unmeasured} {plural(row.unmeasured, 'job')}"
     return cells | {
         RATIO: f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
-        "verdict": KINDS[found.kind] + (f"; {lost} missing or left out" if row.unmeasured else ""),
+        "verdict": VERDICTS[found.kind]
+        + (f"; {lost} missing or left out" if row.unmeasured else ""),
     }
 
 
 def _step_time(result: MeasuredCase | None) -> str:
-    if result is None:
-        return UNKNOWN
-    found = step_time(result)
-    return seconds_with_interval(found.estimate_s, found.interval)
+    return UNKNOWN if result is None else step_time(result).words
 
 
 def complaints(rows: list[CasePair], limit: float | None) -> list[str]:

@@ -8,7 +8,7 @@ from report.wording.units import UNKNOWN
 
 # Which of its GPUs a job sees changes no speed, and differs with their number. Numbers of threads
 # change that of a CPU, where what they came to is compared itself.
-WITHOUT_EFFECT = (
+NEUTRAL_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -23,7 +23,9 @@ def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, st
     """Each condition as words that go behind "they were measured", and its value."""
     environment = result.environment
     limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
-    variables = {k: v for k, v in sorted(environment.variables.items()) if k not in WITHOUT_EFFECT}
+    variables = {
+        k: v for k, v in sorted(environment.variables.items()) if k not in NEUTRAL_VARIABLES
+    }
     found = {
         "with different numbers of threads in a process": threads(environment) or "any, for GPUs",
         "on different hardware": result.hardware,

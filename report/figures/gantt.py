@@ -4,6 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
+from report.analysis.replay import spans_of
 from report.analysis.time_use import time_use
 from report.data.labels import label
 from report.data.measured import MeasuredCase
@@ -26,7 +27,7 @@ from report.wording.units import percent
 from study.results.measurement import TimeSpan
 
 CAPTION = "What each GPU does during a typical step with marks"
-KINDS = {
+SPAN_STYLES = {
     "forward": (SKY, ""),
     "backward": (BLUE, ""),
     "input gradient": (GREEN, ""),
@@ -35,7 +36,10 @@ KINDS = {
     "transfer": (RED, ""),
     "collective": (PURPLE, ""),
 }
-COMPUTE, TRANSFER = 0.66, 0.94  # heights; transfers stand out, by their shape if not by colour
+COMPUTE_HEIGHT, TRANSFER_HEIGHT = (
+    0.66,
+    0.94,
+)  # of a row; transfers stand out, by their shape if not by colour
 HIGH = ("transfer", "collective")
 NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
 MAX_CASES, MAX_GPUS = 6, 64  # more have no room
@@ -51,7 +55,7 @@ def make_figures(results: list[MeasuredCase]) -> list[Figure]:
 
     A drawing has as many cases as leave no page half empty.
     """
-    marked = [result for result in results if _spans(result) and result.case.gpus <= MAX_GPUS]
+    marked = [result for result in results if spans_of(result) and result.case.gpus <= MAX_GPUS]
     shown, note = first_of(marked, MAX_CASES)
     if not shown:
         return []
@@ -92,9 +96,9 @@ def _figure(
             _plot_case(axes, result, unit, label(result, all_shown))
         rows[-1][0].set_xlabel(f"time since the step began ({unit_name})")
         rows[-1][0].set_xlim(0, ROOM * end_s / unit)
-        seen = {kind_of(span) for result in part for span in _spans(result)}
+        seen = {kind_of(span) for result in part for span in spans_of(result)}
         keys = [Patch(facecolor=colour, hatch=hatch, label=kind, **EDGE)
-                for kind, (colour, hatch) in KINDS.items() if kind in seen]  # fmt: skip
+                for kind, (colour, hatch) in SPAN_STYLES.items() if kind in seen]  # fmt: skip
         drawing.legend(handles=keys, loc="outside lower center", ncols=len(keys))
 
     source = origin(part)
@@ -108,26 +112,21 @@ def _figure(
 
 
 def _end_s(result: MeasuredCase) -> float:
-    return max(span.end_s for span in _spans(result))
-
-
-def _spans(result: MeasuredCase) -> list[TimeSpan]:
-    breakdown = result.measurement.breakdown
-    return [] if breakdown is None else breakdown.typical_step
+    return max(span.end_s for span in spans_of(result))
 
 
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None:
     # Lines around so many bars as a pipeline has would hide them.
-    edge = EDGE if len(_spans(result)) <= MAX_EDGED * result.case.gpus else {}
-    narrowest = NARROWEST * max(span.end_s for span in _spans(result))
-    for kind, (colour, hatch) in KINDS.items():  # transfers last, on top
+    edge = EDGE if len(spans_of(result)) <= MAX_EDGED * result.case.gpus else {}
+    narrowest = NARROWEST * max(span.end_s for span in spans_of(result))
+    for kind, (colour, hatch) in SPAN_STYLES.items():  # transfers last, on top
         for gpu in range(result.case.gpus):
             bars = [
                 (span.start_s / unit, _width(span, narrowest) / unit)
-                for span in _spans(result)
+                for span in spans_of(result)
                 if span.gpu == gpu and kind_of(span) == kind
             ]
-            height = TRANSFER if kind in HIGH else COMPUTE
+            height = TRANSFER_HEIGHT if kind in HIGH else COMPUTE_HEIGHT
             at = (gpu - height / 2, height)
             axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **edge)
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
@@ -140,7 +139,7 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None
 
 
 def kind_of(span: TimeSpan) -> str:
-    """Which of KINDS it is."""
+    """Which of SPAN_STYLES it is."""
     is_transfer = span.kind in ("transfer_in", "transfer_out")
     return "transfer" if is_transfer else span.kind.replace("_", " ")
 

@@ -14,15 +14,7 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import origin
 from report.figures.points import TimeAxis
-from report.figures.style import (
-    BLACK,
-    EDGE,
-    EMULATED,
-    GPU_COLOURS,
-    LEGEND_LINE,
-    SMALL,
-    draw,
-)
+from report.figures.style import BLACK, EDGE, EMULATED, GPU_COLOURS, LEGEND_LINE, SMALL, draw
 from report.wording.units import seconds
 
 CAPTION = "Step time for each GPU count"

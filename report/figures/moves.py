@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from report.analysis.transfers import expected_moves
+from report.analysis.transfers import expected_moves, is_chain
 from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
@@ -22,7 +22,7 @@ Way = tuple[str, str, str, float, str]
 
 def make_figure(results: list[MeasuredCase]) -> Figure:
     """Moves beside their closed form, and the bytes that they moved; against the GPU count."""
-    chain = all(expected_moves(result.case) == result.case.gpus - 1 for result in results)
+    chain = all(is_chain(result.case) for result in results)
 
     def plot(drawing: Drawing) -> None:
         left, right = drawing.subplots(1, 2)
@@ -83,5 +83,5 @@ def _moved(result: MeasuredCase, way: str) -> int:
 def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
     ways = (f"{_moves(result, w)} {w} ({data_size(_moved(result, w))})" for w, *_ in WAYS)
     expected = expected_moves(result.case)
-    law = "N − 1" if expected == result.case.gpus - 1 else "one for each border and micro-batch"
+    law = "N − 1" if is_chain(result.case) else "one for each border and micro-batch"
     return f"{label(result, results)}: {', '.join(ways)}; {law} is {expected}."

@@ -7,12 +7,12 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
 from report.analysis.bubble import bubbles
-from report.analysis.replay import COMPUTE, spans_of
+from report.analysis.replay import COMPUTE_KINDS, spans_of
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
-from report.figures.gantt import KINDS, kind_of
+from report.figures.gantt import SPAN_STYLES, kind_of
 from report.figures.style import LEGEND_LINE, SMALL, darker, draw, time_unit
 from report.wording.names import schedule_name
 from report.wording.units import percent, plural, seconds
@@ -48,7 +48,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         seen = {kind_of(span) for result in shown for span in spans_of(result)}
         keys = [
             Patch(facecolor=colour, label=kind)
-            for kind, (colour, _) in KINDS.items()
+            for kind, (colour, _) in SPAN_STYLES.items()
             if kind in seen
         ]
         keys.append(Patch(facecolor=WAITS, label="waits"))
@@ -108,8 +108,8 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
 
 def _shade(span: TimeSpan) -> str:
     """Every other micro-batch is darker: there is no room for lines between them."""
-    colour = KINDS[kind_of(span)][0]
-    odd = span.micro_batch is not None and span.micro_batch % 2 and span.kind in COMPUTE
+    colour = SPAN_STYLES[kind_of(span)][0]
+    odd = span.micro_batch is not None and span.micro_batch % 2 and span.kind in COMPUTE_KINDS
     return darker(colour) if odd else colour
 
 

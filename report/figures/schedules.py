@@ -13,17 +13,7 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import origin
 from report.figures.points import TimeAxis
-from report.figures.style import (
-    BLACK,
-    BLUE,
-    EDGE,
-    EMULATED,
-    GREY,
-    LEGEND_LINE,
-    ORANGE,
-    SMALL,
-    draw,
-)
+from report.figures.style import BLACK, BLUE, EDGE, EMULATED, GREY, LEGEND_LINE, ORANGE, SMALL, draw
 from report.wording.units import plural, seconds
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up

@@ -2,7 +2,7 @@
 
 from report.analysis.step_time import step_time as find_step_time
 from report.data.measured import MeasuredCase
-from report.wording.units import UNKNOWN, data_size, runs, seconds, seconds_with_interval
+from report.wording.units import UNKNOWN, data_size, runs, seconds
 from study.statistics.samples import estimate
 
 Cells = dict[str, str]
@@ -84,10 +84,9 @@ def transfers(result: MeasuredCase) -> Cells:
 
 def _step_time(result: MeasuredCase) -> Cells:
     """The median step of all jobs, its interval, and how many steps that took."""
-    found = find_step_time(result)
     steps = sum(map(len, result.steps_s))
     return {
-        STEP_TIME: seconds_with_interval(found.estimate_s, found.interval),
+        STEP_TIME: find_step_time(result).words,
         "steps": f"{steps} in {len(result.jobs)} jobs" if result.repeats else str(steps),
     }
 

@@ -7,7 +7,7 @@ from report.analysis.speedup import Factor, factor_over, naive_on
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
 from report.tables.cells import STEP_TIME, Cells
-from report.wording.units import UNKNOWN, percent, seconds_with_interval
+from report.wording.units import UNKNOWN, percent
 from study.stages import bubble_share
 
 OVER_ONE = "speed over 1 GPU (95 % CI)"
@@ -29,10 +29,9 @@ def rows(results: list[MeasuredCase]) -> list[Cells]:
 
 def _cells(result: MeasuredCase, results: list[MeasuredCase]) -> Cells:
     """What stands in its row; a dash where two must not be compared, and the answers say why."""
-    found = step_time(result)
     share = bubble_share(result.case)
     return {
-        STEP_TIME: seconds_with_interval(found.estimate_s, found.interval),
+        STEP_TIME: step_time(result).words,
         OVER_ONE: _factor(factor_over(naive_on(1, result, results), result)),
         OVER_NAIVE: _factor(factor_over(naive_on(result.case.gpus, result, results), result)),
         BUBBLE: _bubble(result),
