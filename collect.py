@@ -1,12 +1,12 @@
-"""Turn results into the tables of a report.
+"""Turn results into tables, or into a report.
 
     python collect.py > tables.md                     all tasks of the homework, as Markdown
     python collect.py --grid task4 --format csv       the raw values of one grid
-    python collect.py --set dim=1024                  of several settings, this one alone
-    python collect.py --report report.pdf             the finished report; or report.html
-    python collect.py --compare OLD_RESULTS           these results beside others, case by case
+    python collect.py --set dim=1024                  the cases with this value alone
+    python collect.py --report report.pdf             the report, with figures; or report.html
+    python collect.py --compare OLD_RESULTS           these results against others, case by case
 
-Exits with 1 where a table has a row without a measurement, or a case got slower than allowed.
+Exit status 1: a case has no measurement, or got slower than --fail-on-regression allows.
 """
 
 import gc
@@ -41,9 +41,10 @@ with first_contact():
 
 
 def main() -> int:
+    """Run collect.py and return its exit status."""
     options = parse_options(__doc__)
-    gc.disable()  # results by the thousand stay to the end; looking at them again takes a third
-    # Neither `collect.py | head` nor Ctrl-C is an error with a traceback.
+    gc.disable()  # thousands of results stay to the end; going over them takes a third of the time
+    # `collect.py | head` and Ctrl-C end it without a traceback.
     for interruption in (signal.SIGPIPE, signal.SIGINT):
         signal.signal(interruption, signal.SIG_DFL)
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale: tables hold dashes
@@ -71,7 +72,7 @@ def main() -> int:
 
 
 def compare(options: Namespace, profiles: list[ProfileResults]) -> int:
-    """Show the results beside others; 1 where some are missing or one got too slow."""
+    """Show the results compared with others; return 1 if some are missing or one got too slow."""
     grids = load_grids(options.grid) if options.grid else []
     others = load_results(options.compare, complain)
     before = result_set(str(options.compare), others, grids)
@@ -85,7 +86,7 @@ def compare(options: Namespace, profiles: list[ProfileResults]) -> int:
 
 
 def write_report(options: Namespace, grid_tables: list[GridTable]) -> None:
-    """The finished document; only the one of its format is imported."""
+    """Write the report; only the format it needs is imported."""
     path: Path = options.report
     sections = [make_section(grid_table, with_figures=True) for grid_table in grid_tables]
     document = make_document(grid_tables, sections, options.title, options.author)
@@ -104,7 +105,7 @@ def write_report(options: Namespace, grid_tables: list[GridTable]) -> None:
 
 
 def show(pieces: Iterable[str]) -> None:
-    """The one thing on stdout."""
+    """Write the output to stdout."""
     if sys.stdout is None:
         raise ConfigError("stdout", "is closed; send the tables somewhere")
     try:
@@ -116,19 +117,19 @@ def show(pieces: Iterable[str]) -> None:
 
 
 def complain(text: str) -> None:
-    """Something to know beside the tables."""
+    """Write a note to stderr."""
     tell(f"note: {printable(text)}")
 
 
 def tell(line: str) -> None:
-    """Everything that is no table goes to stderr, if anybody listens there."""
+    """Write a line to stderr, if it is open."""
     if sys.stderr is not None:
         with suppress(OSError):
             print(line, file=sys.stderr, flush=True)
 
 
 def grids_to_show(profiles: list[ProfileResults]) -> list[str]:
-    """The homework, and every grid outside of it that was submitted by name."""
+    """Return the homework, and every grid outside of it that was submitted by name."""
     tasks = {grid.name for grid in load_grids(["homework"])}
     submitted = {submission.grid for p in profiles for submission in p.submissions}
     others = sorted(submitted - tasks)
@@ -139,7 +140,7 @@ def grids_to_show(profiles: list[ProfileResults]) -> list[str]:
 
 
 def render_markdown(grid_tables: list[GridTable]) -> Iterator[str]:
-    """The document as Markdown."""
+    """Yield the document as Markdown."""
     return render([make_section(grid_table) for grid_table in grid_tables])
 
 
@@ -151,7 +152,7 @@ RENDER: dict[str, Callable[[list[GridTable]], Iterable[str]]] = {
 
 
 def leave(status: int) -> NoReturn:
-    """End at once: results by the thousand, taken apart one by one, take a third of a second."""
+    """Exit at once: freeing results by the thousand takes a third of a second."""
     os._exit(status)  # stdout and stderr have been flushed
 
 

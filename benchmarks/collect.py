@@ -1,8 +1,8 @@
-"""Many results: how long collect.py takes to make tables of them, and how much memory.
+"""Time and memory of collect.py with many results.
 
     python benchmarks/collect.py [10000]
 
-Measures one small case here, and writes it down as the result of that many cases of a grid.
+Measures one small case, and writes it as the result of that many cases of a grid.
 """
 
 import os
@@ -28,6 +28,7 @@ STEPS = list(range(100, 200))
 
 
 def main() -> None:
+    """Print a row for each kind of table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     print("| results | table | seconds | peak memory |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def write_results(folder: Path, cases: list[Case]) -> None:
-    """The first case, measured here, and the same numbers for all others."""
+    """Measure the first case, and write its numbers for all cases."""
     first = cases[0]
     options = [f"--{key.replace('_', '-')}={value}" for key, value in first.as_dict().items()]
     command = [sys.executable, "-m", "mp", "--device", "cpu", *options]
@@ -57,7 +58,13 @@ def write_results(folder: Path, cases: list[Case]) -> None:
 
 
 def show(count: int, table: str, *arguments: str) -> None:
-    """Run collect.py once and print a row of the table."""
+    """Run collect.py once and print a row of the table.
+
+    Args:
+        count: Number of results.
+        table: Kind of table.
+        *arguments: Command line of collect.py.
+    """
     started = time.perf_counter()
     command = [sys.executable, str(ROOT / "collect.py"), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)

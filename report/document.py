@@ -1,4 +1,4 @@
-"""The document between results and a format: sections of facts, a table and sentences."""
+"""Documents: sections of facts, tables, sentences and figures, which a format renders."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from report.wording.units import UNKNOWN
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are finished text; a cell is never missing."""
+    """Columns and rows of finished text; no cell is missing."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -18,7 +18,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as SVG text, self-contained; `alt` says in words what it shows."""
+    """A self-contained SVG drawing; `alt` describes it in words."""
 
     caption: str
     svg: str
@@ -27,7 +27,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Listing:
-    """Source code that ran."""
+    """Source code with a caption."""
 
     caption: str
     code: str
@@ -35,10 +35,9 @@ class Listing:
 
 @dataclass(frozen=True)
 class Section:
-    """One table with what must be known to read it above, and what follows from it below.
+    """One table, with the facts to read it above and the answers below.
 
-    `details` are the tables behind the answers. Figures and listings are for documents that can
-    show them; Markdown leaves figures out.
+    `details` are the tables behind the answers. Markdown leaves figures out.
     """
 
     title: str
@@ -52,9 +51,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A finished report; `about` is its title block, a name and a value a line.
+    """A report; `about` is its title block, as names and values.
 
-    The author stands there, too, and in what a file tells of itself; empty where nobody is named.
+    The author is part of the title block and of the file's metadata; empty where nobody is named.
     """
 
     title: str
@@ -64,7 +63,7 @@ class Document:
 
 
 def make_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:
-    """A table of these rows; a column for every key, in the order of their coming."""
+    """Return a table of these rows, with a column for every key, in order of first appearance."""
     kinds: dict[tuple[str, ...], tuple[str, ...]] = {}
     # Rows come by the ten thousand and have few kinds of keys: of each row its cells are kept.
     kept = [(kinds.setdefault(tuple(row), tuple(row)), [*row.values()]) for row in rows]
@@ -80,7 +79,7 @@ def _filled(columns: Sequence[str], keys: Sequence[str], cells: list[str]) -> li
 
 
 def known_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:
-    """The same without the columns of which nothing is known in any row."""
+    """Return the same table without columns in which nothing is known."""
     table = make_rows(caption, rows)
     known = [
         at for at in range(len(table.columns)) if any(row[at] != UNKNOWN for row in table.rows)

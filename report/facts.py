@@ -1,4 +1,4 @@
-"""What stands once above a table: where and how its numbers were measured."""
+"""Facts above a table: the setting, the hardware, and how the numbers were measured."""
 
 from report.analysis.time_use import instrumentation_cost
 from report.data.measured import MeasuredCase
@@ -13,7 +13,7 @@ CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
 def make_facts(grid_table: GridTable) -> list[str]:
-    """Lines of facts; the first says the setting, the others what the results tell."""
+    """Return the facts of every kind of table, a line each; the first is the setting."""
     results = grid_table.results
     facts = [_setting(grid_table)]
     if grid_table.changed:
@@ -39,7 +39,7 @@ def _setting(grid_table: GridTable) -> str:
 
 
 def _of_pipelines(grid_table: GridTable, key: str) -> str | None:
-    """A key that some of the schedules have, and whoever reads of them must know."""
+    """Describe a key that some of the table's schedules have."""
     cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
     if not cases or key in grid_table.grid.axes:
         return None
@@ -66,7 +66,7 @@ def _samples(results: list[MeasuredCase]) -> str:
 
 
 def _of_one_job(results: list[MeasuredCase]) -> str:
-    """What an interval of steps does not know."""
+    """Warn that an interval from one job leaves out the differences between jobs."""
     if all(result.repeats for result in results):
         return ""
     return "; how one job differs from the next is not in them: --repeats 5 shows that"
@@ -77,7 +77,7 @@ def _repeated(results: list[MeasuredCase]) -> bool:
 
 
 def _instruments(results: list[MeasuredCase]) -> str | None:
-    """What the steps with marks cost, and whose clock told their times."""
+    """Describe the instrumented steps: how many, by which clock, and their cost."""
     costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
     if not costs:
         return None

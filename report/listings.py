@@ -1,4 +1,4 @@
-"""The source code that a task asks for, as it was when the results were measured."""
+"""Source code that a task asks for, as of the commit that was measured."""
 
 import ast
 import subprocess
@@ -10,13 +10,13 @@ from study.paths import ROOT
 
 
 def make_listings(grid_table: GridTable, functions: Sequence[tuple[str, str]]) -> list[Listing]:
-    """Return the text of these functions, each given by its file and its name."""
+    """Return the source of these functions, each given by its file and its name."""
     commit = _commit(grid_table) if functions else None
     return [_listing(path, function, commit) for path, function in functions]
 
 
 def _commit(grid_table: GridTable) -> str | None:
-    """The one commit that all results come from, if no file differed from it."""
+    """Return the one commit that all results come from, if no file differed from it."""
     codes = [job.result.code for row in grid_table.rows for job in row.jobs if job.result]
     commits = {None if code.dirty is not False else code.commit for code in codes}
     return commits.pop() if len(commits) == 1 else None
@@ -32,7 +32,7 @@ def _listing(path: str, function: str, commit: str | None) -> Listing:
 
 
 def _at(commit: str, path: str) -> str | None:
-    """The file at this commit; None where git does not have it."""
+    """Return the file at this commit; None where git does not have it."""
     command = ["git", "-C", str(ROOT), "show", f"{commit}:{path}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
@@ -42,7 +42,7 @@ def _at(commit: str, path: str) -> str | None:
 
 
 def _function(source: str, name: str) -> str:
-    """The text of the first function of this name, without what all its lines are indented by."""
+    """Return the source of the first function of this name, without its indentation."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.name == name:
             lines = source.splitlines()[node.lineno - 1 : node.end_lineno]

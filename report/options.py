@@ -1,4 +1,4 @@
-"""The options of collect.py, and which of them contradict one another."""
+"""Options of collect.py, and checks that they do not contradict one another."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from study.text import one_line
 
 
 def parse_options(description: str | None) -> argparse.Namespace:
-    """What the command line says; the process ends where that is no option of ours."""
+    """Parse the command line; exit on an unknown option."""
     parser = OneLineParser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -21,25 +21,25 @@ def parse_options(description: str | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--grid", action="append", metavar="GRID",
-        help=f"one of {', '.join(known_grids())}, or a YAML file; may be given more than once; "
+        help=f"one of {', '.join(known_grids())}, or a YAML file; may be repeated; "
         "default: the homework, and what else was submitted")  # fmt: skip
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="show only cases with this value, e.g. dim=1024; may be repeated")  # fmt: skip
     add("--format", choices=("md", "csv", "json"), default="md")
     add("--results", type=Path, default=RESULTS, metavar="DIR")
     add("--report", type=Path, metavar="FILE",
-        help="write the finished report, with figures, to a .pdf or .html file")  # fmt: skip
-    add("--author", metavar="NAME", help="with --report: who hands it in")
+        help="write the report, with figures, to a .pdf or .html file")  # fmt: skip
+    add("--author", metavar="NAME", help="with --report: its author")
     add("--title", metavar="TEXT", help="with --report: its title")
     add("--compare", type=Path, metavar="DIR",
-        help="show the results beside those of another folder, the ones before")  # fmt: skip
+        help="compare the results with earlier ones in another folder")  # fmt: skip
     add("--fail-on-regression", type=parse_percent, metavar="P%",
-        help="with --compare: exit with 1 if a case is slower by that much")  # fmt: skip
+        help="with --compare: exit with 1 if a case is at least that much slower")  # fmt: skip
     return parser.parse_args()
 
 
 def parse_percent(text: str) -> float:
-    """`3%` as 0.03."""
+    """Parse `3%` as 0.03."""
     try:
         share = float(text.removesuffix("%")) / 100 if text.endswith("%") else -1.0
     except ValueError:
@@ -52,22 +52,27 @@ def parse_percent(text: str) -> float:
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """Refuse options that contradict one another, no results, a report that cannot be written."""
+    """Check options, results folders and the report's path before anything is read.
+
+    Raises:
+        ConfigError: Options contradict one another, there are no results, or the report cannot be
+            written.
+    """
     report = options.report
     if report is not None:
         if report.suffix not in (".pdf", ".html"):
-            raise ConfigError("--report", f"{report} is neither .pdf nor .html; name one of them")
+            raise ConfigError("--report", f"{report} is neither .pdf nor .html; use one of them")
         check_target(report, "--report")
         if options.compare is not None or options.format != "md":
-            raise ConfigError("--report", "stands alone; leave --compare and --format away")
+            raise ConfigError("--report", "cannot be combined with --compare or --format")
     for name in ("author", "title"):
         _check_text(f"--{name}", getattr(options, name), report)
     if options.fail_on_regression is not None and options.compare is None:
-        raise ConfigError("--fail-on-regression", "needs --compare DIR, the results before")
+        raise ConfigError("--fail-on-regression", "needs --compare DIR")
     if options.compare is not None and options.format != "md":
-        raise ConfigError("--format", f"{options.format} has no comparisons; leave it away")
+        raise ConfigError("--format", f"{options.format} has no comparisons; leave it out")
     if options.compare is not None and options.set:
-        raise ConfigError("--set", "chooses tables; of a comparison choose cases with --grid")
+        raise ConfigError("--set", "selects rows of tables; use --grid to select cases to compare")
     if options.compare is not None:
         check_results(options.compare, "--compare")
     check_results(options.results)
@@ -75,6 +80,6 @@ def check_options(options: argparse.Namespace) -> None:
 
 def _check_text(option: str, text: str | None, report: Path | None) -> None:
     if text is not None and report is None:
-        raise ConfigError(option, "needs --report FILE, in whose title block it stands")
+        raise ConfigError(option, "needs --report FILE")
     if text is not None and not one_line(text):
-        raise ConfigError(option, f"{quoted(text)} is no text; write it in quotes")
+        raise ConfigError(option, f"{quoted(text)} is empty")

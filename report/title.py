@@ -1,4 +1,4 @@
-"""The title block of a report: what was measured, where, when, and with what result."""
+"""The title block of a report: grids, hardware, dates, commits, and counts of cases."""
 
 from datetime import datetime
 
@@ -19,7 +19,14 @@ def make_document(
     title: str | None = None,
     author: str | None = None,
 ) -> Document:
-    """The sections, with a title block that follows from their results, but for these two."""
+    """Return the document of these sections, with a title block from their results.
+
+    Args:
+        grid_tables: The tables that the sections show.
+        sections: One for each table.
+        title: Replaces the default title.
+        author: Named in the title block and the file's metadata.
+    """
     rows = _rows(grid_tables)
     jobs = [job for row in rows for job in row.jobs]
     results = [job.result for job in jobs if job.result is not None]
@@ -41,7 +48,7 @@ def make_document(
 
 
 def _rows(grid_tables: list[GridTable]) -> list[Row]:
-    """Every case once, however many tasks ask for it."""
+    """Return every case once, however many grids have it."""
     rows = {(s.profile, row.case.configuration): row for s in grid_tables for row in s.rows}
     return list(rows.values())
 
@@ -67,7 +74,7 @@ def _commits(results: list[Result]) -> str:
 
 
 def _commit(code: Code) -> str:
-    """The commit, and the files that differed from it where the result names them."""
+    """Return the commit, and the files that differed from it where the result names them."""
     if code.commit is None:
         return UNKNOWN
     if not code.dirty:
@@ -81,18 +88,18 @@ def _commit(code: Code) -> str:
 
 
 def _listed(words: list[str]) -> str:
-    """`a, b and c`."""
+    """Return `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _counts(cases: list[list[Row]]) -> str:
-    """How many of these cases, each given as its jobs, came to what."""
+    """Count outcomes of cases, each given as its jobs."""
     states = [_state(jobs) for jobs in cases]
     return ", ".join(f"{states.count(state)} {state}" for state in ("ok", "failed", "missing"))
 
 
 def _state(jobs: list[Row]) -> str:
-    """A case is measured where one of its jobs is; else it failed where one of them did."""
+    """Return `ok` if one of the jobs is measured, else `failed` if one failed."""
     if any(job.outcome == "ok" for job in jobs):
         return "ok"
     return "missing" if all(job.outcome is None for job in jobs) else "failed"

@@ -1,9 +1,9 @@
-"""How long each GPU of a pipeline waits in a step, and for what, from the typical step's spans.
+"""Bubbles of a pipeline: the share of a step that each GPU waits, and its causes.
 
-The actions of the step are played again, in the order in which they were seen, first without any
-delay, then with those of transfers alone. So the bubble is taken apart: what the formula gives for
-actions of equal length; what their lengths and the optimizer make of it (imbalance); what transfers
-add that nothing hides (communication); the rest is launching, and clocks that differ.
+The actions of the typical step are replayed in the order in which they were seen, without delays
+and then with the delays of transfers alone. So the bubble splits into what the formula gives for
+actions of equal length, what their real lengths and the optimizer add (imbalance), what transfers
+add that nothing hides (communication), and the rest: launching, and clocks that differ.
 """
 
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from study.stages import bubble_share
 
 @dataclass(frozen=True)
 class Bubble:
-    """The share of a step in which one GPU computes nothing; the parts add up to `measured`.
+    """The share of a step in which one GPU computes nothing; its parts add up to `measured`.
 
-    None is what is not known: without a formula there is no imbalance, without stages no part.
+    None is unknown: without a formula there is no imbalance, without stages no part.
     """
 
     gpu: int
@@ -32,7 +32,7 @@ class Bubble:
 
 @cache
 def bubbles(result: MeasuredCase) -> list[Bubble]:
-    """One for each GPU; empty where no step had instruments."""
+    """Return the bubble of each GPU; empty where no step was instrumented."""
     spans = spans_of(result)
     if not spans:
         return []
@@ -64,7 +64,7 @@ def _bubble(
 
 
 def _without_stages(result: MeasuredCase, bubble: Bubble, step_s: float) -> Bubble:
-    """Under tensor parallelism what a GPU waits for together with all others is communication."""
+    """Count time in collectives as communication, as for tensor parallelism."""
     together = [span for span in spans_of(result) if span.kind == "collective"]
     if not together:
         return bubble
@@ -73,8 +73,10 @@ def _without_stages(result: MeasuredCase, bubble: Bubble, step_s: float) -> Bubb
 
 
 def _played_again(result: MeasuredCase) -> tuple[float, float] | None:
-    """The step's length (seconds) without delays and with those of transfers; None without stages,
-    and for spans that no pipeline makes."""
+    """Return the step's length in seconds without delays, and with those of transfers.
+
+    None without stages, and for spans that no pipeline makes.
+    """
     actions = actions_of(result)
     if not actions:
         return None
@@ -90,7 +92,7 @@ def _played_again(result: MeasuredCase) -> tuple[float, float] | None:
 
 
 def _covered(gpu: int, start_s: float, end_s: float, spans: list[TimeSpan]) -> float:
-    """How much of this while the spans of one GPU, which do not overlap, cover."""
+    """Return the seconds of an interval that the spans of one GPU cover; they do not overlap."""
     return sum(
         max(0.0, min(end_s, span.end_s) - max(start_s, span.start_s))
         for span in spans

@@ -1,4 +1,4 @@
-"""Which measurements may be compared, the verdict on two, and what sentences share."""
+"""Comparisons of measurements: which are valid, the verdict on two, words of their sentences."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer")
 class Pair:
     """The measurements with the least and the most of one key, all other keys equal.
 
-    `label` begins the sentence about them where several pairs differ in something else.
+    `label` begins the sentence about them where several pairs differ in another key.
     """
 
     label: str
@@ -27,7 +27,7 @@ class Pair:
 
 
 def groups(results: list[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCase]]:
-    """The measurements that differ in `keys` alone, by what tells them from the other groups."""
+    """Return the measurements that differ in `keys` alone, by the label of each group."""
     others = differing(results, *keys)
     found: dict[str, list[MeasuredCase]] = {}
     for result in results:
@@ -36,7 +36,7 @@ def groups(results: list[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCa
 
 
 def pairs(results: list[MeasuredCase], key: str) -> list[Pair]:
-    """A pair for every group of measurements that differ in `key` alone."""
+    """Return a pair for every group of measurements that differ in `key` alone."""
     return [
         Pair(label, *extremes(group, key))
         for label, group in groups(results, key).items()
@@ -45,7 +45,7 @@ def pairs(results: list[MeasuredCase], key: str) -> list[Pair]:
 
 
 def from_the_least(results: list[MeasuredCase], key: str) -> list[Pair]:
-    """In every such group, the measurement with the least of the key and each of the others."""
+    """Return, per group, pairs of the measurement with the least of the key and each other one."""
     found = []
     for label, group in groups(results, key).items():
         least, *others = sorted(group, key=lambda result: int(getattr(result.case, key)))
@@ -54,7 +54,7 @@ def from_the_least(results: list[MeasuredCase], key: str) -> list[Pair]:
 
 
 def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
-    """Pairs that must not be compared: for each reason one sentence, with all labels before it."""
+    """Return a sentence for each reason not to compare, with the labels of all its pairs."""
     labels: dict[str, dict[str, None]] = {}
     for pair, problem in refused:
         labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
@@ -67,19 +67,19 @@ def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
 
 
 def is_swept_instead(results: list[MeasuredCase], key: str) -> bool:
-    """Return True if the cases differ in a key of `SWEPT`, and not in this one."""
+    """Return True if the cases differ in a key of `SWEPT` and not in this one."""
     return not differs(results, key) and any(differs(results, swept) for swept in SWEPT)
 
 
 def why_no_pair(results: list[MeasuredCase], key: str) -> str:
-    """Why there are no two to compare."""
+    """Return the reason why no two measurements differ in `key` alone."""
     if not differs(results, key):
         return f"it takes two values of {key}, all else equal"
     return f"the cases differ in {' and '.join(differing(results, key))}, too"
 
 
 def extremes(group: list[MeasuredCase], key: str) -> tuple[MeasuredCase, MeasuredCase]:
-    """The least and the most; of words, eager is the first: others are held against it."""
+    """Return the least and the most of a key; of `execution`, eager comes first."""
     ranked = sorted(group, key=lambda result: getattr(result.case, key), reverse=key == "execution")
     return ranked[0], ranked[-1]
 
@@ -87,11 +87,13 @@ def extremes(group: list[MeasuredCase], key: str) -> tuple[MeasuredCase, Measure
 def why_incomparable(
     a: MeasuredCase, b: MeasuredCase, *may_differ: str, any_software: bool = False
 ) -> str | None:
-    """Why the step times of these must not be compared.
+    """Return the reason why two step times must not be compared; None if they may be.
 
     Args:
-        may_differ: the keys that they are compared for; none for one and the same configuration.
-        any_software: whether the versions of torch and of the driver may differ.
+        a: A measurement.
+        b: Another one.
+        may_differ: The keys that are compared; none for two runs of one configuration.
+        any_software: Allow different versions of torch and of the driver.
     """
     if others := differing([a, b], *may_differ):
         return f"the cases differ in {' and '.join(others)}, too"
@@ -109,7 +111,7 @@ def why_incomparable(
 
 
 def verdict(a: MeasuredCase, b: MeasuredCase) -> Comparison:
-    """What b is beside a, where they are comparable."""
+    """Compare the step times of b with those of a, which must be comparable."""
     from study.statistics.bootstrap import compare  # here, since numpy and scipy take their time
 
     found = compare(a.steps_s, b.steps_s)

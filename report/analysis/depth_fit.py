@@ -1,4 +1,4 @@
-"""A straight line through step times against depth."""
+"""Least-squares line through step times against depth."""
 
 import statistics
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ MIN_DEPTHS = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """step time = intercept_s + slope_s * depth, by least squares.
+    """step time = intercept_s + slope_s * depth.
 
-    R² is the share of the differences that the line explains; None where nothing differs.
+    R² is the share of the variance that the line explains; None where all times are equal.
     """
 
     slope_s: float
@@ -23,13 +23,13 @@ class Fit:
 
     @property
     def words(self) -> str:
-        """The slope, which is the time per layer, and how well the line fits."""
+        """The slope, which is the time per layer, and R²."""
         fit = "" if self.r_squared is None else f" (R² = {self.r_squared:.4f})"
         return f"{seconds(self.slope_s)} per layer{fit}"
 
 
 def fit_depth(results: list[MeasuredCase]) -> Fit | None:
-    """The line through the medians of cases that differ in depth alone; None for few depths."""
+    """Fit the medians of cases that differ in depth alone; None for fewer than three depths."""
     depths = [float(result.case.depth) for result in results]
     if len(set(depths)) < MIN_DEPTHS:
         return None

@@ -9,7 +9,7 @@ from study.results.measurement import TimeSpan
 
 
 def seen_in_flight(result: MeasuredCase) -> list[int]:
-    """The most of each GPU in the typical step; empty where it has no stages to be seen."""
+    """Return the maximum of each GPU in the typical step; empty where no span has a stage."""
     actions = actions_of(result)
     if not actions:
         return []
@@ -17,7 +17,7 @@ def seen_in_flight(result: MeasuredCase) -> list[int]:
 
 
 def _most(actions: list[TimeSpan]) -> int:
-    """A forward begins to hold something; its weights' gradient, or all gradients, let it go."""
+    """Count a forward up, and down when its weights' gradient, or all gradients, are computed."""
     apart = {(a.stage, a.micro_batch) for a in actions if a.kind == "weight_gradient"}
     changes = []
     for action in actions:

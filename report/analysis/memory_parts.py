@@ -1,4 +1,4 @@
-"""What a GPU holds, part by part, and how large the parts are."""
+"""Parts of a GPU's memory, and the sizes that predictions are made from."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ OPTIMIZER_TEMPORARIES = {"sgd": 0, "adam": 1}  # torch's foreach Adam: the denom
 
 @dataclass(frozen=True)
 class MemoryBreakdown:
-    """What one GPU holds, in bytes.
+    """Bytes that one GPU holds.
 
-    `activations` are the batch, what forward keeps for backward, the loss, and the gradients of all
-    these on their way; `temporaries` are what the optimizer, or the sum over a batch's rows, holds
-    while it works.
+    `activations` are the batch, what forward keeps for backward, the loss, and the gradients of
+    these; `temporaries` are what the optimizer, or the sum over a batch's rows, holds while it
+    works.
     """
 
     parameters: int = 0
@@ -25,6 +25,6 @@ class MemoryBreakdown:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum of all parts."""
         state = self.parameters + self.gradients + self.optimizer_state
         return state + self.activations + self.temporaries

@@ -1,8 +1,8 @@
-"""What each GPU should hold at its peak, from the configuration and the layer map alone.
+"""Predicted peak memory of each GPU, from the configuration and the layer map alone.
 
-A step is gone through layer by layer, as torch's autograd does:
-forward keeps the input of every layer; backward frees it once the layer's gradients are there;
-the optimizer comes when all gradients are there and the activations are gone.
+A step is followed layer by layer, as torch's autograd runs it: forward keeps the input of every
+layer; backward frees it once the layer's gradients exist; the optimizer runs when all gradients
+exist and the activations are freed.
 """
 
 from functools import cache, cached_property, lru_cache
@@ -33,25 +33,34 @@ NEUTRAL_KEYS: dict[str, Any] = {
 
 
 def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[MemoryBreakdown]:
-    """For each GPU what it holds when it holds most; without cuBLAS's workspace.
+    """Return what each GPU holds at its peak, without cuBLAS's workspace.
 
-    `reduction` is what the kernel of a bias's gradient takes for itself, in bytes. torch chooses it
-    by the GPU, so it is measured, not predicted.
+    Args:
+        case: The configuration.
+        gpu_of_layer: The GPU of each layer.
+        reduction: Bytes that the kernel of a bias's gradient takes for itself. torch chooses the
+            kernel by the GPU, so this is measured, not predicted.
     """
     return _account_of(case, gpu_of_layer, reduction).peaks
 
 
 def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> int:
-    """The peak of all GPUs together, in bytes, where one device holds what is on each of them."""
+    """Return the peak in bytes of all GPUs together, where one device emulates them.
+
+    Args:
+        case: The configuration.
+        gpu_of_layer: The GPU of each layer.
+        reduction: Bytes that the kernel of a bias's gradient takes for itself.
+    """
     return _account_of(case, gpu_of_layer, reduction).shared_peak
 
 
 @cache
 def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
-    """For each GPU of a result what it holds when it holds most.
+    """Return what each GPU of a result holds at its peak.
 
-    None for tensor parallelism; for a pipeline of which no step had marks, or which does not know
-    what the sum over a micro-batch's rows takes.
+    None for tensor parallelism, and for a pipeline without instrumented steps or without a measured
+    reduction over as many rows as a micro-batch has.
     """
     if result.case.schedule == "naive":
         return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
@@ -61,8 +70,10 @@ def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
 
 
 def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:
-    """What this GPU holds when it holds most, with cuBLAS's workspace, in bytes; None for one whose
-    own peak is not known, as nothing could stand beside it."""
+    """Return the predicted peak of one GPU in bytes, with cuBLAS's workspace.
+
+    None where nothing is predicted, or no peak was measured to compare it with.
+    """
     found, measured = predicted_of(result), result.measurement.per_gpu[gpu]
     if found is None or measured.peak_allocated_bytes is None:
         return None
@@ -70,26 +81,26 @@ def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:
 
 
 def predicted_shared_peak_of(result: MeasuredCase) -> int:
-    """The peak of all GPUs of a result together, in bytes."""
+    """Return the predicted peak of all GPUs of a result together, in bytes."""
     return predict_shared_peak(result.case, result.placement.gpu_of_layer, _reduction(result))
 
 
 def _knows_reduction(result: MeasuredCase) -> bool:
-    """Whether it was measured for as many rows as a micro-batch has, if there is a GPU at all."""
+    """Return True if the reduction was measured over as many rows as a micro-batch has."""
     rows = result.case.batch_size // result.case.micro_batches
     known = [g for g in result.measurement.per_gpu if g.reduction_bytes is not None]
     return all((g.reduction_rows or result.case.batch_size) == rows for g in known)
 
 
 def _reduction(result: MeasuredCase) -> int:
-    """A graph's temporaries live in its own pool, which is reserved and not allocated."""
+    """Return the measured reduction; 0 for a CUDA graph, which has its temporaries elsewhere."""
     if result.case.execution == "cuda_graph":
         return 0
     return max(gpu.reduction_bytes or 0 for gpu in result.measurement.per_gpu)
 
 
 class _Account:
-    """What each GPU holds as a step goes on, and the most it held, in plain numbers of bytes."""
+    """Bytes that each GPU holds as a step goes on, and the most it held."""
 
     def __init__(self, case: Case, parameters: list[int]) -> None:
         self.states = OPTIMIZER_STATES[case.optimizer]
@@ -101,13 +112,13 @@ class _Account:
         self.now = self.shared_most = 0
 
     def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
-        """Something comes or goes."""
+        """Add to what a GPU holds until further notice; negative to free."""
         self.gradients[gpu] += gradients
         self.activations[gpu] += activations
         self.now += gradients + activations
 
     def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
-        """A moment that may be this GPU's peak, with something that soon goes again."""
+        """Record what this GPU holds, with short-lived bytes, if it is its most."""
         gradients, kept = self.gradients[gpu], self.activations[gpu] + activations
         here = gradients + kept + temporaries
         if here > self.most[gpu][0]:
@@ -115,12 +126,12 @@ class _Account:
         self.look_at_all(activations + temporaries)
 
     def look_at_all(self, more: int) -> None:
-        """A moment that may be the peak of all GPUs together."""
+        """Record what all GPUs hold together, with short-lived bytes, if it is the most."""
         self.shared_most = max(self.shared_most, self.now + more)
 
     @cached_property
     def peaks(self) -> list[MemoryBreakdown]:
-        """What each GPU held when it held most."""
+        """The parts of each GPU at its peak."""
         return [
             MemoryBreakdown(held, gradients, self.states * held, activations, temporaries)
             for held, (_, gradients, activations, temporaries) in zip(
@@ -130,7 +141,7 @@ class _Account:
 
     @property
     def shared_peak(self) -> int:
-        """The most that all GPUs held together."""
+        """The most bytes that all GPUs held together."""
         return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
@@ -141,7 +152,7 @@ def _account_of(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account
 
 @lru_cache(maxsize=64)  # repeats have the same, and a figure asks for what a table asked for
 def _go_through_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> _Account:
-    """Forward, backward and optimizer, with a look at every moment that may be a peak."""
+    """Follow forward, backward and optimizer, and look at every moment that may be a peak."""
     element = ELEMENT_BYTES[case.dtype]
     layer = (case.dim**2 + case.dim) * element
     rows = case.batch_size * case.dim * element

@@ -1,8 +1,8 @@
-"""What each GPU of a pipeline should hold at its peak, from its actions in the order seen.
+"""Predicted peak memory of each GPU of a pipeline, from its actions in the order seen.
 
-What torch.distributed.pipelining of torch 2.11 keeps, as its source says and H100s showed:
-a buffer for each micro-batch that a stage receives, and for each gradient; of a micro-batch in
-flight the input of every layer and the stage's output; and the buffers of all losses.
+torch.distributed.pipelining of torch 2.11 keeps, by its source and as H100s showed: a buffer for
+each micro-batch that a stage receives, and for each gradient; of a micro-batch in flight the input
+of every layer and the stage's output; and the buffers of all losses.
 """
 
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ from study.stages import gpu_of_stage
 
 
 def predict_pipeline(result: MeasuredCase, reduction: int) -> list[MemoryBreakdown] | None:
-    """For each GPU what it holds when it holds most; None where no step had marks.
+    """Return what each GPU holds at its peak; None where no step was instrumented.
 
-    `reduction` is what the sum over a micro-batch's rows takes for itself, in bytes.
+    `reduction` is the bytes that the sum over a micro-batch's rows takes for itself.
     """
     actions = actions_of(result)
     if not actions:
@@ -37,7 +37,7 @@ def predict_pipeline(result: MeasuredCase, reduction: int) -> list[MemoryBreakdo
 
 
 def _layers_of_stages(result: MeasuredCase) -> list[int]:
-    """How many layers each stage has."""
+    """Return the number of layers of each stage."""
     placement = result.placement
     of_layer = placement.stage_of_layer or placement.gpu_of_layer
     return [of_layer.count(stage) for stage in range(len(gpu_of_stage(result.case)))]
@@ -45,7 +45,7 @@ def _layers_of_stages(result: MeasuredCase) -> list[int]:
 
 @dataclass
 class _Gpu:
-    """One GPU as a step goes on: what it holds, in bytes, and when it held most."""
+    """Bytes that one GPU holds as a step goes on, and the most it held."""
 
     case: Case
     gpu: int
@@ -71,7 +71,7 @@ class _Gpu:
         self.is_trained: set[int] = set()  # stages that have gradients from a micro-batch before
 
     def peak_of(self, actions: Iterable[TimeSpan]) -> MemoryBreakdown:
-        """Go through the step."""
+        """Follow the actions of the step."""
         for action in actions:
             match action.kind:
                 case "forward":
@@ -86,8 +86,11 @@ class _Gpu:
         return self.most
 
     def _forward(self, stage: int, micro_batch: int) -> None:
-        """It keeps each layer's input, but that of the first, which is of the batch; its output,
-        which a next stage on this GPU has as its received input; its loss, in a buffer."""
+        """Keep the layers' inputs, the output and the loss.
+
+        The first layer's input is the batch; the output is what a next stage on this GPU has
+        received.
+        """
         inputs = self.layers[stage] - (stage == 0)
         self._keep(stage, micro_batch, inputs + (not self._is_here(stage + 1)))
         self._look(activations=self.rows)  # what a layer makes, before ReLU
@@ -95,7 +98,7 @@ class _Gpu:
             self.kept += self.rows
 
     def _backward(self, stage: int, micro_batch: int) -> None:
-        """All gradients at once, layer by layer from the last."""
+        """Compute all gradients at once, layer by layer from the last."""
         own = self.rows if stage == self.last else 0  # the output's gradient; else it was received
         for _ in range(self.layers[stage]):
             new = self._add_gradients(stage)
@@ -109,7 +112,7 @@ class _Gpu:
         self.is_trained.add(stage)
 
     def _input_gradient(self, stage: int, micro_batch: int) -> None:
-        """The gradient of each layer's output is kept for that of its weights."""
+        """Compute gradients of inputs; keep those of outputs for the weights' gradients."""
         if stage == 0:  # it owes nobody a gradient, and computes all of its own later
             return
         self._look(activations=2 * self.rows)
@@ -132,7 +135,7 @@ class _Gpu:
         self.is_trained.add(stage)
 
     def _add_gradients(self, stage: int) -> int:
-        """A layer's gradients; what is added to those of micro-batches before soon goes again."""
+        """Compute a layer's gradients; return their bytes if they are added to earlier ones."""
         if stage in self.is_trained:
             return self.layer
         self.gradients += self.layer
@@ -150,7 +153,7 @@ class _Gpu:
         self.kept -= self.in_flight.pop((stage, micro_batch), 0) * self.rows
 
     def _look(self, *, activations: int = 0, temporaries: int = 0) -> None:
-        """A moment that may be the peak, with something that soon goes again."""
+        """Record what the GPU holds now, with short-lived bytes, if it is the most."""
         state = OPTIMIZER_STATES[self.case.optimizer] * self.parameters
         now = MemoryBreakdown(
             self.parameters, self.gradients, state, self.kept + activations, temporaries

@@ -1,4 +1,4 @@
-"""A step's actions in the order in which they were seen, played again with other delays."""
+"""Replay of a step's actions in the order in which they were seen, with other delays."""
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -13,16 +13,16 @@ WITHOUT_STAGE = ("optimizer",)
 
 
 def spans_of(result: MeasuredCase) -> list[TimeSpan]:
-    """All that was seen of the typical step; empty where no step had instruments."""
+    """Return the spans of the typical step; empty where no step was instrumented."""
     breakdown = result.measurement.breakdown
     return [] if breakdown is None else breakdown.typical_step
 
 
 def actions_of(result: MeasuredCase) -> list[TimeSpan]:
-    """What the GPUs computed in the typical step, each for a stage and a micro-batch, by its start.
+    """Return the computing spans of the typical step with stage and micro-batch, sorted by start.
 
-    The naive schedule has one stage a GPU, and the whole batch is its one micro-batch. Empty where
-    spans belong to no stage, as under tensor parallelism.
+    The naive schedule has one stage a GPU, and the whole batch is one micro-batch. Empty where
+    spans have no stage, as under tensor parallelism.
     """
     found = [span for span in spans_of(result) if span.kind in COMPUTE_KINDS]
     if result.case.schedule == "naive":
@@ -33,10 +33,10 @@ def actions_of(result: MeasuredCase) -> list[TimeSpan]:
 
 
 class Replay:
-    """Actions that each begin once the one before on their GPU and the one they need have ended.
+    """Actions that each wait for the one before on their GPU and for the one that they need.
 
-    A forward needs that of the stage before; a gradient of an input, or of all at once, that of the
-    stage after, at the last stage its own forward; a gradient of weights that of the input.
+    A forward needs that of the stage before; a gradient of an input, or of all at once, needs that
+    of the stage after, at the last stage its own forward; a gradient of weights that of the input.
     """
 
     def __init__(self, actions: Sequence[TimeSpan]) -> None:
@@ -45,12 +45,11 @@ class Replay:
         self._needs = _needs(actions)
 
     def ready_s(self, number: int) -> float:
-        """When this action could have begun, as it was seen."""
+        """Return when this action could have begun, by the ends that were seen."""
         return max((self.actions[i].end_s for i in self._after(number)), default=0.0)
 
     def length_s(self, delays: Sequence[float]) -> float | None:
-        """When the last action ends if each begins as long after it could; None for actions that
-        wait for one another, which no pipeline does."""
+        """Return when the last action ends, with these delays before each; None for a deadlock."""
         graph = {number: self._after(number) for number in range(len(self.actions))}
         ends: dict[int, float] = {}
         try:
@@ -63,7 +62,7 @@ class Replay:
         return max(ends.values(), default=0.0)
 
     def _after(self, number: int) -> list[int]:
-        """Which actions must have ended before this one begins."""
+        """Return the actions that must have ended before this one begins."""
         return [i for i in (self._before[number], self._needs[number]) if i is not None]
 
 
@@ -77,7 +76,7 @@ def _before_on_the_gpu(actions: Sequence[TimeSpan]) -> list[int | None]:
 
 
 def _needs(actions: Sequence[TimeSpan]) -> list[int | None]:
-    """For each action the one that makes what it works on; None where nobody does."""
+    """Return for each action the one whose output it uses; None where no action makes it."""
     made = {(_made_by(a), a.stage, a.micro_batch): i for i, a in enumerate(actions)}
     last = max((a.stage for a in actions if a.stage is not None), default=0)
 
@@ -98,5 +97,5 @@ def _needs(actions: Sequence[TimeSpan]) -> list[int | None]:
 
 
 def _made_by(action: TimeSpan) -> str:
-    """What others wait for: a forward's output, or the gradient of an input."""
+    """Return the kind of output that others use: of a forward, or the gradient of an input."""
     return "gradient" if action.kind in ("backward", "input_gradient") else action.kind

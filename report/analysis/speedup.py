@@ -1,4 +1,4 @@
-"""Schedules held against one another: the naive one that a case belongs to, and the verdict."""
+"""Speed of a schedule as a factor over the naive one."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MAY_DIFFER = (*HOW, "gpus")
 
 @dataclass(frozen=True)
 class Factor:
-    """How many times as fast, with the 95 % confidence interval."""
+    """Ratio of two speeds, with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -21,7 +21,13 @@ class Factor:
 
 
 def naive_on(gpus: int, result: MeasuredCase, results: list[MeasuredCase]) -> MeasuredCase | None:
-    """The naive case on so many GPUs that has all else in common with the result."""
+    """Return the naive case on so many GPUs that is otherwise like the result; None without one.
+
+    Args:
+        gpus: Number of GPUs of the naive case.
+        result: The case to match; schedule, its keys and GPUs may differ.
+        results: The cases to search.
+    """
     same = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
     for other in results:
         alike = all(getattr(other.case, key) == getattr(result.case, key) for key in same)
@@ -31,12 +37,12 @@ def naive_on(gpus: int, result: MeasuredCase, results: list[MeasuredCase]) -> Me
 
 
 def factor_over(a: MeasuredCase | None, b: MeasuredCase) -> Factor | None:
-    """How many times as fast as a the case b is; None where they must not be compared."""
+    """Return the speed of b over that of a; None where they must not be compared."""
     if a is None or a is b or why_incomparable(a, b, *MAY_DIFFER) is not None:
         return None
     return as_factor(verdict(a, b))
 
 
 def as_factor(found: Comparison) -> Factor:
-    """Step times turned into speeds."""
+    """Return the comparison of step times as a ratio of speeds."""
     return Factor(1 / found.ratio, 1 / found.high, 1 / found.low)

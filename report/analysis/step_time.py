@@ -1,4 +1,4 @@
-"""The step time of a case, from all its jobs, and how well it is known."""
+"""Step time of a case over all its jobs, with its confidence interval."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,20 +10,20 @@ from study.statistics.samples import Interval, estimate
 
 @dataclass(frozen=True)
 class StepTime:
-    """The median step in seconds, with its 95 % confidence interval; None where it has none."""
+    """The median step in seconds, with its 95 % confidence interval; None where it is unknown."""
 
     estimate_s: float
     interval: Interval | None
 
     @property
     def words(self) -> str:
-        """`median (low – high)`, in the unit of the median."""
+        """`median (low – high)`, each with its unit."""
         return seconds_with_interval(self.estimate_s, self.interval)
 
 
 @cache  # tables, notes and answers ask for it again
 def step_time(result: MeasuredCase) -> StepTime:
-    """The interval of one job is the one that it found itself; of several, that of both levels."""
+    """Return the interval that one job found itself; of several jobs, one over jobs and steps."""
     if result.repeats:
         from study.statistics.bootstrap import (
             interval,  # here, since numpy and scipy take their time

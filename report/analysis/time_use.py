@@ -1,4 +1,4 @@
-"""Where the time of each GPU went, from steps with instruments."""
+"""Time of each GPU by activity, from instrumented steps."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +17,7 @@ _parts_of = attrgetter(*PARTS)
 
 @dataclass(frozen=True, slots=True)
 class TimeUse:
-    """What one GPU did in a step, in seconds; means over all instrumented steps."""
+    """Seconds of one GPU in a step by activity; means over all instrumented steps."""
 
     gpu: int
     forward_s: float
@@ -31,7 +31,7 @@ class TimeUse:
 
     @property
     def step_s(self) -> float:
-        """All of it."""
+        """The whole step."""
         return self.compute_s + self.transfer_in_s + self.transfer_out_s + self.idle_s
 
     @property
@@ -41,13 +41,13 @@ class TimeUse:
 
     @property
     def utilization(self) -> float:
-        """The share of the step that this GPU computed, 0 to 1."""
+        """The share of the step that this GPU computes, 0 to 1."""
         return self.compute_s / self.step_s
 
 
 @cache
 def time_use(result: MeasuredCase) -> list[TimeUse]:
-    """For each GPU where its time went; empty where no step had instruments that told."""
+    """Return the time of each GPU by activity; empty where no step was instrumented."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [breakdown for breakdown in breakdowns if breakdown is not None]
     steps = sum(len(breakdown.step_times_s) for breakdown in known)
@@ -63,14 +63,14 @@ def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
 
 @cache
 def instrumentation_cost(result: MeasuredCase) -> float | None:
-    """How much longer a step with marks took than a timed one, as a share; medians of all jobs."""
+    """Return how much longer an instrumented step took than a timed one, as a share, by medians."""
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]
     return median(known) / step_time(result).estimate_s - 1 if known else None
 
 
 def instrumentation_warning(result: MeasuredCase) -> str:
-    """A sentence, with a space before it; empty where marks cost little, or there are none."""
+    """Return a sentence on costly instrumentation, after a space; empty if it was cheap."""
     cost = instrumentation_cost(result)
     if cost is None or abs(cost) <= MAX_INSTRUMENTATION_COST:
         return ""

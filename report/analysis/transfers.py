@@ -1,4 +1,4 @@
-"""How often data should move in a step: once each way at every border, for every micro-batch."""
+"""Transfers of a step: the expected number of moves, and collectives in words."""
 
 from collections import Counter
 from itertools import pairwise
@@ -16,10 +16,10 @@ COLLECTIVES = {
 
 
 def stage_boundaries(case: Case) -> int:
-    """Between how many neighbouring stages the data changes GPU; none under tensor parallelism.
+    """Return the number of stage boundaries where data changes GPU; 0 under tensor parallelism.
 
-    N - 1 where each of N GPUs has one run of layers; a V of two runs each folds back within the
-    last GPU, and takes 2 (N - 1).
+    N - 1 for N GPUs with one run of layers each; 2 (N - 1) for a V, which folds back within the
+    last GPU.
     """
     if case.schedule == "tensor":
         return 0
@@ -27,17 +27,17 @@ def stage_boundaries(case: Case) -> int:
 
 
 def expected_moves(case: Case) -> int:
-    """Moves of one step, each way."""
+    """Return the moves of one step each way: one at each boundary for every micro-batch."""
     return case.micro_batches * stage_boundaries(case)
 
 
 def is_chain(case: Case) -> bool:
-    """Return True if the GPUs pass on one batch, so that it moves GPUs - 1 times each way."""
+    """Return True if N GPUs should move data N - 1 times each way."""
     return expected_moves(case) == case.gpus - 1
 
 
 def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> str:
-    """`19 all-reduces and 1 all-gather`, of one phase or of all; empty where there are none."""
+    """Return `19 all-reduces and 1 all-gather`, of one phase or of all; empty for none."""
     calls: Counter[str] = Counter()
     for one in collectives:
         if phase in (None, one.phase):
@@ -46,5 +46,5 @@ def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> st
 
 
 def total_bytes(collectives: tuple[Collective, ...]) -> int:
-    """Those of one GPU's tensors in all of them."""
+    """Return the bytes of one GPU's tensors in all collectives."""
     return sum(one.bytes for one in collectives)

@@ -1,1 +1,1 @@
-"""The sentences below each table: what its numbers say, and when they cannot say it."""
+"""Sentences below each table: what its numbers say, or why they cannot say it."""

@@ -1,4 +1,4 @@
-"""Task 1: how many layers each GPU gets, and at what point of forward() the data moves."""
+"""Task 1: how many layers each GPU gets, and where in forward() the data moves."""
 
 from itertools import groupby
 
@@ -8,7 +8,7 @@ from study.results.result import PairTransfers, Placement, Transfers
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """A sentence for each case."""
+    """Return a sentence for each case."""
     return [_where_it_moves(result) for result in results]
 
 
@@ -39,7 +39,7 @@ def _where_it_moves(result: MeasuredCase) -> str:
 
 
 def _in_runs(gpu: int, placement: Placement) -> str:
-    """Said only of GPUs whose layers are no single run."""
+    """Add the number of runs for a GPU whose layers are not contiguous."""
     holders = [holder for holder, _ in groupby(placement.gpu_of_layer)]
     return f" in {count} runs" if (count := holders.count(gpu)) > 1 else ""
 

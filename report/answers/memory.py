@@ -24,7 +24,7 @@ OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """What every GPU holds and does, then what adding GPUs does, for each pair of GPU counts."""
+    """Describe what every GPU holds and does, then what adding GPUs does to the step time."""
     return [
         _all_hold_layers(results),
         *_utilization(results),
@@ -45,7 +45,7 @@ def _all_hold_layers(results: list[MeasuredCase]) -> str:
 
 
 def _utilization(results: list[MeasuredCase]) -> list[str]:
-    """A sentence for each case, and one for all those without marks."""
+    """Return a sentence for each instrumented case, and one for all others."""
     known = [(result, time_use(result)) for result in results]
     told = [_shares(result, uses) for result, uses in known if uses]
     untold = [result.gpus for result, uses in known if not uses]
@@ -56,7 +56,7 @@ def _utilization(results: list[MeasuredCase]) -> list[str]:
 
 
 def _shares(result: MeasuredCase, uses: list[TimeUse]) -> str:
-    """What share of a step each GPU computes, and how many do so at a time."""
+    """Return the share of a step that each GPU computes, and how many compute at a time."""
     shares = ", ".join(f"GPU {use.gpu} {percent(use.utilization)}" for use in uses)
     return (
         f"On {result.gpus}, the share of a step in which each computes is {shares}"
@@ -122,6 +122,6 @@ ADDING = {
 
 
 def _waiting(found: Comparison, share: float) -> str:
-    """Nearer to no gain at all than to the gain of GPUs that never wait."""
+    """Add that GPUs mostly wait if the step time is nearer to no gain than to perfect sharing."""
     waits = found.kind != "undecided" and found.ratio > (1 + share) / 2
     return ", so the added GPUs mostly wait for the others" if waits else ""

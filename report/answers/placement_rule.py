@@ -1,4 +1,4 @@
-"""Task 3: the rule that says which GPU gets layer i, held against every layer map measured."""
+"""Task 3: the rule that gives layer i a GPU, checked against every measured layer map."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ BALANCED = "Balanced by time, layers go to stages so that none of them takes muc
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """For each split its rule, and whether the layer maps follow it; then what has another one."""
+    """Return the rule of each split, the maps that break it, and the rules of other schedules."""
     ruled = [r for r in results if r.case.balance == "layers" and not _layers(r)]
     splits = dict.fromkeys(result.case.split for result in ruled)
     others = dict.fromkeys(_layers(r) or BALANCED for r in results if r not in ruled)

@@ -1,4 +1,4 @@
-"""What would help: which schedules are faster than the naive one, and what that costs."""
+"""What would help: schedules that are faster than naive, and their costs."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -21,7 +21,7 @@ SAME_MEMORY = 0.05  # a peak that differs by less is as high
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """For every GPU count above 1: each schedule beside naive, the fastest, and what bounds it."""
+    """For every GPU count above 1, compare each schedule with naive, and explain the fastest."""
     sentences = _about_processes(results)
     for label, alike in groups(results, *MAY_DIFFER).items():
         for gpus in sorted({result.case.gpus for result in alike}):
@@ -31,7 +31,7 @@ def answer(results: list[MeasuredCase]) -> list[str]:
 
 
 def _about_processes(results: list[MeasuredCase]) -> list[str]:
-    """CPU processes are no GPUs, whatever is found of them."""
+    """Warn that processes on a CPU say nothing about GPUs."""
     emulated = [r for r in results if r.emulated and r.case.in_processes]
     if not emulated:
         return []
@@ -67,7 +67,7 @@ def _on(gpus: int, alike: list[MeasuredCase]) -> list[str]:
 
 
 def _fastest_of(results: list[MeasuredCase]) -> MeasuredCase:
-    """Of those with an interval, if there are any: nothing can be held against the others."""
+    """Return the fastest with a confidence interval, if any has one: only it can be compared."""
     return min([r for r in results if are_enough(r.steps_s)] or results, key=_step_s)
 
 
@@ -76,7 +76,7 @@ def _step_s(result: MeasuredCase) -> float:
 
 
 def _name(result: MeasuredCase) -> str:
-    """`5 GPUs`; of CPU processes no GPUs are spoken of."""
+    """Return `5 GPUs`, or `5 CPU processes` where GPUs are emulated."""
     word = ("CPU process", "CPU processes") if result.emulated else ("GPU", "GPUs")
     return f"{result.case.gpus} {plural(result.case.gpus, *word)}"
 
@@ -89,7 +89,7 @@ def _naive(result: MeasuredCase) -> str:
 
 
 def _beside_naive(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
-    """How many help at all, then for each schedule the number of micro-batches that suits it."""
+    """Count how many are faster than naive, then compare the best case of each schedule."""
     kinds = [verdict(naive, result).kind for result in field]
     counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
     found = [
@@ -107,7 +107,7 @@ def _beside_naive(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
 
 
 def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
-    """Which they are, of those that do not help."""
+    """Name those that are not faster, if they are few."""
     names = [schedule_name(r.case) for r, its in zip(field, kinds, strict=True) if its == kind]
     return (
         f" ({'; '.join(names)})"
@@ -135,7 +135,7 @@ def _one(naive: MeasuredCase, result: MeasuredCase) -> str:
 
 
 def _together(result: MeasuredCase) -> str:
-    """What tensor parallelism does instead of passing batons, and how long it waits for that."""
+    """Describe the collectives of tensor parallelism, and the wait for them."""
     together = result.transfers.collectives
     if not together:
         return ""
@@ -146,7 +146,7 @@ def _together(result: MeasuredCase) -> str:
 
 
 def _fastest(field: list[MeasuredCase], alike: list[MeasuredCase]) -> list[str]:
-    """The fastest, whether the next one can be told from it, and what the fastest costs."""
+    """Name the fastest, what bounds it and what it costs, and compare it with the next."""
     first, *rest = sorted(field, key=_step_s)
     name = schedule_name(first.case)
     text = f"The {'fastest' if rest else 'only one'} on {_name(first)}{_of(field)} is {name}"
@@ -162,7 +162,7 @@ def _fastest(field: list[MeasuredCase], alike: list[MeasuredCase]) -> list[str]:
 
 
 def _of(field: list[MeasuredCase]) -> str:
-    """Which are ranked, where the naive schedule could not be among them."""
+    """Name what is ranked, where the naive schedule cannot be part of it."""
     if any(result.case.schedule == "naive" for result in field):
         return ""
     word = "process" if field[0].emulated else "process and a GPU"
@@ -170,7 +170,7 @@ def _of(field: list[MeasuredCase]) -> str:
 
 
 def _memory(fastest: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
-    """The memory of its fullest GPU, beside that of the naive schedule."""
+    """Compare the peak memory of the fullest GPU with that of the naive schedule."""
     fullest = fastest.fullest_gpu
     if fullest is None:
         return []
@@ -188,7 +188,7 @@ def _memory(fastest: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
 
 
 def _left_out(others: list[MeasuredCase], field: list[MeasuredCase]) -> list[str]:
-    """Which could not be held against the fastest, and why, reason by reason."""
+    """Name the cases that cannot be compared with the fastest, by reason."""
     fastest = _fastest_of(others)
     reasons: dict[str, list[str]] = {}
     for result in others:

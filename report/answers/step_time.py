@@ -27,10 +27,7 @@ DOUBT = (
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """Two sentences for each pair of the least and the greatest depth, all else equal.
-
-    Where there are CUDA graphs, what launching costs goes before.
-    """
+    """Tell the cost of launching; compare the least with the greatest depth, all else equal."""
     launching = _launching(results)
     others = sweep.answer(results)
     found = pairs(results, "depth")
@@ -45,7 +42,7 @@ def answer(results: list[MeasuredCase]) -> list[str]:
 
 
 def _lines(results: list[MeasuredCase]) -> list[str]:
-    """How well a straight line describes the step times that differ in depth alone."""
+    """Return the straight line through step times of cases that differ in depth alone."""
     lines = {label: _line(group) for label, group in groups(results, "depth").items()}
     return [f"{label}{line}" for label, line in lines.items() if line is not None]
 
@@ -88,7 +85,7 @@ def _depth(result: MeasuredCase) -> str:
 
 
 def _launching(results: list[MeasuredCase]) -> list[str]:
-    """A sentence for each configuration that was measured both ways; none without such."""
+    """Compare eager steps with CUDA graphs of the same steps: the cost of launching kernels."""
     return [_compare_launching(pair) for pair in pairs(results, "execution")]
 
 

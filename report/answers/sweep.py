@@ -1,4 +1,4 @@
-"""How the step time changes along an axis that no task asks for: batch size, dtype and the like."""
+"""Step time along an axis that no task asks for: batch size, dtype and the like."""
 
 from report.analysis.comparison import (
     CANNOT,
@@ -17,7 +17,7 @@ from study.statistics.samples import estimate
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """Sentences for each such key in which cases differ, all else equal."""
+    """Return sentences for each key of `SWEPT` in which cases differ, all else equal."""
     differing = [key for key in SWEPT if differs(results, key)]
     return [sentence for key in differing for sentence in _answer(results, key)]
 
@@ -31,7 +31,7 @@ def _answer(results: list[MeasuredCase], key: str) -> list[str]:
 
 
 def _pairs(label: str, group: list[MeasuredCase], key: str) -> list[Pair]:
-    """The least and the greatest number; of names, without an order, the first and each other."""
+    """Return the least and the greatest number; of names, the first with each other one."""
     if isinstance(getattr(group[0].case, key), str):
         return [Pair(label, group[0], other) for other in group[1:]]
     ranked = sorted(group, key=lambda result: int(getattr(result.case, key)))
@@ -60,6 +60,6 @@ def _question(key: str) -> str:
 
 
 def _per_row(pair: Pair) -> str:
-    """What a larger batch is for."""
+    """Add the time per row, which a larger batch is meant to improve."""
     few, many = (estimate(r.steps_s) / r.case.batch_size for r in (pair.least, pair.most))
     return f" A row of the batch takes {seconds(few)}, then {seconds(many)}."

@@ -11,7 +11,7 @@ QUESTION = "How communication grows with the GPU count"
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:
-    """What one forward pass does in each case, then how that grows with the GPU count."""
+    """Describe one forward pass of each case, then the growth with the GPU count."""
     counted = "; ".join(_counted(result) for result in results)
     return [f"In one forward pass, {counted}.", *_growths(results)]
 
@@ -63,7 +63,7 @@ def _growth(pair: Pair) -> str:
 
 
 def _growth_of_collectives(pair: Pair) -> str:
-    """Layers that all GPUs share move nothing from one to the next."""
+    """Describe the growth for tensor parallelism, which passes nothing from layer to layer."""
     few, many = pair.least, pair.most
     before, after = (counted(r.transfers.collectives) or "none" for r in (few, many))
     sizes = [data_size(total_bytes(r.transfers.collectives)) for r in (few, many)]

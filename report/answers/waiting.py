@@ -1,4 +1,4 @@
-"""What keeps a pipeline from what its formula allows: unequal lengths, transfers, or the rest."""
+"""Causes of a bubble above its formula: unequal lengths, transfers, or the rest."""
 
 from statistics import fmean
 
@@ -18,7 +18,7 @@ PARTS = {
 
 
 def answer(result: MeasuredCase) -> list[str]:
-    """A sentence on the mean of its GPUs, and what makes most of it; none where that is unknown."""
+    """Return a sentence on the mean bubble and its largest cause; none where that is unknown."""
     found = bubbles(result)
     formula = found[0].formula if found else None
     if formula is None or any(getattr(bubble, part) is None for bubble in found for part in PARTS):
@@ -41,7 +41,7 @@ def answer(result: MeasuredCase) -> list[str]:
 
 
 def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
-    """Why a schedule whose GPUs wait less is no faster: they compute for longer."""
+    """Explain a schedule that waits less and is no faster: its GPUs compute for longer."""
     if verdict(naive, result).kind == "faster":
         return []
     busy = [_busy_s(r) for r in (naive, result)]
@@ -58,14 +58,14 @@ def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
 
 
 def _who(result: MeasuredCase) -> str:
-    """What computes: the naive schedule emulates its GPUs in one process."""
+    """Name what computes: GPUs, processes, or the logical GPUs of one process."""
     if not result.emulated:
         return "GPUs"
     return "processes" if result.case.in_processes else "logical GPUs"
 
 
 def _busy_s(result: MeasuredCase) -> float | None:
-    """Seconds that its GPUs compute in a step, all of them together."""
+    """Return the seconds that all GPUs together compute in a step; None if unknown."""
     used = time_use(result)
     return sum(use.compute_s for use in used) if used else None
 

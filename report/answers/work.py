@@ -1,4 +1,4 @@
-"""Why a step takes as long as it does at two depths: what each layer adds, what there is to do."""
+"""Explanation of step times at two depths: the time each layer adds, and the rate of work."""
 
 from report.analysis.flops import achieved_flop_per_s, fastest_product, step_flops
 from report.data.measured import MeasuredCase
@@ -10,7 +10,7 @@ LITTLE = 0.1  # of the fastest product's rate: below that, a step is mostly some
 
 
 def time_per_layer(few: MeasuredCase, many: MeasuredCase) -> str:
-    """How it changes where more depth is slower."""
+    """Explain how the time per layer changes where more depth is slower."""
     before, after = _times_per_layer(few, many)
     times = f"from {seconds(before)} to {seconds(after)}"
     if abs(after / before - 1) < STEADY:
@@ -27,7 +27,7 @@ def time_per_layer(few: MeasuredCase, many: MeasuredCase) -> str:
 
 
 def work(few: MeasuredCase, many: MeasuredCase) -> str:
-    """What is known of the two where their step times tell no difference."""
+    """Describe operations and rates where the step times of two depths do not differ."""
     flops = [step_flops(result.case) for result in (few, many)]
     before, after = _times_per_layer(few, many)
     shares = [achieved_flop_per_s(r) / fastest_product(r).flop_per_s for r in (few, many)]

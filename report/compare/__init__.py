@@ -1,1 +1,1 @@
-"""Two sets of results, case by case."""
+"""Comparison of two sets of results, case by case."""

@@ -1,4 +1,4 @@
-"""The cases of two sets of results, in pairs: what became of each, and whether it differs."""
+"""Pairs of the same configuration in two sets of results, with a verdict or a reason."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from study.statistics.comparison import Comparison
 class ResultSet:
     """The configurations of one results folder, by profile; None for one without a measurement.
 
-    `unmeasured` counts the jobs of a configuration, by profile, that left none, or one that was
-    made under other conditions than most.
+    `unmeasured` counts jobs, by profile and configuration, that have no measurement or were
+    measured under other conditions than most.
     """
 
     name: str
@@ -29,7 +29,7 @@ class ResultSet:
 
 @dataclass(frozen=True)
 class CasePair:
-    """A configuration in both sets. Without a verdict there is a reason."""
+    """A configuration in both sets; without a verdict there is a reason."""
 
     profile: str
     case: Case
@@ -41,17 +41,23 @@ class CasePair:
 
     @property
     def emulated(self) -> bool:
-        """True if either set emulated GPUs."""
+        """True if either set emulated its GPUs."""
         return any(result is not None and result.emulated for result in (self.before, self.after))
 
     @property
     def is_missing(self) -> bool:
-        """Whether a set lacks a measurement of it, of one of its jobs at least."""
+        """True if a set lacks a measurement of it, or of one of its jobs."""
         return self.before is None or self.after is None or self.unmeasured > 0
 
 
 def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> ResultSet:
-    """What was submitted or measured of these grids; of everything, where none is named."""
+    """Return what was submitted or measured of these grids.
+
+    Args:
+        name: What to call the set.
+        profiles: All that was loaded.
+        grids: The grids to take; all cases if empty.
+    """
     found: dict[str, dict[Case, MeasuredCase | None]] = {}
     unmeasured: Counter[tuple[str, Case]] = Counter()
     for profile in profiles:
@@ -72,7 +78,7 @@ def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> 
 
 
 def compare_sets(before: ResultSet, after: ResultSet) -> list[CasePair]:
-    """Every configuration of either set; where each has one profile, their names may differ."""
+    """Compare every configuration of either set; names of single profiles may differ."""
     return [
         replace(
             _pair_up(" → ".join(dict.fromkeys(names)), case, old, new),
@@ -92,7 +98,7 @@ Cases = dict[Case, MeasuredCase | None]
 def _profiles(
     before: ResultSet, after: ResultSet
 ) -> Iterator[tuple[tuple[str, str], Cases, Cases]]:
-    """The names of a profile in both sets, and its cases there."""
+    """Yield the names of a profile in both sets, and its cases there."""
     if len(before.found) == len(after.found) == 1:
         ((old_name, old),) = before.found.items()
         ((new_name, new),) = after.found.items()
@@ -116,7 +122,7 @@ def _pair_up(profile: str, case: Case, before: Cases, after: Cases) -> CasePair:
 def _why_missing(
     case: Case, old: MeasuredCase | None, new: MeasuredCase | None, before: Cases, after: Cases
 ) -> str:
-    """Which set lacks it, and which key the nearest configuration there has otherwise."""
+    """Name the set that lacks the case, and how the nearest configuration there differs."""
     if old is None and new is None:
         return "measured in neither"
     where, cases = ("before", before) if old is None else ("after", after)

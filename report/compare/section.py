@@ -1,4 +1,4 @@
-"""Two sets of results side by side, as a section of a document, and a gate that they may pass."""
+"""Comparison of two sets of results as a section, and the gate of `--fail-on-regression`."""
 
 from report.analysis.step_time import step_time
 from report.compare.pairs import CasePair, ResultSet
@@ -13,7 +13,13 @@ FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % ca
 
 
 def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -> Section:
-    """The two sets as a section; before is what after is held against."""
+    """Return the section.
+
+    Args:
+        before: The reference.
+        after: The set that is compared with it.
+        rows: The pairs of both.
+    """
     compared = [row.verdict.kind for row in rows if row.verdict is not None]
     counts = ", ".join(
         f"{compared.count(kind)} {VERDICTS[kind]}" for kind in VERDICTS if kind in compared
@@ -60,8 +66,11 @@ def _step_time(result: MeasuredCase | None) -> str:
 
 
 def complaints(rows: list[CasePair], limit: float | None) -> list[str]:
-    """What is wrong with the newer set, a line each: jobs that are missing and, with a limit, cases
-    that are slower by a verdict and by that share at least, or that nobody could compare."""
+    """Return reasons to fail, a line each: missing jobs and, with a limit, regressions.
+
+    With a limit, cases that cannot be compared fail too, and so do data that are too noisy to see
+    it in any case.
+    """
     found = []
     if missing := sum(row.is_missing for row in rows):
         found.append(f"cases of which one of the two sets lacks or leaves out a job: {missing}")
@@ -80,7 +89,7 @@ def complaints(rows: list[CasePair], limit: float | None) -> list[str]:
 
 
 def blind_spots(rows: list[CasePair], limit: float | None) -> list[str]:
-    """What the gate did not see and could not have seen, as a line for a person to judge."""
+    """Return a warning about cases in which the gate could not have seen a regression."""
     unseen = [] if limit is None else _unseen(rows, limit)
     if limit is None or not unseen:
         return []
@@ -93,14 +102,14 @@ def blind_spots(rows: list[CasePair], limit: float | None) -> list[str]:
 
 
 def _unseen(rows: list[CasePair], limit: float) -> list[CasePair]:
-    """Those in which a slowdown of the limit could have gone unseen."""
+    """Return the pairs that may be slower by the limit without a verdict."""
     return [row for row in rows if not _is_slower(row, limit) and _may_be_slower(row, limit)]
 
 
 def _may_be_slower(row: CasePair, limit: float) -> bool:
-    """Whether its interval is so wide that a slowdown of the limit, and more, may hide in it.
+    """Return True if the interval is so wide that it may hide a slowdown of the limit.
 
-    It is taken from 1 on, or, where a case is known to be slower, from how much slower it was.
+    It is taken from 1 on, or from the ratio of a case that is known to be slower.
     """
     found = row.verdict
     if found is None:

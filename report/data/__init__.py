@@ -1,1 +1,1 @@
-"""Results selected for the tables of a grid."""
+"""Results: read from a folder, combined over jobs, selected for the tables of a grid."""

@@ -1,4 +1,4 @@
-"""What must be equal for two step times to be compared, beside their cases."""
+"""Conditions of a measurement that must be equal for step times to be compared or combined."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ FOLLOWS = {"dtype": "with and without TF32"}
 
 
 def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, str]:
-    """Each condition as words that go behind "they were measured", and its value."""
+    """Return the value of each condition by words that complete "they were measured"."""
     environment = result.environment
     limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
     variables = {
@@ -42,9 +42,9 @@ def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, st
 
 
 def combine(jobs: list[MeasuredCase]) -> MeasuredCase | None:
-    """The jobs that agree on what they were measured with; None for none.
+    """Return the jobs of one configuration as one measurement; None for no jobs.
 
-    Where not all do, the largest group counts, and of equal ones that of the earliest repeat.
+    If their conditions differ, the largest group counts; of equal ones that of the earliest repeat.
     """
     if len(jobs) < 2:
         return jobs[0] if jobs else None

@@ -1,4 +1,4 @@
-"""`--set`: of all tables, the rows whose cases have these values."""
+"""Rows that `--set` selects."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,13 +13,12 @@ MOST_NAMED = 10  # settings, in the line that says which there are
 
 
 def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[GridTable]:
-    """The tables that have such rows, with no others.
+    """Return the tables that have cases with these values, without their other rows.
 
-    A case whose schedule lacks one of the keys stays beside those that have it.
+    A case whose schedule lacks one of the keys is kept if its other values fit.
 
     Raises:
-        ConfigError: no row has these values; the message lists those there are, or says that
-            none of the schedules has all of these keys.
+        ConfigError: No case has these values; the message lists the values that exist.
     """
     narrowed = [
         replace(grid_table, rows=[row for row in grid_table.rows if _fits(row.case, values)])
@@ -33,7 +32,7 @@ def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[
 
 
 def _there(cases: list[Case], keys: dict[str, Any]) -> str:
-    """What the cases have of these keys, in words."""
+    """Return the values of these keys that exist, in words."""
     having = [values for c in cases if (values := _values(c, keys)).keys() == keys.keys()]
     settings = sorted({tuple(values.values()) for values in having})
     named = "; ".join(_words(dict(zip(keys, s, strict=True))) for s in settings[:MOST_NAMED])
@@ -45,7 +44,7 @@ def _there(cases: list[Case], keys: dict[str, Any]) -> str:
 
 
 def _values(case: Case, keys: dict[str, Any]) -> dict[str, Any]:
-    """What the case has of these keys; nothing of those that its schedule lacks."""
+    """Return the case's values of these keys, without keys that its schedule lacks."""
     return {key: getattr(case, key) for key in keys if has_key(key, case.schedule)}
 
 

@@ -1,4 +1,4 @@
-"""What tells a case from the others: as cells of a row, before a sentence, in a drawing."""
+"""Labels that tell a case from others: cells of a row, start of a sentence, words of a drawing."""
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -16,11 +16,11 @@ class HasCase(Protocol):
 
     @property
     def case(self) -> Case:
-        """All keys."""
+        """The configuration."""
 
     @property
     def emulated(self) -> bool:
-        """True if GPUs were emulated."""
+        """True if its GPUs are emulated."""
 
 
 def differs(cases: Iterable[HasCase], key: str) -> bool:
@@ -29,48 +29,48 @@ def differs(cases: Iterable[HasCase], key: str) -> bool:
 
 
 def differing(cases: Sequence[HasCase], *besides: str) -> list[str]:
-    """Return the keys in which the cases differ, without `besides` and the number of a repeat."""
+    """Return the keys in which the cases differ, without `besides` and `repeat`."""
     return [key for key in KEYS if key not in (*besides, "repeat") and differs(cases, key)]
 
 
 class Labels:
-    """The first cells of a row: depth, GPUs, and whatever else differs between the cases."""
+    """The first cells of each row: depth, GPUs, and the keys in which the cases differ."""
 
     def __init__(self, cases: Sequence[HasCase]) -> None:
         self.headings = {key: key_name(key) for key in differing(cases, "depth", "gpus")}
 
     def of(self, row: HasCase) -> dict[str, str]:
-        """Return the cells by the headings of their columns."""
+        """Return the cells of a case by the headings of their columns."""
         cells = {"depth": str(row.case.depth), "GPUs": gpu_count(row.case, row.emulated)}
         return cells | {name: key_text(row.case, key) for key, name in self.headings.items()}
 
 
 def sentence_label(result: MeasuredCase, keys: Iterable[str]) -> str:
-    """Return the values of these keys, as they begin a sentence: `depth 20: `."""
+    """Return the values of these keys as the start of a sentence: `depth 20: `."""
     return "".join(f"{key} {getattr(result.case, key)}: " for key in keys)
 
 
 def label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str = "") -> str:
-    """Return the label of a case in a drawing: its GPUs, and whatever else differs.
+    """Return the label of a case in a drawing: its GPUs, and the keys in which the cases differ.
 
     Args:
         result: The case.
         results: All cases of the drawing.
-        besides: A key that the drawing shows otherwise.
+        besides: A key that the drawing shows by other means.
     """
     text = _label(result, results, besides)
     return f"{text} (emulated)" if result.emulated else text
 
 
 def schedule_label(result: MeasuredCase, results: Sequence[MeasuredCase]) -> str:
-    """Return the schedule of a case, and whatever else differs, besides the GPU count."""
+    """Return the schedule and the keys in which the cases differ, without the GPU count."""
     others = differing(results, *HOW, "gpus")
     more = [f"{key_name(key)} {key_text(result.case, key)}" for key in others]
     return ", ".join([schedule_name(result.case), *more])
 
 
 def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[MeasuredCase]]:
-    """Return the cases that differ in this key alone, in its order, by their common label."""
+    """Return the cases that differ in this key alone, sorted by it, by their common label."""
     found: dict[str, list[MeasuredCase]] = {}
     name = _label if key == "gpus" else label  # emulated GPU counts stand beside real ones
     for result in sorted(results, key=lambda r: _rank(getattr(r.case, key))):
@@ -79,7 +79,6 @@ def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[Measured
 
 
 def _rank(value: object) -> int:
-    """Keep names in the order of the grid."""
     return value if isinstance(value, int) else 0
 
 

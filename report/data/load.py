@@ -1,4 +1,4 @@
-"""What lies in a results folder: results, submissions and signs of life, read from JSON alone."""
+"""Content of a results folder: results, submissions and progress, read from JSON alone."""
 
 import os
 from collections import defaultdict
@@ -21,7 +21,7 @@ Complain = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ProfileResults:
-    """Everything known of one profile's cases."""
+    """Results, submissions and attempts of one profile."""
 
     store: Store
     results: dict[Case, Result] = field(default_factory=dict)
@@ -31,22 +31,23 @@ class ProfileResults:
 
     @property
     def profile(self) -> str:
+        """The name of the profile."""
         return self.store.profile
 
     def cases(self) -> dict[Case, None]:
-        """Every case that was submitted or has a result, in a stable order, once."""
+        """Return every case that was submitted or has a result, once, in a stable order."""
         return dict.fromkeys([*(s.case for s in self.submissions), *self.results])
 
     @cached_property
     def repeats(self) -> defaultdict[Case, list[Case]]:
-        """The cases of each configuration, in the order of their repeats."""
+        """The cases of each configuration, sorted by repeat."""
         found: defaultdict[Case, list[Case]] = defaultdict(list)
         for case in sorted(self.cases(), key=lambda case: case.repeat):
             found[case.configuration].append(case)
         return found
 
     def reason(self, case: Case) -> str:
-        """Why the case has no result, as far as the folder tells."""
+        """Return why the case has no result, as far as the folder tells."""
         if case.case_id in self.unreadable:
             return "its result file cannot be read"
         if case.case_id not in self.attempts:
@@ -60,7 +61,7 @@ class ProfileResults:
         return f"no result yet (job {job}, {seen}); submit.py --status asks what became of it"
 
     def outcome(self, case: Case) -> Outcome | None:
-        """How the case ended, where that is known: from its result, else from the ledger."""
+        """Return the outcome from the case's result, else from the ledger; None if unknown."""
         if case in self.results:
             return self.results[case].outcome
         newest = self.attempts[case.case_id][-1] if case.case_id in self.attempts else None
@@ -68,7 +69,7 @@ class ProfileResults:
 
 
 def load_results(results: Path, complain: Complain) -> list[ProfileResults]:
-    """The results of every profile; files that cannot be read are named and cost no other.
+    """Read the results of every profile; complain of each unreadable file and go on.
 
     `results` may be the folder of one profile, too.
     """
@@ -80,7 +81,7 @@ def load_results(results: Path, complain: Complain) -> list[ProfileResults]:
 
 
 def _is_profile(folder: Path) -> bool:
-    """Whether it is the folder of one profile within the folder of results."""
+    """Return True for the folder of one profile."""
     return (folder / "submissions.jsonl").exists() or any(folder.glob("d*-g*-????????.json"))
 
 

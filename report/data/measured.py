@@ -1,4 +1,4 @@
-"""A configuration that was measured, in one job or in several, with every part present."""
+"""A measured configuration: one job or several, with every part of the result present."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from study.results.result import Placement, Result, Transfers
 
 @dataclass(frozen=True, slots=True, eq=False)  # itself alone, so that caches find it
 class MeasuredCase:
-    """What tables and answers are made from: one job's result, and those that repeat it.
+    """One job's result, and the jobs that repeat it.
 
-    `jobs` holds all of them, this one first. Step times come from all jobs; what does not differ
-    from one job to the next, and what only one job can show, is this one's.
+    Step times come from all jobs. What does not differ between jobs, and what only one job can
+    show, is this job's.
     """
 
     case: Case
@@ -36,29 +36,29 @@ class MeasuredCase:
 
     @property
     def steps_s(self) -> list[list[float]]:
-        """The raw step times of each job."""
+        """The step times of each job, in seconds."""
         return [job.measurement.step_times_s for job in self.jobs]
 
     @property
     def fullest_gpu(self) -> GpuMemory | None:
-        """The GPU with the highest peak of memory; None where peaks are not known."""
+        """The GPU with the highest peak memory; None where no peak is known."""
         known = [g for g in self.measurement.per_gpu if g.peak_allocated_bytes is not None]
         return max(known, key=lambda gpu: gpu.peak_allocated_bytes or 0, default=None)
 
     @property
     def hardware(self) -> str:
-        """The GPUs or the CPU that computed, in words, without their number."""
+        """The names of the GPUs, or of the CPU that computed."""
         return hardware(self.environment)
 
     @property
     def gpus(self) -> str:
-        """`5 GPUs`, and what they are emulated on where they are."""
+        """The number of GPUs, and the device that emulates them: `5 GPUs (emulated on the CPU)`."""
         count = self.case.gpus
         return f"{count} {plural(count, 'GPU')}{emulation(self.environment, self.emulated)}"
 
 
 def measured(result: Result) -> MeasuredCase | None:
-    """The result's measurement, or None for a case that failed."""
+    """Return the result as a measured case; None for a case that failed."""
     placement, measurement = result.placement, result.measurement
     transfers, ceilings = result.transfers, result.ceilings
     environment = result.environment

@@ -1,4 +1,4 @@
-"""The raw values behind the tables, as JSON or as CSV."""
+"""Raw values of tables as JSON or CSV."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from study.text import escaped_in_json, one_line
 
 
 def render_json(grid_tables: list[GridTable]) -> str:
-    """A list of tables, each with its rows; results are as in their files."""
+    """Return a list of tables with their rows; results are as in their files."""
     tables = [
         {
             "grid": grid_table.grid.name,
@@ -25,7 +25,7 @@ def render_json(grid_tables: list[GridTable]) -> str:
 
 
 def render_csv(grid_tables: list[GridTable]) -> str:
-    """One line per row of a table; nested keys are joined by dots, lists are JSON."""
+    """Return one line per row; nested keys are joined by dots, lists are JSON."""
     import pandas  # here, since importing it takes longer than all the rest
 
     records = [
@@ -50,7 +50,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """The row without what would stand in it twice."""
+    """Drop the keys of the result that repeat those of the row."""
     result = {k: v for k, v in (row["result"] or {}).items() if k not in ("case", "case_id")}
     return row | {"result": result}
 

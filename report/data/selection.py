@@ -1,4 +1,4 @@
-"""Which tables a grid has: one for each profile and setting, a row for each point of its axes."""
+"""Tables of a grid: one for each profile and setting, with a row for each point of its axes."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ Setting = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Row:
-    """One case of a table; without a measurement it has the reason.
+    """One case of a table, and in `repeats` the same configuration in other jobs.
 
-    `repeats` are the rows of the same configuration in other jobs.
+    Without a measurement, `reason` says why.
     """
 
     case: Case
@@ -44,19 +44,19 @@ class Row:
 
     @cached_property
     def measured(self) -> MeasuredCase | None:
-        """The measurement of all jobs that have one."""
+        """The combined measurement of all jobs that have one."""
         results = (row.result for row in self.jobs if row.result is not None)
         return combine([m for m in map(measured, results) if m is not None])
 
     @property
     def missing(self) -> list["Row"]:
-        """The jobs that have no measurement."""
+        """The jobs without a measurement."""
         return [row for row in self.jobs if row.result is None or row.result.error is not None]
 
 
 @dataclass(frozen=True)
 class GridTable:
-    """The rows of one table. `changed` is what differs from the grid's own setting."""
+    """The rows of one table; `changed` has the keys that differ from the grid's own setting."""
 
     grid: Grid
     profile: str | None
@@ -65,12 +65,12 @@ class GridTable:
 
     @cached_property
     def results(self) -> list[MeasuredCase]:
-        """The rows that have a measurement."""
+        """The measured cases, in the order of the rows."""
         return [row.measured for row in self.rows if row.measured is not None]
 
 
 def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
-    """The tables of a grid; its own setting, all missing, if nothing of it was ever started."""
+    """Return the tables of a grid; if none of its cases was started, one without results."""
     found = [
         _selection(grid, variant, profile, setting)
         for profile in profiles
@@ -84,7 +84,7 @@ def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]
 
 
 def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:
-    """The grid, then the grid with each set of axes that `--set` once gave it."""
+    """Yield the grid, then the grid with each set of axis values that `--set` once gave it."""
     yield grid
     seen: list[dict[str, Any]] = []
     for submission in profile.submissions:
@@ -96,17 +96,17 @@ def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:
 
 
 def _belongs(submission: Submission, grid: Grid) -> bool:
-    """Whether the grid, with the same `--set`, has the case: task 4's cases are task 5's too.
+    """Return True if the grid with the same `--set` has the case: task 4's cases are task 5's too.
 
-    Not so where the grid that it was submitted by is set otherwise to begin with: a naive case of
-    `pipeline` is none of task 4, even where `--set` has made the two the same.
+    A grid that the case was not submitted by must agree in the keys that neither varies: a naive
+    case of `pipeline` is not task 4's, even if `--set` made the two equal.
     """
     has = grid.with_overrides(submission.overrides).contains(submission.case)
     return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))
 
 
 def _are_set_alike(grid: Grid, name: str) -> bool:
-    """Whether both set the keys alike that neither varies; of a person's file nothing is known."""
+    """Return True if both grids set the keys alike that neither varies, or `name` is unknown."""
     return all(
         other.setting.get(key, DEFAULTS[key]) == grid.setting.get(key, DEFAULTS[key])
         for other in _grids_called(name)
@@ -121,9 +121,9 @@ def _grids_called(name: str) -> list[Grid]:
 
 
 def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Setting]:
-    """The settings in which some point of the axes was started; the grid's own first.
+    """Return the settings in which a point of the axes was started; the grid's own first.
 
-    A case that only some other grid describes is left to that grid.
+    A case that only another grid describes is left to that grid.
     """
     own = _setting(grid, grid.first_case())
     submitted = {submission.case for submission in profile.submissions}
@@ -146,14 +146,14 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
 
 
 def _fits(case: Case, key: str, values: Sequence[Any], grid: Grid) -> bool:
-    """Whether the case has one of the values, or its schedule has no such key."""
+    """Return True if the case has one of the values, or its schedule has no such key."""
     return getattr(case, key) in values or key in grid.keys_of_others(case.schedule)
 
 
 def _setting(grid: Grid, case: Case) -> Setting:
-    """All keys that are no axes; repeats of a configuration are no setting of their own.
+    """Return the values of all keys that are not axes, without `repeat`.
 
-    A key that only other schedules of the grid have is as the grid sets it for them.
+    A key that only other schedules of the grid have takes the grid's value.
     """
     not_its = grid.keys_of_others(case.schedule)
     return tuple(

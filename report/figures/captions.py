@@ -1,4 +1,4 @@
-"""Words around a drawing: where its numbers come from, and which cases it leaves out."""
+"""Words around a drawing: the origin of its numbers, and the cases it leaves out."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ MAX_ORIGIN = 90  # characters; as many as fit above a drawing
 
 
 def origin(results: Sequence[MeasuredCase]) -> str:
-    """The hardware in words; before it, what is emulated, and on what."""
+    """Return what is emulated and on what, then the hardware."""
     emulated = [result for result in results if result.emulated]
     text = "; ".join(sorted({result.hardware for result in results}))
     if emulated:
@@ -26,6 +26,6 @@ def _emulation(emulated: list[MeasuredCase], results: Sequence[MeasuredCase]) ->
 
 
 def first_of(results: list[MeasuredCase], limit: int) -> tuple[list[MeasuredCase], str]:
-    """As many cases as a drawing has room for, and words for its caption if some are left out."""
+    """Return as many cases as fit a drawing, and words for its caption if some are left out."""
     note = f" (the first {limit} of {len(results)} cases)" if len(results) > limit else ""
     return results[:limit], note

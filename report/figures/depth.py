@@ -1,4 +1,4 @@
-"""Step time against depth: if layers run one after another, a straight line."""
+"""Step time against depth: a straight line if layers run one after another."""
 
 from math import ceil
 
@@ -21,7 +21,7 @@ CAPTION = "Step time against depth"
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """Medians with 95 % intervals, and a line for each series of three depths or more."""
+    """Draw medians with 95 % intervals, and a line through each series of three depths or more."""
     if is_swept_instead(results, "depth"):
         return None
     found = series(results, "depth")

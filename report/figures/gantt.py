@@ -1,4 +1,4 @@
-"""What each GPU does during one step: the pipeline, in which one works and the others wait."""
+"""Timeline of each GPU in one step: one works while the others wait."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -51,9 +51,9 @@ APART = 8  # times as long as the shortest step: on the same axis nothing of tha
 
 
 def make_figures(results: list[MeasuredCase]) -> list[Figure]:
-    """A row for each GPU, axes for each case; none where no step had instruments.
+    """Draw a row for each GPU, with axes for each case; nothing where no step was instrumented.
 
-    A drawing has as many cases as leave no page half empty.
+    Cases are split over drawings so that no page stays half empty.
     """
     marked = [result for result in results if spans_of(result) and result.case.gpus <= MAX_GPUS]
     shown, note = first_of(marked, MAX_CASES)
@@ -69,7 +69,7 @@ def make_figures(results: list[MeasuredCase]) -> list[Figure]:
 
 
 def _parts(results: list[MeasuredCase]) -> list[list[MeasuredCase]]:
-    """The cases of each drawing, in their order."""
+    """Split the cases into drawings, in their order."""
     parts: list[list[MeasuredCase]] = []
     for result in results:
         if parts and _height([*parts[-1], result]) <= FITS:
@@ -86,7 +86,7 @@ def _height(results: list[MeasuredCase]) -> float:
 def _figure(
     part: list[MeasuredCase], all_shown: list[MeasuredCase], end_s: float, note: str
 ) -> Figure:
-    """Some of the cases, up to this time; their labels tell them from all of them."""
+    """Draw some of the cases up to this time; labels tell them from all that are shown."""
 
     def plot(drawing: Drawing) -> None:
         unit, unit_name = time_unit([end_s])
@@ -139,7 +139,7 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None
 
 
 def kind_of(span: TimeSpan) -> str:
-    """Which of SPAN_STYLES it is."""
+    """Return the key of `SPAN_STYLES` for a span."""
     is_transfer = span.kind in ("transfer_in", "transfer_out")
     return "transfer" if is_transfer else span.kind.replace("_", " ")
 

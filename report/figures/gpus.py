@@ -1,4 +1,4 @@
-"""Step time for each GPU count: more GPUs, and a step that takes as long."""
+"""Step time for each GPU count, as bars."""
 
 from math import ceil
 from typing import Any
@@ -23,7 +23,7 @@ MAX_NUMBERS = 14  # as many find room above their bars
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """Bars from zero, so that their lengths may be compared, with 95 % intervals."""
+    """Draw bars from zero, so that their lengths can be compared, with 95 % intervals."""
     if is_swept_instead(results, "gpus"):
         return None
     found = series(results, "gpus")
@@ -81,7 +81,7 @@ def _plot_bar(
 
 
 def _keys(results: list[MeasuredCase], names: list[str]) -> list[Patch]:
-    """What colours and hatches mean, where there is more than one."""
+    """Return the legend of colours and hatches, where there are several."""
     keys = []
     if len(names) > 1:
         colours = [GPU_COLOURS[number % 7] for number in range(len(names))]

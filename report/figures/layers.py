@@ -1,4 +1,4 @@
-"""Which GPU has which layer, and where data was seen to move from one to the next."""
+"""Map of layers to GPUs, with the places where data was seen to move."""
 
 from itertools import groupby
 from typing import Any
@@ -22,7 +22,7 @@ HEIGHT = 0.7
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure:
-    """A row for each case, the first on top; a cell for each layer, with its GPU's number."""
+    """Draw a row for each case, with a cell for each layer that has its GPU's number."""
     shown, note = first_of(results, MAX_CASES)
     deepest = max(result.case.depth for result in shown)
 
@@ -66,14 +66,14 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
 
 
 def _plot_shared(axes: Axes, row: int, depth: int) -> None:
-    """Tensor parallelism: one cell, of all GPUs."""
+    """Draw one cell of all GPUs, for tensor parallelism."""
     axes.barh(row, depth, HEIGHT, -0.5, align="center", color=GREY, edgecolor="white")
     text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
     axes.text(depth / 2 - 0.5, row, "a share of every layer on every GPU", **text)
 
 
 def cells(result: MeasuredCase, deepest: int) -> list[tuple[int, int, int]]:
-    """First layer, number of layers and GPU of each cell, beside a case of the deepest depth."""
+    """Return first layer, number of layers and GPU of each cell; a deepest case merges cells."""
     places = list(enumerate(result.placement.gpu_of_layer))
     if deepest <= MAX_CELLS:
         return [(layer, 1, gpu) for layer, gpu in places]

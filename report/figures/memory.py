@@ -1,4 +1,4 @@
-"""Memory of each GPU at its peak: what it should hold, part by part, and what it was seen to."""
+"""Peak memory of each GPU: predicted parts, and the measured peak."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ MAX_TICKS = 40  # as many GPUs can be numbered
 
 @dataclass(frozen=True)
 class Bar:
-    """One GPU: its parts in bytes, in the order of PARTS, and its measured peak."""
+    """One GPU: its parts in bytes, in the order of `PARTS`, and its measured peak."""
 
     at: float
     gpu: int
@@ -52,8 +52,7 @@ class Bar:
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """A group of bars for each case; None where no GPU of its own was measured, and for
-    schedules of which nothing is predicted."""
+    """Draw a group of bars for each case with a prediction; None where no peak was measured."""
     fit = [r for r in results if r.case.gpus <= MAX_GPUS and predicted_of(r) is not None]
     shown, note = first_of(fit, MAX_CASES)
     groups = _groups(shown)
@@ -122,7 +121,7 @@ def _plot_bar(axes: Axes, bar: Bar, unit: float) -> None:
 
 
 def _title(result: MeasuredCase, bars: list[Bar], results: list[MeasuredCase]) -> str:
-    """Short lines, below the GPUs' numbers; it says where there is nothing but a prediction."""
+    """Return the label in short lines, marked where there is nothing but a prediction."""
     words = label(result, results).replace(", ", "\n").replace(" (", "\n(")
     known = any(bar.allocated is not None for bar in bars)
     return f"\n{words}" if known else f"\n{words}\npredicted only"

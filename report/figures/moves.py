@@ -1,4 +1,4 @@
-"""How often and how much data moves in a step: once at each border, there and back."""
+"""Number and size of moves in a step against the GPU count."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ Way = tuple[str, str, str, float, str]
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure:
-    """Moves beside their closed form, and the bytes that they moved; against the GPU count."""
+    """Draw the moves with their closed form, and the bytes that they moved."""
     chain = all(is_chain(result.case) for result in results)
 
     def plot(drawing: Drawing) -> None:

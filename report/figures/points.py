@@ -1,4 +1,4 @@
-"""Step times with 95 % intervals, of which one that would flatten all others is cut off."""
+"""Step times with 95 % intervals; an interval that would flatten the others is cut off."""
 
 from math import inf
 
@@ -21,7 +21,16 @@ def plot_points(
     cases: list[MeasuredCase],
     time_axis: "TimeAxis",
 ) -> None:
-    """One series, the number-th, of cases at these places."""
+    """Draw one series of cases with their intervals.
+
+    Args:
+        axes: Where to draw.
+        number: Index of the series, which gives its colour and marker.
+        name: Label in the legend.
+        at: The place of each case on the x axis.
+        cases: The cases.
+        time_axis: The y axis.
+    """
     colour, marker, _ = SERIES[number % len(SERIES)]
     axes.plot(
         at,
@@ -38,7 +47,7 @@ def plot_points(
 
 
 class TimeAxis:
-    """The axis of step times that all cases of a drawing share, to where intervals are cut off."""
+    """The axis of step times that all cases of a drawing share, and where it cuts intervals off."""
 
     def __init__(self, results: list[MeasuredCase]) -> None:
         self.results = results
@@ -54,7 +63,14 @@ class TimeAxis:
             axes.set_ylim(top=1.1 * self.cut_s / self.unit)
 
     def plot_interval(self, axes: Axes, x: float, result: MeasuredCase, colour: str) -> float:
-        """Draw it, with an arrow where it goes on; where it ends, on the axis."""
+        """Draw the interval, with an arrow where it is cut off; return its upper end on the axis.
+
+        Args:
+            axes: Where to draw.
+            x: The place on the x axis.
+            result: The case.
+            colour: The colour of its series.
+        """
         low, middle, high = self.reach(result)
         if low < high:
             ends = [[middle - low], [high - middle]]
@@ -64,7 +80,7 @@ class TimeAxis:
         return high
 
     def reach(self, result: MeasuredCase) -> tuple[float, float, float]:
-        """From where to where the interval is drawn, and the median between, on the axis."""
+        """Return the lower end of the drawn interval, the median and the upper end, on the axis."""
         found = step_time(result)
         middle = found.estimate_s / self.unit
         if found.interval is None:
@@ -73,12 +89,12 @@ class TimeAxis:
         return low, middle, max(middle, min(found.interval.high, self.cut_s) / self.unit)
 
     def is_cut(self, result: MeasuredCase) -> bool:
-        """Whether its interval goes on beyond the axis."""
+        """Return True if the interval goes on beyond the axis."""
         return _end(result) > self.cut_s
 
     @property
     def note(self) -> str:
-        """Words for the caption, on what was cut off."""
+        """Words for the caption on intervals that are cut off."""
         cut = [result for result in self.results if self.is_cut(result)]
         if not cut:
             return ""

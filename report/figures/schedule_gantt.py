@@ -1,4 +1,4 @@
-"""What each GPU does during a step under one schedule and under another, on one scale."""
+"""Timeline of each GPU in one step, schedule by schedule on one scale."""
 
 from statistics import fmean
 
@@ -28,7 +28,7 @@ ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besid
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """A panel for each schedule, a row for each GPU; None where nothing was seen of a pipeline."""
+    """Draw a panel for each schedule, a row for each GPU; None if no pipeline was instrumented."""
     shown, note = first_of(_cases(results), MAX_CASES)
     if not shown:
         return None
@@ -66,7 +66,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
 
 def _of_weights(shown: list[MeasuredCase]) -> str:
-    """Where the first stage computes all gradients at once, which are then called of weights."""
+    """Explain spans of the first stage, which computes all gradients at once."""
     if any(span.kind == "weight_gradient" for result in shown for span in spans_of(result)):
         return " The first stage owes nobody a gradient: all of its own count as those of weights."
     return ""
@@ -77,7 +77,7 @@ def _many(result: MeasuredCase) -> str:
 
 
 def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
-    """On the most GPUs, a case of each schedule: with as many micro-batches as the fastest."""
+    """Return a case of each schedule on the most GPUs, with the micro-batches of the fastest."""
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
     most = max((r.case.gpus for r in seen if SCHEDULES[r.case.schedule].is_pipeline), default=0)
     here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
@@ -107,7 +107,7 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
 
 
 def _shade(span: TimeSpan) -> str:
-    """Every other micro-batch is darker: there is no room for lines between them."""
+    """Darken every other micro-batch: there is no room for lines between them."""
     colour = SPAN_STYLES[kind_of(span)][0]
     odd = span.micro_batch is not None and span.micro_batch % 2 and span.kind in COMPUTE_KINDS
     return darker(colour) if odd else colour

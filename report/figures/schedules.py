@@ -1,4 +1,4 @@
-"""Step time of every schedule for each GPU count, with the naive one as the line to get below."""
+"""Step time of every schedule for each GPU count, compared with naive."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -26,7 +26,7 @@ BESIDE_BARS = 1.32  # times the longest bar: room for its number
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """A row for each schedule, a panel for each GPU count above 1; one scale for all."""
+    """Draw a row for each schedule and a panel for each GPU count above 1, on one scale."""
     counts = sorted({r.case.gpus for r in results if r.case.gpus > 1})[-MAX_COUNTS:]
     shown = [result for result in results if result.case.gpus in counts]
     ranked = sorted(
@@ -96,7 +96,7 @@ def _plot_row(
 
 
 def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
-    """The step time that the formula allows, from the naive one on as many GPUs."""
+    """Return the step time that the formula allows, given the naive one on as many GPUs."""
     naive = naive_on(result.case.gpus, result, here)
     factor = allowed_speed_up(result.case)
     if (
@@ -110,7 +110,7 @@ def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
 
 
 def _has_formula(shown: list[MeasuredCase]) -> bool:
-    """Whether any row has a mark for what its formula allows."""
+    """Return True if any row has a mark for what its formula allows."""
     return any(_allowed_s(r, [o for o in shown if o.case.gpus == r.case.gpus]) for r in shown)
 
 

@@ -1,4 +1,4 @@
-"""How all drawings look, in colour and in grey, and the one way in which they become SVG."""
+"""Style of all drawings, in colour and in grey, and their rendering as SVG."""
 
 import hashlib
 import io
@@ -44,9 +44,12 @@ NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def draw(height: float, origin: str, plot: Callable[[Drawing], None]) -> str:
-    """The SVG text of what `plot` draws, with where it comes from in the corner.
+    """Return the drawing as an svg element; the same numbers give the same text.
 
-    It begins with its svg element, and stays the same for the same numbers.
+    Args:
+        height: In inches; the width is that of the page.
+        origin: Words for the corner: where the numbers come from.
+        plot: Draws into the given figure.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
         # A letter that the font lacks is a box, and costs no report.
@@ -62,7 +65,7 @@ def draw(height: float, origin: str, plot: Callable[[Drawing], None]) -> str:
 
 
 def to_svg(drawing: Drawing) -> str:
-    """The drawing as an svg element, whose ids no other drawing has."""
+    """Return the drawing as an svg element, with ids that no other drawing has."""
     text = io.StringIO()
     drawing.savefig(text, format="svg", metadata=NOTHING)
     svg = text.getvalue()
@@ -73,28 +76,28 @@ def to_svg(drawing: Drawing) -> str:
 
 
 def time_unit(seconds: Iterable[float]) -> tuple[float, str]:
-    """The unit for an axis of these times, as seconds and as text."""
+    """Return the unit for an axis of these times, in seconds and as text."""
     return _unit(seconds, (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 def byte_unit(sizes: Iterable[float]) -> tuple[float, str]:
-    """The unit for an axis of these sizes, as bytes and as text."""
+    """Return the unit for an axis of these sizes, in bytes and as text."""
     return _unit(sizes, (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 def _unit(values: Iterable[float], *units: tuple[float, str]) -> tuple[float, str]:
-    """The largest one in which the greatest value is 1 or more, else the smallest."""
+    """Return the largest unit in which the greatest value is 1 or more, else the smallest."""
     greatest = max(values)
     return next((unit for unit in units if greatest >= unit[0]), units[-1])
 
 
 def ink_on(colour: str) -> str:
-    """Black or white, whichever can be read on this colour."""
+    """Return black or white, whichever is readable on this colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return BLACK if 0.3 * red + 0.59 * green + 0.11 * blue > 120 else "#FFFFFF"
 
 
 def darker(colour: str) -> str:
-    """The same colour, but for its neighbour of the same kind."""
+    """Return a darker shade of this colour."""
     parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(0.78 * part):02X}" for part in parts)

@@ -21,7 +21,7 @@ WIDE = 8  # times the least value: from there on, the axis is logarithmic
 
 
 def make_figures(results: list[MeasuredCase]) -> list[Figure]:
-    """Return a figure for each such key in which the cases differ."""
+    """Return a figure for each key of `SWEPT` in which the cases differ."""
     return [_figure(key, results) for key in SWEPT if differs(results, key)]
 
 
@@ -56,12 +56,12 @@ def _figure(key: str, results: list[MeasuredCase]) -> Figure:
 
 
 def _place(value: Any, values: list[Any]) -> float:
-    """Numbers stand at their place, names beside one another."""
+    """Place numbers by their value, and names side by side."""
     return values.index(value) if isinstance(value, str) else float(value)
 
 
 def _show_values(axes: Axes, values: list[Any]) -> None:
-    """Only values that were measured are marked."""
+    """Mark only values that were measured."""
     if isinstance(values[0], str):
         axes.set_xlim(-0.5, len(values) - 0.5)
     elif max(values) >= WIDE * min(values):

@@ -1,1 +1,1 @@
-"""A document as Markdown, HTML, PDF or raw values."""
+"""Renderings of a document: Markdown, HTML, PDF."""

@@ -1,8 +1,7 @@
-"""A document as one HTML page that needs nothing else: no network, no other file.
+"""One self-contained HTML page: no network, no other file.
 
-Whatever is text in the document stays text. That nothing runs but page.js and nothing is styled
-but by page.css is promised to the browser too, by the hashes in the page's security policy; so
-the style attributes of figures, which such a policy forbids, become classes.
+Text of the document stays text. The page's security policy allows page.js and page.css alone, by
+their hashes; so style attributes of figures, which such a policy forbids, become classes.
 """
 
 import re
@@ -26,21 +25,21 @@ PARTS = re.compile(r"(?<= )(?=\()|(?<= / )")
 
 
 class Page:
-    """What all parts of a page share: the classes of its styles, and how far it has counted."""
+    """State that all parts of a page share: classes of styles, and the count of captions."""
 
     def __init__(self) -> None:
         self.classes: Classes = {}
         self.counted: Counter[str] = Counter()
 
     def caption(self, kind: str, text: str) -> str:
-        """A caption that begins with the next number of this kind."""
+        """Return a caption with the next number of this kind."""
         self.counted[kind] += 1
         number = f"<b>{kind} {self.counted[kind]}.</b>"
         return f"<figcaption>{number} {_text(text)}</figcaption>\n"
 
 
 def render_html(document: Document) -> str:
-    """The whole page; the same document gives the same text."""
+    """Return the page; the same document gives the same text."""
     page = Page()
     sections = [_section(i, s, page) for i, s in enumerate(document.sections, 1)]
     rules = "".join(f".{name} {{ {style} }}\n" for style, name in page.classes.items())
@@ -134,12 +133,12 @@ def _figure(figure: Figure, page: Page) -> str:
 
 
 def _around(tag: str, content: str, attributes: str = "") -> str:
-    """The element, unless there is nothing in it."""
+    """Return an element, or nothing if it would be empty."""
     return f"<{tag} {attributes}".rstrip() + f">\n{content}</{tag}>\n" if content else ""
 
 
 def _text(text: str) -> str:
-    """Markup of one line of text, in which backticks mean code."""
+    """Return the markup of one line of text, in which backticks mean code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", _plain(text))
 
 

@@ -1,4 +1,4 @@
-"""A drawing as a part of an HTML page: only what draws, and with names of its own."""
+"""Drawings as part of an HTML page: only what draws, with ids that are unique in the page."""
 
 import re
 from xml.etree import ElementTree
@@ -13,7 +13,13 @@ Classes = dict[str, str]  # the class that stands for a style attribute
 
 
 def inline_svg(prefix: str, figure: Figure, classes: Classes) -> str:
-    """The SVG alone, without prolog, doctype and name spaces, and with names of its own."""
+    """Return the svg element without prolog, doctype, namespaces and anything that could run.
+
+    Args:
+        prefix: For its ids.
+        figure: The drawing.
+        classes: The class of each style attribute on the page; new ones are added.
+    """
     svg = ElementTree.fromstring(printable(figure.svg, keep="\n\t"))
     for parent in list(svg.iter()):
         for child in [child for child in parent if _local(child.tag) in NOT_DRAWN]:
@@ -29,7 +35,7 @@ def inline_svg(prefix: str, figure: Figure, classes: Classes) -> str:
 
 
 def _attributes(prefix: str, given: dict[str, str], classes: Classes) -> dict[str, str]:
-    """What an element may keep; ids get a prefix, since another figure may have the same."""
+    """Return the attributes that an element may keep; ids and references get the prefix."""
     kept = {}
     for name, value in given.items():
         value = value.replace("url(#", f"url(#{prefix}")

@@ -1,4 +1,4 @@
-"""A document as Markdown."""
+"""Markdown."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ CHANGED = (*"\\|[*~`<_&", "  ", "\n ", " \n")  # besides what cannot be printed
 
 
 def render(sections: list[Section]) -> Iterator[str]:
-    """All sections, one after another, piece by piece: tables may have many thousand lines."""
+    """Yield all sections piece by piece: tables may have many thousand lines."""
     for number, section in enumerate(sections):
         yield "\n\n" if number else ""
         yield from _section(section)
@@ -36,7 +36,7 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    """A pipe table in columns; cells are finished text, of which tabulate would guess the types."""
+    """Yield a pipe table; cells are finished text, whose types tabulate would guess."""
     columns = [_escape_all(column) for column in zip(*table.rows, strict=True)]
     columns = columns or [[] for _ in table.columns]
     titles = [escape(title) for title in table.columns]
@@ -51,12 +51,12 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _escape_all(texts: Sequence[str]) -> Sequence[str]:
-    """Each of them escaped; most columns stay as they are, which is seen at a glance."""
+    """Escape each text; most columns need none, which one look at all texts shows."""
     return texts if _stay(texts) else [escape(text) for text in texts]
 
 
 def _stay(texts: Sequence[str]) -> bool:
-    """Whether every text is its own escape, told from all of them at once."""
+    """Return True if every text is its own escape."""
     together = "\n".join(["", *texts, ""])
     if any(map(together.__contains__, CHANGED)):
         return False
@@ -69,15 +69,15 @@ def _listing(listing: Listing) -> str:
 
 
 def escape(text: str) -> str:
-    """Text on one line that neither ends a table's cell nor becomes HTML or emphasis.
+    """Return text on one line that neither ends a cell nor becomes HTML or emphasis.
 
-    What stands between backticks is code, which Markdown shows as it is.
+    Text between backticks is code, which Markdown shows unchanged.
     """
     parts = CODE.split(one_line(text))
     return "".join(part if at % 2 else _plain(part) for at, part in enumerate(parts))
 
 
 def _plain(text: str) -> str:
-    """Every mark of Markdown in it is taken at its word."""
+    """Escape everything that has a meaning in Markdown."""
     escaped = re.sub(r"&(?=#?\w+;)", "&amp;", text).translate(ESCAPES)
     return EDGE.sub(r"\\_", escaped)

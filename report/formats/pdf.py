@@ -1,8 +1,8 @@
-"""A document as PDF, set by Typst.
+"""PDF, set by Typst.
 
-The template report.typ gets the document as JSON and never evaluates a string of it, so nothing
-that stands in a result can become markup. The same document gives the same bytes: no date and no
-path is written, and only the fonts within Typst are used.
+The template report.typ gets the document as JSON and evaluates no string of it, so data cannot
+become markup. The same document gives the same bytes: no date and no path is written, and only
+Typst's own fonts are used.
 """
 
 import json
@@ -19,10 +19,10 @@ TEMPLATE = Path(__file__).with_name("report.typ")
 
 
 def render_pdf(document: Document) -> bytes:
-    """The finished pages.
+    """Return the PDF.
 
     Raises:
-        ConfigError: Typst cannot set it; the message names the section where one alone is to blame.
+        ConfigError: Typst failed; the message names the section if one alone is the cause.
     """
     try:
         return _compile(document)
@@ -38,7 +38,7 @@ def _compile(document: Document) -> bytes:
 
 
 def _culprit(document: Document) -> str:
-    """The first section that cannot be set alone either."""
+    """Return the first section that fails alone."""
     for section in document.sections:
         try:
             _compile(replace(document, sections=[section]))
@@ -48,7 +48,7 @@ def _culprit(document: Document) -> str:
 
 
 def _printable(value: object, key: str = "") -> object:
-    """The same data with every text on one line, except for code and drawings."""
+    """Put every text on one line, except for code and drawings."""
     if isinstance(value, dict):
         return {key: _printable(part, key) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Why each GPU of a pipeline waits, and how many activations it holds meanwhile."""
+"""Table of each GPU's bubble, its causes, and the activations in flight meanwhile."""
 
 from report.analysis.bubble import Bubble, bubbles
 from report.analysis.in_flight import seen_in_flight
@@ -16,7 +16,7 @@ CAPTION = (
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """A row for each GPU; none for a GPU that is alone and waits for nobody."""
+    """Return a row for each GPU of cases with several GPUs."""
     labels = Labels(results)
     several = [result for result in results if result.case.gpus > 1]
     rows = [

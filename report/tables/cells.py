@@ -1,4 +1,4 @@
-"""The columns of each kind of table: cells of one case by the headings of their columns."""
+"""Columns of the kinds of tables: cells of one case by the headings of their columns."""
 
 from report.analysis.step_time import step_time as find_step_time
 from report.data.measured import MeasuredCase
@@ -10,7 +10,7 @@ STEP_TIME = "step time (95 % CI)"
 
 
 def step_time(result: MeasuredCase) -> Cells:
-    """Task 2: how the step time grows."""
+    """Task 2: step time, time per layer, and the phases of a step."""
     measurements = [job.measurement for job in result.jobs]
     return _step_time(result) | {
         "time per layer": seconds(find_step_time(result).estimate_s / result.case.depth),
@@ -21,7 +21,7 @@ def step_time(result: MeasuredCase) -> Cells:
 
 
 def layer_map(result: MeasuredCase) -> Cells:
-    """Task 1: the layers of each GPU, and where the data was seen to move."""
+    """Task 1: the layers of each GPU, and where data was seen to move."""
     return layers_of_gpus(result) | {
         "data moves before layer": runs(result.transfers.moved_before_layers),
         **_step_time(result),
@@ -57,7 +57,7 @@ def memory(result: MeasuredCase) -> Cells:
 
 
 def memory_facts(results: list[MeasuredCase]) -> list[str]:
-    """Return what the numbers of memory are, where there are any."""
+    """Explain the columns of memory, if any peak is known."""
     if not any(_has_peaks(result) for result in results):
         return []
     return ["Memory is the peak of the timed steps: allocated to tensors / reserved."]
@@ -83,7 +83,7 @@ def transfers(result: MeasuredCase) -> Cells:
 
 
 def _step_time(result: MeasuredCase) -> Cells:
-    """The median step of all jobs, its interval, and how many steps that took."""
+    """Return the median step of all jobs, its interval, and the number of steps."""
     steps = sum(map(len, result.steps_s))
     return {
         STEP_TIME: find_step_time(result).words,
@@ -92,7 +92,7 @@ def _step_time(result: MeasuredCase) -> Cells:
 
 
 def _median(jobs: list[list[float]]) -> str:
-    """The median of the jobs' medians, as of steps."""
+    """Return the median of the jobs' medians."""
     known = [samples for samples in jobs if samples]
     return seconds(estimate(known)) if known else UNKNOWN
 

@@ -1,4 +1,4 @@
-"""Copies between GPUs: proven to arrive, and how long they take."""
+"""Table of copies between GPUs: checked, and timed."""
 
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
@@ -10,7 +10,7 @@ CAPTION = "Copies, checked and timed before the steps"
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """A row for each pair of GPUs that passes the baton."""
+    """Return a row for each pair of GPUs that exchanges data."""
     labels = Labels(results)
     rows = [
         labels.of(result) | _cells(copy, result)
@@ -33,7 +33,7 @@ def _cells(copy: CopyRate, result: MeasuredCase) -> dict[str, str]:
 
 
 def _path(copy: CopyRate, result: MeasuredCase) -> str:
-    """How the two are connected, in nvidia-smi's words."""
+    """Return how two GPUs are connected, in nvidia-smi's terms."""
     gpus = result.environment.gpus
     if max(copy.source, copy.target) >= len(gpus):
         return UNKNOWN

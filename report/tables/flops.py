@@ -1,4 +1,4 @@
-"""How far from the limit: a step's matrix products beside the fastest one of the same job."""
+"""Table of achieved FLOP/s against the fastest matrix product of the same job."""
 
 from report.analysis.flops import achieved_flop_per_s, fastest_product, step_flops
 from report.data.labels import Labels
@@ -13,10 +13,10 @@ CAPTION = (
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """A row for each case.
+    """Return a row for each case.
 
-    The naive split keeps one GPU at work, so one GPU is the limit; else all of them are. Processes
-    on a CPU share it, so that theirs is not known.
+    The limit is one GPU for naive, which uses one GPU at a time, and all GPUs for other schedules.
+    It is unknown for processes that share a CPU.
     """
     labels = Labels(results)
     return known_rows(CAPTION, (labels.of(result) | _cells(result) for result in results))

@@ -1,4 +1,4 @@
-"""The main table: a row for each case, whatever its kind of table shows of it."""
+"""The main table: a row for each case, with the columns of the table's kind."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ LAST = ("notes", "result")
 def make_main_table(
     grid_table: GridTable, cells: Sequence[Cells], headings: Sequence[str]
 ) -> Table:
-    """Return one row per case; columns of the axes, then of the kind, then notes and reason.
+    """Return one row per case: the axes, then the kind's columns, then notes and reason.
 
     Args:
         grid_table: The cases, measured or not.
-        cells: Of each measured case, in the order of `grid_table.results`, what its kind shows.
-        headings: The columns to show instead where nothing was measured.
+        cells: The kind's columns of each measured case, in the order of `grid_table.results`.
+        headings: Columns to show where nothing was measured.
     """
     of_kind = dict(zip(grid_table.results, cells, strict=True))
     rows = []

@@ -1,4 +1,4 @@
-"""Memory, explained: what each GPU should hold at its peak, beside what it was seen to hold."""
+"""Table of each GPU's peak memory: predicted part by part, and measured."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ PARTS = {
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """A row for each GPU; logical GPUs that share one have a row for their sum."""
+    """Return a row for each GPU, and one for the sum of logical GPUs that share a device."""
     labels = Labels(results)
     labelled = ((labels.of(result), _rows_of(result)) for result in results)
     return known_rows(CAPTION, (label | cells for label, rows in labelled for cells in rows))

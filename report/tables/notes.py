@@ -1,4 +1,4 @@
-"""What a reader must know of a number before citing it."""
+"""Notes on a row: everything to know of its numbers before citing them."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ CAPPED = 0.95  # of a GPU's highest clock
 
 
 def notes_on(row: Row, result: MeasuredCase) -> str:
-    """All notes on a row, in one cell; empty where there is none."""
+    """Return all notes on a row as one cell; empty for none."""
     parts = (_convergence, _outliers, _marks, _clocks, _nodes)
     notes = (*(part(result) for part in parts), _jobs(row))
     return "; ".join(note for some in notes for note in some)
@@ -59,7 +59,7 @@ def _clocks(result: MeasuredCase) -> Iterator[str]:
 
 
 def _capped(states: list[tuple[Gpu, GpuState]]) -> Iterator[str]:
-    """From the lowest to the highest clock that is below what a GPU can reach."""
+    """Yield clocks below the highest that a GPU can reach, as a range."""
     clocks: dict[int, list[int]] = {}
     for gpu, state in states:
         clock, top = state.sm_clock_hz, gpu.max_sm_clock_hz
@@ -70,7 +70,7 @@ def _capped(states: list[tuple[Gpu, GpuState]]) -> Iterator[str]:
 
 
 def _nodes(result: MeasuredCase) -> Iterator[str]:
-    """What passes between nodes takes longer than within one."""
+    """Note that data passes between nodes, which takes longer than within one."""
     hosts = {rank.host for rank in result.environment.ranks}
     if len(hosts) > 1:
         yield f"on {len(hosts)} nodes"

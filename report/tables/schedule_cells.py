@@ -1,4 +1,4 @@
-"""The cells of a case among other schedules: step time, speed-ups, and how long its GPUs wait."""
+"""Columns of a table of schedules: step time, speed-ups, bubble and formula."""
 
 from statistics import fmean
 
@@ -23,12 +23,12 @@ FACT = (
 
 
 def rows(results: list[MeasuredCase]) -> list[Cells]:
-    """Return the cells of each case among all others."""
+    """Return the cells of each case, compared with the naive cases among the results."""
     return [_cells(result, results) for result in results]
 
 
 def _cells(result: MeasuredCase, results: list[MeasuredCase]) -> Cells:
-    """What stands in its row; a dash where two must not be compared, and the answers say why."""
+    """Compare one case; a dash where that is not valid, and the answers say why."""
     share = bubble_share(result.case)
     return {
         STEP_TIME: step_time(result).words,

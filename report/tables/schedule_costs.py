@@ -1,4 +1,4 @@
-"""What a schedule costs besides time: activations held, memory, and data moved or reduced."""
+"""Table of what a schedule costs: activations in flight, memory, and data moved or reduced."""
 
 from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
@@ -13,7 +13,7 @@ CAPTION = "What each schedule holds on the GPU with the most, and what all of th
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """A row for each case."""
+    """Return a row for each case."""
     labels = Labels(results)
     return make_rows(CAPTION, [labels.of(result) | _cells(result) for result in results])
 

@@ -1,4 +1,4 @@
-"""Where the time goes: a row for each GPU of each case."""
+"""Table of where the time goes: a row for each GPU of each case."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """Shares are of the step of the same row; they add up to it."""
+    """Return times and their shares of the step of the same row; they add up to it."""
     labels = Labels(results)
     apart = any(u.weight_gradient_s is not None for r in results for u in time_use(r))
     labelled = ((labels.of(result), _rows_of(result, apart)) for result in results)
@@ -45,12 +45,12 @@ def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str,
 
 
 def _nvml(gpu: int, result: MeasuredCase) -> str:
-    """NVML's utilisation as a contrast; a logical GPU has none of its own."""
+    """Return NVML's utilization for contrast; a logical GPU has none."""
     state = None if result.emulated else state_after(gpu, result)
     return UNKNOWN if state is None or state.utilization is None else percent(state.utilization)
 
 
 def state_after(gpu: int, result: MeasuredCase) -> GpuState | None:
-    """The state of a real GPU right after the timed steps."""
+    """Return the state of a real GPU right after the timed steps."""
     gpus = result.environment.gpus
     return gpus[gpu].after if gpu < len(gpus) else None

@@ -1,1 +1,1 @@
-"""Units, and the names of things."""
+"""Words of documents: units, names of things, hardware."""

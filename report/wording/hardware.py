@@ -1,18 +1,18 @@
-"""What was measured on, in words."""
+"""Descriptions of the hardware that was measured."""
 
 from report.wording.units import between, plural
 from study.results.environment import Environment
 
 
 def hardware(environment: Environment) -> str:
-    """The GPUs or the CPU that computed, without their number."""
+    """Return the names of the GPUs, or of the CPU that computed, without their number."""
     if environment.gpus:
         return " and ".join(sorted({gpu.name for gpu in environment.gpus}))
     return f"CPU {environment.cpu or 'of unknown name'} ({threads(environment)})"
 
 
 def threads(environment: Environment) -> str | None:
-    """With how many threads each process of a CPU computed; None where GPUs did."""
+    """Return the number of threads in each process on a CPU; None where GPUs computed."""
     if environment.gpus:
         return None
     counts = [rank.threads for rank in environment.ranks] or [environment.cpu_threads]
@@ -20,10 +20,10 @@ def threads(environment: Environment) -> str | None:
 
 
 def emulation(environment: Environment, emulated: bool) -> str:
-    """Words in brackets behind a number of GPUs that are logical ones; none where they are real."""
+    """Return words in brackets for behind a number of logical GPUs; empty where GPUs are real."""
     return f" (emulated on {shared_device(environment)})" if emulated else ""
 
 
 def shared_device(environment: Environment) -> str:
-    """What the logical GPUs of an emulated result share."""
+    """Return the device that the logical GPUs of an emulated result share."""
     return "one GPU" if environment.gpus else "the CPU"

@@ -1,4 +1,4 @@
-"""What schedules are called, and which keys of a case say how its work is scheduled."""
+"""Names of schedules and of the keys of a case."""
 
 from report.wording.units import UNKNOWN, plural
 from study.case import Case
@@ -19,7 +19,7 @@ def key_name(key: str) -> str:
 
 
 def key_text(case: Case, key: str) -> str:
-    """A key of a case for people; a dash where its schedule has no such key."""
+    """Return the value of a key in words; a dash where the case's schedule has no such key."""
     if not has_key(key, case.schedule):
         return UNKNOWN
     value = getattr(case, key)
@@ -32,7 +32,7 @@ def gpu_count(case: Case, emulated: bool) -> str:
 
 
 def schedule_name(case: Case) -> str:
-    """The schedule, and what it was given: `1F1B with 20 micro-batches, balanced by time`."""
+    """Return the schedule and its settings: `1F1B with 20 micro-batches, balanced by time`."""
     schedule = SCHEDULES[case.schedule]
     name = schedule.label
     if schedule.is_pipeline:

@@ -1,4 +1,4 @@
-"""Numbers for people: a unit, four digits, and a dash for what is not known."""
+"""Numbers as text: four digits and a unit; a dash for what is not known."""
 
 from study.statistics.samples import Interval
 
@@ -6,7 +6,7 @@ UNKNOWN = "–"
 
 
 def seconds(value: float | None) -> str:
-    """A duration in s, ms or µs."""
+    """Return a duration in s, ms or µs."""
     if value is None:
         return UNKNOWN
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
@@ -16,14 +16,14 @@ def seconds(value: float | None) -> str:
 
 
 def seconds_with_interval(value: float, interval: Interval | None) -> str:
-    """`median (low – high)`, in the unit of the median."""
+    """Return `median (low – high)`, each with its unit."""
     if interval is None:
         return f"{seconds(value)} ({UNKNOWN})"
     return f"{seconds(value)} ({seconds(interval.low)} – {seconds(interval.high)})"
 
 
 def data_size(value: int | None) -> str:
-    """Bytes in binary units."""
+    """Return bytes in binary units."""
     if value is None:
         return UNKNOWN
     for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
@@ -33,7 +33,7 @@ def data_size(value: int | None) -> str:
 
 
 def runs(numbers: list[int]) -> str:
-    """Sorted whole numbers as runs: `0–3, 5`."""
+    """Return sorted whole numbers as runs: `0–3, 5`."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and parts[-1][-1] == number - 1:
@@ -44,34 +44,34 @@ def runs(numbers: list[int]) -> str:
 
 
 def ratio(value: float) -> str:
-    """A factor with three digits."""
+    """Return a factor with three digits."""
     return f"{value:.3g}"
 
 
 def between(values: list[int]) -> str:
-    """`7` or `7 to 20`."""
+    """Return `7` or `7 to 20`, from the least to the greatest."""
     low, high = min(values), max(values)
     return str(low) if low == high else f"{low} to {high}"
 
 
 def percent(share: float) -> str:
-    """A share as percent, to a tenth."""
+    """Return a share as percent, to a tenth."""
     return f"{100 * share:.1f} %"
 
 
 def signed_percent(share: float) -> str:
-    """A difference as percent, to a tenth, with its sign."""
+    """Return a difference as percent, to a tenth, with its sign."""
     rounded = round(100 * share, 1) + 0.0  # nothing is +0.0, and never −0.0
     return f"{rounded:+.1f} %".replace("-", "−")
 
 
 def flop_rate(value: float) -> str:
-    """Floating-point operations per second."""
+    """Return floating-point operations per second."""
     return _per_second(value, "FLOP")
 
 
 def byte_rate(value: float) -> str:
-    """Bytes per second, in powers of ten, as bandwidths are given."""
+    """Return bytes per second in powers of ten, as bandwidths are given."""
     return _per_second(value, "B")
 
 
@@ -83,5 +83,5 @@ def _per_second(value: float, unit: str) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """The word, with an s (or the word for many) unless there is exactly one."""
+    """Return the word with an s (or `many`) unless the count is 1."""
     return one if count == 1 else many or f"{one}s"

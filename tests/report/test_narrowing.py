@@ -93,4 +93,4 @@ def test_of_many_settings_the_first_are_named(run, tmp_path):
 def test_a_comparison_takes_no_set(run, tmp_path):
     done = run("collect.py", "--results", tmp_path, "--compare", tmp_path, "--set", "dim=8")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith("error: --set: chooses tables")
+    assert done.stderr.startswith("error: --set: selects rows of tables")
