@@ -44,11 +44,6 @@ def each(make_cells: Callable[[MeasuredCase], Cells]) -> Callable[[Results], lis
     return lambda results: [make_cells(result) for result in results]
 
 
-def no_facts(results: Results) -> list[str]:
-    """Add nothing to the facts of every kind."""
-    return []
-
-
 def _step_time_figures(results: Results) -> list[Figure | None]:
     from report.figures import depth, sweep
 
@@ -95,7 +90,7 @@ KINDS = {
         answers=step_time.answer,
         figures=_step_time_figures,
         listings=[],
-        facts=no_facts,
+        facts=lambda results: [],
     ),
     "layer_map": Kind(
         question="Where the data moves",
@@ -105,7 +100,7 @@ KINDS = {
         answers=layer_map.answer,
         figures=_layer_map_figures,
         listings=[("mp/model.py", "forward")],
-        facts=no_facts,
+        facts=lambda results: [],
     ),
     "placement_rule": Kind(
         question="Which GPU gets which layer",
@@ -120,7 +115,7 @@ KINDS = {
             ("mp/placement.py", "layer_map"),
             ("mp/placement.py", "gpu_of_layer"),
         ],
-        facts=no_facts,
+        facts=lambda results: [],
     ),
     "memory": Kind(
         question="Whether all GPUs are utilised and whether adding GPUs makes training faster",
@@ -140,7 +135,7 @@ KINDS = {
         answers=transfers.answer,
         figures=_transfer_figures,
         listings=[],
-        facts=no_facts,
+        facts=lambda results: [],
     ),
     "schedules": Kind(
         question=schedules.QUESTION,

@@ -32,8 +32,8 @@ NEUTRAL_KEYS: dict[str, Any] = {
 }
 
 
-def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> list[MemoryBreakdown]:
-    """Return what each GPU holds at its peak, without cuBLAS's workspace.
+def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> "Account":
+    """Follow a step to the peak of each GPU and of all together, without cuBLAS's workspace.
 
     Args:
         case: The configuration.
@@ -41,18 +41,8 @@ def predict_peaks(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> li
         reduction: Bytes that the kernel of a bias's gradient takes for itself. torch chooses the
             kernel by the GPU, so this is measured, not predicted.
     """
-    return _account_of(case, gpu_of_layer, reduction).peaks
-
-
-def predict_shared_peak(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> int:
-    """Return the peak in bytes of all GPUs together, where one device emulates them.
-
-    Args:
-        case: The configuration.
-        gpu_of_layer: The GPU of each layer.
-        reduction: Bytes that the kernel of a bias's gradient takes for itself.
-    """
-    return _account_of(case, gpu_of_layer, reduction).shared_peak
+    case = msgspec.structs.replace(case, **NEUTRAL_KEYS)
+    return _follow_step(case, tuple(gpu_of_layer), reduction)
 
 
 @cache
@@ -63,7 +53,7 @@ def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     reduction over as many rows as a micro-batch has.
     """
     if result.case.schedule == "naive":
-        return predict_peaks(result.case, result.placement.gpu_of_layer, _reduction(result))
+        return predict(result.case, result.placement.gpu_of_layer, _reduction(result)).peaks
     if SCHEDULES[result.case.schedule].is_pipeline and _knows_reduction(result):
         return predict_pipeline(result, _reduction(result))
     return None
@@ -82,7 +72,7 @@ def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:
 
 def predicted_shared_peak_of(result: MeasuredCase) -> int:
     """Return the predicted peak of all GPUs of a result together, in bytes."""
-    return predict_shared_peak(result.case, result.placement.gpu_of_layer, _reduction(result))
+    return predict(result.case, result.placement.gpu_of_layer, _reduction(result)).shared_peak
 
 
 def _knows_reduction(result: MeasuredCase) -> bool:
@@ -99,7 +89,7 @@ def _reduction(result: MeasuredCase) -> int:
     return max(gpu.reduction_bytes or 0 for gpu in result.measurement.per_gpu)
 
 
-class _Account:
+class Account:
     """Bytes that each GPU holds as a step goes on, and the most it held."""
 
     def __init__(self, case: Case, parameters: list[int]) -> None:
@@ -145,20 +135,15 @@ class _Account:
         return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
-def _account_of(case: Case, gpu_of_layer: list[int], reduction: int) -> _Account:
-    case = msgspec.structs.replace(case, **NEUTRAL_KEYS)
-    return _go_through_step(case, tuple(gpu_of_layer), reduction)
-
-
 @lru_cache(maxsize=64)  # repeats have the same, and a figure asks for what a table asked for
-def _go_through_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> _Account:
+def _follow_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> Account:
     """Follow forward, backward and optimizer, and look at every moment that may be a peak."""
     element = ELEMENT_BYTES[case.dtype]
     layer = (case.dim**2 + case.dim) * element
     rows = case.batch_size * case.dim * element
     first, last = gpu_of_layer[0], gpu_of_layer[-1]
     sizes = [gpu_of_layer.count(gpu) * layer for gpu in range(case.gpus)]
-    account = _Account(case, sizes)
+    account = Account(case, sizes)
     account.change(first, activations=rows)  # the batch
     # Its target; and the loss, which torch's mse_loss keeps in a buffer of the output's size.
     account.change(last, activations=2 * rows)
@@ -173,7 +158,7 @@ def _go_through_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) 
     return account
 
 
-def _forward(account: _Account, gpu_of_layer: tuple[int, ...], rows: int) -> None:
+def _forward(account: Account, gpu_of_layer: tuple[int, ...], rows: int) -> None:
     for i, gpu in enumerate(gpu_of_layer):
         account.change(gpu, activations=rows)  # the output; the one before it is still there
         account.look(gpu, activations=rows if i else 0)
@@ -183,7 +168,7 @@ def _forward(account: _Account, gpu_of_layer: tuple[int, ...], rows: int) -> Non
 
 
 def _backward(
-    account: _Account, gpu_of_layer: tuple[int, ...], rows: int, layer: int, reduction: int
+    account: Account, gpu_of_layer: tuple[int, ...], rows: int, layer: int, reduction: int
 ) -> None:
     for i in range(len(gpu_of_layer) - 1, -1, -1):
         gpu = gpu_of_layer[i]

@@ -6,7 +6,6 @@ from report.analysis.comparison import verdict, why_incomparable
 from report.data.measured import MeasuredCase
 from report.wording.names import HOW
 from study.case import KEYS
-from study.statistics.comparison import Comparison
 
 MAY_DIFFER = (*HOW, "gpus")
 
@@ -40,9 +39,5 @@ def factor_over(a: MeasuredCase | None, b: MeasuredCase) -> Factor | None:
     """Return the speed of b over that of a; None where they must not be compared."""
     if a is None or a is b or why_incomparable(a, b, *MAY_DIFFER) is not None:
         return None
-    return as_factor(verdict(a, b))
-
-
-def as_factor(found: Comparison) -> Factor:
-    """Return the comparison of step times as a ratio of speeds."""
+    found = verdict(a, b)
     return Factor(1 / found.ratio, 1 / found.high, 1 / found.low)

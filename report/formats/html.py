@@ -10,9 +10,9 @@ from collections import Counter
 from hashlib import sha256
 from html import escape
 from pathlib import Path
+from xml.etree import ElementTree
 
 from report.document import Document, Figure, Listing, Section, Table
-from report.formats.inline_svg import Classes, inline_svg
 from study.text import printable
 
 STYLE = Path(__file__).parent / "page.css"
@@ -22,13 +22,15 @@ LONG_CELL = 36  # characters; a longer text may be wrapped, a shorter one is rea
 MANY_COLUMNS = 9  # more are set smaller, where the page is wide, so that they fit
 # Where a short cell may be wrapped, if its table does not fit otherwise.
 PARTS = re.compile(r"(?<= )(?=\()|(?<= / )")
+NOT_DRAWN = ("script", "style", "metadata", "foreignObject")
+DECLARATIONS = re.compile(r"[\w\s:;#.,%()'+-]*")  # nothing that could end a rule of CSS
 
 
 class Page:
     """State that all parts of a page share: classes of styles, and the count of captions."""
 
     def __init__(self) -> None:
-        self.classes: Classes = {}
+        self.classes: dict[str, str] = {}  # the class of each style attribute
         self.counted: Counter[str] = Counter()
 
     def caption(self, kind: str, text: str) -> str:
@@ -128,8 +130,46 @@ def _listing(listing: Listing, page: Page) -> str:
 
 def _figure(figure: Figure, page: Page) -> str:
     caption = page.caption("Figure", figure.caption)
-    drawing = inline_svg(f"figure-{page.counted['Figure']}-", figure, page.classes)
+    drawing = _inline_svg(f"figure-{page.counted['Figure']}-", figure, page.classes)
     return f'<figure>\n<div class="wide drawing">{drawing}</div>\n{caption}</figure>\n'
+
+
+def _inline_svg(prefix: str, figure: Figure, classes: dict[str, str]) -> str:
+    """Return the svg element alone, without namespaces and anything that could run."""
+    svg = ElementTree.fromstring(printable(figure.svg, keep="\n\t"))
+    for parent in list(svg.iter()):
+        for child in [child for child in parent if _local(child.tag) in NOT_DRAWN]:
+            parent.remove(child)
+    for element in svg.iter():
+        element.tag = _local(element.tag)
+        given = {_local(name): value for name, value in element.attrib.items()}
+        element.attrib = _attributes(prefix, given, classes)
+    for name in ("width", "height"):
+        svg.attrib.pop(name, None)  # the page decides; the view box keeps the shape
+    svg.attrib |= {"role": "img", "aria-label": printable(figure.alt)}
+    return ElementTree.tostring(svg, encoding="unicode").strip()
+
+
+def _attributes(prefix: str, given: dict[str, str], classes: dict[str, str]) -> dict[str, str]:
+    """Return the attributes that an element may keep; ids and references get the prefix."""
+    kept = {}
+    for name, value in given.items():
+        value = value.replace("url(#", f"url(#{prefix}")
+        if name == "id":
+            kept["id"] = prefix + value
+        elif name == "href" and value.startswith("#"):
+            kept["href"] = f"#{prefix}{value[1:]}"
+        elif name == "style" and DECLARATIONS.fullmatch(value):
+            kept["class"] = classes.setdefault(value, f"s{len(classes)}")
+        elif name in ("href", "style") and not value.startswith("data:image/png;"):
+            continue  # leads outside, or is no plain style
+        elif name != "class" and not name.startswith("on"):
+            kept[name] = value
+    return kept
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
 
 
 def _around(tag: str, content: str, attributes: str = "") -> str:

@@ -58,15 +58,10 @@ def memory(result: MeasuredCase) -> Cells:
 
 def memory_facts(results: list[MeasuredCase]) -> list[str]:
     """Explain the columns of memory, if any peak is known."""
-    if not any(_has_peaks(result) for result in results):
+    peaks = [(r.fullest_gpu, r.measurement.shared_peak_allocated_bytes) for r in results]
+    if all(known == (None, None) for known in peaks):
         return []
     return ["Memory is the peak of the timed steps: allocated to tensors / reserved."]
-
-
-def _has_peaks(result: MeasuredCase) -> bool:
-    peaks = [gpu.peak_allocated_bytes for gpu in result.measurement.per_gpu]
-    peaks.append(result.measurement.shared_peak_allocated_bytes)
-    return any(peak is not None for peak in peaks)
 
 
 def transfers(result: MeasuredCase) -> Cells:

@@ -7,7 +7,6 @@ from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, known_rows
 from report.wording.units import UNKNOWN, percent, seconds
-from study.results.environment import GpuState
 
 CAPTION = "Where the time goes, a step's mean on each GPU (from steps with marks)"
 
@@ -45,12 +44,7 @@ def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str,
 
 
 def _nvml(gpu: int, result: MeasuredCase) -> str:
-    """Return NVML's utilization for contrast; a logical GPU has none."""
-    state = None if result.emulated else state_after(gpu, result)
-    return UNKNOWN if state is None or state.utilization is None else percent(state.utilization)
-
-
-def state_after(gpu: int, result: MeasuredCase) -> GpuState | None:
-    """Return the state of a real GPU right after the timed steps."""
+    """Return NVML's utilization right after the timed steps; a logical GPU has none."""
     gpus = result.environment.gpus
-    return gpus[gpu].after if gpu < len(gpus) else None
+    state = None if result.emulated or gpu >= len(gpus) else gpus[gpu].after
+    return UNKNOWN if state is None or state.utilization is None else percent(state.utilization)

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map_only
 
 from mp.hardware.devices import choose_devices
 from mp.single.step import build_step
-from report.analysis.naive_memory import predict_peaks, predict_shared_peak
+from report.analysis.naive_memory import predict
 from study.case import Case
 
 LAYER = 4 * (16**2 + 16)
@@ -18,7 +18,8 @@ LAYER = 4 * (16**2 + 16)
 def peaks(depth=4, gpus=2, batch=2, **keys):
     case = Case(depth=depth, gpus=gpus, dim=16, batch_size=batch, **keys)
     places = [i * gpus // depth for i in range(depth)]
-    return predict_peaks(case, places), predict_shared_peak(case, places)
+    found = predict(case, places)
+    return found.peaks, found.shared_peak
 
 
 def test_a_small_batch_peaks_with_all_gradients():
@@ -51,11 +52,11 @@ def test_gpus_that_share_a_device_peak_together_no_higher_than_one_by_one():
 
 def test_what_a_bias_gradient_takes_to_be_summed_counts_where_it_raises_the_peak():
     case = Case(depth=4, gpus=1, dim=16, batch_size=2)
-    plain, small, large = (predict_peaks(case, [0] * 4, size)[0] for size in (0, 8, 10**6))
+    plain, small, large = (predict(case, [0] * 4, size).peaks[0] for size in (0, 8, 10**6))
     assert small.total == plain.total + 8
     assert large.total == plain.total + 10**6
     assert large.temporaries == 10**6
-    shared = [predict_shared_peak(case, [0] * 4, size) for size in (0, 10**6)]
+    shared = [predict(case, [0] * 4, size).shared_peak for size in (0, 10**6)]
     assert shared[1] == shared[0] + 10**6
 
 
@@ -103,5 +104,5 @@ def test_the_peak_is_that_of_the_tensors_that_are_alive_in_a_step(gpus, batch_si
     step.optimizer.zero_grad()
     with LiveBytes(*step.model.parameters(), step.x, step.target, step.loss) as live:
         step()
-    expected = predict_shared_peak(case, step.model.gpu_of_layer)
+    expected = predict(case, step.model.gpu_of_layer).shared_peak
     assert live.peak == pytest.approx(expected, rel=0.02)
