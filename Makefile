@@ -8,7 +8,7 @@ SLURM_PACKAGES = slurmctld slurmd slurm-client munge $(if $(ACCOUNTING),slurmdbd
 SLURM_PROGRAMS = slurmctld slurmd munged sbatch $(if $(ACCOUNTING),slurmdbd mariadbd)
 export ACCOUNTING
 
-.PHONY: run test check lock slurm slurm-packages slurm-down .venv
+.PHONY: run test test-fast check format lock slurm slurm-packages slurm-down .venv
 
 # Submits, and waits for the jobs. Exit code 1 of submit.py means that a case failed: the table says
 # which, so it is still shown.
@@ -18,15 +18,25 @@ run: .venv
 	$(PY) collect.py --grid $(GRID) > tables.md; [ $$? -le 1 ] || exit 2; \
 	cat tables.md; exit $$status
 
+# COVERAGE=1 counts the lines that ran, too, and fails below the floor that pyproject.toml sets.
 # Twice as many workers as cores of a small machine, since tests on Slurm mostly wait. As root, every
 # worker starts private clusters when it needs them, where Slurm is installed, and stops them again.
 test: .venv check
-	$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
+	$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder \
+	$(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+
+# What starts no ranks, jobs, browser or Slurm: under two minutes.
+test-fast: .venv
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" --ignore=tests/slurm
 
 check: .venv
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+format: .venv
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
 
 .venv: .venv/installed
 

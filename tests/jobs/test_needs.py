@@ -16,6 +16,8 @@ from jobs.job_log import trace_in
 from jobs.worker.needs import OLDEST, PACKAGES
 from tests.conftest import ROOT, without
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory):

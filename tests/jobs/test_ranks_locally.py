@@ -19,6 +19,8 @@ from tests.jobs.test_submit_locally import (
     wait_until,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def pipeline(tmp_path):

@@ -15,6 +15,8 @@ import pytest
 from study.paths import ROOT
 from tests.conftest import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 
 def lasting(grid, seconds):
     """The grid's text with timed steps that go on for as long, however steady they are."""

@@ -17,6 +17,8 @@ from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.report.made_up import result
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def store(tmp_path):

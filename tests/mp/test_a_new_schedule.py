@@ -11,6 +11,8 @@ from study.paths import ROOT
 from study.schedules import SCHEDULES, Schedule
 from tests.conftest import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 # What a person would write into study/schedules.py; sitecustomize runs it in every process.
 ENTRY = """
 from study import schedules

@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 
 def run(*arguments):
     return subprocess.run(

@@ -11,6 +11,8 @@ from tests.conftest import PATIENCE_S, ROOT
 from tests.mp.test_schedules import run_ranks
 from tests.test_imports import SOURCES, imports_of
 
+pytestmark = pytest.mark.long
+
 MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 CALLS = {

@@ -18,6 +18,8 @@ from study.results.file import decode, encode
 from study.results.result import Job
 from tests.conftest import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 CASE = Case(depth=6, gpus=3, dim=16, batch_size=4, warmup_steps=1, steps=4)
 
 

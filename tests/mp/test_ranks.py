@@ -19,6 +19,8 @@ from mp.rendezvous.secret import SECRET
 from tests.conftest import PATIENCE_S, ROOT
 from tests.mp.listening_sockets import LOOPBACK, listened_at_by
 
+pytestmark = pytest.mark.long
+
 CASE = ["--schedule", "1f1b", "--gpus", "3", "--depth", "6", "--micro-batches", "6"]
 CASE += ["--dim", "64", "--batch-size", "48", "--device", "cpu"]
 CASE += ["--warmup-steps", "1", "--steps", "1000000", "--ci-half-width", "0"]

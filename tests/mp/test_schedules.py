@@ -14,6 +14,8 @@ from study.paths import ROOT
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import cases
 
+pytestmark = pytest.mark.long
+
 
 def run_ranks(how, counts):
     command = [sys.executable, "-m", "tests.mp.forked_ranks", how, ",".join(map(str, counts))]

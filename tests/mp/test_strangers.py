@@ -22,6 +22,8 @@ from tests.conftest import PATIENCE_S
 from tests.mp.listening_sockets import all_listening
 from tests.mp.strangers import MANNERS, flooding, hang_up, listening, mute, talk_nonsense
 
+pytestmark = pytest.mark.long
+
 SECRET, ANOTHER = secrets.token_bytes(32), secrets.token_bytes(32)
 
 

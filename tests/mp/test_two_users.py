@@ -17,7 +17,10 @@ from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.mp.stranger_at_the_port import STRANGER
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users"),
+]
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
 from report.sections import make_section
 from tests.report.made_up import MIB, case, failed, grid, measuring, result, sharing, write
 
+pytestmark = pytest.mark.long
+
 
 def figures(folder, task, *results):
     """The figures of the one table of these results."""

@@ -19,6 +19,8 @@ from tests.report.made_up import submit, write
 from tests.report.made_up_pipeline import scheduled
 from tests.report.shown import cells
 
+pytestmark = pytest.mark.long
+
 SCHEDULES = ("naive", "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor")
 
 

@@ -9,6 +9,8 @@ from pypdf import PdfReader
 
 from tests.report.made_up import HOMEWORK, failed, result, write
 
+pytestmark = pytest.mark.long
+
 HOSTILE = "node|1 #let x = $1$ <script>alert(1)</script> =1+1 узел 节点"
 
 
