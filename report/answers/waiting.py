@@ -44,10 +44,8 @@ def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
     """Explain a schedule that waits less and is no faster: its GPUs compute for longer."""
     if verdict(naive, result).kind == "faster":
         return []
-    busy = [_busy_s(r) for r in (naive, result)]
-    if None in busy or (before := busy[0]) is None or (after := busy[1]) is None:
-        return []
-    if after < MUCH_LONGER * before:
+    before, after = _busy_s(naive), _busy_s(result)
+    if before is None or after is None or after < MUCH_LONGER * before:
         return []
     small = "work in many small pieces takes longer, and "
     return [

@@ -21,9 +21,8 @@ from report.figures.style import (
     SKY,
     YELLOW,
     draw,
-    time_unit,
 )
-from report.wording.units import percent
+from report.wording.units import TIMES, percent, unit_for
 from study.results.measurement import TimeSpan
 
 CAPTION = "What each GPU does during a typical step with marks"
@@ -89,7 +88,7 @@ def _figure(
     """Draw some of the cases up to this time; labels tell them from all that are shown."""
 
     def plot(drawing: Drawing) -> None:
-        unit, unit_name = time_unit([end_s])
+        unit, unit_name = unit_for(end_s, TIMES)
         heights = [result.case.gpus for result in part]
         rows = drawing.subplots(len(part), squeeze=False, sharex=True, height_ratios=heights)
         for (axes,), result in zip(rows, part, strict=True):

@@ -1,7 +1,6 @@
 """Step time for each GPU count, as bars."""
 
 from math import ceil
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -37,8 +36,11 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
             shift = (number - (len(found) - 1) / 2) * width
             for result in cases:
                 at = counts.index(result.case.gpus) + shift
-                numbered = len(results) <= MAX_NUMBERS
-                _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, time_axis, numbered)
+                high = _plot_bar(axes, at, width, GPU_COLOURS[number % 7], result, time_axis)
+                if len(results) <= MAX_NUMBERS:
+                    text = seconds(step_time(result).estimate_s)
+                    axes.annotate(text, (at, high), (0, 4), textcoords="offset points",
+                                  ha="center", va="bottom", fontsize=SMALL)  # fmt: skip
         axes.set_xticks(range(len(counts)), [str(count) for count in counts])
         room = max(0.0, (MIN_ROOM - len(counts)) / 2)
         axes.set_xlim(-0.6 - room, len(counts) - 0.4 + room)
@@ -59,29 +61,16 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
 
 def _plot_bar(
-    axes: Axes,
-    at: float,
-    width: float,
-    colour: str,
-    result: MeasuredCase,
-    time_axis: TimeAxis,
-    numbered: bool,
-) -> None:
-    median_s = step_time(result).estimate_s
+    axes: Axes, at: float, width: float, colour: str, result: MeasuredCase, time_axis: TimeAxis
+) -> float:
+    """Draw a bar with its interval; return its upper end."""
+    length = step_time(result).estimate_s / time_axis.unit
     hatch = EMULATED if result.emulated else None
-    axes.bar(at, median_s / time_axis.unit, 0.9 * width, color=colour, hatch=hatch, **EDGE)
-    high = time_axis.plot_interval(axes, at, result, BLACK)
-    if numbered:
-        offset: dict[str, Any] = {
-            "xytext": (0, 4),
-            "textcoords": "offset points",
-            "fontsize": SMALL,
-        }
-        axes.annotate(seconds(median_s), (at, high), ha="center", va="bottom", **offset)
+    axes.bar(at, length, 0.9 * width, color=colour, hatch=hatch, **EDGE)
+    return time_axis.plot_interval(axes, at, result, BLACK)
 
 
 def _keys(results: list[MeasuredCase], names: list[str]) -> list[Patch]:
-    """Return the legend of colours and hatches, where there are several."""
     keys = []
     if len(names) > 1:
         colours = [GPU_COLOURS[number % 7] for number in range(len(names))]

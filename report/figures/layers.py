@@ -19,6 +19,7 @@ CAPTION = "The GPU of each layer"
 MAX_CASES = 16
 MAX_CELLS = 40  # as many layers of a case can be numbered; of more, those of a GPU are one cell
 HEIGHT = 0.7
+CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure:
@@ -38,7 +39,10 @@ def make_figure(results: list[MeasuredCase]) -> Figure:
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("layer (number in a cell: its GPU)")
         if any(result.transfers.moved_before_layers for result in shown):
-            drawing.legend(handles=[_border()], loc="outside lower center")
+            text = "data was seen to move to another GPU"
+            border = Line2D([], [], color=BLACK, linestyle="none", marker="|", markersize=10,
+                            markeredgewidth=2, label=text)  # fmt: skip
+            drawing.legend(handles=[border], loc="outside lower center")
 
     source = origin(shown)
     return Figure(
@@ -56,8 +60,7 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
                   linewidth=1 if deepest <= MAX_CELLS else 0)  # fmt: skip
         if count * MAX_CELLS >= deepest:  # wide enough for its number
             centre = left + count / 2
-            text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
-            axes.text(centre, row, str(gpu), color=ink_on(colour), **text)
+            axes.text(centre, row, str(gpu), color=ink_on(colour), **CENTRED)
     if not result.placement.gpu_of_layer:
         _plot_shared(axes, row, result.case.depth)
     borders = [layer - 0.5 for layer in result.transfers.moved_before_layers]
@@ -68,8 +71,7 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
 def _plot_shared(axes: Axes, row: int, depth: int) -> None:
     """Draw one cell of all GPUs, for tensor parallelism."""
     axes.barh(row, depth, HEIGHT, -0.5, align="center", color=GREY, edgecolor="white")
-    text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
-    axes.text(depth / 2 - 0.5, row, "a share of every layer on every GPU", **text)
+    axes.text(depth / 2 - 0.5, row, "a share of every layer on every GPU", **CENTRED)
 
 
 def cells(result: MeasuredCase, deepest: int) -> list[tuple[int, int, int]]:
@@ -79,16 +81,6 @@ def cells(result: MeasuredCase, deepest: int) -> list[tuple[int, int, int]]:
         return [(layer, 1, gpu) for layer, gpu in places]
     together = [list(run) for _, run in groupby(places, key=lambda place: place[1])]
     return [(run[0][0], len(run), run[0][1]) for run in together]
-
-
-def _border() -> Line2D:
-    style: dict[str, Any] = {
-        "linestyle": "none",
-        "marker": "|",
-        "markersize": 10,
-        "markeredgewidth": 2,
-    }
-    return Line2D([], [], color=BLACK, label="data was seen to move to another GPU", **style)
 
 
 def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:

@@ -23,10 +23,9 @@ from report.figures.style import (
     SKY,
     SMALL,
     YELLOW,
-    byte_unit,
     draw,
 )
-from report.wording.units import data_size
+from report.wording.units import SIZES, data_size, unit_for
 
 CAPTION = "Memory of each GPU at the peak of a step"
 PARTS = (
@@ -62,7 +61,8 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
-        unit, unit_name = byte_unit([max(sum(bar.parts), bar.allocated or 0) for bar in bars])
+        highest = max(max(sum(bar.parts), bar.allocated or 0) for bar in bars)
+        unit, unit_name = unit_for(highest, SIZES)
         for bar in bars:
             _plot_bar(axes, bar, unit)
         few = bars if len(bars) <= MAX_TICKS else []

@@ -11,8 +11,8 @@ from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import origin
-from report.figures.style import BLACK, BLUE, RED, byte_unit, draw
-from report.wording.units import data_size
+from report.figures.style import BLACK, BLUE, RED, draw
+from report.wording.units import SIZES, data_size, unit_for
 
 CAPTION = "Moves of data between GPUs in a step"
 # Both ways move the same, so one is drawn within the other.
@@ -31,7 +31,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure:
         if chain:
             left.plot(ends, [n - 1 for n in ends], "--", color=BLACK, label="N − 1", zorder=1)
         sizes = [_moved(result, way[0]) for result in results for way in WAYS]
-        unit, unit_name = byte_unit(sizes)
+        unit, unit_name = unit_for(max(sizes), SIZES)
         for way in WAYS:
             _plot_way(left, results, [_moves(result, way[0]) for result in results], way)
             _plot_way(right, results, [_moved(result, way[0]) / unit for result in results], way)

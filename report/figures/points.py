@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from report.analysis.step_time import step_time
 from report.data.labels import label
 from report.data.measured import MeasuredCase
-from report.figures.style import SERIES, time_unit
-from report.wording.units import seconds
+from report.figures.style import SERIES
+from report.wording.units import TIMES, seconds, unit_for
 
 HUGE = 2  # times the greatest median: an interval that ends there leaves half of the room
 
@@ -52,7 +52,7 @@ class TimeAxis:
     def __init__(self, results: list[MeasuredCase]) -> None:
         self.results = results
         greatest = max(step_time(result).estimate_s for result in results)
-        self.unit, self.unit_name = time_unit([greatest])
+        self.unit, self.unit_name = unit_for(greatest, TIMES)
         self.cut_s = HUGE * greatest if max(map(_end, results)) > HUGE * greatest else inf
 
     def show(self, axes: Axes) -> None:

@@ -13,9 +13,9 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.gantt import SPAN_STYLES, kind_of
-from report.figures.style import LEGEND_LINE, SMALL, darker, draw, time_unit
+from report.figures.style import LEGEND_LINE, SMALL, darker, draw
 from report.wording.names import schedule_name
-from report.wording.units import percent, plural, seconds
+from report.wording.units import TIMES, percent, seconds, unit_for
 from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
 
@@ -36,7 +36,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
     def plot(drawing: Drawing) -> None:
         longest = max(span.end_s for result in shown for span in spans_of(result))
-        unit, unit_name = time_unit([longest])
+        unit, unit_name = unit_for(longest, TIMES)
         panels = drawing.subplots(len(shown), squeeze=False, sharex=True)
         for (axes,), result in zip(panels, shown, strict=True):
             _plot_case(axes, result, unit)
@@ -56,7 +56,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
     source = origin(shown)
     height = 0.7 + 2 * LEGEND_LINE + (ROW * gpus + AROUND) * len(shown)
-    where = f"{gpus} {plural(gpus, 'process' if shown[0].emulated else 'GPU', _many(shown[0]))}"
+    where = f"{gpus} {'processes' if shown[0].emulated else 'GPUs'}"
     return Figure(
         caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
         f"{_of_weights(shown)}",
@@ -70,10 +70,6 @@ def _of_weights(shown: list[MeasuredCase]) -> str:
     if any(span.kind == "weight_gradient" for result in shown for span in spans_of(result)):
         return " The first stage owes nobody a gradient: all of its own count as those of weights."
     return ""
-
-
-def _many(result: MeasuredCase) -> str:
-    return "processes" if result.emulated else "GPUs"
 
 
 def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:

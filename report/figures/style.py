@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -73,22 +73,6 @@ def to_svg(drawing: Drawing) -> str:
     # Glyphs and clip paths have the same ids in all drawings, and one page may show several.
     own = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}"
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", svg)
-
-
-def time_unit(seconds: Iterable[float]) -> tuple[float, str]:
-    """Return the unit for an axis of these times, in seconds and as text."""
-    return _unit(seconds, (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
-
-
-def byte_unit(sizes: Iterable[float]) -> tuple[float, str]:
-    """Return the unit for an axis of these sizes, in bytes and as text."""
-    return _unit(sizes, (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
-
-
-def _unit(values: Iterable[float], *units: tuple[float, str]) -> tuple[float, str]:
-    """Return the largest unit in which the greatest value is 1 or more, else the smallest."""
-    greatest = max(values)
-    return next((unit for unit in units if greatest >= unit[0]), units[-1])
 
 
 def ink_on(colour: str) -> str:

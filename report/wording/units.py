@@ -1,18 +1,24 @@
 """Numbers as text: four digits and a unit; a dash for what is not known."""
 
+from collections.abc import Sequence
+
 from study.statistics.samples import Interval
 
 UNKNOWN = "–"
+Unit = tuple[float, str]
+TIMES: tuple[Unit, ...] = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+SIZES: tuple[Unit, ...] = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+PREFIXES: tuple[Unit, ...] = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1.0, ""))
+
+
+def unit_for(value: float, units: Sequence[Unit]) -> Unit:
+    """Return the first unit in which the value is 1 or more, else the last."""
+    return next((unit for unit in units if value >= unit[0]), units[-1])
 
 
 def seconds(value: float | None) -> str:
     """Return a duration in s, ms or µs."""
-    if value is None:
-        return UNKNOWN
-    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
-        if value >= scale:
-            return f"{value / scale:.4g} {unit}"
-    return f"{value / 1e-6:.4g} µs"
+    return UNKNOWN if value is None else _with_unit(value, TIMES)
 
 
 def seconds_with_interval(value: float, interval: Interval | None) -> str:
@@ -24,12 +30,7 @@ def seconds_with_interval(value: float, interval: Interval | None) -> str:
 
 def data_size(value: int | None) -> str:
     """Return bytes in binary units."""
-    if value is None:
-        return UNKNOWN
-    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if value >= scale:
-            return f"{value / scale:.4g} {unit}"
-    return f"{value} B"
+    return UNKNOWN if value is None else _with_unit(value, (*SIZES, (1, "B")))
 
 
 def runs(numbers: list[int]) -> str:
@@ -67,19 +68,17 @@ def signed_percent(share: float) -> str:
 
 def flop_rate(value: float) -> str:
     """Return floating-point operations per second."""
-    return _per_second(value, "FLOP")
+    return f"{_with_unit(value, PREFIXES)}FLOP/s"
 
 
 def byte_rate(value: float) -> str:
     """Return bytes per second in powers of ten, as bandwidths are given."""
-    return _per_second(value, "B")
+    return f"{_with_unit(value, PREFIXES)}B/s"
 
 
-def _per_second(value: float, unit: str) -> str:
-    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6)):
-        if value >= scale:
-            return f"{value / scale:.4g} {prefix}{unit}/s"
-    return f"{value:.4g} {unit}/s"
+def _with_unit(value: float, units: Sequence[Unit]) -> str:
+    scale, name = unit_for(value, units)
+    return f"{value / scale:.4g} {name}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -16,8 +16,9 @@ from report.data.load import load_results
 from report.data.measured import measured
 from report.data.selection import select_tables
 from report.figures import depth, gantt, layers, memory, moves
-from report.figures.style import GPU_COLOURS, byte_unit, draw, time_unit
+from report.figures.style import GPU_COLOURS, draw
 from report.sections import make_section
+from report.wording.units import SIZES, TIMES, unit_for
 from tests.report.made_up import MIB, case, failed, grid, measuring, result, sharing, write
 
 pytestmark = pytest.mark.long
@@ -291,10 +292,10 @@ def test_repeats_are_one_point(tmp_path):
 
 
 def test_units_follow_the_greatest_value():
-    assert time_unit([0.5, 2.0]) == (1.0, "s")
-    assert time_unit([2e-5, 2e-3]) == (1e-3, "ms")
-    assert time_unit([2e-6]) == (1e-6, "µs")
-    assert byte_unit([0, 0]) == (2**10, "KiB")
+    assert unit_for(2.0, TIMES) == (1.0, "s")
+    assert unit_for(2e-3, TIMES) == (1e-3, "ms")
+    assert unit_for(2e-6, TIMES) == (1e-6, "µs")
+    assert unit_for(0, SIZES) == (2**10, "KiB")
 
 
 def test_a_config_of_one_gpu_moves_nothing():
