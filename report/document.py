@@ -65,7 +65,7 @@ class Document:
 def make_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:
     """Return a table of these rows, with a column for every key, in order of first appearance."""
     kinds: dict[tuple[str, ...], tuple[str, ...]] = {}
-    # Rows come by the ten thousand and have few kinds of keys: of each row its cells are kept.
+    # Ten thousand rows have few kinds of keys: keep the cells of each row, and the keys once.
     kept = [(kinds.setdefault(tuple(row), tuple(row)), [*row.values()]) for row in rows]
     columns = tuple(dict.fromkeys(chain.from_iterable(kinds)))
     return Table(columns, [_filled(columns, keys, cells) for keys, cells in kept], caption)

@@ -31,7 +31,7 @@ class Kind:
 
     question: str  # begins the answer where nothing was measured
     headings: Sequence[str]  # columns that a table without any measurement still has
-    rows: Callable[[Results], list[Cells]]  # the columns of each case, by heading
+    rows: Callable[[Results], list[Cells]]  # cells of each case, by heading
     details: Sequence[Callable[[Results], Table]]  # tables behind the answers
     answers: Callable[[Results], list[str]]
     figures: Callable[[Results], Sequence[Figure | None]]  # None where there is nothing to draw

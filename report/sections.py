@@ -11,7 +11,7 @@ from report.wording.names import schedule_name
 from report.wording.units import plural
 from study.case import Case
 
-NAMED = 5  # failed cases, before they become a number
+NAMED = 5  # failed cases; of more, only the number is given
 
 
 def make_section(grid_table: GridTable, with_figures: bool = False) -> Section:

@@ -10,7 +10,7 @@ from study.results.result import Code, Result
 from study.text import one_line
 
 TITLE = "What happens when a model is split over several GPUs"
-FILES = 3  # that are named; more would push the rest off the title block
+FILES = 3  # changed files that are named
 
 
 def make_document(

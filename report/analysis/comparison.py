@@ -9,8 +9,8 @@ from study.statistics.comparison import Comparison
 from study.statistics.samples import are_enough
 
 CANNOT = "cannot be told from these results"
-# Axes that no task asks for. How a case is measured is none; depth, GPUs and execution have answers
-# of their own.
+# Axes that no task asks for, without those of how a case is measured. Depth, GPUs and execution
+# have other answers.
 SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer")
 
 
@@ -112,7 +112,7 @@ def why_incomparable(
 
 def verdict(a: MeasuredCase, b: MeasuredCase) -> Comparison:
     """Compare the step times of b with those of a, which must be comparable."""
-    from study.statistics.bootstrap import compare  # here, since numpy and scipy take their time
+    from study.statistics.bootstrap import compare  # imported here: it needs numpy and scipy
 
     found = compare(a.steps_s, b.steps_s)
     assert found is not None

@@ -28,7 +28,7 @@ def _most(actions: list[TimeSpan]) -> int:
         ):
             changes.append((action.end_s, -1))
     held = most = 0
-    for _, change in sorted(changes):  # what ends at a moment goes before what begins
+    for _, change in sorted(changes):  # at equal times, ends come first
         held += change
         most = max(most, held)
     return most

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
-# Tensors of a parameter's size that live as long as it does, and those of one optimizer step.
+# Tensors of a parameter's size that live as long as it, and that one optimizer step needs.
 OPTIMIZER_STATES = {"sgd": 0, "adam": 2}
 OPTIMIZER_TEMPORARIES = {"sgd": 0, "adam": 1}  # torch's foreach Adam: the denominators
 

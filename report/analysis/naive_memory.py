@@ -21,7 +21,7 @@ from report.data.measured import MeasuredCase
 from study.case import Case
 from study.schedules import SCHEDULES
 
-# Keys of a case that change no memory: how it is measured, and with which numbers.
+# Keys of a case that change no memory, with one value for all.
 NEUTRAL_KEYS: dict[str, Any] = {
     "seed": 0,
     "warmup_steps": 0,
@@ -97,7 +97,7 @@ class Account:
         self.parameters = parameters
         self.gradients = [0] * case.gpus
         self.activations = [0] * case.gpus
-        # Of what comes and goes: the sum, gradients, activations, temporaries.
+        # At the peak: the sum of gradients, activations and temporaries, then each of them.
         self.most = [(0, 0, 0, 0)] * case.gpus
         self.now = self.shared_most = 0
 
@@ -135,7 +135,7 @@ class Account:
         return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
-@lru_cache(maxsize=64)  # repeats have the same, and a figure asks for what a table asked for
+@lru_cache(maxsize=64)  # the same for repeats, and for a table and its figure
 def _follow_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> Account:
     """Follow forward, backward and optimizer, and look at every moment that may be a peak."""
     element = ELEMENT_BYTES[case.dtype]
@@ -145,10 +145,10 @@ def _follow_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> A
     sizes = [gpu_of_layer.count(gpu) * layer for gpu in range(case.gpus)]
     account = Account(case, sizes)
     account.change(first, activations=rows)  # the batch
-    # Its target; and the loss, which torch's mse_loss keeps in a buffer of the output's size.
+    # The target; and the loss: torch's mse_loss keeps a buffer of the output's size.
     account.change(last, activations=2 * rows)
     _forward(account, gpu_of_layer, rows)
-    account.look(last, activations=rows)  # the output's gradient, which then takes its place
+    account.look(last, activations=rows)  # the output's gradient, which then replaces it
     _backward(account, gpu_of_layer, rows, layer, reduction)
     extra = OPTIMIZER_TEMPORARIES[case.optimizer]
     for gpu, size in enumerate(sizes):
@@ -162,7 +162,7 @@ def _forward(account: Account, gpu_of_layer: tuple[int, ...], rows: int) -> None
     for i, gpu in enumerate(gpu_of_layer):
         account.change(gpu, activations=rows)  # the output; the one before it is still there
         account.look(gpu, activations=rows if i else 0)
-        if i + 1 < len(gpu_of_layer) and gpu_of_layer[i + 1] != gpu:  # it goes where it is used
+        if i + 1 < len(gpu_of_layer) and gpu_of_layer[i + 1] != gpu:  # it moves to the next GPU
             account.change(gpu, activations=-rows)
             account.change(gpu_of_layer[i + 1], activations=rows)
 
@@ -173,9 +173,9 @@ def _backward(
     for i in range(len(gpu_of_layer) - 1, -1, -1):
         gpu = gpu_of_layer[i]
         account.change(gpu, gradients=layer)
-        # The gradient of its input, and what the bias's gradient takes to be summed.
+        # The gradient of its input, and the reduction of the bias's gradient.
         account.look(gpu, activations=rows if i else 0, temporaries=reduction)
-        account.change(gpu, activations=-rows)  # its input; gradients take one another's place
+        account.change(gpu, activations=-rows)  # its input; the gradient replaces the one before
         if i and gpu_of_layer[i - 1] != gpu:
             account.change(gpu, activations=-rows)
             account.change(gpu_of_layer[i - 1], activations=rows)

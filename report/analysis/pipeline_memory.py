@@ -52,7 +52,7 @@ class _Gpu:
     layers: list[int]
     reduction: int
     gradients: int = 0
-    kept: int = 0  # activations, and gradients of them on their way
+    kept: int = 0  # activations and their gradients
     most: MemoryBreakdown = field(default_factory=MemoryBreakdown)
 
     def __post_init__(self) -> None:
@@ -93,44 +93,46 @@ class _Gpu:
         """
         inputs = self.layers[stage] - (stage == 0)
         self._keep(stage, micro_batch, inputs + (not self._is_here(stage + 1)))
-        self._look(activations=self.rows)  # what a layer makes, before ReLU
+        self._look(activations=self.rows)  # a layer's output before ReLU
         if stage == self.last:
             self.kept += self.rows
 
     def _backward(self, stage: int, micro_batch: int) -> None:
         """Compute all gradients at once, layer by layer from the last."""
-        own = self.rows if stage == self.last else 0  # the output's gradient; else it was received
+        own = (
+            self.rows if stage == self.last else 0
+        )  # the output's gradient; others receive it
         for _ in range(self.layers[stage]):
             new = self._add_gradients(stage)
             self._look(activations=own + self.rows, temporaries=new + self.reduction)
-            self._look(activations=2 * self.rows)  # before and behind ReLU
+            self._look(activations=2 * self.rows)  # before and after ReLU
             self._keep(stage, micro_batch, -1)
             own = self.rows
         self._let_go(stage, micro_batch)
         if self.case.schedule == "1f1b" and stage and stage not in self.is_trained:
-            self.kept += self.rows  # torch's 1F1B has what it sent last until it sends the next
+            self.kept += self.rows  # torch's 1F1B keeps what it sent until it sends the next
         self.is_trained.add(stage)
 
     def _input_gradient(self, stage: int, micro_batch: int) -> None:
         """Compute gradients of inputs; keep those of outputs for the weights' gradients."""
-        if stage == 0:  # it owes nobody a gradient, and computes all of its own later
+        if stage == 0:  # no stage needs its input's gradient; it computes all later
             return
         self._look(activations=2 * self.rows)
         self._let_go(stage, micro_batch)
         self._keep(stage, micro_batch, 2 * self.layers[stage] - self._is_here(stage + 1))
-        if not self._is_here(stage - 1):  # else it is what that stage has received
+        if not self._is_here(stage - 1):  # else that stage has received it
             self.kept += self.rows  # torch keeps the input's gradient to the end of the step
         self._look()
 
     def _weight_gradient(self, stage: int, micro_batch: int) -> None:
         if stage == 0:
-            if stage == self.last:  # the loss has been gone through, and needs no output any more
+            if stage == self.last:  # the loss no longer needs the output
                 self._keep(stage, micro_batch, -1)
             self._backward(stage, micro_batch)
             return
         for _ in range(self.layers[stage]):
             new = self._add_gradients(stage)
-            self._look(temporaries=2 * new + self.reduction)  # and the layer's before
+            self._look(temporaries=2 * new + self.reduction)  # and those of the layer before
         self._let_go(stage, micro_batch)
         self.is_trained.add(stage)
 

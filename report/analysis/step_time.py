@@ -21,13 +21,11 @@ class StepTime:
         return seconds_with_interval(self.estimate_s, self.interval)
 
 
-@cache  # tables, notes and answers ask for it again
+@cache  # tables, figures and answers ask for it
 def step_time(result: MeasuredCase) -> StepTime:
     """Return the interval that one job found itself; of several jobs, one over jobs and steps."""
     if result.repeats:
-        from study.statistics.bootstrap import (
-            interval,  # here, since numpy and scipy take their time
-        )
+        from study.statistics.bootstrap import interval  # imported here: it needs numpy and scipy
 
         return StepTime(estimate(result.steps_s), interval(result.steps_s))
     found = result.measurement.median_ci_s

@@ -10,7 +10,7 @@ from report.data.measured import MeasuredCase
 from report.wording.units import signed_percent
 from study.results.measurement import Breakdown, GpuTime
 
-MAX_INSTRUMENTATION_COST = 0.5  # of a step: marks that cost more leave little of what they tell
+MAX_INSTRUMENTATION_COST = 0.5  # of a step; above it the parts say little
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
 
@@ -26,7 +26,7 @@ class TimeUse:
     transfer_in_s: float
     transfer_out_s: float
     idle_s: float
-    # What of backward computed gradients of weights on their own; None where nothing did.
+    # The part of backward in which weights' gradients are computed alone; None without such.
     weight_gradient_s: float | None = None
 
     @property

@@ -20,7 +20,7 @@ from study.statistics.samples import estimate
 
 QUESTION = "Whether adding GPUs makes training faster"
 MOSTLY = 0.75  # of the GPUs at work at a time
-OVERLAP = 0.01  # of a step, below which GPUs that work at the same time are not worth a word
+OVERLAP = 0.01  # of a step; less is not worth a word
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:

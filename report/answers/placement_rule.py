@@ -6,7 +6,7 @@ from report.data.measured import MeasuredCase
 from report.wording.units import plural
 from study.schedules import SCHEDULES
 
-# As in mp/placement.py; written again here, so that measured layer maps are held against it.
+# As in mp/placement.py; repeated here, to check measured layer maps against it.
 RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
     "even": (
         "layer i goes to GPU `i * gpus // depth` (whole-number division)",

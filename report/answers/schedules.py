@@ -16,8 +16,8 @@ from study.stages import allowed_speed_up
 from study.statistics.samples import are_enough, estimate
 
 QUESTION = "What would help"
-NAMED = 6  # cases, before a number has to do
-SAME_MEMORY = 0.05  # a peak that differs by less is as high
+NAMED = 6  # cases; of more, only the number is given
+SAME_MEMORY = 0.05  # relative; peaks that differ by less are called equal
 
 
 def answer(results: list[MeasuredCase]) -> list[str]:

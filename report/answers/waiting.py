@@ -8,8 +8,8 @@ from report.analysis.time_use import instrumentation_warning, time_use
 from report.data.measured import MeasuredCase
 from report.wording.units import percent, seconds, signed_percent
 
-LITTLE = 0.01  # of a step: a bubble so near to the formula's is explained by it
-MUCH_LONGER = 1.1  # times the compute of the naive schedule: worth a sentence
+LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
+MUCH_LONGER = 1.1  # times the compute of the naive schedule; more is worth a sentence
 PARTS = {
     "imbalance": "actions of unequal length",
     "communication": "transfers that nothing hides",

@@ -5,8 +5,8 @@ from report.data.measured import MeasuredCase
 from report.wording.units import percent, ratio, seconds
 from study.statistics.samples import estimate
 
-STEADY = 0.15  # a time per layer that changes by less is called steady
-LITTLE = 0.1  # of the fastest product's rate: below that, a step is mostly something else
+STEADY = 0.15  # relative change of the time per layer
+LITTLE = 0.1  # of the fastest product's rate; below it, a step is mostly other work
 
 
 def time_per_layer(few: MeasuredCase, many: MeasuredCase) -> str:

@@ -9,7 +9,7 @@ from report.wording.units import UNKNOWN, plural
 
 VERDICTS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
 RATIO = "after / before (95 % CI)"
-FINEST = 0.01  # what verdicts on single jobs are made to find; a gate of 0 % cannot ask for more
+FINEST = 0.01  # what verdicts on single jobs can find; a gate of 0 % asks for no more
 
 
 def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -> Section:

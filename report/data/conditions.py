@@ -1,13 +1,14 @@
 """Conditions of a measurement that must be equal for step times to be compared or combined."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from report.data.measured import MeasuredCase
+from report.data.measured import MeasuredCase, measured
 from report.wording.hardware import threads
 from report.wording.units import UNKNOWN
+from study.results.result import Result
 
-# Which of its GPUs a job sees changes no speed, and differs with their number. Numbers of threads
-# change that of a CPU, where what they came to is compared itself.
+# Visible GPUs change no speed; numbers of threads are compared themselves where a CPU computes.
 NEUTRAL_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
@@ -15,7 +16,7 @@ NEUTRAL_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
 )
 
-# What a key of a case changes by itself.
+# Conditions that a key of a case changes.
 FOLLOWS = {"dtype": "with and without TF32"}
 
 
@@ -41,11 +42,12 @@ def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, st
     return found if any_software else found | software
 
 
-def combine(jobs: list[MeasuredCase]) -> MeasuredCase | None:
-    """Return the jobs of one configuration as one measurement; None for no jobs.
+def combine(results: Iterable[Result]) -> MeasuredCase | None:
+    """Return the jobs of one configuration as one measurement; None if none was measured.
 
     If their conditions differ, the largest group counts; of equal ones that of the earliest repeat.
     """
+    jobs = [job for job in map(measured, results) if job is not None]
     if len(jobs) < 2:
         return jobs[0] if jobs else None
     groups: dict[tuple[object, ...], list[MeasuredCase]] = {}

@@ -9,7 +9,7 @@ from study.case import Case
 from study.errors import ConfigError
 from study.schedules import has_key
 
-MOST_NAMED = 10  # settings, in the line that says which there are
+MOST_NAMED = 10  # settings, in the message that lists what exists
 
 
 def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[GridTable]:
@@ -27,11 +27,11 @@ def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[
     ]
     if grid_tables and not narrowed:
         cases = [row.case for grid_table in grid_tables for row in grid_table.rows]
-        raise ConfigError("--set", f"no case has {_words(values)}; {_there(cases, values)}")
+        raise ConfigError("--set", f"no case has {_words(values)}; {_existing(cases, values)}")
     return narrowed
 
 
-def _there(cases: list[Case], keys: dict[str, Any]) -> str:
+def _existing(cases: list[Case], keys: dict[str, Any]) -> str:
     """Return the values of these keys that exist, in words."""
     having = [values for c in cases if (values := _values(c, keys)).keys() == keys.keys()]
     settings = sorted({tuple(values.values()) for values in having})

@@ -72,7 +72,7 @@ def schedule_label(result: MeasuredCase, results: Sequence[MeasuredCase]) -> str
 def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[MeasuredCase]]:
     """Return the cases that differ in this key alone, sorted by it, by their common label."""
     found: dict[str, list[MeasuredCase]] = {}
-    name = _label if key == "gpus" else label  # emulated GPU counts stand beside real ones
+    name = _label if key == "gpus" else label  # emulated and real GPU counts are one series
     for result in sorted(results, key=lambda r: _rank(getattr(r.case, key))):
         found.setdefault(name(result, results, key), []).append(result)
     return found

@@ -12,7 +12,7 @@ from study.results.measurement import GpuMemory, Measurement
 from study.results.result import Placement, Result, Transfers
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # itself alone, so that caches find it
+@dataclass(frozen=True, slots=True, eq=False)  # hashed by identity, for caches
 class MeasuredCase:
     """One job's result, and the jobs that repeat it.
 

@@ -26,7 +26,7 @@ def render_json(grid_tables: list[GridTable]) -> str:
 
 def render_csv(grid_tables: list[GridTable]) -> str:
     """Return one line per row; nested keys are joined by dots, lists are JSON."""
-    import pandas  # here, since importing it takes longer than all the rest
+    import pandas  # imported here: that takes longer than all the rest
 
     records = [
         {"grid": s.grid.name, "profile": s.profile} | _flat(_row(job))

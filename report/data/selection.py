@@ -11,7 +11,7 @@ from typing import Any
 
 from report.data.conditions import combine
 from report.data.load import ProfileResults
-from report.data.measured import MeasuredCase, measured
+from report.data.measured import MeasuredCase
 from study.case import DEFAULTS, Case
 from study.errors import ConfigError
 from study.grid import Grid, known_grids, load_grids
@@ -45,8 +45,7 @@ class Row:
     @cached_property
     def measured(self) -> MeasuredCase | None:
         """The combined measurement of all jobs that have one."""
-        results = (row.result for row in self.jobs if row.result is not None)
-        return combine([m for m in map(measured, results) if m is not None])
+        return combine(row.result for row in self.jobs if row.result is not None)
 
     @property
     def missing(self) -> list["Row"]:
@@ -72,7 +71,7 @@ class GridTable:
 def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
     """Return the tables of a grid; if none of its cases was started, one without results."""
     found = [
-        _selection(grid, variant, profile, setting)
+        _make_table(grid, variant, profile, setting)
         for profile in profiles
         for variant in _variants(grid, profile)
         for setting in _settings(grid, variant, profile)
@@ -134,11 +133,11 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
         if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
         and (case in ours or case not in submitted or _setting(grid, case) == own)
     ]
-    # Thousands of cases of one setting are one case of it.
+    # One case of each setting will do: there may be thousands.
     others = attrgetter("schedule", *(key for key, _ in own))
     distinct = {others(case): case for case in started}.values()
     found: dict[Setting, None] = {}
-    # A case that lacks a key goes with any setting of it, and makes one only if there is none.
+    # A case that lacks a key goes with any setting of it; alone it makes a setting.
     for case in sorted(distinct, key=lambda case: len(grid.keys_of_others(case.schedule))):
         if not any(all(_fits(case, key, (v,), grid) for key, v in setting) for setting in found):
             found[_setting(grid, case)] = None
@@ -163,7 +162,7 @@ def _setting(grid: Grid, case: Case) -> Setting:
     )
 
 
-def _selection(grid: Grid, variant: Grid, profile: ProfileResults, setting: Setting) -> GridTable:
+def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Setting) -> GridTable:
     own = dict(_setting(grid, grid.first_case()))
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
@@ -178,7 +177,7 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
         for key in grid.keys_of_others(values_of_all["schedule"]):
             values_of_all.pop(key, None)
         case = Case(**values_of_all)
-        with suppress(ConfigError):  # e.g. the point of 5 GPUs in a setting with split half
+        with suppress(ConfigError):  # e.g. 5 GPUs with split: half
             check_together(case, grid.source)
             yield case
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
 
-MAX_ORIGIN = 90  # characters; as many as fit above a drawing
+MAX_ORIGIN = 90  # characters that fit above a drawing
 
 
 def origin(results: Sequence[MeasuredCase]) -> str:

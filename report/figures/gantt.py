@@ -38,15 +38,15 @@ SPAN_STYLES = {
 COMPUTE_HEIGHT, TRANSFER_HEIGHT = (
     0.66,
     0.94,
-)  # of a row; transfers stand out, by their shape if not by colour
+)  # of a row; transfers differ in shape, not only in colour
 HIGH = ("transfer", "collective")
-NARROWEST = 0.004  # of the step: a transfer takes less, and would not be seen
-MAX_CASES, MAX_GPUS = 6, 64  # more have no room
-ROOM = 1.003  # times the longest step: for the edge of its last bar
-MAX_EDGED = 30  # bars of a GPU
-ROW, AROUND, FRAME = 0.26, 0.42, 0.8  # inches: a GPU, what a case and a drawing need besides
-FITS, TALLEST = 3.0, 8.5  # inches: what finds room on most pages, and on any
-APART = 8  # times as long as the shortest step: on the same axis nothing of that would be seen
+NARROWEST = 0.004  # of the step; shorter transfers are drawn this wide
+MAX_CASES, MAX_GPUS = 6, 64  # that fit
+ROOM = 1.003  # times the longest step, for the edge of its last bar
+MAX_EDGED = 30  # bars of a GPU that get an edge
+ROW, AROUND, FRAME = 0.26, 0.42, 0.8  # inches: a GPU, the frame of a case, the frame of a drawing
+FITS, TALLEST = 3.0, 8.5  # inches that fit on most pages, and on any
+APART = 8  # times the shortest step; longer ones need another axis
 
 
 def make_figures(results: list[MeasuredCase]) -> list[Figure]:
@@ -115,7 +115,7 @@ def _end_s(result: MeasuredCase) -> float:
 
 
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None:
-    # Lines around so many bars as a pipeline has would hide them.
+    # Edges would hide bars as narrow as a pipeline's.
     edge = EDGE if len(spans_of(result)) <= MAX_EDGED * result.case.gpus else {}
     narrowest = NARROWEST * max(span.end_s for span in spans_of(result))
     for kind, (colour, hatch) in SPAN_STYLES.items():  # transfers last, on top

@@ -17,8 +17,8 @@ from report.figures.style import BLACK, EDGE, EMULATED, GPU_COLOURS, LEGEND_LINE
 from report.wording.units import seconds
 
 CAPTION = "Step time for each GPU count"
-MIN_ROOM = 4  # GPU counts; of fewer the bars would be as wide as they are high
-MAX_NUMBERS = 14  # as many find room above their bars
+MIN_ROOM = 4  # GPU counts; room for fewer would make bars too wide
+MAX_NUMBERS = 14  # that fit above the bars
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:

@@ -17,7 +17,7 @@ from report.wording.units import runs
 
 CAPTION = "The GPU of each layer"
 MAX_CASES = 16
-MAX_CELLS = 40  # as many layers of a case can be numbered; of more, those of a GPU are one cell
+MAX_CELLS = 40  # layers of a case; of more, a GPU's layers share a cell
 HEIGHT = 0.7
 CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
 
@@ -58,7 +58,7 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
         left = first - 0.5
         axes.barh(row, count, HEIGHT, left, align="center", color=colour, edgecolor="white",
                   linewidth=1 if deepest <= MAX_CELLS else 0)  # fmt: skip
-        if count * MAX_CELLS >= deepest:  # wide enough for its number
+        if count * MAX_CELLS >= deepest:  # wide enough for a number
             centre = left + count / 2
             axes.text(centre, row, str(gpu), color=ink_on(colour), **CENTRED)
     if not result.placement.gpu_of_layer:

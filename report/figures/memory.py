@@ -36,8 +36,8 @@ PARTS = (
     ("temporaries", YELLOW, "//"),
     ("cuBLAS and the rest", GREY, "++"),
 )
-MAX_CASES, MAX_GPUS = 8, 64  # more have no room
-MAX_TICKS = 40  # as many GPUs can be numbered
+MAX_CASES, MAX_GPUS = 8, 64  # that fit
+MAX_TICKS = 40  # GPU numbers that fit
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _groups(results: list[MeasuredCase]) -> list[list[Bar]]:
         pairs = zip(peaks, result.measurement.per_gpu, strict=True)
         seen = [(parts, gpu.peak_allocated_bytes) for parts, gpu in pairs]
         groups.append([Bar(start + i, i, _parts(*one), one[1]) for i, one in enumerate(seen)])
-        start += max(len(seen), 3) + 1  # its name needs room
+        start += max(len(seen), 3) + 1  # room for its name
     return groups
 
 

@@ -15,7 +15,7 @@ from report.figures.style import BLACK, BLUE, RED, draw
 from report.wording.units import SIZES, data_size, unit_for
 
 CAPTION = "Moves of data between GPUs in a step"
-# Both ways move the same, so one is drawn within the other.
+# Both ways move the same, so one marker is drawn inside the other.
 WAYS = (("forward", BLUE, "o", 9.0, "white"), ("backward", RED, "s", 4.0, RED))
 Way = tuple[str, str, str, float, str]
 
@@ -65,7 +65,7 @@ def _plot_way(axes: Axes, results: list[MeasuredCase], values: Sequence[float], 
         markerfacecolor=inside,
         color=colour,
         label=name,
-        clip_on=False,  # points at 0 are whole
+        clip_on=False,  # whole markers at 0
         zorder=3,
     )
 

@@ -10,7 +10,7 @@ from report.data.measured import MeasuredCase
 from report.figures.style import SERIES
 from report.wording.units import TIMES, seconds, unit_for
 
-HUGE = 2  # times the greatest median: an interval that ends there leaves half of the room
+HUGE = 2  # times the greatest median; a longer interval would take over half of the axis
 
 
 def plot_points(

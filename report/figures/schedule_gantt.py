@@ -22,9 +22,9 @@ from study.schedules import SCHEDULES
 CAPTION = "What each GPU does during a typical step, schedule by schedule"
 WAITS = "#F0F0F0"
 HEIGHT = 0.94  # of a row
-MAX_CASES, MAX_GPUS = 8, 32  # more have no room
-OTHERWISE = 0.05  # of a timed step: what is drawn differs by more, which is worth a word
-ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, what a case needs besides, a page
+MAX_CASES, MAX_GPUS = 8, 32  # that fit
+OTHERWISE = 0.05  # of a timed step; a larger difference is mentioned
+ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, the frame of a case, a page
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:

@@ -21,8 +21,8 @@ from study.stages import allowed_speed_up
 CAPTION = "Step time of each schedule"
 COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
 HEIGHT, ROW = 0.72, 0.17  # of a row; inches
-MAX_COUNTS, MAX_ROWS = 4, 40  # more have no room
-BESIDE_BARS = 1.32  # times the longest bar: room for its number
+MAX_COUNTS, MAX_ROWS = 4, 40  # that fit
+BESIDE_BARS = 1.32  # times the longest bar, for its number
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:

@@ -10,20 +10,20 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure as Drawing
 
-# Okabe and Ito's colours, which nobody confuses; neighbours in a row of GPUs differ in grey too.
+# Okabe and Ito's colours, safe for the colour-blind; neighbours differ in grey too.
 BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#E69F00", "#009E73"
 YELLOW, RED, SKY, PURPLE = "#F0E442", "#D55E00", "#56B4E9", "#CC79A7"
 GREY = "#D9D9D9"
 GPU_COLOURS = (BLUE, ORANGE, GREEN, YELLOW, RED, SKY, PURPLE)
 SERIES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
-EMULATED = "////"  # the hatch of bars whose numbers are not those of several GPUs
+EMULATED = "////"  # hatch of bars from emulated GPUs
 
 WIDTH = 6.3  # inches: the text of an A4 page
 SMALL = 7  # points
 LEGEND_LINE = 0.18  # inches
 EDGE: dict[str, Any] = {"edgecolor": BLACK, "linewidth": 0.5}
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines have it
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.titlelocation": "left",
@@ -37,7 +37,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "errorbar.capsize": 3,
     "text.parse_math": False,  # a $ is a $
-    "svg.fonttype": "path",  # no font is asked for where the drawing is shown
+    "svg.fonttype": "path",  # letters are shapes: the viewer needs no font
     "svg.hashsalt": "mpbench",  # else ids are random
 }
 NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -52,10 +52,10 @@ def draw(height: float, origin: str, plot: Callable[[Drawing], None]) -> str:
         plot: Draws into the given figure.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # A letter that the font lacks is a box, and costs no report.
+        # A letter that the font lacks becomes a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
-        matplotlib.rcdefaults()  # whatever style the user has
+        matplotlib.rcdefaults()  # ignore the user's style
         matplotlib.rcParams.update(STYLE)
         drawing = Drawing(figsize=(WIDTH, height), layout="constrained")
         colour = RED if origin.startswith("emulated") else "#555555"
@@ -69,8 +69,8 @@ def to_svg(drawing: Drawing) -> str:
     text = io.StringIO()
     drawing.savefig(text, format="svg", metadata=NOTHING)
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]  # the prologue is for files, not for HTML
-    # Glyphs and clip paths have the same ids in all drawings, and one page may show several.
+    svg = svg[svg.index("<svg") :]  # without the prologue of a file
+    # Glyphs and clip paths have the same ids in all drawings of a page.
     own = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}"
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", svg)
 

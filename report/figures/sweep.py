@@ -17,7 +17,7 @@ from report.figures.style import LEGEND_LINE, draw
 from report.wording.names import key_name
 from report.wording.units import seconds
 
-WIDE = 8  # times the least value: from there on, the axis is logarithmic
+WIDE = 8  # times the least value; the axis is logarithmic from there on
 
 
 def make_figures(results: list[MeasuredCase]) -> list[Figure]:

@@ -18,9 +18,9 @@ from study.text import printable
 STYLE = Path(__file__).parent / "page.css"
 SCRIPT = Path(__file__).parent / "page.js"
 
-LONG_CELL = 36  # characters; a longer text may be wrapped, a shorter one is read as one
-MANY_COLUMNS = 9  # more are set smaller, where the page is wide, so that they fit
-# Where a short cell may be wrapped, if its table does not fit otherwise.
+LONG_CELL = 36  # characters; longer text may wrap
+MANY_COLUMNS = 9  # more are set in smaller type
+# Where a short cell may wrap if its table does not fit.
 PARTS = re.compile(r"(?<= )(?=\()|(?<= / )")
 NOT_DRAWN = ("script", "style", "metadata", "foreignObject")
 DECLARATIONS = re.compile(r"[\w\s:;#.,%()'+-]*")  # nothing that could end a rule of CSS
@@ -110,7 +110,7 @@ def _table(table: Table, caption: str, page: Page) -> str:
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in table.rows)
     kind = ' class="many"' if len(table.columns) > MANY_COLUMNS else ""
     content = f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n"
-    # What scrolls must be reached by the keyboard as well, and so needs a name.
+    # A scrolling region needs a name to be reached by the keyboard.
     label = f'class="wide" role="region" tabindex="0" aria-label="{_plain(caption)}"'
     shown = _around("div", f"<table{kind}>\n{content}</table>\n", label)
     return _around("figure", page.caption("Table", caption) + shown)
@@ -145,7 +145,7 @@ def _inline_svg(prefix: str, figure: Figure, classes: dict[str, str]) -> str:
         given = {_local(name): value for name, value in element.attrib.items()}
         element.attrib = _attributes(prefix, given, classes)
     for name in ("width", "height"):
-        svg.attrib.pop(name, None)  # the page decides; the view box keeps the shape
+        svg.attrib.pop(name, None)  # the page sets the size; the view box keeps the shape
     svg.attrib |= {"role": "img", "aria-label": printable(figure.alt)}
     return ElementTree.tostring(svg, encoding="unicode").strip()
 
@@ -162,7 +162,7 @@ def _attributes(prefix: str, given: dict[str, str], classes: dict[str, str]) -> 
         elif name == "style" and DECLARATIONS.fullmatch(value):
             kept["class"] = classes.setdefault(value, f"s{len(classes)}")
         elif name in ("href", "style") and not value.startswith("data:image/png;"):
-            continue  # leads outside, or is no plain style
+            continue  # leads outside, or may end the rule
         elif name != "class" and not name.startswith("on"):
             kept[name] = value
     return kept

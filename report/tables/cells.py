@@ -34,7 +34,7 @@ def layers_of_gpus(result: MeasuredCase) -> Cells:
     cells = {}
     for gpu, count in enumerate(placement.layers_per_gpu):
         layers = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
-        # With tensor parallelism a GPU holds a share of every layer, and no layer is its own.
+        # Under tensor parallelism no layer belongs to one GPU.
         held = runs(layers) if placement.gpu_of_layer else "a share of each"
         cells[f"layers of GPU {gpu}"] = f"{held} ({count})"
     return cells

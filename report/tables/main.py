@@ -38,7 +38,7 @@ def make_main_table(
                 found["result"] = "ok"
         rows.append(found)
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    for last in LAST:  # whichever row had one first
+    for last in LAST:
         if last in columns:
             columns = [*(c for c in columns if c != last), last]
     if not of_kind:
