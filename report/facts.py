@@ -8,7 +8,8 @@ from report.wording.names import key_name
 from report.wording.units import between, signed_percent
 from study.schedules import has_key
 
-PIPELINE_KEYS = ("micro_batches", "chunks_per_gpu", "balance")
+SETTING = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed",
+           "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
 CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
@@ -20,30 +21,20 @@ def make_facts(grid_table: GridTable) -> list[str]:
         changes = ", ".join(f"{key_name(k)} {v}" for k, v in grid_table.changed.items())
         facts.append(f"Changed from the grid's own setting: {changes}.")
     if results:
-        facts += [_hardware(results), _samples(results)]
-        facts += filter(None, [_instruments(results)])
+        facts += [_hardware(results), _samples(results), *_instruments(results)]
     if any(result.emulated for result in results):
         facts.append(_emulation(results))
     return facts
 
 
 def _setting(grid_table: GridTable) -> str:
-    case = grid_table.rows[0].case
-    keys = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed")
-    parts = [
-        f"{key_name(key)} {getattr(case, key)}" for key in keys if key not in grid_table.grid.axes
-    ]
-    parts += filter(None, [_of_pipelines(grid_table, key) for key in PIPELINE_KEYS])
+    parts = []
+    for key in SETTING:
+        cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
+        if cases and key not in grid_table.grid.axes:
+            parts.append(f"{key_name(key)} {getattr(cases[0], key)}")
     profile = "none yet" if grid_table.profile is None else grid_table.profile
     return f"Profile: {profile}. Setting: {', '.join(parts)}."
-
-
-def _of_pipelines(grid_table: GridTable, key: str) -> str | None:
-    """Describe a key that some of the table's schedules have."""
-    cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
-    if not cases or key in grid_table.grid.axes:
-        return None
-    return f"{key_name(key)} {getattr(cases[0], key)}"
 
 
 def _hardware(results: list[MeasuredCase]) -> str:
@@ -56,40 +47,31 @@ def _samples(results: list[MeasuredCase]) -> str:
     measurements = [job.measurement for r in results for job in r.jobs]
     samples = between([len(m.step_times_s) for m in measurements])
     warmup = between([m.warmup_steps for m in measurements])
-    jobs = (
-        f" in each of {between([len(r.jobs) for r in results])} jobs" if _repeated(results) else ""
-    )
+    jobs = between([len(r.jobs) for r in results])
+    in_jobs = f" in each of {jobs} jobs" if any(r.repeats for r in results) else ""
+    # An interval from one job does not show how jobs differ.
+    one_job = "; how one job differs from the next is not in them: --repeats 5 shows that"
     return (
-        f"Samples: {samples} timed steps a case{jobs}, after {warmup} warm-up steps. Step times "
-        f"are medians with 95 % confidence intervals (block bootstrap){_of_one_job(results)}."
+        f"Samples: {samples} timed steps a case{in_jobs}, after {warmup} warm-up steps. Step times "
+        f"are medians with 95 % confidence intervals (block bootstrap)"
+        f"{'' if all(r.repeats for r in results) else one_job}."
     )
 
 
-def _of_one_job(results: list[MeasuredCase]) -> str:
-    """Warn that an interval from one job leaves out the differences between jobs."""
-    if all(result.repeats for result in results):
-        return ""
-    return "; how one job differs from the next is not in them: --repeats 5 shows that"
-
-
-def _repeated(results: list[MeasuredCase]) -> bool:
-    return any(result.repeats for result in results)
-
-
-def _instruments(results: list[MeasuredCase]) -> str | None:
+def _instruments(results: list[MeasuredCase]) -> list[str]:
     """Describe the instrumented steps: how many, by which clock, and their cost."""
     costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
     if not costs:
-        return None
+        return []
     breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
     clocks = " and ".join(sorted({CLOCKS[breakdown.clock] for breakdown in breakdowns}))
     steps = between([len(breakdown.step_times_s) for breakdown in breakdowns])
     low, high = signed_percent(min(costs)), signed_percent(max(costs))
     longer = low if low == high else f"{low} to {high}"
-    return (
+    return [
         f"Forward, backward, optimizer and where the time goes: means or medians of {steps} steps "
         f"of their own with marks, told by {clocks}; beside a timed step these took {longer}."
-    )
+    ]
 
 
 def _emulation(results: list[MeasuredCase]) -> str:

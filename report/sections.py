@@ -8,7 +8,7 @@ from report.kinds import KINDS, Kind
 from report.listings import make_listings
 from report.tables.main import make_main_table
 from report.wording.names import schedule_name
-from report.wording.units import plural
+from report.wording.units import count_of
 from study.case import Case
 
 NAMED = 5  # failed cases; of more, only the number is given
@@ -49,4 +49,4 @@ def _missing(rows: list[Row]) -> list[str]:
 
 def _name(case: Case) -> str:
     how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
-    return f"depth {case.depth} on {case.gpus} {plural(case.gpus, 'GPU')}{how}"
+    return f"depth {case.depth} on {count_of(case.gpus, 'GPU')}{how}"

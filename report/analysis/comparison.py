@@ -53,15 +53,14 @@ def from_the_least(results: list[MeasuredCase], key: str) -> list[Pair]:
     return found
 
 
-def refusals(question: str, refused: list[tuple[Pair, str]]) -> list[str]:
-    """Return a sentence for each reason not to compare, with the labels of all its pairs."""
+def refusals(question: str, problems: list[tuple[Pair, str | None]]) -> list[str]:
+    """Return a sentence for each problem, with the labels of all pairs that have it."""
     labels: dict[str, dict[str, None]] = {}
-    for pair, problem in refused:
-        labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
+    for pair, problem in problems:
+        if problem is not None:
+            labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
     return [
-        f"{'; '.join(found)}: {question} {CANNOT}: {problem}."
-        if any(found)
-        else f"{question} {CANNOT}: {problem}."
+        f"{'; '.join(found) + ': ' if any(found) else ''}{question} {CANNOT}: {problem}."
         for problem, found in labels.items()
     ]
 

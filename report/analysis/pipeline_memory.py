@@ -99,9 +99,7 @@ class _Gpu:
 
     def _backward(self, stage: int, micro_batch: int) -> None:
         """Compute all gradients at once, layer by layer from the last."""
-        own = (
-            self.rows if stage == self.last else 0
-        )  # the output's gradient; others receive it
+        own = self.rows if stage == self.last else 0  # the output's gradient; others receive it
         for _ in range(self.layers[stage]):
             new = self._add_gradients(stage)
             self._look(activations=own + self.rows, temporaries=new + self.reduction)

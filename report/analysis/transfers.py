@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from report.wording.units import plural
+from report.wording.units import count_of
 from study.case import Case
 from study.results.result import Collective
 from study.stages import gpu_of_stage
@@ -42,7 +42,7 @@ def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> st
     for one in collectives:
         if phase in (None, one.phase):
             calls[COLLECTIVES.get(one.operation, one.operation)] += one.calls
-    return " and ".join(f"{count} {plural(count, name)}" for name, count in calls.items() if count)
+    return " and ".join(count_of(count, name) for name, count in calls.items() if count)
 
 
 def total_bytes(collectives: tuple[Collective, ...]) -> int:

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from report.data.measured import MeasuredCase
-from report.wording.units import plural, runs
+from report.wording.units import count_of, runs
 from study.results.result import PairTransfers, Placement, Transfers
 
 
@@ -21,7 +21,7 @@ def _where_it_moves(result: MeasuredCase) -> str:
             "passed on between layers; the GPUs reduce what each has computed."
         )
     counts = ", ".join(
-        f"GPU {gpu} gets {n} {plural(n, 'layer')}{_in_runs(gpu, placement)}"
+        f"GPU {gpu} gets {count_of(n, 'layer')}{_in_runs(gpu, placement)}"
         for gpu, n in enumerate(placement.layers_per_gpu)
     )
     start = f"Depth {result.case.depth}: {counts}."

@@ -14,7 +14,7 @@ from report.analysis.time_use import TimeUse, instrumentation_warning, time_use
 from report.answers import sweep
 from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
-from report.wording.units import data_size, percent, plural, ratio, seconds
+from report.wording.units import count_of, data_size, percent, ratio, seconds
 from study.statistics.comparison import Comparison
 from study.statistics.samples import estimate
 
@@ -83,9 +83,9 @@ def _adding_gpus(results: list[MeasuredCase]) -> list[str]:
         return []
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
-    told = [_compare(pair) for pair in found if _problem(pair) is None]
-    refused = [(pair, problem) for pair in found if (problem := _problem(pair)) is not None]
-    return [*told, *refusals(QUESTION, refused)]
+    problems = [(pair, _problem(pair)) for pair in found]
+    told = [_compare(pair) for pair, problem in problems if problem is None]
+    return [*told, *refusals(QUESTION, problems)]
 
 
 def _problem(pair: Pair) -> str | None:
@@ -100,17 +100,14 @@ def _compare(pair: Pair) -> str:
     few, many = pair.least, pair.most
     found = verdict(few, many)
     before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
-    words = found.words(_gpus(few), _gpus(many), plural=True)
+    a, b = (count_of(result.case.gpus, "GPU") for result in (few, many))
+    words = found.words(a, b, plural=True)
     share = few.case.gpus / many.case.gpus
     return (
         f"{pair.label}{ADDING[found.kind]}: {words}, with {before} and {after} a step. In "
         f"proportion to the GPU count a step would take {ratio(share)} times as long"
         f"{_waiting(found, share)}."
     )
-
-
-def _gpus(result: MeasuredCase) -> str:
-    return f"{result.case.gpus} {plural(result.case.gpus, 'GPU')}"
 
 
 ADDING = {

@@ -11,7 +11,7 @@ from report.analysis.transfers import counted, total_bytes
 from report.answers import waiting
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
-from report.wording.units import data_size, percent, plural, ratio, seconds
+from report.wording.units import count_of, data_size, percent, ratio, seconds
 from study.stages import allowed_speed_up
 from study.statistics.samples import are_enough, estimate
 
@@ -78,7 +78,7 @@ def _step_s(result: MeasuredCase) -> float:
 def _name(result: MeasuredCase) -> str:
     """Return `5 GPUs`, or `5 CPU processes` where GPUs are emulated."""
     word = ("CPU process", "CPU processes") if result.emulated else ("GPU", "GPUs")
-    return f"{result.case.gpus} {plural(result.case.gpus, *word)}"
+    return count_of(result.case.gpus, *word)
 
 
 def _naive(result: MeasuredCase) -> str:
@@ -93,14 +93,13 @@ def _beside_naive(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
     kinds = [verdict(naive, result).kind for result in field]
     counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
     found = [
-        f"{n} {plural(n, *ARE)} {WORDS[kind]}{_named(kind, kinds, field)}"
+        f"{count_of(n, *ARE)} {WORDS[kind]}{_named(kind, kinds, field)}"
         for kind, n in counts.items()
     ]
-    cases = f"{len(field)} other {plural(len(field), 'case')}"
-    summary = f"Beside naive: of {cases} on {_name(field[0])}, {', '.join(found)}."
+    cases = f"{count_of(len(field), 'other case')} on {_name(field[0])}"
     schedules = dict.fromkeys(result.case.schedule for result in field)
     best = (min((r for r in field if r.case.schedule == s), key=_step_s) for s in schedules)
-    sentences = [summary]
+    sentences = [f"Beside naive: of {cases}, {', '.join(found)}."]
     for result in best:
         sentences.append(" ".join([_one(naive, result), *waiting.more_work(naive, result)]))
     return sentences

@@ -37,8 +37,7 @@ def answer(results: list[MeasuredCase]) -> list[str]:
         return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]
     problems = [(pair, why_incomparable(pair.least, pair.most, "depth")) for pair in found]
     compared = [line for pair, problem in problems if problem is None for line in _compare(pair)]
-    refused = [(pair, problem) for pair, problem in problems if problem is not None]
-    return [*launching, *compared, *refusals(QUESTION, refused), *_lines(results), *others]
+    return [*launching, *compared, *refusals(QUESTION, problems), *_lines(results), *others]
 
 
 def _lines(results: list[MeasuredCase]) -> list[str]:

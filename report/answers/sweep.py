@@ -26,8 +26,7 @@ def _answer(results: list[MeasuredCase], key: str) -> list[str]:
     found = [p for label, group in groups(results, key).items() for p in _pairs(label, group, key)]
     problems = [(pair, why_incomparable(pair.least, pair.most, key)) for pair in found]
     told = [_compare(pair, key) for pair, problem in problems if problem is None]
-    refused = [(pair, problem) for pair, problem in problems if problem is not None]
-    return [*told, *refusals(_question(key), refused)]
+    return [*told, *refusals(_question(key), problems)]
 
 
 def _pairs(label: str, group: list[MeasuredCase], key: str) -> list[Pair]:

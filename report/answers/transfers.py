@@ -4,7 +4,7 @@ from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
 from report.analysis.transfers import counted, expected_moves, is_chain, total_bytes
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
-from report.wording.units import data_size, plural
+from report.wording.units import count_of, data_size
 from study.results.result import Transfers
 
 QUESTION = "How communication grows with the GPU count"
@@ -18,11 +18,11 @@ def answer(results: list[MeasuredCase]) -> list[str]:
 
 def _counted(result: MeasuredCase) -> str:
     case, seen = result.case, result.transfers
-    where = f"on {case.gpus} {plural(case.gpus, 'GPU')}, depth {case.depth}"
+    where = f"on {count_of(case.gpus, 'GPU')}, depth {case.depth}"
     if seen.to_calls_per_forward is not None:
         calls = seen.to_calls_per_forward
         return f"{where}: {calls} calls, of which {seen.moves_forward} moved data"
-    moves = f"{seen.moves_forward} {plural(seen.moves_forward, 'move')}"
+    moves = count_of(seen.moves_forward, "move")
     what = counted(seen.collectives, "forward") or moves
     return f"{where}, {schedule_name(case)}: {what} between processes, and no calls of `.to`"
 

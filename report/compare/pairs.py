@@ -13,6 +13,8 @@ from study.case import Case
 from study.grid import Grid
 from study.statistics.comparison import Comparison
 
+Cases = dict[Case, MeasuredCase | None]
+
 
 @dataclass(frozen=True)
 class ResultSet:
@@ -23,7 +25,7 @@ class ResultSet:
     """
 
     name: str
-    found: dict[str, dict[Case, MeasuredCase | None]] = field(default_factory=dict)
+    found: dict[str, Cases] = field(default_factory=dict)
     unmeasured: Counter[tuple[str, Case]] = field(default_factory=Counter)
 
 
@@ -58,13 +60,11 @@ def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> 
         profiles: All that was loaded.
         grids: The grids to take; all cases if empty.
     """
-    found: dict[str, dict[Case, MeasuredCase | None]] = {}
+    found: dict[str, Cases] = {}
     unmeasured: Counter[tuple[str, Case]] = Counter()
     for profile in profiles:
-        grid_tables = [
-            grid_table for grid in grids for grid_table in select_tables(grid, [profile])
-        ]
-        shown = {row.case.configuration for s in grid_tables for row in s.rows}
+        tables = [table for grid in grids for table in select_tables(grid, [profile])]
+        shown = {row.case.configuration for table in tables for row in table.rows}
         for configuration, cases in profile.repeats.items():
             if grids and configuration not in shown:
                 continue
@@ -77,20 +77,13 @@ def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> 
 
 def compare_sets(before: ResultSet, after: ResultSet) -> list[CasePair]:
     """Compare every configuration of either set; names of single profiles may differ."""
-    return [
-        replace(
-            _pair_up(" → ".join(dict.fromkeys(names)), case, old, new),
-            unmeasured=sum(
-                results.unmeasured[name, case]
-                for results, name in zip((before, after), names, strict=True)
-            ),
-        )
-        for names, old, new in _profiles(before, after)
-        for case in dict.fromkeys([*new, *old])
-    ]
-
-
-Cases = dict[Case, MeasuredCase | None]
+    found = []
+    for names, old, new in _profiles(before, after):
+        for case in dict.fromkeys([*new, *old]):
+            pair = _pair_up(" → ".join(dict.fromkeys(names)), case, old, new)
+            unmeasured = before.unmeasured[names[0], case] + after.unmeasured[names[1], case]
+            found.append(replace(pair, unmeasured=unmeasured))
+    return found
 
 
 def _profiles(
@@ -109,24 +102,22 @@ def _profiles(
 def _pair_up(profile: str, case: Case, before: Cases, after: Cases) -> CasePair:
     old, new = before.get(case), after.get(case)
     if old is None or new is None:
-        reason = _why_missing(case, old, new, before, after)
-        return CasePair(profile, case, old, new, None, reason)
+        return CasePair(profile, case, old, new, None, _why_missing(case, before, after))
     problem = why_incomparable(old, new, any_software=True)
     if problem is not None:
         return CasePair(profile, case, old, new, None, f"not compared: {problem}")
     return CasePair(profile, case, old, new, verdict(old, new))
 
 
-def _why_missing(
-    case: Case, old: MeasuredCase | None, new: MeasuredCase | None, before: Cases, after: Cases
-) -> str:
+def _why_missing(case: Case, before: Cases, after: Cases) -> str:
     """Name the set that lacks the case, and how the nearest configuration there differs."""
+    old, new = before.get(case), after.get(case)
     if old is None and new is None:
         return "measured in neither"
-    where, cases = ("before", before) if old is None else ("after", after)
+    where, cases, its = ("before", before, after) if old is None else ("after", after, before)
     if case in cases:
         return f"not measured {where}"
-    others = [_differing(case, other) for other in cases if other not in (before if old else after)]
+    others = [_differing(case, other) for other in cases if other not in its]
     nearest = min(others, key=len, default=[])
     if not nearest:
         return f"missing {where}"

@@ -5,7 +5,7 @@ from report.compare.pairs import CasePair, ResultSet
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Section, make_rows
-from report.wording.units import UNKNOWN, plural
+from report.wording.units import UNKNOWN, count_of
 
 VERDICTS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
 RATIO = "after / before (95 % CI)"
@@ -25,11 +25,11 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -
         f"{compared.count(kind)} {VERDICTS[kind]}" for kind in VERDICTS if kind in compared
     )
     left_out = len(rows) - len(compared)
-    answer = f"{len(compared)} {plural(len(compared), 'case')} compared: {counts or 'none'}."
+    answer = f"{count_of(len(compared), 'case')} compared: {counts or 'none'}."
     if not rows:
         answer = "Nothing to compare: neither has one of these cases."
     if left_out:
-        answer += f" {left_out} {plural(left_out, 'case')} not compared; each says why."
+        answer += f" {count_of(left_out, 'case')} not compared; each says why."
     facts = f"Before: {before.name}. After: {after.name}."
     labels = Labels(rows)
     return Section(
@@ -53,7 +53,7 @@ def _cells(row: CasePair, labels: Labels) -> dict[str, str]:
     found = row.verdict
     if found is None:
         return cells | {RATIO: UNKNOWN, "verdict": row.reason}
-    lost = f"{row.unmeasured} {plural(row.unmeasured, 'job')}"
+    lost = count_of(row.unmeasured, "job")
     return cells | {
         RATIO: f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
         "verdict": VERDICTS[found.kind]
@@ -95,7 +95,7 @@ def blind_spots(rows: list[CasePair], limit: float | None) -> list[str]:
         return []
     compared = sum(row.verdict is not None for row in rows)
     return [
-        f"{len(unseen)} of {compared} {plural(compared, 'case')} cannot be told apart finely "
+        f"{len(unseen)} of {count_of(compared, 'case')} cannot be told apart finely "
         f"enough to see {100 * max(limit, FINEST):g} %; measure both sets with submit.py "
         "--repeats 5, or for longer"
     ]

@@ -5,8 +5,8 @@ from operator import attrgetter
 from typing import Protocol
 
 from report.data.measured import MeasuredCase
-from report.wording.names import HOW, gpu_count, key_name, key_text, schedule_name
-from report.wording.units import plural
+from report.wording.names import HOW, gpu_count, heading, key_name, key_text, schedule_name
+from report.wording.units import count_of
 from study.case import KEYS, Case
 from study.schedules import has_key
 
@@ -37,7 +37,7 @@ class Labels:
     """The first cells of each row: depth, GPUs, and the keys in which the cases differ."""
 
     def __init__(self, cases: Sequence[HasCase]) -> None:
-        self.headings = {key: key_name(key) for key in differing(cases, "depth", "gpus")}
+        self.headings = {key: heading(key) for key in differing(cases, "depth", "gpus")}
 
     def of(self, row: HasCase) -> dict[str, str]:
         """Return the cells of a case by the headings of their columns."""
@@ -93,9 +93,9 @@ def _label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str) 
 def _word(key: str, case: Case) -> str:
     value = getattr(case, key)
     if key == "gpus":
-        return f"{value} {plural(value, 'GPU')}"
+        return count_of(value, "GPU")
     if key == "micro_batches":
-        return f"{value} {plural(value, 'micro-batch', 'micro-batches')}"
+        return count_of(value, "micro-batch", "micro-batches")
     if key == "balance":
         return f"balanced by {value}"
     return key_text(case, key) if isinstance(value, str) else f"{key_name(key)} {value}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from report.wording.hardware import emulation, hardware
-from report.wording.units import plural
+from report.wording.units import count_of
 from study.case import Case
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
@@ -54,7 +54,7 @@ class MeasuredCase:
     def gpus(self) -> str:
         """The number of GPUs, and the device that emulates them: `5 GPUs (emulated on the CPU)`."""
         count = self.case.gpus
-        return f"{count} {plural(count, 'GPU')}{emulation(self.environment, self.emulated)}"
+        return f"{count_of(count, 'GPU')}{emulation(self.environment, self.emulated)}"
 
 
 def measured(result: Result) -> MeasuredCase | None:

@@ -14,7 +14,7 @@ from report.document import Figure
 from report.figures.captions import origin
 from report.figures.points import TimeAxis
 from report.figures.style import BLACK, BLUE, EDGE, EMULATED, GREY, LEGEND_LINE, ORANGE, SMALL, draw
-from report.wording.units import plural, seconds
+from report.wording.units import count_of, seconds
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
 
@@ -45,7 +45,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
             for row, name in enumerate(names):
                 _plot_row(axes, row, rows.get(name), here, time_axis)
             emulated = " (emulated)" if all(result.emulated for result in here) else ""
-            axes.set_title(f"{gpus} {plural(gpus, 'GPU')}{emulated}")
+            axes.set_title(f"{count_of(gpus, 'GPU')}{emulated}")
             axes.set_xlabel(f"step time ({time_axis.unit_name})")
             axes.grid(axis="x")
         panels[0].set_yticks(range(len(names)), names)

@@ -6,7 +6,7 @@ from report.data.selection import GridTable
 from report.document import Table
 from report.tables.cells import Cells
 from report.tables.notes import notes_on
-from report.wording.names import gpu_count, key_name, key_text
+from report.wording.names import gpu_count, heading, key_text
 from report.wording.units import UNKNOWN
 
 LAST = ("notes", "result")
@@ -25,7 +25,7 @@ def make_main_table(
     of_kind = dict(zip(grid_table.results, cells, strict=True))
     rows = []
     for row in grid_table.rows:
-        found = {key_name(key): key_text(row.case, key) for key in grid_table.grid.axes}
+        found = {heading(key): key_text(row.case, key) for key in grid_table.grid.axes}
         result = row.measured
         found["GPUs"] = gpu_count(row.case, result is not None and result.emulated)
         if result is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost
 from report.data.measured import MeasuredCase
 from report.data.selection import Row
-from report.wording.units import between, plural, signed_percent
+from report.wording.units import between, count_of, signed_percent
 from study.results.environment import Gpu, GpuState
 from study.statistics.samples import outliers
 
@@ -84,4 +84,4 @@ def _jobs(row: Row) -> Iterator[str]:
     used = 0 if measured is None else len(measured.jobs)
     others = len(row.jobs) - len(row.missing) - used
     if others:
-        yield f"left out: {others} {plural(others, 'job')} measured under other conditions"
+        yield f"left out: {count_of(others, 'job')} measured under other conditions"

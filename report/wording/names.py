@@ -1,11 +1,10 @@
 """Names of schedules and of the keys of a case."""
 
-from report.wording.units import UNKNOWN, plural
+from report.wording.units import UNKNOWN, count_of
 from study.case import Case
 from study.schedules import SCHEDULES, has_key
 
 KEYS = {
-    "gpus": "GPUs",
     "batch_size": "batch",
     "micro_batches": "micro-batches",
     "chunks_per_gpu": "chunks per GPU",
@@ -14,8 +13,13 @@ HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
 
 
 def key_name(key: str) -> str:
-    """Return what a key of a case is called in text and in the heading of a column."""
+    """Return what a key of a case is called in text."""
     return KEYS.get(key, key)
+
+
+def heading(key: str) -> str:
+    """Return what a key of a case is called in the heading of a column."""
+    return "GPUs" if key == "gpus" else key_name(key)
 
 
 def key_text(case: Case, key: str) -> str:
@@ -37,7 +41,7 @@ def schedule_name(case: Case) -> str:
     name = schedule.label
     if schedule.is_pipeline:
         count = case.micro_batches
-        name += f" with {count} {plural(count, 'micro-batch', 'micro-batches')}"
+        name += f" with {count_of(count, 'micro-batch', 'micro-batches')}"
     if schedule.is_chunked and case.chunks_per_gpu != 2:
         name += f", {case.chunks_per_gpu} chunks a GPU"
     return f"{name}, balanced by time" if case.balance == "time" else name

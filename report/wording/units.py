@@ -81,6 +81,11 @@ def _with_unit(value: float, units: Sequence[Unit]) -> str:
     return f"{value / scale:.4g} {name}"
 
 
+def count_of(count: int, one: str, many: str | None = None) -> str:
+    """Return `1 GPU` or `5 GPUs`."""
+    return f"{count} {plural(count, one, many)}"
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Return the word with an s (or `many`) unless the count is 1."""
     return one if count == 1 else many or f"{one}s"
