@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from study.case import Case
 from study.grid import load_grids
+from study.paths import ROOT
 from study.results.file import decode, encode
 from study.results.result import Result
 from study.storage.store import Store
 
-ROOT = Path(__file__).resolve().parent.parent
 GPUS = 2
 STEPS = list(range(100, 200))
 

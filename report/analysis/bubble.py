@@ -9,7 +9,7 @@ add that nothing hides (communication), and the rest: launching, and clocks that
 from dataclasses import dataclass, replace
 from functools import cache
 
-from report.analysis.replay import COMPUTE_KINDS, Replay, actions_of, spans_of
+from report.analysis.replay import COMPUTE_KINDS, Replay, actions_of, spans_of, typical_step_s
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 from study.stages import bubble_share
@@ -33,12 +33,12 @@ class Bubble:
 @cache
 def bubbles(result: MeasuredCase) -> list[Bubble]:
     """Return the bubble of each GPU; empty where no step was instrumented."""
-    spans = spans_of(result)
-    if not spans:
+    if not spans_of(result):
         return []
-    step_s = max(span.end_s for span in spans)
     lengths = _played_again(result)
-    return [_bubble(result, gpu, step_s, lengths) for gpu in range(result.case.gpus)]
+    return [
+        _bubble(result, gpu, typical_step_s(result), lengths) for gpu in range(result.case.gpus)
+    ]
 
 
 def _bubble(

@@ -18,6 +18,11 @@ def spans_of(result: MeasuredCase) -> list[TimeSpan]:
     return [] if breakdown is None else breakdown.typical_step
 
 
+def typical_step_s(result: MeasuredCase) -> float:
+    """Return the length of the typical step in seconds, up to its last span."""
+    return max(span.end_s for span in spans_of(result))
+
+
 def actions_of(result: MeasuredCase) -> list[TimeSpan]:
     """Return the computing spans of the typical step with stage and micro-batch, sorted by start.
 

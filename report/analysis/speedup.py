@@ -35,9 +35,14 @@ def naive_on(gpus: int, result: MeasuredCase, results: list[MeasuredCase]) -> Me
     return None
 
 
+def why_not_ranked(a: MeasuredCase, b: MeasuredCase) -> str | None:
+    """Return the reason why two schedules must not be ranked; None if they may be."""
+    return why_incomparable(a, b, *MAY_DIFFER)
+
+
 def factor_over(a: MeasuredCase | None, b: MeasuredCase) -> Factor | None:
     """Return the speed of b over that of a; None where they must not be compared."""
-    if a is None or a is b or why_incomparable(a, b, *MAY_DIFFER) is not None:
+    if a is None or a is b or why_not_ranked(a, b) is not None:
         return None
     found = verdict(a, b)
     return Factor(1 / found.ratio, 1 / found.high, 1 / found.low)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from report.analysis.bubble import bubbles
-from report.analysis.comparison import CANNOT, groups, verdict, why_incomparable
-from report.analysis.speedup import MAY_DIFFER, naive_on
+from report.analysis.comparison import CANNOT, groups, verdict
+from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
 from report.analysis.time_use import instrumentation_warning
 from report.analysis.transfers import counted, total_bytes
 from report.answers import waiting
@@ -49,13 +49,9 @@ def _on(gpus: int, alike: list[MeasuredCase]) -> list[str]:
     if not others:
         return [f"{QUESTION} {gpus} GPUs {CANNOT}: no other schedule than naive was measured."]
     fastest = _fastest_of(others)
-    field = [r for r in others if r is fastest or why_incomparable(fastest, r, *MAY_DIFFER) is None]
+    field = [r for r in others if r is fastest or why_not_ranked(fastest, r) is None]
     naive = naive_on(gpus, fastest, here)
-    problem = (
-        "naive has no measurement here"
-        if naive is None
-        else why_incomparable(naive, fastest, *MAY_DIFFER)
-    )
+    problem = "naive has no measurement here" if naive is None else why_not_ranked(naive, fastest)
     if naive is None or problem is not None:
         beside = [f"What is faster than naive on {_name(fastest)} {CANNOT}: {problem}."]
         return [*beside, *_fastest(field, alike), *_left_out(others, field)]
@@ -151,7 +147,7 @@ def _fastest(field: list[MeasuredCase], alike: list[MeasuredCase]) -> list[str]:
     text = f"The {'fastest' if rest else 'only one'} on {_name(first)}{_of(field)} is {name}"
     text += f", with {seconds(_step_s(first))} a step"
     one = naive_on(1, first, alike)
-    if one is not None and why_incomparable(one, first, *MAY_DIFFER) is None:
+    if one is not None and why_not_ranked(one, first) is None:
         text += f"; {verdict(one, first).words(_naive(one), 'it')}"
     sentences = [f"{text}.", *waiting.answer(first), *_memory(first, field)]
     if rest:
@@ -192,8 +188,7 @@ def _left_out(others: list[MeasuredCase], field: list[MeasuredCase]) -> list[str
     reasons: dict[str, list[str]] = {}
     for result in others:
         if result not in field:
-            reasons.setdefault(why_incomparable(fastest, result, *MAY_DIFFER) or "", []).append(
-                schedule_name(result.case)
-            )
+            reason = why_not_ranked(fastest, result) or ""
+            reasons.setdefault(reason, []).append(schedule_name(result.case))
     return [f"Not compared on {_name(fastest)}: {', '.join(names)}; {reason}."
             for reason, names in reasons.items()]  # fmt: skip

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from report.data.measured import MeasuredCase
-from report.wording.names import HOW, gpu_count, heading, key_name, key_text, schedule_name
+from report.wording.names import HOW, gpu_count, key_name, key_text, schedule_name
 from report.wording.units import count_of
 from study.case import KEYS, Case
 from study.schedules import has_key
@@ -37,7 +37,7 @@ class Labels:
     """The first cells of each row: depth, GPUs, and the keys in which the cases differ."""
 
     def __init__(self, cases: Sequence[HasCase]) -> None:
-        self.headings = {key: heading(key) for key in differing(cases, "depth", "gpus")}
+        self.headings = {key: key_name(key) for key in differing(cases, "depth", "gpus")}
 
     def of(self, row: HasCase) -> dict[str, str]:
         """Return the cells of a case by the headings of their columns."""

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
-from report.analysis.replay import spans_of
+from report.analysis.replay import spans_of, typical_step_s
 from report.analysis.time_use import time_use
 from report.data.labels import label
 from report.data.measured import MeasuredCase
@@ -35,10 +35,8 @@ SPAN_STYLES = {
     "transfer": (RED, ""),
     "collective": (PURPLE, ""),
 }
-COMPUTE_HEIGHT, TRANSFER_HEIGHT = (
-    0.66,
-    0.94,
-)  # of a row; transfers differ in shape, not only in colour
+COMPUTE_HEIGHT = 0.66  # of a row
+TRANSFER_HEIGHT = 0.94  # differs, for readers who see no colours
 HIGH = ("transfer", "collective")
 NARROWEST = 0.004  # of the step; shorter transfers are drawn this wide
 MAX_CASES, MAX_GPUS = 6, 64  # that fit
@@ -58,10 +56,10 @@ def make_figures(results: list[MeasuredCase]) -> list[Figure]:
     shown, note = first_of(marked, MAX_CASES)
     if not shown:
         return []
-    longest_s, shortest_s = max(map(_end_s, shown)), min(map(_end_s, shown))
+    longest_s, shortest_s = max(map(typical_step_s, shown)), min(map(typical_step_s, shown))
     if longest_s > APART * shortest_s:
         note += "; each has a time axis of its own"
-        return [_figure([result], shown, _end_s(result), note) for result in shown]
+        return [_figure([result], shown, typical_step_s(result), note) for result in shown]
     if len(shown) > 1:
         note += "; all on one time axis"
     return [_figure(part, shown, longest_s, note) for part in _parts(shown)]
@@ -110,14 +108,10 @@ def _figure(
     )
 
 
-def _end_s(result: MeasuredCase) -> float:
-    return max(span.end_s for span in spans_of(result))
-
-
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None:
     # Edges would hide bars as narrow as a pipeline's.
     edge = EDGE if len(spans_of(result)) <= MAX_EDGED * result.case.gpus else {}
-    narrowest = NARROWEST * max(span.end_s for span in spans_of(result))
+    narrowest = NARROWEST * typical_step_s(result)
     for kind, (colour, hatch) in SPAN_STYLES.items():  # transfers last, on top
         for gpu in range(result.case.gpus):
             bars = [

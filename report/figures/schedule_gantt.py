@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
 from report.analysis.bubble import bubbles
-from report.analysis.replay import COMPUTE_KINDS, spans_of
+from report.analysis.replay import COMPUTE_KINDS, spans_of, typical_step_s
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
 from report.document import Figure
@@ -35,7 +35,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     gpus = shown[0].case.gpus
 
     def plot(drawing: Drawing) -> None:
-        longest = max(span.end_s for result in shown for span in spans_of(result))
+        longest = max(map(typical_step_s, shown))
         unit, unit_name = unit_for(longest, TIMES)
         panels = drawing.subplots(len(shown), squeeze=False, sharex=True)
         for (axes,), result in zip(panels, shown, strict=True):
@@ -89,7 +89,7 @@ def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
 
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
     spans = spans_of(result)
-    end = max(span.end_s for span in spans) / unit
+    end = typical_step_s(result) / unit
     for gpu in range(result.case.gpus):
         here = [span for span in spans if span.gpu == gpu]
         bars = [(0, end), *((s.start_s / unit, (s.end_s - s.start_s) / unit) for s in here)]
@@ -115,7 +115,7 @@ def _title(result: MeasuredCase) -> str:
     formula = bubbles(result)[0].formula
     beside = "" if formula is None else f" (formula {percent(formula)})"
     took = seconds(step_time(result).estimate_s)
-    drawn_s = max(span.end_s for span in spans_of(result))
+    drawn_s = typical_step_s(result)
     differs = abs(drawn_s / step_time(result).estimate_s - 1) > OTHERWISE
     drawn = f" (drawn: {seconds(drawn_s)}, with marks)" if differs else ""
     return f"{name[0].upper()}{name[1:]}: {took}{drawn}, bubble {percent(measured)}{beside}"

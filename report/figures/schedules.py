@@ -5,8 +5,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.analysis.comparison import why_incomparable
-from report.analysis.speedup import MAY_DIFFER, naive_on
+from report.analysis.speedup import naive_on, why_not_ranked
 from report.analysis.step_time import step_time
 from report.data.labels import label, schedule_label
 from report.data.measured import MeasuredCase
@@ -83,11 +82,7 @@ def _plot_row(
     axes.annotate(seconds(step_time(result).estimate_s), (high, row), (4, 0),
                   textcoords="offset points", va="center", fontsize=SMALL)  # fmt: skip
     if result.case.schedule == "naive":
-        if any(
-            why_incomparable(result, other, *MAY_DIFFER) is None
-            for other in here
-            if other is not result
-        ):
+        if any(why_not_ranked(result, other) is None for other in here if other is not result):
             axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
     elif (allowed := _allowed_s(result, here)) is not None:
         at = allowed / time_axis.unit
@@ -99,12 +94,7 @@ def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
     """Return the step time that the formula allows, given the naive one on as many GPUs."""
     naive = naive_on(result.case.gpus, result, here)
     factor = allowed_speed_up(result.case)
-    if (
-        naive is None
-        or factor is None
-        or result.emulated
-        or why_incomparable(naive, result, *MAY_DIFFER) is not None
-    ):
+    if naive is None or factor is None or result.emulated or why_not_ranked(naive, result):
         return None
     return step_time(naive).estimate_s / factor
 
@@ -116,10 +106,9 @@ def _has_formula(shown: list[MeasuredCase]) -> bool:
 
 def _keys(shown: list[MeasuredCase]) -> list[Patch | Line2D]:
     schedules = {result.case.schedule for result in shown}
-    kinds = (("naive", GREY, "naive"), ("tensor", ORANGE, "tensor parallelism"))
     keys: list[Patch | Line2D] = [
-        Patch(facecolor=colour, label=name, **EDGE)
-        for schedule, colour, name in kinds
+        Patch(facecolor=colour, label=SCHEDULES[schedule].label, **EDGE)
+        for schedule, colour in COLOURS.items()
         if schedule in schedules
     ]
     if schedules - set(COLOURS):
