@@ -22,15 +22,15 @@ from pathlib import Path
 from study.first_contact import first_contact
 
 with first_contact():
+    from jobs.executors import drop_outer_job_variables, executor_of
     from jobs.launch import launch, show_dry_run
     from jobs.monitor import cancel_jobs, show_status, watch_jobs
-    from jobs.order import Order
-    from jobs.plan import Choice
-    from jobs.profile import choose_profile
-    from jobs.slurm.commands import forget_variables_of_slurm
+    from jobs.order import SubmitOrder
+    from jobs.plan import RerunPolicy
+    from jobs.profiles import choose_profile
     from jobs.submit_and_watch import submit_and_watch
     from jobs.terminal.next_steps import CommandLine
-    from jobs.worker.rank import forget_outer_ranks
+    from jobs.worker.rank import drop_outer_rank_variables
     from study.case import MAX_REPEATS
     from study.cli import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
@@ -104,15 +104,15 @@ def parse_arguments() -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> int:
     refuse_idle_options(arguments)
-    ignored = forget_variables_of_slurm()
-    forget_outer_ranks()
+    ignored = drop_outer_job_variables()
+    drop_outer_rank_variables()
     overrides = parse_overrides(arguments.set)
     check_repeats(arguments.repeats)
     grids = [
         grid.with_overrides(overrides).with_repeats(arguments.repeats)
         for grid in load_grids(arguments.grid)
     ]
-    choice = parse_choice(arguments)
+    policy = parse_policy(arguments)
     if arguments.status:
         return show_status(arguments.results, arguments.cluster, grids)
     typed = CommandLine(
@@ -128,19 +128,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cancel:
         return cancel_jobs(arguments.results, arguments.cluster, grids)
     profile = choose_profile(arguments.cluster)
-    order = Order(
+    store = Store(arguments.results, profile.name)
+    order = SubmitOrder(
         grids=grids,
         overrides=overrides,
-        profile=profile,
-        store=Store(arguments.results, profile.name),
-        choice=choice,
+        executor=executor_of(profile, store, arguments.requeue),
+        policy=policy,
         typed=typed,
         is_watched=arguments.watch,
-        requeue=arguments.requeue,
         max_gpu_hours=arguments.max_gpu_hours,
     )
-    if ignored and order.on_slurm:
-        print(f"note: left out of jobs: {', '.join(ignored)}; cluster.yaml says what a job gets",
+    if names := ignored.get(profile.executor):
+        print(f"note: left out of jobs: {', '.join(names)}; cluster.yaml says what a job gets",
               file=sys.stderr)  # fmt: skip
     if arguments.dry_run:
         return show_dry_run(order)
@@ -167,7 +166,7 @@ def check_repeats(repeats: int) -> None:
         raise ConfigError("--repeats", f"{repeats} is not a whole number from 1 to {MAX_REPEATS}")
 
 
-def parse_choice(arguments: argparse.Namespace) -> Choice:
+def parse_policy(arguments: argparse.Namespace) -> RerunPolicy:
     """What runs again; ConfigError for what contradicts itself."""
     if arguments.retries < 0:
         raise ConfigError("--retries", f"{arguments.retries} is below 0; give 0 or more")
@@ -176,7 +175,7 @@ def parse_choice(arguments: argparse.Namespace) -> Choice:
     if arguments.force and arguments.only:
         raise ConfigError("--only", "contradicts --force, which runs every case; give one of them")
     only = parse_outcomes(arguments.only, "--only") if arguments.only is not None else None
-    return Choice(arguments.force, only, arguments.retries)
+    return RerunPolicy(arguments.force, only, arguments.retries)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,34 @@
-"""A batch: the cases that one call hands to an executor, in a file that their jobs read.
+"""A batch: the cases that are submitted by one call, in a file that their jobs read.
 
 The file is on disk before the call, so that whatever happens in between, a job knows its case, and
 a job that the ledger does not know can be told from others.
 """
 
+import os
+import secrets
 import uuid
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from jobs.planned import PlannedCase
+from jobs.profile import Profile
+from jobs.status.results import is_measured
 from jobs.worker.meeting import Meeting
 from study.case import Case
 from study.storage.files import NOT_THE_DATA, SECRET_FILE, read_file, write_atomically
 from study.storage.ledger import BatchName, Submission
-from study.storage.store import Store
+from study.storage.store import Store, now, user_name
 
 MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a job needs to know, and all that the ledger will.
+    """What a job needs to know, and the ledger, too.
 
     Attributes:
-        secret: what the job's ranks know one another by. It is in this file alone, which nobody
+        secret: by which the job's ranks know one another. It is in this file alone, which nobody
             else can read: not in the ledger, the script, a log or a result.
     """
 
@@ -33,7 +37,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     grid: str
     overrides: dict[str, Any]
     device: str
-    executor: Literal["slurm", "local"]
+    executor: str
     results: str
     profile: str
     timeout_min: int | None
@@ -68,27 +72,71 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def make_assignments(
+    batch: list[PlannedCase],
+    name: str,
+    profile: Profile,
+    store: Store,
+    cluster: str | None = None,
+    slurm_clock_s: int | None = None,
+) -> list[Assignment]:
+    """Return what the jobs of a batch are to do, in the batch's order.
+
+    Args:
+        batch: the cases.
+        name: the batch's name.
+        profile: where the jobs run.
+        store: the folder of their results.
+        cluster: Slurm's ClusterName.
+        slurm_clock_s: Slurm's clock now, in seconds since 1970.
+    """
+    return [
+        Assignment(
+            batch=name,
+            case=planned.case,
+            grid=planned.grid,
+            overrides=planned.overrides,
+            device=profile.device,
+            executor=profile.executor,
+            results=str(store.folder.parent),
+            profile=profile.name,
+            timeout_min=profile.timeout_min,
+            user=user_name(os.getuid()),
+            cluster=cluster,
+            submitted_at=now(),
+            trace=planned.trace,
+            number=planned.number,
+            slurm_clock_s=slurm_clock_s,
+            meeting=profile.meeting(),
+            secret=secrets.token_hex(32),
+        )
+        for planned in batch
+    ]
+
+
+def archive_old_results(batch: list[PlannedCase], store: Store) -> list[Path | None]:
+    """Move old failures aside and return where they are now; measurements stay in place."""
+    return [
+        None if is_measured(store.result_path(planned.case)) else store.put_aside(planned.case)
+        for planned in batch
+    ]
+
+
 def new_batch_name(store: Store) -> str:
-    """A name that no other batch has, and that tells this results folder from others."""
+    """Return a name that no other batch has, and that tells this results folder from others."""
     return f"{store.token}-{uuid.uuid4().hex[:12]}"
 
 
 def batch_path(store: Store, batch: str) -> Path:
-    """Where the batch of this name lies."""
+    """Return the file of the batch of this name."""
     return store.batches / f"{batch}.json"
 
 
 def write_batch(store: Store, assignments: list[Assignment]) -> Path:
-    """Put the batch on disk, for good."""
+    """Write the batch to disk, for good."""
     path = batch_path(store, assignments[0].batch)
     write_atomically(path, msgspec.json.encode(assignments), mode=SECRET_FILE)
     return path
-
-
-def keep_job_id(script: Path, job_id: str) -> None:
-    """Put the job's id into the name of its script: what is left if the ledger is not."""
-    with suppress(OSError):
-        script.rename(script.with_name(f"{script.stem}.{job_id}.sh"))
 
 
 def read_batch(path: Path) -> list[Assignment]:

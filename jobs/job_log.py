@@ -39,20 +39,20 @@ _TRACES: tuple[tuple[str, Outcome], ...] = (
 
 
 @dataclass(frozen=True)
-class Trace:
+class LogCause:
     """The line that tells, and the outcome it stands for."""
 
     outcome: Outcome
     line: str
 
 
-def trace_in(log: Path) -> Trace | None:
+def find_cause(log: Path) -> LogCause | None:
     """Why the job of this log ended; None where the log does not tell, or is not there."""
     lines = _own_ends(_last_attempt(tail_of(log)))
     for pattern, outcome in _TRACES:
         for line in lines:
             if match := re.search(pattern, line):
-                return Trace(outcome, match[0])
+                return LogCause(outcome, match[0])
     return None
 
 

@@ -22,7 +22,7 @@ class Busy(ConfigError):
 
 
 @contextmanager
-def only_one(store: Store) -> Iterator[None]:
+def results_lock(store: Store) -> Iterator[None]:
     """Hold the folder's lock; Busy where another process holds it.
 
     The lock goes with the process, so one that is killed leaves nothing to clean up. The file says
@@ -60,6 +60,6 @@ def _holder(file: TextIO) -> str:
     return " ".join(file.read(MOST_CHARACTERS).split()) or "of an earlier version"
 
 
-def held() -> tuple[int, ...]:
+def lock_descriptors() -> tuple[int, ...]:
     """What sbatch is to inherit: if we are killed while it runs, the lock lasts as long as it."""
     return tuple(_held)

@@ -1,49 +1,70 @@
-"""Profiles of cluster.yaml: where jobs run and how GPUs are asked for there."""
+"""A profile of cluster.yaml: where jobs run and how GPUs are asked for there."""
 
-import re
-import shutil
+import shlex
 import sys
 import unicodedata
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from jobs.site import read_meeting, read_python
-from jobs.slurm.commands import slurm_cluster_name
+import msgspec
+from msgspec import Meta
+
+from jobs.worker.meeting import Meeting
 from study.errors import ConfigError
-from study.paths import CLUSTER_FILE
 from study.quoting import quoted
-from study.storage.yaml_file import check_keys, read_mapping
 
 # Network file systems keep what they know of a folder for half a minute, or a whole one.
 RESULT_WAIT_S = 60
-NOT_CONFIGURED = (
-    "note: Slurm is installed here and finds no configuration, so the cases run on this machine; "
-    "on a cluster, set SLURM_CONF"
-)
 # Controls, half characters, and the line and paragraph separators of Unicode.
 _NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_GPU_REQUEST = re.compile(r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
+LOWEST_PORT, HIGHEST_PORT = 1024, 65535
+_PYTHON = 'write e.g. python: "apptainer exec --nv torch.sif python"'
+_PORTS = f'is no range within {LOWEST_PORT}-{HIGHEST_PORT}; write e.g. ports: "20000-60000"'
+_INTERFACE = "is no name of a network interface; write e.g. interface: ib0"
+_SUFFIX = "is no end of a node's name; write e.g. suffix: -ib0"
+_GPU_REQUEST = 'is not gpus_per_node, gres, or a typed one such as "gres:gpu:a100:{n}"'
 
 
-@dataclass(frozen=True)
-class Profile:
+def _whole(unit: str, least: int = 1, hint: str = "") -> Meta:
+    return Meta(ge=least, description=f"is not a whole number of {unit}, {least} or more{hint}")
+
+
+def _text(problem: str, pattern: str) -> Meta:
+    return Meta(pattern=rf"\A({pattern})\Z", description=problem)
+
+
+class Rendezvous(msgspec.Struct, frozen=True):
+    """Where ranks meet, as a person writes it; empty is the default."""
+
+    interface: Annotated[str, _text(_INTERFACE, r"[A-Za-z0-9_.:-]{1,15}")] = ""  # IFNAMSIZ
+    suffix: Annotated[str, _text(_SUFFIX, r"[A-Za-z0-9.-]+")] = ""
+    ports: Annotated[str, _text(_PORTS, r"\d{1,5}-\d{1,5}")] = ""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Those parameters of submitit that have a unit."""
+
+    timeout_min: Annotated[int, _whole("minutes", hint="; write minutes, e.g. 60")]
+    cpus_per_task: Annotated[int, _whole("CPUs")] = 1
+    mem_gb: Annotated[int, _whole("GB")] = 1
+
+
+class Profile(msgspec.Struct, frozen=True):
     """One entry of cluster.yaml. `source` is what error messages call it."""
 
     name: str
     source: str
-    executor: Literal["slurm", "local"]
-    device: str
-    cluster_name: str | None = None
-    gpus_per_node: int | None = None
-    gpu_request: str = "gpus_per_node"
-    max_parallel: int | None = None
-    result_wait_s: int = RESULT_WAIT_S
+    executor: str
+    device: Literal["auto", "cpu", "cuda"]
+    cluster_name: Annotated[str, Meta(description="is no text; write it in quotes")] | None = None
+    gpus_per_node: Annotated[int, _whole("GPUs a node has")] | None = None
+    gpu_request: Annotated[
+        str, _text(_GPU_REQUEST, r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
+    ] = "gpus_per_node"
+    max_parallel: Annotated[int, _whole("jobs")] | None = None
+    result_wait_s: Annotated[int, _whole("seconds", least=0)] = RESULT_WAIT_S
     submitit: dict[str, Any] | None = None
-    python: str | None = None
-    rendezvous: dict[str, str] | None = None
+    python: Annotated[str, Meta(description=f"is no text; {_PYTHON}")] | None = None
+    rendezvous: Rendezvous | None = None
 
     @property
     def timeout_min(self) -> int | None:
@@ -56,44 +77,99 @@ class Profile:
         return (self.submitit or {}).get("slurm_partition") or ""
 
     def gpu_parameters(self, gpus: int) -> dict[str, str]:
-        """The sbatch option that asks for exactly `gpus` GPUs on each node."""
+        """Return the sbatch option that asks for exactly `gpus` GPUs on each node."""
         option, _, template = self.gpu_request.partition(":")
         if not template:
             template = "gpu:{n}" if option == "gres" else "{n}"
         return {option: template.replace("{n}", str(gpus))}
 
+    def python_command(self) -> list[str]:
+        """Return the words that start a job's Python: this one unless the profile names another.
 
-def load_profiles(path: Path = CLUSTER_FILE) -> dict[str, Profile]:
-    """All profiles of the file, by name."""
-    data = check_keys(read_mapping(path), ("profiles",), path, "top level")
-    entries = data.get("profiles")
-    if not isinstance(entries, dict) or not entries:
-        raise ConfigError(path, "profiles: missing or empty; write e.g. profiles: {local: ...}")
-    return {str(name): _read_profile(path, str(name), entry) for name, entry in entries.items()}
+        Raises:
+            ConfigError: the profile's text is no command, or needs a shell.
+        """
+        if self.python is None:
+            return [sys.executable]
+        given = f"python: {quoted(self.python)}"
+        try:
+            words = shlex.split(self.python)
+        except ValueError as error:
+            problem = str(error)[:1].lower() + str(error)[1:]
+            raise ConfigError(self.source, f"{given}: {problem}; {_PYTHON}") from None
+        if not words or not words[0]:
+            raise ConfigError(self.source, f"{given} is empty; {_PYTHON}")
+        if any(mark in self.python for mark in "$`") or any(w.startswith("~") for w in words):
+            problem = "no shell expands $, ` or ~ in it; write the path out"
+            raise ConfigError(self.source, f"{given}: {problem}")
+        return words
+
+    def meeting(self) -> Meeting:
+        """Return where ranks meet: by default at the first node's name, at a default port.
+
+        Raises:
+            ConfigError: the ports are no range, or both interface and suffix are given.
+        """
+        given = self.rendezvous or Rendezvous()
+        if given.interface and given.suffix:
+            problem = "rendezvous: interface and suffix exclude each other; give one"
+            raise ConfigError(self.source, problem)
+        if not given.ports:
+            return Meeting(given.interface, given.suffix)
+        first, last = map(int, given.ports.split("-"))
+        if not LOWEST_PORT <= first <= last <= HIGHEST_PORT:
+            raise ConfigError(self.source, f"rendezvous.ports: {quoted(given.ports)} {_PORTS}")
+        return Meeting(given.interface, given.suffix, first, last)
 
 
-def _read_profile(path: Path, name: str, entry: Any) -> Profile:
-    if not _NAME.fullmatch(name):
-        problem = "is no name of a folder, which a profile's is; use letters, digits, - _ ."
-        raise ConfigError(path, f"profiles: {quoted(name)} {problem}")
-    source = f"{path}: profiles.{name}"
-    known = tuple(key for key in Profile.__dataclass_fields__ if key not in ("name", "source"))
-    entry = check_keys(entry, known, path, f"profiles.{name}")
-    for key, value in entry.items():
-        check_lines(source, key, value)
-    _check_choice(source, "executor", entry.get("executor"), ("slurm", "local"))
-    _check_choice(source, "device", entry.get("device"), ("auto", "cpu", "cuda"))
-    if entry["executor"] == "slurm":
-        _check_slurm(source, entry)
-    for key in set(entry) - {"executor", "device"} if entry["executor"] == "local" else ():
-        raise ConfigError(source, f"{key}: {quoted(entry[key])} is for executor: slurm; remove it")
-    return Profile(name=name, source=source, **entry)
+def check_types(
+    source: str, values: dict[str, Any], struct: type[msgspec.Struct], where: str = ""
+) -> None:
+    """Refuse a value that is not of its field's type, and a missing one that has no default.
+
+    Args:
+        source: what the message calls the profile.
+        values: by key; keys that are no field are left alone.
+        struct: has the fields.
+        where: the keys above these in the file, e.g. `submitit.`.
+
+    Raises:
+        ConfigError: it names the key, the value and what is allowed.
+    """
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        if not field.required and field.name not in values:
+            continue
+        value = values.get(field.name)
+        try:
+            msgspec.convert(value, type=hints[field.name])
+        except msgspec.ValidationError:
+            allowed = _problem_of(hints[field.name])
+            raise ConfigError(source, f"{where}{field.name}: {quoted(value)} {allowed}") from None
+
+
+def _problem_of(hint: Any) -> str:
+    """Return what is wrong with a value that is not of this type."""
+    if get_origin(hint) is Literal:
+        return f"is not one of: {', '.join(get_args(hint))}"
+    for part in (hint, *get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            return str(meta.description)
+    return "is not a mapping; write `key: value` lines"
 
 
 def check_lines(source: str, where: str, value: Any) -> None:
     """Refuse what would be more than one line of an sbatch script, wherever in the value it is.
 
     Quotes do not help: sbatch reads its options, and a shell its commands, line by line.
+
+    Args:
+        source: what the message calls the profile.
+        where: the value's key.
+        value: a text, or mappings and lists of texts.
+
+    Raises:
+        ConfigError: it names the key and the value.
     """
     if isinstance(value, dict):
         for key, held in value.items():
@@ -105,67 +181,3 @@ def check_lines(source: str, where: str, value: Any) -> None:
     elif isinstance(value, str) and _NOT_IN_A_LINE & set(map(unicodedata.category, value)):
         problem = f"{where}: {quoted(value)} has a line break or another control character"
         raise ConfigError(source, f"{problem}; write one line (a list has an entry for each)")
-
-
-def _check_choice(source: str, key: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(source, f"{key}: {quoted(value)} is not one of: {', '.join(choices)}")
-
-
-def _check_slurm(source: str, entry: dict[str, Any]) -> None:
-    if not isinstance(name := entry.get("cluster_name"), str | None):
-        raise ConfigError(source, f"cluster_name: {quoted(name)} is no text; write it in quotes")
-    _check_positive(source, "gpus_per_node", entry.get("gpus_per_node"), "GPUs a node has")
-    if "max_parallel" in entry:
-        _check_positive(source, "max_parallel", entry["max_parallel"], "jobs")
-    if "result_wait_s" in entry:
-        _check_whole(source, "result_wait_s", entry["result_wait_s"], "seconds", least=0)
-    request = entry.get("gpu_request", "gpus_per_node")
-    if not isinstance(request, str) or not _GPU_REQUEST.fullmatch(request):
-        raise ConfigError(
-            source,
-            f"gpu_request: {quoted(request)} is not gpus_per_node, gres, or a typed one such as "
-            '"gres:gpu:a100:{n}"',
-        )
-    read_python(source, entry.get("python"))
-    read_meeting(source, entry.get("rendezvous"))
-    submitit = entry.get("submitit")
-    if not isinstance(submitit, dict):
-        raise ConfigError(source, "submitit: missing; write e.g. submitit: {timeout_min: 30}")
-    limit = submitit.get("timeout_min")
-    _check_positive(source, "submitit.timeout_min", limit, "minutes", "; write minutes, e.g. 60")
-    for key, unit in (("cpus_per_task", "CPUs"), ("mem_gb", "GB")):
-        if key in submitit:
-            _check_positive(source, f"submitit.{key}", submitit[key], unit)
-
-
-def _check_positive(source: str, key: str, value: Any, unit: str, hint: str = "") -> None:
-    _check_whole(source, key, value, unit, 1, hint)
-
-
-def _check_whole(source: str, key: str, value: Any, unit: str, least: int, hint: str = "") -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        problem = f"{key}: {quoted(value)} is not a whole number of {unit}, {least} or more"
-        raise ConfigError(source, problem + hint)
-
-
-def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:
-    """The profile of this name; `auto` looks at the machine."""
-    profiles = load_profiles(path)
-    if name == "auto":
-        name = _automatic_name(profiles)
-    if name not in profiles:
-        raise ConfigError("--cluster", f"{quoted(name)} is not in {path}: {', '.join(profiles)}")
-    return profiles[name]
-
-
-def _automatic_name(profiles: dict[str, Profile]) -> str:
-    cluster_name = slurm_cluster_name()
-    if cluster_name is None:
-        if shutil.which("sbatch"):
-            print(NOT_CONFIGURED, file=sys.stderr)
-        return "local"
-    matching = [
-        name for name, p in profiles.items() if fnmatchcase(cluster_name, p.cluster_name or "")
-    ]
-    return matching[0] if matching else "slurm"

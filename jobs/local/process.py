@@ -1,19 +1,22 @@
-"""Whether the process of a local job is still there."""
+"""The processes of local jobs: whether they are alive, and what their end means."""
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
+from jobs.executor import Cancellation, Poller
+from jobs.status.case_status import CaseStatus, Snapshot
 from study.storage.ledger import Submission
 
 
-def name_of_process(pid: int) -> str:
-    """What a local job is called: host and process."""
+def process_name(pid: int) -> str:
+    """Return the id of a local job: its host and process."""
     return f"{socket.gethostname()}:{pid}"
 
 
 def is_alive(submission: Submission) -> bool | None:
-    """Whether the worker runs; None where that cannot be seen, since it is on another machine."""
+    """Return whether the worker runs; None if it is on another machine, where nobody sees it."""
     host, _, pid = submission.job_id.rpartition(":")
     if host != socket.gethostname():
         return None
@@ -31,3 +34,32 @@ def _answers(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+class LocalPoller(Poller):
+    """What this machine says of the processes of local jobs."""
+
+    def refresh(self) -> None:
+        """Ask nobody: each process is looked at when it is needed."""
+
+    def update(self, statuses: list[CaseStatus], result_wait_s: float) -> list[CaseStatus]:
+        """Return the cases with the state of their processes."""
+        return [_update(status) for status in statuses]
+
+    def cancel(self, asked: list[CaseStatus], snapshot: Snapshot, token: str) -> Cancellation:
+        """Cancel nothing: a local job ends with the submit.py that runs it."""
+        reason = "running without Slurm: end submit.py there"
+        ids = " ".join(status.submission.job_id for status in asked if status.is_live)
+        return Cancellation([], [], [f"not cancelled: {ids}: {reason}"] if ids else [])
+
+
+def _update(seen: CaseStatus) -> CaseStatus:
+    alive = is_alive(seen.submission)
+    if alive is None:
+        return replace(seen, is_live=True, is_stuck=True, reason="runs on another machine")
+    if alive:
+        return replace(seen, state="RUNNING", is_live=True)
+    if seen.outcome is not None:
+        return replace(seen, is_news=True)
+    why = "its process is gone and left no result; submit.py was killed, or the machine went down"
+    return replace(seen, outcome="lost", why=why, is_news=True)

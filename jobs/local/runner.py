@@ -1,10 +1,10 @@
-"""Without Slurm: the cases one after another, each in a fresh process, with a progress bar."""
+"""The local executor: cases one after another, each in a fresh process."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,18 +16,20 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as ProgressBar
 
-from jobs.batch import new_batch_name, write_batch
-from jobs.handover import assign, make_way
-from jobs.job_log import last_line, trace_in
-from jobs.local.process import name_of_process
-from jobs.plan import Item
+from jobs.batch import archive_old_results, make_assignments, new_batch_name, write_batch
+from jobs.executor import Executor, Poller
+from jobs.job_log import find_cause, last_line
+from jobs.local.process import LocalPoller, process_name
+from jobs.planned import PlannedCase, count_gpus
 from jobs.profile import Profile
-from jobs.terminal.messages import count_gpus
-from jobs.worker.output import result_of
+from jobs.status.results import result_of
 from jobs.worker.rank import VARIABLES
-from study.errors import explain
+from study.case import Case
+from study.errors import ConfigError, explain
 from study.outcome import Outcome
 from study.paths import ROOT
+from study.processes import check_processes
+from study.quoting import quoted
 from study.results.result import Result
 from study.storage.files import open_own
 from study.storage.ledger import Ended, Submission, append
@@ -39,75 +41,100 @@ POLL_S = 0.2
 GRACE_S = 5.0
 
 
-def run_locally(items: list[Item], profile: Profile, store: Store) -> list[Result | None]:
-    """Run the cases; each one's result, or None where its process died without one.
+class LocalExecutor(Executor):
+    """Runs the cases of a plan here, one process after another, with a progress bar."""
 
-    Raises:
-        KeyboardInterrupt: Ctrl-C or a signal to end; the case under way is stopped and noted.
-    """
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[phase]}"),
-    )
-    results: list[Result | None] = []
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with _signals_as_interrupt(), ProgressBar(*columns, console=console) as bar:
-        task = bar.add_task("", total=len(items), phase="")
-        for item in items:
-            bar.update(task, description=item.case.case_id, phase="start")
-            batch = new_batch_name(store)
-            log = store.log_path(item.case.case_id, batch)
-            try:
-                result, why = _run_one(item, batch, log, profile, store, partial(_show, bar, task))
-            except OSError as error:
-                if not results:
-                    raise  # nothing was measured
-                bar.console.print(f"[red]error[/] {escape(explain(error))}; the rest is not run")
-                return [*results, None]
-            bar.console.print(_summary(item, result, why, log))
-            bar.advance(task)
-            results.append(result)
-        bar.update(task, description="done", phase="")
-    return results
+    in_background = False
+
+    @classmethod
+    def check_profile(cls, profile: Profile, given: Collection[str]) -> None:
+        """Refuse keys that are for Slurm."""
+        for key in given:
+            if key not in ("executor", "device"):
+                value = quoted(getattr(profile, key))
+                raise ConfigError(
+                    profile.source, f"{key}: {value} is for executor: slurm; remove it"
+                )
+
+    @staticmethod
+    def new_poller() -> Poller:
+        """Return what tells of local processes."""
+        return LocalPoller()
+
+    def check(self, planned: list[PlannedCase]) -> None:
+        """Refuse --requeue, and cases with more processes than this machine can hold."""
+        super().check(planned)
+        check_processes(max((p.case.gpus for p in planned if p.case.in_processes), default=1))
+
+    def submit(
+        self, planned: list[PlannedCase], running: Sequence[Submission]
+    ) -> Iterator[list[Submission]]:
+        """Run the cases, and yield each once it has ended.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or a signal to end; the case under way is stopped and noted.
+            OSError: the disk refuses the first case.
+        """
+        columns = (
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[phase]}"),
+        )
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        with _signals_as_interrupt(), ProgressBar(*columns, console=console) as bar:
+            task = bar.add_task("", total=len(planned), phase="")
+            for number, each in enumerate(planned):
+                bar.update(task, description=each.case.case_id, phase="start")
+                try:
+                    submission, summary = self._run(each, partial(_show, bar, task))
+                except OSError as error:
+                    if number == 0:
+                        raise  # nothing was measured
+                    problem = escape(explain(error))
+                    bar.console.print(f"[red]error[/] {problem}; the rest is not run")
+                    return
+                bar.console.print(summary)
+                bar.advance(task)
+                yield [submission]
+            bar.update(task, description="done", phase="")
+
+    def _run(self, planned: PlannedCase, show: Callable[[str], None]) -> tuple[Submission, str]:
+        """Run the case, and return its submission and a line on its end."""
+        store, case = self.store, planned.case
+        batch = new_batch_name(store)
+        log = store.log_path(case.case_id, batch)
+        (assignment,) = make_assignments([planned], batch, self.profile, store)
+        path = write_batch(store, [assignment])
+        (aside,) = archive_old_results([planned], store)
+        child = _start_worker(path, log)
+        submission = assignment.submitted_as(process_name(child.pid), log)
+        try:
+            append(store.submissions, submission)
+            _follow(child, store.progress_path(case, batch), show)
+        except (KeyboardInterrupt, OSError) as error:
+            _stop(child)
+            store.put_back(case, aside)
+            if isinstance(error, KeyboardInterrupt):
+                _note_end(submission, store, "cancelled", "interrupted")
+            raise
+        result = result_of(store, assignment)
+        why = ""
+        if result is None:
+            cause = find_cause(log)
+            ended = f"its process ended {_end_of(child.returncode)}"
+            why = cause.line if cause else ": ".join(filter(None, [ended, last_line(log)]))
+            _note_end(submission, store, "error", why if cause else f"{why}; see {log}")
+        return submission, _summary(case, result, why, log)
 
 
 def _show(bar: ProgressBar, task: TaskID, phase: str) -> None:
     bar.update(task, phase=phase)
 
 
-def _run_one(
-    item: Item, batch: str, log: Path, profile: Profile, store: Store, show: Callable[[str], None]
-) -> tuple[Result | None, str]:
-    """Return the result, or why there is none."""
-    case = item.case
-    (assignment,) = assign([item], batch, profile, store, config={})
-    path = write_batch(store, [assignment])
-    (aside,) = make_way([item], store)
-    child = _start_worker(path, log)
-    submission = assignment.submitted_as(name_of_process(child.pid), log)
-    try:
-        append(store.submissions, submission)
-        _follow(child, store.progress_path(case, batch), show)
-    except (KeyboardInterrupt, OSError) as error:
-        _stop(child)
-        store.put_back(case, aside)
-        if isinstance(error, KeyboardInterrupt):
-            _note_end(submission, store, "cancelled", "interrupted")
-        raise
-    if (result := result_of(store, assignment)) is not None:
-        return result, ""
-    trace = trace_in(log)
-    ended = f"its process ended {_end_of(child.returncode)}"
-    why = trace.line if trace else ": ".join(filter(None, [ended, last_line(log)]))
-    _note_end(submission, store, "error", why if trace else f"{why}; see {log}")
-    return None, why
-
-
 def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:
     with os.fdopen(open_own(log), "w") as log_file:
-        # A session of its own, so that Ctrl-C reaches only us and the end is ours to order.
+        # In another session, so that Ctrl-C reaches only us and the end is ours to order.
         return subprocess.Popen(
             [sys.executable, "-u", "-m", "jobs.worker", str(batch), str(os.getpid())],
             cwd=ROOT,
@@ -170,8 +197,8 @@ def _end_of(returncode: int) -> str:
     return f"with exit code {returncode} and no result"
 
 
-def _summary(item: Item, result: Result | None, why: str, log: Path) -> str:
-    name = f"{item.case.case_id}  (depth {item.case.depth}, {count_gpus(item.case.gpus)})"
+def _summary(case: Case, result: Result | None, why: str, log: Path) -> str:
+    name = f"{case.case_id}  (depth {case.depth}, {count_gpus(case.gpus)})"
     if result is None or result.measurement is None or result.error is not None:
         problem = (
             f"no result: {why}" if result is None else f"{result.outcome}: {result.why_failed}"

@@ -1,4 +1,4 @@
-"""Asking Slurm's own commands; an answer that does not come is an error, never a guess."""
+"""Run Slurm's own commands; an answer that does not come is an error, never a guess."""
 
 import os
 import re
@@ -6,12 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from study.errors import ConfigError
+from jobs.executor import NoAnswer
 from study.storage.store import user_name
 
 TIMEOUT_S = 60
-# The variables of Slurm's commands that reach them, and so a job: where the cluster is. All others
-# come from a job around us, or would change what a job gets without a word.
+# These variables of Slurm's commands say where the cluster is, and are kept. All others come from a
+# job around us, or would silently change what a job gets.
 KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER")
 OF_SLURM = re.compile(
     "(SLURM|SBATCH|SRUN|SALLOC|SQUEUE|SACCT|SCANCEL|SCONTROL|SINFO|SPRIO|SSHARE|SSTAT|SATTACH)_"
@@ -19,15 +19,11 @@ OF_SLURM = re.compile(
 CLOCK = "as of"  # the key of Slurm's clock in `slurm_config`, in seconds since 1970
 
 
-class NoAnswer(ConfigError):
-    """Slurm does not answer; trying again later may help."""
-
-
 class NotInstalled(NoAnswer):
     """Slurm's commands are not on this machine, and trying again does not help."""
 
 
-def forget_variables_of_slurm() -> list[str]:
+def drop_outer_job_variables() -> list[str]:
     """Drop from this process's environment what would change Slurm's commands or reach our jobs.
 
     Returns:
@@ -41,13 +37,13 @@ def forget_variables_of_slurm() -> list[str]:
     return [] if is_in_job else [n for n in dropped if n.startswith(("SBATCH_", "SRUN_"))]
 
 
-def me() -> str:
-    """Return the user whom Slurm takes us for; not what the shell's variables say."""
+def current_user() -> str:
+    """Return the user as Slurm knows us, whatever the shell's variables say."""
     return user_name(os.getuid())
 
 
 def slurm_cluster_name() -> str | None:
-    """Slurm's ClusterName; None where no Slurm is installed, or none is configured.
+    """Return Slurm's ClusterName; None where no Slurm is installed, or none is configured.
 
     Raises:
         NoAnswer: Slurm is configured here but does not answer. Running on a login node instead
@@ -65,7 +61,7 @@ def slurm_cluster_name() -> str | None:
 
 def slurm_config() -> dict[str, str]:
     """Return Slurm's settings by name, as `scontrol show config` gives them, and its clock."""
-    output = answer_of("scontrol", "show", "config")
+    output = query("scontrol", "show", "config")
     fields = (line.partition("=") for line in output.splitlines())
     config = {key.strip(): value.strip() for key, equals, value in fields if equals}
     if clock := re.match(r"Configuration data as of (\d+)$", output, re.MULTILINE):
@@ -78,9 +74,13 @@ def clock_in(config: dict[str, str]) -> int | None:
     return int(config[CLOCK]) if CLOCK in config else None
 
 
-def answer_of(*command: str) -> str:
-    """What a query prints; NoAnswer where it fails."""
-    done = ask(*command)
+def query(*command: str) -> str:
+    """Return what a query prints.
+
+    Raises:
+        NoAnswer: it fails.
+    """
+    done = run_command(*command)
     if done.returncode != 0:
         raise NoAnswer(
             command[0],
@@ -89,10 +89,19 @@ def answer_of(*command: str) -> str:
     return done.stdout
 
 
-def ask(
+def run_command(
     *command: str, stdin: str = "", pass_fds: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Slurm command; NoAnswer where it is missing or not done in TIMEOUT_S."""
+    """Run a Slurm command.
+
+    Args:
+        command: its words.
+        stdin: what it reads.
+        pass_fds: file descriptors that it inherits.
+
+    Raises:
+        NoAnswer: it is missing, or not done in TIMEOUT_S.
+    """
     # Times in seconds since 1970, and the elements of an array in full.
     words = {"SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0", "LC_ALL": "C"}
     environment = os.environ | words

@@ -2,12 +2,12 @@
 
 import signal
 
-from jobs.job_log import Trace
+from jobs.job_log import LogCause
 from jobs.slurm.queue import SlurmJob
 from jobs.slurm.states import FINAL, LAUNCH_FAILED
 from study.outcome import Outcome
 
-Verdict = tuple[Outcome, str]
+ExitCause = tuple[Outcome, str]
 # A log may sharpen Slurm's word: it says FAILED of a job that ran out of memory where cgroups do
 # not count it, and CANCELLED of one that a node could not launch.
 _SHARPER: dict[str, frozenset[Outcome]] = {
@@ -23,7 +23,7 @@ NOT_LAUNCHED = "0:53"
 OF_WORKER = "1:0"  # a worker that has written how its case failed ends so
 
 
-def verdict_of(job: SlurmJob | None, trace: Trace | None, last_words: str) -> Verdict:
+def classify_exit(job: SlurmJob | None, trace: LogCause | None, last_words: str) -> ExitCause:
     """The outcome of a job that has ended and left no result, and why in words.
 
     Args:
@@ -69,19 +69,19 @@ def may_have_result(job: SlurmJob, in_processes: bool) -> bool:
     return job.state == "FAILED" and is_of_worker and not was_not_launched(job)
 
 
-def cause_of_loss(job: SlurmJob | None, trace: Trace | None, result: str) -> Verdict | None:
+def root_cause(job: SlurmJob | None, trace: LogCause | None, result: str) -> ExitCause | None:
     """Why a rank fell silent, where Slurm or the log knows; the result itself, `result`, does not.
 
     The ranks of a job that Slurm ends do not die at the same moment, and one that the kernel ends
     for its memory cannot say so.
     """
-    outcome, why = verdict_of(job, trace, "")
+    outcome, why = classify_exit(job, trace, "")
     # srun's own end of a step that has lost a rank reads like that of a cancelled one.
     is_cancelled = outcome == "cancelled" and job is not None
     return (outcome, f"{why}; {result}") if outcome in _CAUSES or is_cancelled else None
 
 
-def verdict_of_stuck(reason: str) -> Verdict | None:
+def classify_stuck(reason: str) -> ExitCause | None:
     """The outcome of a job that is pending and will never start; None where a person decides."""
     if reason.replace("_", " ") == LAUNCH_FAILED:
         return "node_failed", f"Slurm could not launch it and holds it for ever ({reason})"

@@ -8,7 +8,7 @@ _MANY = 12
 
 
 @dataclass(frozen=True)
-class Shape:
+class JobLayout:
     """As many tasks and GPUs on every node of a job; a task is a process."""
 
     nodes: int
@@ -16,21 +16,21 @@ class Shape:
     gpus_per_node: int
 
 
-def shape_of(gpus: int, in_processes: bool, most: int | None) -> Shape:
+def layout_of(gpus: int, in_processes: bool, most: int | None) -> JobLayout:
     """One task with all GPUs, or a task for each GPU on as few nodes as have enough.
 
     Args:
         most: the GPUs that a node has; None is no limit.
     """
     if not in_processes:
-        return Shape(1, 1, gpus)
+        return JobLayout(1, 1, gpus)
     nodes = _nodes_for(gpus, most)
-    return Shape(nodes, gpus // nodes, gpus // nodes)
+    return JobLayout(nodes, gpus // nodes, gpus // nodes)
 
 
 def nodes_of(case: Case, most: int | None) -> int:
     """Return on how many nodes of `most` GPUs the case's job runs."""
-    return shape_of(case.gpus, case.in_processes, most).nodes
+    return layout_of(case.gpus, case.in_processes, most).nodes
 
 
 def why_impossible(case: Case, most: int | None) -> str | None:

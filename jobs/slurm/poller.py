@@ -1,4 +1,4 @@
-"""Slurm as a witness: asked as seldom as can be, and never for one job alone."""
+"""What Slurm says of our jobs: asked as seldom as can be, and never for one job alone."""
 
 import time
 from dataclasses import replace
@@ -6,21 +6,24 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.slurm.commands import NoAnswer, NotInstalled, clock_in, me, slurm_config
+from jobs.executor import Cancellation, NoAnswer, Poller
+from jobs.slurm.cancel import left_alone, to_cancel
+from jobs.slurm.commands import NotInstalled, clock_in, current_user, run_command, slurm_config
+from jobs.slurm.job_status import describe_gone, describe_shown, root_cause_of
 from jobs.slurm.queue import SlurmJob, exit_codes, jobs_in_accounting, jobs_in_queue
+from jobs.slurm.recovery import find_orphans, recover_submissions
+from jobs.status.case_status import CaseStatus, Snapshot, join_ids
+from study.errors import ConfigError
 from study.storage.ledger import Attempt, Submission
+from study.storage.store import Store
 
 SACCT_EVERY_S = 30.0
 
 
-class Witness:
-    """What Slurm says at one time; `refresh` asks again.
-
-    `problem` is why it does not answer, None where it does.
-    """
+class SlurmPoller(Poller):
+    """What Slurm says at one time; `refresh` asks again."""
 
     def __init__(self) -> None:
-        self.problem: str | None = None
         self.is_absent = False  # and will not answer on this machine
         self.queue: list[SlurmJob] = []
         self.accounting_answers = True
@@ -42,7 +45,7 @@ class Witness:
         try:
             if self._config is None:
                 self._config, self._config_at_s = slurm_config(), time.monotonic()
-            self.queue, self.problem = jobs_in_queue([me()]), None
+            self.queue, self.problem = jobs_in_queue([current_user()]), None
         except NoAnswer as error:
             self.queue, self.problem = [], str(error)
             self.is_absent = isinstance(error, NotInstalled)
@@ -55,10 +58,71 @@ class Witness:
         then = clock_in(self._config or {})
         return None if then is None else then + time.monotonic() - self._config_at_s
 
+    def update(self, statuses: list[CaseStatus], result_wait_s: float) -> list[CaseStatus]:
+        """Return the cases with Slurm's word on their jobs."""
+        asked = [s.submission for s in statuses if self.knows(s.submission)]
+        jobs = self.find(asked, {s.submission.case_id for s in statuses if s.has_own_cause})
+        return [
+            self._update(status, jobs.get(status.submission.case_id), result_wait_s)
+            for status in statuses
+        ]
+
+    def _update(self, seen: CaseStatus, job: SlurmJob | None, result_wait_s: float) -> CaseStatus:
+        submission = seen.submission
+        if self.problem is not None:
+            # Where no Slurm is installed, it will never be seen to end.
+            stuck = self.is_absent
+            return replace(seen, is_live=True, is_stuck=stuck, reason="Slurm does not answer")
+        if not self.knows(submission):
+            if seen.has_own_cause:
+                return replace(seen, is_news=True)
+            reason = f"ask on {submission.cluster} as {submission.user}"
+            return replace(seen, is_live=True, is_stuck=True, reason=reason)
+        if job is None and not seen.has_own_cause and self.will_ask(submission):
+            return replace(seen, is_live=True, reason="sacct will be asked")
+        if job is None:
+            was_dropped = self.has_dropped(submission)
+            updated = describe_gone(seen, was_dropped, self.accounting_answers)
+        else:
+            updated = describe_shown(seen, job, self.clock_s, result_wait_s)
+        lost_a_rank = seen.result is not None and seen.result.lost_a_rank
+        return root_cause_of(updated, job) if lost_a_rank and updated.is_news else updated
+
+    def recover(
+        self, store: Store, known: set[tuple[str, str]], thorough: bool
+    ) -> list[Submission]:
+        """Return the submissions that the queue and the batches prove and the ledger lacks."""
+        return recover_submissions(store, self.queue, known, thorough)
+
+    def orphans(self, store: Store) -> list[str]:
+        """Return the ids of jobs of this folder that have not ended and whose batch is gone."""
+        return [job.job_id for job in find_orphans(store, self.queue)]
+
+    def cancel(self, asked: list[CaseStatus], snapshot: Snapshot, token: str) -> Cancellation:
+        """Cancel those live jobs of these cases that Slurm lists as ours at this moment."""
+        chosen = to_cancel(asked, snapshot, token)
+        self.refresh()
+        jobs = self.listed(chosen)
+        ids = join_ids(jobs)
+        if ids and (done := run_command("scancel", *ids)).returncode != 0:
+            problem = f"{done.stderr.strip()}; see which jobs remain with --status"
+            raise ConfigError("scancel", problem)
+        # Of an array's element that never started, Slurm may keep no record.
+        batches = {submission.batch for submission in jobs}
+        elements = (s for s in asked if s.state == "PENDING" and s.submission.is_element)
+        pending = [s for s in elements if s.submission.batch in batches]
+        return Cancellation(jobs, pending, left_alone(asked, token))
+
+    def unrecorded(self, cancelled: list[CaseStatus]) -> list[CaseStatus]:
+        """Return those of these cancelled cases whose jobs squeue does not show."""
+        submissions = [status.submission for status in cancelled]
+        known = self.find(submissions, settled={s.case_id for s in submissions})
+        return [status for status in cancelled if status.submission.case_id not in known]
+
     def knows(self, submission: Submission) -> bool:
-        """Whether this cluster, asked by this user, can tell anything of the job."""
+        """Return whether this cluster, asked by this user, can tell anything of the job."""
         of_here = submission.cluster in (None, self.cluster)
-        return of_here and submission.user in (None, me())
+        return of_here and submission.user in (None, current_user())
 
     def listed(self, submissions: list[Submission]) -> list[Submission]:
         """Return those whose jobs squeue shows with our mark, not ended, under the ids it gives."""
@@ -70,20 +134,21 @@ class Witness:
         ]
 
     def has_alive(self, attempt: Attempt) -> bool:
-        """Whether squeue shows the attempt as one that has not ended, whatever the ledger says."""
+        """Return whether squeue shows the attempt as not ended, whatever the ledger says."""
         job = self._shown.job_of(attempt.submission)
         return job is not None and not job.is_final
 
     def knows_more(self, attempt: Attempt) -> bool:
-        """Whether squeue can tell how an attempt ended that the ledger calls lost."""
+        """Return whether squeue can tell how an attempt ended that the ledger calls lost."""
         job = self._shown.job_of(attempt.submission)
         was_lost = attempt.ended is not None and attempt.ended.outcome == "lost"
         return was_lost and job is not None and job.state != "COMPLETED"
 
     def find(self, submissions: list[Submission], settled: set[str]) -> dict[str, SlurmJob]:
-        """Slurm's word on each of these submissions, by case id; missing where it has none.
+        """Return Slurm's word on each of these submissions, by case id; missing where it has none.
 
         Args:
+            submissions: jobs that this cluster can know.
             settled: ids of the cases whose results are there; they need no second question.
         """
         if self.problem is not None:
@@ -104,7 +169,7 @@ class Witness:
     def _asked_again(self) -> list[SlurmJob]:
         """Return all jobs once more: one answer without a job is not believed."""
         try:
-            jobs = jobs_in_queue([me()])
+            jobs = jobs_in_queue([current_user()])
         except NoAnswer:
             return []  # it has answered once
         self._remember(jobs)
@@ -116,7 +181,7 @@ class Witness:
         if not ended:
             return {}
         try:
-            codes = exit_codes(me())
+            codes = exit_codes(current_user())
         except NoAnswer:
             return {}  # squeue has answered; this only adds to it
         known = {key: replace(job, exit_code=codes.get(job.job_id)) for key, job in ended.items()}
@@ -132,7 +197,7 @@ class Witness:
                 self._ended.pop((job.batch, job.index), None)
 
     def will_ask(self, submission: Submission) -> bool:
-        """Whether sacct is still to be asked about a job that nobody else knows."""
+        """Return whether sacct is still to be asked about a job that nobody else knows."""
         return self._has_accounting and submission.job_id not in self._asked
 
     @property
@@ -154,7 +219,7 @@ class Witness:
         }
 
     def has_dropped(self, submission: Submission) -> bool:
-        """Whether Slurm knows the job's array and no longer this element.
+        """Return whether Slurm knows the job's array and no longer this element.
 
         That is all that is left of an element that was cancelled before it started.
         """
@@ -165,7 +230,7 @@ class Witness:
         if job is None and not Path(submission.log).exists():
             # The whole array stands for those of its elements that never started.
             job = self._accounts.get(submission.array)
-        return job if job is not None and is_of(job, submission) else None
+        return job if job is not None and is_job_of(job, submission) else None
 
 
 class Shown:
@@ -180,7 +245,7 @@ class Shown:
         if job := self._by_place.get((submission.batch, submission.index)):
             return job
         job = self._unmarked.get(submission.job_id)
-        return job if job is not None and is_of(job, submission) else None
+        return job if job is not None and is_job_of(job, submission) else None
 
     def jobs_of(self, submissions: list[Submission]) -> dict[str, SlurmJob]:
         """Return the jobs of these submissions, by case id."""
@@ -188,7 +253,7 @@ class Shown:
         return {case_id: job for case_id, job in found.items() if job is not None}
 
 
-def is_of(job: SlurmJob, submission: Submission) -> bool:
+def is_job_of(job: SlurmJob, submission: Submission) -> bool:
     """Return whether the job with this submission's id is its job: an id alone proves nothing.
 
     A cluster that was set up anew, or lost its newest jobs, gives ids again. Where a site has
@@ -201,4 +266,4 @@ def is_of(job: SlurmJob, submission: Submission) -> bool:
     if submitted_s is None or known_since_s is None or submitted_s < known_since_s:
         return False
     is_named_so = submission.is_element or job.name == submission.job_name
-    return is_named_so and job.user == (submission.user or me())
+    return is_named_so and job.user == (submission.user or current_user())

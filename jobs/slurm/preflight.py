@@ -2,16 +2,16 @@
 
 import re
 
-from jobs.plan import Item, gpu_hours
+from jobs.executor import NoAnswer
+from jobs.planned import PlannedCase
 from jobs.profile import Profile
-from jobs.slurm.bad_nodes import ABLE, nodes_by_state
-from jobs.slurm.commands import NoAnswer, answer_of, ask
+from jobs.slurm.commands import query, run_command
+from jobs.slurm.nodes import ABLE, nodes_by_state
 from jobs.slurm.queue import seconds_of
 from jobs.slurm.sbatch import Request, resources_of
-from jobs.slurm.submission import request_of, script_of
+from jobs.slurm.submission import Submitter
 from jobs.terminal.messages import print_notes
 from study.errors import ConfigError
-from study.storage.store import Store
 
 # Slurm's own words, and the key of the profile they speak of.
 _KEYS = {
@@ -26,33 +26,19 @@ _KEYS = {
 }
 
 
-def check_gpu_hours(items: list[Item], profile: Profile, most: float | None) -> None:
-    """Refuse a plan that could cost more than `most` GPU-hours; None is no limit."""
-    if most is None or not items:
-        return
-    if profile.timeout_min is None:
-        raise ConfigError(
-            "--max-gpu-hours", f"{profile.source} has no time limit, so nothing bounds the cost"
-        )
-    hours = gpu_hours(items, profile.timeout_min)
-    if hours > most:
-        raise ConfigError(
-            "--max-gpu-hours",
-            f"{most:g} is less than the {hours:.2f} GPU-hours that the plan could cost; "
-            "nothing was submitted; allow more, or take a smaller grid or a lower timeout_min",
-        )
+def check_with_slurm(batches: list[list[PlannedCase]], submitter: Submitter) -> None:
+    """Ask Slurm, once for each set of resources, whether it would take the job at all.
 
-
-def check_with_slurm(
-    batches: list[list[Item]], profile: Profile, store: Store, requeue: bool
-) -> None:
-    """Ask Slurm, once for each resource shape, whether it would take the job at all."""
-    shapes = {request_of(batch, requeue): batch for batch in batches}
+    Raises:
+        ConfigError: it would not, or would never start it.
+    """
+    profile = submitter.profile
+    requests = {submitter.request_of(batch): batch for batch in batches}
     by_resources = {
-        (r.gpus, r.in_processes, r.exclude, r.size > 1): (r, batch) for r, batch in shapes.items()
+        (r.gpus, r.in_processes, r.exclude, r.size > 1): (r, batch) for r, batch in requests.items()
     }
     for request, batch in by_resources.values():
-        done = ask("sbatch", "--test-only", stdin=script_of(batch, profile, store, requeue))
+        done = run_command("sbatch", "--test-only", stdin=submitter.script_of(batch))
         if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
             raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
     if batches:
@@ -60,7 +46,7 @@ def check_with_slurm(
 
 
 def _is_left_to_sbatch(words: str, profile: Profile) -> bool:
-    """Whether it may only be that nodes are down: sbatch queues then what --test-only refuses."""
+    """Return whether nodes are down, since sbatch queues then what --test-only refuses."""
     if "node configuration is not available" not in words.lower():
         return False
     try:
@@ -94,7 +80,7 @@ def _refusal(words: str, request: Request, profile: Profile) -> str:
 def _partitions() -> str:
     """Name the partitions that a job may go to."""
     try:
-        names = answer_of("sinfo", "--noheader", "--format=%R").split()
+        names = query("sinfo", "--noheader", "--format=%R").split()
     except NoAnswer:
         return "`sinfo` lists the partitions"
     return f"partitions here: {', '.join(dict.fromkeys(names))}"
@@ -106,7 +92,7 @@ def _check_time_limit(profile: Profile) -> None:
     if profile.timeout_min is None or settings.get("slurm_qos"):  # a QOS may allow more
         return
     try:
-        output = answer_of("scontrol", "--all", "--oneliner", "show", "partition")
+        output = query("scontrol", "--all", "--oneliner", "show", "partition")
     except NoAnswer:
         return  # sbatch has had its say
     partitions = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in output.splitlines()]

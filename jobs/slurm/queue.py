@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.slurm.commands import NoAnswer, answer_of, ask, me
+from jobs.executor import NoAnswer
+from jobs.slurm.commands import current_user, query, run_command
 from jobs.slurm.states import FINAL, exact_state
 
 # A comment may hold anything, a line break too, but hardly these.
@@ -58,7 +59,7 @@ class SlurmJob:
 
 def jobs_in_queue(users: Collection[str]) -> list[SlurmJob]:
     """Every job of these users that squeue knows, ended ones included."""
-    output = answer_of(
+    output = query(
         # --all: a partition may be hidden, and with it the jobs of everybody but root.
         *("squeue", "--all", "--states=all", "--array", "--noheader"),
         f"--user={','.join(sorted(users))}",
@@ -109,7 +110,7 @@ def exit_codes(user: str) -> dict[str, str | None]:
     # Numbers alone: scontrol shows them among the names and comments of all users' jobs.
     fields = "JobArrayID:40,exit_code:20"
     options = ("--all", "--states=all", "--array", "--noheader", f"--user={user}")
-    output = answer_of("squeue", *options, f"--Format={fields}")
+    output = query("squeue", *options, f"--Format={fields}")
     rows = (line.split() for line in output.splitlines())
     return {row[0]: exit_code_of(row[1]) for row in rows if len(row) == 2}
 
@@ -138,9 +139,13 @@ def jobs_in_accounting(job_ids: Iterable[str]) -> list[SlurmJob] | None:
 
 
 def _ask_sacct(job_ids: list[str], fields: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return ask(
+    return run_command(
         *("sacct", "--allocations", "--noheader", "--parsable2", f"--delimiter={SEPARATOR}"),
-        *(f"--format={','.join(fields)}", f"--jobs={','.join(job_ids)}", f"--user={me()}"),
+        *(
+            f"--format={','.join(fields)}",
+            f"--jobs={','.join(job_ids)}",
+            f"--user={current_user()}",
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""One call of sbatch through submitit: one job, or an array of jobs of one resource shape."""
+"""One call of sbatch through submitit: one job, or an array of jobs with the same resources."""
 
 import re
 import shlex
@@ -12,11 +12,11 @@ import submitit
 from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import _make_sbatch_string
 
-from jobs.lock import held
+from jobs.lock import lock_descriptors
 from jobs.profile import Profile, check_lines
-from jobs.site import python_of, rendezvous_line
-from jobs.slurm.commands import ask
-from jobs.slurm.layout import shape_of
+from jobs.slurm.commands import run_command
+from jobs.slurm.layout import layout_of
+from jobs.worker.meeting import CHOSEN
 from study.case import Case
 from study.errors import ConfigError
 from study.paths import ROOT
@@ -39,8 +39,8 @@ OURS_IN_SBATCH |= {"ntasks-per-node", "open-mode", "output", "requeue", "signal"
 OURS_IN_SBATCH |= {"time", "wait", "wrap"}
 
 
-class JobExecutor(submitit.SlurmExecutor):
-    """submitit's executor for a command of ours; it can show its sbatch script as well.
+class SbatchCall(submitit.SlurmExecutor):
+    """One call of sbatch, by submitit's executor, for a command of ours.
 
     Args:
         logs: the folder of the logs.
@@ -58,7 +58,7 @@ class JobExecutor(submitit.SlurmExecutor):
 
     @classmethod
     def parameter_names(cls) -> list[str]:
-        """What a profile may set: submitit's general names, and Slurm's own with `slurm_`."""
+        """Return the keys of a profile: submitit's general names, and Slurm's with `slurm_`."""
         names = set(cls._equivalence_dict()) | {f"slurm_{n}" for n in cls._valid_parameters()}
         return sorted(names - OURS)
 
@@ -86,7 +86,7 @@ class JobExecutor(submitit.SlurmExecutor):
             NotQueued: sbatch failed, or did not say what it did.
         """
         write_atomically(path, self.script(command).encode(), mode=SECRET_FILE)
-        done = ask("sbatch", str(path), pass_fds=held())
+        done = run_command("sbatch", str(path), pass_fds=lock_descriptors())
         try:
             if said := re.findall(r"^Submitted batch job (\d+)", done.stdout, re.MULTILINE):
                 return str(said[-1])
@@ -104,7 +104,7 @@ class NotQueued(ConfigError):
 
 @dataclass(frozen=True)
 class Request:
-    """What one call of sbatch asks for: `size` jobs with `gpus` GPUs each.
+    """A request for `size` jobs with `gpus` GPUs each.
 
     Attributes:
         name: the job's name, as squeue shows it.
@@ -130,7 +130,14 @@ class Request:
         requeue: bool = False,
         after: tuple[str, ...] = (),
     ) -> "Request":
-        """Return the request of one batch; an array's name has no depth if the depths differ."""
+        """Return the request of one batch; an array's name has no depth if the depths differ.
+
+        Args:
+            cases: of the batch.
+            exclude: nodes to leave out, joined by commas.
+            requeue: let Slurm start the job again after a failure of its node.
+            after: ids of jobs that end before these begin.
+        """
         name = cases[0].job_name
         if len({case.job_name for case in cases}) > 1:
             name = f"mp-g{cases[0].gpus}"
@@ -138,23 +145,30 @@ class Request:
 
 
 def resources_of(request: Request, profile: Profile) -> dict[str, Any]:
-    """The options by which each job gets its nodes, tasks and GPUs."""
-    shape = shape_of(request.gpus, request.in_processes, profile.gpus_per_node)
-    tasks = {"nodes": shape.nodes, "ntasks_per_node": shape.tasks_per_node}
-    return profile.gpu_parameters(shape.gpus_per_node) | tasks
+    """Return the options by which each job gets its nodes, tasks and GPUs."""
+    layout = layout_of(request.gpus, request.in_processes, profile.gpus_per_node)
+    tasks = {"nodes": layout.nodes, "ntasks_per_node": layout.tasks_per_node}
+    return profile.gpu_parameters(layout.gpus_per_node) | tasks
 
 
-def executor_for(
+def sbatch_call(
     request: Request, label: str, batch: str, profile: Profile, store: Store
-) -> JobExecutor:
-    """Return the executor of this request; ConfigError for parameters submitit does not take.
+) -> SbatchCall:
+    """Return the call of sbatch that makes this request.
 
     Args:
+        request: what each job gets.
         label: what people are to read in the job's comment, before the batch's name.
+        batch: the batch's name.
+        profile: its parameters of submitit, and how it asks for GPUs.
+        store: the folder of the logs.
+
+    Raises:
+        ConfigError: submitit does not take a parameter, or every job sets it itself.
     """
     parameters = dict(profile.submitit or {})
     check_parameters(parameters, profile)
-    executor = JobExecutor(store.logs, batch)
+    call = SbatchCall(store.logs, batch)
     try:
         if request.in_processes and parameters.get("slurm_use_srun") is False:
             raise ValueError("slurm_use_srun: srun starts the process of each GPU; remove it")
@@ -166,10 +180,8 @@ def executor_for(
             # sbatch takes an abbreviation for the whole word.
             if any(name.startswith(str(key).replace("_", "-")) for name in OURS_IN_SBATCH):
                 raise ValueError(f"slurm_additional_parameters: {key} is set by every job itself")
-        executor.set_profile_parameters(
-            {"slurm_wckey": None, "stderr_to_stdout": True} | parameters
-        )
-        executor.update_parameters(
+        call.set_profile_parameters({"slurm_wckey": None, "stderr_to_stdout": True} | parameters)
+        call.update_parameters(
             job_name=request.name,
             comment=f"{label}@{batch}",
             additional_parameters=_of_every_job(request) | extra,
@@ -183,11 +195,11 @@ def executor_for(
         raise ConfigError(
             profile.source, f"submitit: {quoted(profile.submitit)}: {error}"
         ) from None
-    check_lines(profile.source, "submitit", executor.parameters)
+    check_lines(profile.source, "submitit", call.parameters)
     if request.size > 1:
-        executor.parameters["array_parallelism"] = profile.max_parallel or request.size
-        executor.make_array(request.size)
-    return executor
+        call.parameters["array_parallelism"] = profile.max_parallel or request.size
+        call.make_array(request.size)
+    return call
 
 
 def _of_every_job(request: Request) -> dict[str, Any]:
@@ -225,15 +237,31 @@ def _meeting_chosen(
     if not request.in_processes:
         return {}
     # Behind the site's own lines, which may be needed to start Python.
-    return {"setup": [*(parameters.get("slurm_setup") or []), rendezvous_line(profile)]}
+    return {"setup": [*(parameters.get("slurm_setup") or []), _rendezvous_line(profile)]}
+
+
+def _rendezvous_line(profile: Profile) -> str:
+    """Return the line of an sbatch script that chooses where ranks meet.
+
+    It falls back to the node's python3, since the profile's Python may be in a container that only
+    srun starts.
+    """
+    command = ["-m", "jobs.rendezvous", *profile.meeting().options]
+    pythons = [profile.python_command(), ["python3"]]
+    either = " || ".join(shlex.join([*python, *command]) for python in pythons)
+    return f'export {CHOSEN}="$({either})"'
 
 
 def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
-    """Refuse names that submitit does not know and values that it would misread."""
+    """Refuse names that submitit does not know and values that it would misread.
+
+    Raises:
+        ConfigError: it names the parameter and what is allowed.
+    """
     types = typing.get_type_hints(_make_sbatch_string)
     for name, value in parameters.items():
-        if name not in JobExecutor.parameter_names():
-            known = ", ".join(JobExecutor.parameter_names())
+        if name not in SbatchCall.parameter_names():
+            known = ", ".join(SbatchCall.parameter_names())
             raise ConfigError(
                 profile.source, f"submitit: unknown key {quoted(name)}; known keys: {known}"
             )
@@ -251,5 +279,5 @@ def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
 
 
 def worker_command(batch: Path, profile: Profile) -> str:
-    """The shell command that runs the job's case of this batch."""
-    return shlex.join([*python_of(profile), "-u", "-m", "jobs.worker", str(batch)])
+    """Return the shell command that runs the job's case of this batch."""
+    return shlex.join([*profile.python_command(), "-u", "-m", "jobs.worker", str(batch)])

@@ -1,19 +1,15 @@
-"""Where every case stands: its result, then Slurm's word, then what its job left on disk."""
+"""The status of every case of a folder: from its result, its executor's word, and its log."""
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
+from jobs.executor import Poller
 from jobs.profile import RESULT_WAIT_S
-from jobs.slurm.poller import Witness
-from jobs.status.case_status import Observation, judge, knows_no_cause
-from jobs.status.recovery import adopt, orphans
-from jobs.worker.output import is_measured, put_result_aside, result_of
-from study.results.file import ResultError
-from study.results.result import Result
+from jobs.status.case_status import CaseStatus, Snapshot, folder_of
+from jobs.status.results import ResultFiles
 from study.storage.ledger import (
     Attempt,
     Ended,
@@ -22,90 +18,81 @@ from study.storage.ledger import (
     append,
     are_nodes,
     attempts_of_each_case,
+    log_of,
     read,
 )
+from study.storage.progress import read_progress
 from study.storage.store import Store, now
 
 
-@dataclass(frozen=True)
-class View:
-    """Every submitted case at one time, by case id.
-
-    Attributes:
-        attempts: all attempts at a case, oldest first.
-        endings: all ends that were seen, in that order.
-        earlier: attempts before the newest that Slurm still has alive, of each case that has any.
-        orphans: ids of queued jobs of ours that name a batch file that is gone.
-        notes: what a person should know, e.g. that Slurm does not answer.
-    """
-
-    observations: dict[str, Observation] = field(default_factory=dict)
-    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
-    endings: list[Ended] = field(default_factory=list)
-    earlier: dict[str, list[Attempt]] = field(default_factory=dict)
-    orphans: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-class Observer:
-    """Looks at one results folder, again and again.
+class JobTracker:
+    """Follows the jobs of one results folder.
 
     Args:
-        witness: Slurm, asked by whoever looks, once for all folders; not at all if none needs it.
-        record: write what ended, and what was adopted, into the ledger; False only looks. None is
-            to write where this user has submitted into this very folder, as who only looks does.
+        store: the folder.
+        pollers: by the name of their executor; refreshed by the caller, once for all folders.
+        record: write what ended, and what was recovered, into the ledger; False only looks. None is
+            to write where this user has submitted into this very folder, as --status does.
         result_wait_s: how long a result may take to be seen from here after its job has ended.
     """
 
     def __init__(
         self,
         store: Store,
-        witness: Witness,
+        pollers: Mapping[str, Poller],
         record: bool | None = None,
         result_wait_s: float = RESULT_WAIT_S,
     ) -> None:
         self.store = store
-        self.witness = witness
+        self.pollers = pollers
         self.record = record
         self.result_wait_s = result_wait_s
 
-    def look(self) -> View:
-        """Judge every case by what Slurm said last."""
+    def refresh(self) -> Snapshot:
+        """Return the status of every case by what the executors said last."""
         events, broken = read(self.store.submissions)
-        adopted = self._adopt(events, broken)
-        attempts = attempts_of_each_case([*events, *adopted])
+        recovered = self._recover(events, broken)
+        attempts = attempts_of_each_case([*events, *recovered])
         newest = {case_id: self._newest(tried) for case_id, tried in attempts.items()}
-        observations = self._observe(list(newest.values()))
-        endings = [_ending(o) for o in observations if o.is_news]
-        if self._may_write([*events, *adopted]):
-            self._put_aside(o for o in observations if o.overrules)
-            self._note([*adopted, *endings])
-        return View(
-            observations={o.submission.case_id: o for o in observations},
+        results = ResultFiles()
+        statuses = self._determine(list(newest.values()), results)
+        endings = [_ending(status) for status in statuses if status.is_news]
+        if self._may_write([*events, *recovered]):
+            for status in statuses:
+                if status.overrules:
+                    results.put_aside(self.store, status.submission)
+            self._note([*recovered, *endings])
+        return Snapshot(
+            statuses={status.submission.case_id: status for status in statuses},
             attempts=_with(attempts, endings),
             endings=[*(e for e in events if isinstance(e, Ended)), *endings],
             earlier=self._earlier(attempts, newest),
-            orphans=[job.job_id for job in orphans(self.store, self.witness.queue)],
-            notes=[*self._notes(broken, len(adopted)), *self._notes_of_a_move(observations)],
+            orphans=[job for poller in self.pollers.values() for job in poller.orphans(self.store)],
+            notes=[*self._notes(broken, len(recovered)), *self._notes_of_a_move(statuses)],
+            results=results,
+            batches={event.batch for event in events},
+            broken_lines=broken,
         )
 
     def _may_write(self, events: list[Event]) -> bool:
         return self.store.is_ours(e.batch for e in events) if self.record is None else self.record
 
-    def note_cancelled(self, cancelled: list[Observation]) -> None:
-        """Write down the ends of what Slurm drops without a trace when it is cancelled."""
+    def note_cancelled(self, cancelled: list[CaseStatus]) -> None:
+        """Note the end of what was cancelled before it started and left no record elsewhere."""
         why = "cancelled with --cancel before it started"
-        ids = {o.submission.case_id for o in cancelled}
-        known = self.witness.find([o.submission for o in cancelled], settled=ids)
-        gone = (o for o in cancelled if o.submission.case_id not in known)
-        ends = [replace(o, outcome="cancelled", why=why, told_by="submit.py") for o in gone]
-        self._note([_ending(replace(o, state=None, reason="")) for o in ends])
+        ends = [replace(s, outcome="cancelled", why=why, told_by="submit.py") for s in cancelled]
+        self._note(_ending(replace(status, state=None, reason="")) for status in ends)
+
+    def _has_alive(self, attempt: Attempt) -> bool:
+        poller = self.pollers.get(attempt.submission.executor)
+        return poller is not None and poller.has_alive(attempt)
 
     def _newest(self, tried: list[Attempt]) -> Attempt:
-        """The last attempt; but one that Slurm still has, though it be older or noted as ended."""
-        living = [a for a in tried if self.witness.has_alive(a)]
+        """Return the last attempt; but one that is alive, though older or noted as ended."""
+        living = [attempt for attempt in tried if self._has_alive(attempt)]
         newest = (living or tried)[-1]
-        is_open = living or self.witness.knows_more(newest)
+        poller = self.pollers.get(newest.submission.executor)
+        is_open = living or (poller is not None and poller.knows_more(newest))
         return Attempt(newest.submission) if is_open else newest
 
     def _earlier(
@@ -116,28 +103,87 @@ class Observer:
         for case_id, tried in attempts.items():
             batch = newest[case_id].submission.batch
             found[case_id] += [
-                a for a in tried if a.submission.batch != batch and self.witness.has_alive(a)
+                a for a in tried if a.submission.batch != batch and self._has_alive(a)
             ]
         return {case_id: alive for case_id, alive in found.items() if alive}
 
-    def _with_what_is_known_besides(self, seen: Observation) -> Observation:
-        """Return the observation with what the folder tells of a job that left no result."""
-        if seen.outcome in (None, "ok"):
-            return seen
-        if self._has_moved_since(seen.submission) and seen.is_news:
-            seen = replace(seen, why=f"{seen.why}; {_went_to(seen.submission)}")
-        is_kept = is_measured(self.store.result_path(seen.submission.case))
-        return replace(seen, has_earlier_result=is_kept)
+    def _recover(self, events: list[Event], broken: int) -> list[Submission]:
+        known = {(e.batch, e.case_id) for e in events if isinstance(e, Submission)}
+        return [
+            submission
+            for poller in self.pollers.values()
+            for submission in poller.recover(self.store, known, thorough=broken > 0)
+        ]
+
+    def _determine(self, latest: list[Attempt], results: ResultFiles) -> list[CaseStatus]:
+        """Return each case's status: the ledger's for good, else the result's, else the poller's.
+
+        The executors are asked once each, for all of their jobs.
+        """
+        found = {a.submission.case_id: self._on_disk(a, results) for a in latest}
+        open_cases: dict[str, list[CaseStatus]] = defaultdict(list)
+        for attempt in latest:
+            if attempt.ended is None:
+                open_cases[attempt.submission.executor].append(found[attempt.submission.case_id])
+        for executor, statuses in open_cases.items():
+            updated = self._update(executor, statuses)
+            found |= {status.submission.case_id: status for status in updated}
+        return [self._with_earlier_result(status, results) for status in found.values()]
+
+    def _update(self, executor: str, statuses: list[CaseStatus]) -> list[CaseStatus]:
+        if executor in self.pollers:
+            return self.pollers[executor].update(statuses, self.result_wait_s)
+        reason = f"no executor {executor} in this version"
+        return [replace(s, is_live=True, is_stuck=True, reason=reason) for s in statuses]
+
+    def _on_disk(self, attempt: Attempt, results: ResultFiles) -> CaseStatus:
+        """Return what the folder tells of the attempt."""
+        submission, ended = attempt.submission, attempt.ended
+        result = results.of_attempt(self.store, submission)
+        status = CaseStatus(
+            submission=submission,
+            profile=self.store.profile,
+            log=log_of(submission, self.store),
+            # A job that ends well removes its progress.
+            progress=read_progress(self.store.progress_path(submission.case, submission.batch)),
+            result=result,
+        )
+        if ended is not None:
+            outcome, why = ended.outcome, ended.reason
+            if result is None and ended.outcome == "ok":
+                outcome, why = "lost", "it was measured, but its result file is gone"
+            status = replace(
+                status,
+                state=ended.state,
+                reason=ended.state_reason,
+                nodes=ended.nodes,
+                elapsed_s=ended.elapsed_s,
+                outcome=outcome,
+                why=why,
+                told_by=ended.told_by,
+            )
+        return replace(status, outcome=result.outcome, why=result.why) if result else status
+
+    def _with_earlier_result(self, status: CaseStatus, results: ResultFiles) -> CaseStatus:
+        """Return the status with what the folder tells of a job that left no result."""
+        if status.outcome in (None, "ok"):
+            return status
+        if self._has_moved_since(status.submission) and status.is_news:
+            old = folder_of(status.submission)
+            hint = f"if it left a result, then in {old}, where this folder was"
+            status = replace(status, why=f"{status.why}; {hint}")
+        kept = results.head_of(self.store.result_path(status.submission.case))
+        return replace(status, has_earlier_result=kept is not None and kept.outcome == "ok")
 
     def _has_moved_since(self, submission: Submission) -> bool:
         """Return whether the folder was somewhere else, or is the copy of one, when this began."""
         batch = submission.batch
         return bool(batch) and not batch.startswith(self.store.token)
 
-    def _notes_of_a_move(self, observations: list[Observation]) -> list[str]:
+    def _notes_of_a_move(self, statuses: list[CaseStatus]) -> list[str]:
         """Return what to do where jobs write their results to where this folder was."""
-        ours = [o for o in observations if o.is_live and o.is_marked]
-        away = [o.submission for o in ours if self._has_moved_since(o.submission)]
+        ours = [status for status in statuses if status.is_live and status.is_marked]
+        away = [s.submission for s in ours if self._has_moved_since(s.submission)]
         if not away:
             return []
         jobs = " ".join(submission.job_id for submission in away)
@@ -148,51 +194,10 @@ class Observer:
             f"write: wait for them and copy their results ({copy}), or end them (scancel {jobs})"
         ]
 
-    def _adopt(self, events: list[Event], broken: int) -> list[Submission]:
-        known = {(e.batch, e.case_id) for e in events if isinstance(e, Submission)}
-        return adopt(self.store, self.witness.queue, known, thorough=broken > 0)
-
-    def _observe(self, latest: list[Attempt]) -> list[Observation]:
-        results = {
-            attempt.submission.case_id: result
-            for attempt in latest
-            if (result := self._result_of(attempt)) is not None
-        }
-        ours = [a.submission for a in latest if a.ended is None]
-        asked = [s for s in ours if s.executor == "slurm" and self.witness.knows(s)]
-        told = {case_id for case_id, result in results.items() if not knows_no_cause(result)}
-        jobs = self.witness.find(asked, settled=told)
-        observations = [
-            judge(
-                attempt,
-                results.get(attempt.submission.case_id),
-                jobs.get(attempt.submission.case_id),
-                self.store,
-                self.witness,
-                self.result_wait_s,
-            )
-            for attempt in latest
-        ]
-        return [self._with_what_is_known_besides(seen) for seen in observations]
-
-    def _result_of(self, attempt: Attempt) -> Result | ResultError | None:
-        """The result of this very attempt; an error where a file is there that is none."""
-        try:
-            return result_of(self.store, attempt.submission)
-        except ResultError as error:
-            return error
-        except OSError as error:
-            return ResultError(f"cannot be read: {error.strerror}")
-
     def _note(self, events: Iterable[Event]) -> None:
         if events := list(events):
             with suppress(OSError):  # a folder that cannot be written can still be looked at
                 append(self.store.submissions, *events)
-
-    def _put_aside(self, overruling: Iterable[Observation]) -> None:
-        """Move away results that would speak before the ledger, which knows more."""
-        for observation in overruling:
-            put_result_aside(self.store, observation.submission)
 
     def _notes(self, broken: int, found: int) -> list[str]:
         if not broken:
@@ -203,30 +208,21 @@ class Observer:
         ]
 
 
-def folder_of(submission: Submission) -> Path:
-    """Return the folder that a job was submitted into, which may have been moved since."""
-    return Path(submission.log).parent.parent
-
-
-def _went_to(submission: Submission) -> str:
-    return f"if it left a result, then in {folder_of(submission)}, where this folder was"
-
-
-def _ending(observation: Observation) -> Ended:
-    submission = observation.submission
-    assert observation.outcome is not None
+def _ending(status: CaseStatus) -> Ended:
+    submission = status.submission
+    assert status.outcome is not None
     return Ended(
         case_id=submission.case_id,
         job_id=submission.job_id,
         batch=submission.batch,
-        outcome=observation.outcome,
-        state=observation.state,
-        reason=observation.why,
-        nodes=observation.nodes if are_nodes(observation.nodes) else "",
-        elapsed_s=observation.elapsed_s,
-        told_by=observation.told_by,
+        outcome=status.outcome,
+        state=status.state,
+        reason=status.why,
+        nodes=status.nodes if are_nodes(status.nodes) else "",
+        elapsed_s=status.elapsed_s,
+        told_by=status.told_by,
         seen_at=now(),
-        state_reason=observation.reason,
+        state_reason=status.reason,
     )
 
 

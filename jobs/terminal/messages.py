@@ -1,13 +1,12 @@
-"""What submit.py prints on stdout: plain lines, so that they can be piped."""
+"""The plan and the submissions on stdout: plain lines, so that they can be piped."""
 
 import sys
 from collections.abc import Sequence
 
-from jobs.plan import Item, gpu_hours, to_run
+from jobs.planned import PlannedCase, count_gpus, gpu_hours, to_run
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
 from study.case import Case
-from study.results.result import Result
 from study.schedules import has_key
 from study.storage.ledger import Submission
 from study.storage.store import Store
@@ -17,33 +16,29 @@ from study.text import one_line
 SQUEUE_COLUMNS = '--format="%.18i %.28j %.10T %.9M %.5D %.14b %R"'
 
 
-def count_gpus(gpus: int) -> str:
-    """`1 GPU`, `2 GPUs`."""
-    return f"{gpus} GPU" if gpus == 1 else f"{gpus} GPUs"
-
-
 def print_notes(notes: Sequence[str]) -> None:
-    """Print what a person should know beside what was asked for."""
+    """Print notes on stderr."""
     for note in notes:
         print(one_line(f"note: {note}"), file=sys.stderr)
 
 
-def print_plan(items: list[Item], profile: Profile) -> None:
-    """One line a case: run, or left out and why."""
+def print_plan(planned: list[PlannedCase], profile: Profile) -> None:
+    """Print one line a case: run, or left out and why."""
     print(f"Plan for profile {profile.name} ({profile.executor}, device {profile.device}):")
-    for item in items:
-        c = item.case
+    for each in planned:
+        c = each.case
         what = [f"depth {c.depth}", count_gpus(c.gpus), f"dim {c.dim}", f"batch {c.batch_size}"]
         what += [c.split] if c.schedule == "naive" else _schedule(c)
         what += [c.dtype, c.optimizer]
         what += [c.execution] if c.execution != "eager" else []
         what += [f"repeat {c.repeat}"] if c.repeat > 1 else []
-        print(f"  {c.case_id}  {', '.join(what)}  {_decision(item)}")
-    print(f"{len(to_run(items))} to run, {len(items) - len(to_run(items))} left out.", flush=True)
+        print(f"  {c.case_id}  {', '.join(what)}  {_decision(each)}")
+    runs = len(to_run(planned))
+    print(f"{runs} to run, {len(planned) - runs} left out.", flush=True)
 
 
 def _schedule(case: Case) -> list[str]:
-    """The schedule, and those of its keys that it has."""
+    """Return the schedule and the values of the keys that it has."""
     of_some = {
         "micro_batches": f"{case.micro_batches} micro-batches",
         "chunks_per_gpu": f"{case.chunks_per_gpu} chunks a GPU",
@@ -52,25 +47,25 @@ def _schedule(case: Case) -> list[str]:
     return [case.schedule, *(text for key, text in of_some.items() if has_key(key, case.schedule))]
 
 
-def _decision(item: Item) -> str:
-    if item.left_out is not None:
-        return one_line(f"left out: {item.left_out}")
-    again = f" again (was {item.previous})" if item.previous else ""
-    without = f", not on {item.exclude}" if item.exclude else ""
+def _decision(planned: PlannedCase) -> str:
+    if planned.left_out is not None:
+        return one_line(f"left out: {planned.left_out}")
+    again = f" again (was {planned.previous})" if planned.previous else ""
+    without = f", not on {planned.exclude}" if planned.exclude else ""
     return f"run{again}{without}"
 
 
-def print_request(items: list[Item], profile: Profile) -> None:
-    """The GPU-hours asked for at most."""
-    if profile.timeout_min is None or not items:
+def print_request(planned: list[PlannedCase], profile: Profile) -> None:
+    """Print the GPU-hours that the jobs can cost."""
+    if profile.timeout_min is None or not planned:
         return
-    gpus = sum(item.case.gpus for item in items)
-    hours = gpu_hours(items, profile.timeout_min)
+    gpus = sum(each.case.gpus for each in planned)
+    hours = gpu_hours(planned, profile.timeout_min)
     print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
 
 
 def print_submission(batch: Sequence[Submission]) -> None:
-    """One job with its log, or one array, as soon as it is queued."""
+    """Print one job with its log, or one array, as soon as it is queued."""
     first = batch[0]
     if len(batch) == 1:
         print(f"submitted job {first.job_id}  {first.job_name}  log: {first.log}", flush=True)
@@ -85,6 +80,8 @@ def print_how_to_watch(
     """Print the lines to watch these jobs, and what to do when they have ended.
 
     Args:
+        submissions: the jobs.
+        typed: the command line of the person.
         is_watched: submit.py itself stays until then, and says the rest at the end.
     """
     if not submissions:
@@ -97,9 +94,13 @@ def print_how_to_watch(
     print(f"Then:  {typed.collect()}", flush=True)
 
 
-def print_results(results: Sequence[Result | None], store: Store) -> None:
-    """How the cases that ran here ended."""
-    if not results:
-        return
-    ok = sum(result is not None and result.outcome == "ok" for result in results)
-    print(f"{ok} of {len(results)} cases measured; results in {store.folder}")
+def print_measured(measured: int, planned: int, store: Store) -> None:
+    """Print how many of the cases that ran here were measured.
+
+    Args:
+        measured: cases with a measurement.
+        planned: cases that were to run.
+        store: the folder of the results.
+    """
+    if planned:
+        print(f"{measured} of {planned} cases measured; results in {store.folder}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.job_log import tail_of
-from jobs.status.case_status import Observation
+from jobs.status.case_status import CaseStatus
 from study.text import one_line, printable
 
 CASES_SHOWN = 5  # with the ends of their logs
@@ -50,13 +50,13 @@ def _line(script: str, *words: str) -> str:
     return shlex.join(["python", script, *words])
 
 
-def print_next_steps(observations: list[Observation], typed: CommandLine) -> None:
+def print_next_steps(statuses: list[CaseStatus], typed: CommandLine) -> None:
     """Print the end of each failed case's log and one command that runs them all again.
 
     Where none failed, print the command that makes the tables.
     """
-    failed = [o for o in observations if o.outcome not in (None, "ok")]
-    for line in _waiting(observations):
+    failed = [o for o in statuses if o.outcome not in (None, "ok")]
+    for line in _waiting(statuses):
         print(line)
     for seen in failed[:CASES_SHOWN]:
         print("\n".join(["", *_end_of_log(seen)]))
@@ -66,14 +66,14 @@ def print_next_steps(observations: list[Observation], typed: CommandLine) -> Non
         print(
             f"\nOnce the cause is mended, run again what failed:  {typed.submit(*_again(failed))}"
         )
-    if any(o.outcome == "ok" or o.has_earlier_result for o in observations):
+    if any(o.outcome == "ok" or o.has_earlier_result for o in statuses):
         print(f"\nTables:  {typed.collect()}")
 
 
-def _waiting(observations: list[Observation]) -> list[str]:
+def _waiting(statuses: list[CaseStatus]) -> list[str]:
     """Return a line for each reason for which jobs wait for a person, with what to do."""
     reasons: dict[str, list[str]] = defaultdict(list)
-    for o in observations:
+    for o in statuses:
         if o.is_live and o.outcome is None:
             reasons[o.reason or o.state or "unknown"].append(o.submission.job_id)
     return [
@@ -85,7 +85,7 @@ def _waiting(observations: list[Observation]) -> list[str]:
     ]
 
 
-def _end_of_log(seen: Observation) -> list[str]:
+def _end_of_log(seen: CaseStatus) -> list[str]:
     """Return what the last lines of a failed case's log say, one line for each."""
     lines = [line.rstrip() for line in tail_of(seen.log) if line.strip()]
     heading = f"{seen.submission.case_id} ({seen.outcome}), the end of {seen.log}:"
@@ -99,7 +99,7 @@ def _cut(line: str) -> str:
     return shown if len(shown) <= WIDTH else f"{shown[:WIDTH]} …"
 
 
-def _again(failed: list[Observation]) -> list[str]:
+def _again(failed: list[CaseStatus]) -> list[str]:
     """Return the options that run just these again, those with an earlier result, too."""
     outcomes = dict.fromkeys(o.outcome for o in failed if o.outcome is not None)
     return ["--only", ",".join(outcomes), "--watch"]

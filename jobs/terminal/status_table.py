@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from jobs.status.case_status import Observation
+from jobs.status.case_status import CaseStatus
 from study.text import one_line, shortened
 
-COLUMNS: dict[str, Callable[[Observation], str | None]] = {
+COLUMNS: dict[str, Callable[[CaseStatus], str | None]] = {
     "profile": lambda o: o.profile,
     "case": lambda o: o.submission.case_id,
     "job id": lambda o: o.submission.job_id,
@@ -26,53 +26,55 @@ LEFT_OUT = ("log", "reason", "node", "elapsed", "last seen")  # where they do no
 IDS_SHOWN = 3  # of cases of which the same is said
 
 
-def print_status(observations: list[Observation]) -> None:
+def print_status(statuses: list[CaseStatus]) -> None:
     """The whole table on stdout, then what failed and why, and how many are how."""
-    if observations:
-        lines = [*make_lines(observations), *reasons(observations), summary(observations)]
+    if statuses:
+        lines = [*make_lines(statuses), *reasons(statuses), summary(statuses)]
         print("\n".join(lines), flush=True)
 
 
-def make_lines(observations: list[Observation], width: int | None = None) -> list[str]:
+def make_lines(statuses: list[CaseStatus], width: int | None = None) -> list[str]:
     """The titles and a line a case, in the order they were submitted.
 
     Args:
         width: leave out columns until the lines are no longer than this.
     """
-    several = len({o.profile for o in observations}) > 1
+    several = len({o.profile for o in statuses}) > 1
     titles = [title for title in COLUMNS if several or title != "profile"]
-    lines = _lines(titles, observations)
+    lines = _lines(titles, statuses)
     for title in LEFT_OUT if width is not None else ():
         if max(map(len, lines)) > (width or 0):
             titles.remove(title)
-            lines = _lines(titles, observations)
+            lines = _lines(titles, statuses)
     return lines
 
 
-def _lines(titles: list[str], observations: list[Observation]) -> list[str]:
-    rows = [[shortened(COLUMNS[title](o) or "–") for title in titles] for o in observations]
+def _lines(titles: list[str], statuses: list[CaseStatus]) -> list[str]:
+    rows = [[shortened(COLUMNS[title](o) or "–") for title in titles] for o in statuses]
     return tabulate(rows, titles, "plain", disable_numparse=True).splitlines()
 
 
-def reasons(observations: list[Observation]) -> list[str]:
+def reasons(statuses: list[CaseStatus]) -> list[str]:
     """One line for each way in which cases ended badly: the outcome in words."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for o in observations:
+    for o in statuses:
         if o.outcome not in (None, "ok"):
             kept = "; its earlier result still counts" if o.has_earlier_result else ""
             alike[str(o.outcome), f"{o.why}{kept}"].append(o.submission.case_id)
-    return [shortened(f"{some(ids)}: {outcome}: {why}") for (outcome, why), ids in alike.items()]
+    return [
+        shortened(f"{first_few(ids)}: {outcome}: {why}") for (outcome, why), ids in alike.items()
+    ]
 
 
-def some(ids: list[str]) -> str:
+def first_few(ids: list[str]) -> str:
     """The first few, and how many more."""
     more = len(ids) - IDS_SHOWN
     return ", ".join(ids[:IDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def summary(observations: list[Observation]) -> str:
+def summary(statuses: list[CaseStatus]) -> str:
     """How many cases are how, e.g. `3 RUNNING, 12 ok, 1 timeout`."""
-    words = Counter(o.outcome or o.state or "unknown" for o in observations)
+    words = Counter(o.outcome or o.state or "unknown" for o in statuses)
     return one_line(", ".join(f"{count} {word}" for word, count in sorted(words.items())))
 
 

@@ -1,4 +1,4 @@
-"""Where a job's ranks meet: what a profile asks for, and what a rank makes of it.
+"""The place where a job's ranks meet: as a profile asks for it, and as a rank finds it.
 
 The first of these that is there counts: MASTER_ADDR and MASTER_PORT, set by slurm_setup or a
 prolog; what `jobs.rendezvous` chose on the first node; the first node's name, and a port that
@@ -12,14 +12,12 @@ import re
 
 import msgspec
 
-from jobs.slurm.environment import first_node, nodes
-
 LOOPBACK = "127.0.0.1"
 CHOSEN = "MPBENCH_RENDEZVOUS"  # what jobs.rendezvous printed, in the job's environment
 
 
 class Meeting(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a profile lets ranks meet.
+    """The place where a profile lets ranks meet.
 
     The ports end below those that Linux gives to outgoing connections, so that none of these takes
     the port between its choice and its use.
@@ -46,10 +44,12 @@ class NowhereToMeet(Exception):
     """No address, or no port, is known to meet at."""
 
 
-def meeting_point(meeting: Meeting, secret: str) -> tuple[str, str]:
+def meeting_point(meeting: Meeting, secret: str, first_node: str) -> tuple[str, str]:
     """Return the address and the port at which this job's ranks meet.
 
     Args:
+        meeting: where the profile lets ranks meet.
+        first_node: its name; empty where the job has no other.
         secret: the same for all ranks, another for every attempt of a job.
 
     Raises:
@@ -58,14 +58,14 @@ def meeting_point(meeting: Meeting, secret: str) -> tuple[str, str]:
     address, port = os.environ.get("MASTER_ADDR"), os.environ.get("MASTER_PORT")
     if address and port:
         return address, port
-    if nodes() == 1:
+    if not first_node:
         address = address or LOOPBACK
-    chosen_address, chosen_port = _chosen() or _fallback(meeting, secret, address)
+    chosen_address, chosen_port = _chosen() or _fallback(meeting, secret, address, first_node)
     return address or chosen_address, port or chosen_port
 
 
 def _chosen() -> tuple[str, str] | None:
-    """What was chosen on the first node; None where nothing could be run there."""
+    """Return what was chosen on the first node; None where nothing could be run there."""
     lines = os.environ.get(CHOSEN, "").strip().splitlines()  # a site's Python may print more
     if not lines:
         return None
@@ -75,7 +75,9 @@ def _chosen() -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _fallback(meeting: Meeting, secret: str, address: str | None) -> tuple[str, str]:
+def _fallback(
+    meeting: Meeting, secret: str, address: str | None, first_node: str
+) -> tuple[str, str]:
     if meeting.interface and not address:
         raise NowhereToMeet(
             f"rendezvous: the address of interface {meeting.interface} is not known, since no "
@@ -83,4 +85,4 @@ def _fallback(meeting: Meeting, secret: str, address: str | None) -> tuple[str, 
             "MASTER_ADDR in slurm_setup"
         )
     port = random.Random(secret).randint(meeting.first_port, meeting.last_port)
-    return f"{first_node()}{meeting.suffix}", str(port)
+    return f"{first_node}{meeting.suffix}", str(port)

@@ -78,7 +78,7 @@ class Job(Record, frozen=True):
     `attempt` counts the starts of this one job; only `--requeue` allows a second.
     """
 
-    executor: Literal["slurm", "local", "none"]
+    executor: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,31}\Z")]
     slurm_job_id: str | None
     requested_gpus: int
     allocated_gpus: int | None

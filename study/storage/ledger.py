@@ -46,7 +46,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     case_id: str
     grid: str
     overrides: dict[str, Any]
-    executor: Literal["slurm", "local"]
+    executor: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,31}\Z")]
     job_id: JobId
     job_name: str
     log: LogPath

@@ -4,7 +4,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.slurm.commands import me
+from jobs.slurm.commands import current_user
 from jobs.slurm.queue import END, SEPARATOR
 
 CONFIG = (
@@ -70,5 +70,5 @@ def squeue_line(
 ) -> str:  # fmt: skip
     """A line of our squeue format."""
     times = ("1:00", submitted, ended)
-    fields = (job_id, index, state, reason, "n1", *times, me(), name, command, comment)
+    fields = (job_id, index, state, reason, "n1", *times, current_user(), name, command, comment)
     return SEPARATOR.join(fields) + f"{END}\n"

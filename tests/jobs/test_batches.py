@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.plan import Item
+from jobs.planned import PlannedCase
 from jobs.profile import Profile
-from jobs.slurm.cancel import joined
-from jobs.slurm.sbatch import Request, executor_for
+from jobs.slurm.sbatch import Request, sbatch_call
 from jobs.slurm.submission import SMALL_GRID, make_batches
+from jobs.status.case_status import join_ids
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.store import Store
@@ -20,7 +20,7 @@ BATCH = "mpbench-01234567-0123456789ab"
 
 def items(count, gpus=1, exclude="", **keys):
     cases = [Case(depth=depth, gpus=gpus, **keys) for depth in range(8, 8 + count)]
-    return [Item(case=case, grid="g", exclude=exclude) for case in cases]
+    return [PlannedCase(case=case, grid="g", exclude=exclude) for case in cases]
 
 
 def sizes(batches):
@@ -60,7 +60,7 @@ def test_every_case_is_in_one_batch_and_none_in_two():
 def script(request, **profile):
     submitit = {"timeout_min": 5} | profile.pop("submitit", {})
     mine = Profile("mine", "cluster.yaml", "slurm", "cuda", submitit=submitit, **profile)
-    return executor_for(request, "d20-g2", BATCH, mine, Store(Path("results"), "mine")).script(
+    return sbatch_call(request, "d20-g2", BATCH, mine, Store(Path("results"), "mine")).script(
         "run it"
     )
 
@@ -111,4 +111,4 @@ def test_processes_that_no_srun_would_start_are_refused():
 
 def test_array_elements_are_cancelled_in_one_word():
     submissions = [submission(job_id=job_id) for job_id in ("17_1", "18", "17_3", "19_0")]
-    assert joined(submissions) == ["17_[1,3]", "18", "19_[0]"]
+    assert join_ids(submissions) == ["17_[1,3]", "18", "19_[0]"]

@@ -12,7 +12,7 @@ import venv
 
 import pytest
 
-from jobs.job_log import trace_in
+from jobs.job_log import find_cause
 from jobs.worker.needs import OLDEST, PACKAGES
 from tests.conftest import ROOT, without
 
@@ -43,7 +43,7 @@ def test_a_python_that_lacks_packages_says_which(bare_python, tmp_path, rank, ma
     assert done.stderr.count("\n") == 1
     log = tmp_path / "log"
     log.write_text(f"{done.stderr}srun: error: gpu1: task 0: Exited with exit code 2\n")
-    trace = trace_in(log)
+    trace = find_cause(log)
     assert (trace.outcome, trace.line) == ("error", done.stderr.strip())
 
 

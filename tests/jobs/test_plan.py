@@ -5,11 +5,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from jobs.plan import Choice, make_plan
+from jobs.executors import executor_of
+from jobs.plan import RerunPolicy, make_plan
 from jobs.profile import Profile
-from jobs.slurm.bad_nodes import BadNodes, bad_nodes
-from jobs.status.case_status import Observation
-from jobs.status.tracker import View
+from jobs.status.bad_nodes import BadNodes, bad_nodes
+from jobs.status.case_status import CaseStatus, Snapshot
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid
@@ -35,11 +35,13 @@ def store(tmp_path):
 
 
 def plan(store, *, grids=None, seen=(), profile=PROFILE, **choice):
-    view = View(
-        observations={o.submission.case_id: o for o, _ in seen},
+    view = Snapshot(
+        statuses={o.submission.case_id: o for o, _ in seen},
         attempts={o.submission.case_id: attempts for o, attempts in seen},
     )
-    return make_plan(grids or [grid()], {}, profile, store, view, Choice(**choice))
+    return make_plan(
+        grids or [grid()], {}, executor_of(profile, store), view, RerunPolicy(**choice)
+    )
 
 
 def verdicts(items):
@@ -58,7 +60,7 @@ def submission(gpus=2, job_id="17"):
 def live(state="PENDING", **values):
     """A case whose job 17 has not ended."""
     sub = submission()
-    return Observation(submission=sub, state=state, is_live=True, **values), [Attempt(sub)]
+    return CaseStatus(submission=sub, state=state, is_live=True, **values), [Attempt(sub)]
 
 
 def ended(*outcomes, nodes="n1"):
@@ -73,7 +75,7 @@ def ended(*outcomes, nodes="n1"):
         )
         for number, outcome in enumerate(outcomes)
     ]  # fmt: skip
-    return Observation(submission=attempts[-1].submission, outcome=outcomes[-1]), attempts
+    return CaseStatus(submission=attempts[-1].submission, outcome=outcomes[-1]), attempts
 
 
 def test_everything_runs_at_first(store):
@@ -170,7 +172,7 @@ def test_a_result_that_cannot_be_read_is_left_out_and_counts_as_failed(store):
 
 def test_a_measured_case_whose_result_is_gone_runs_again(store):
     sub = submission()
-    gone = Observation(submission=sub, outcome="lost"), [Attempt(sub)]
+    gone = CaseStatus(submission=sub, outcome="lost"), [Attempt(sub)]
     assert verdicts(plan(store, seen=[gone]))[2] is None
 
 
@@ -224,21 +226,23 @@ def test_attempts_are_numbered_by_the_ledger(store):
 
 
 def test_bad_nodes_are_left_out_of_every_job(store):
-    view = View()
+    view = Snapshot()
     bad = BadNodes(("gpu2",), others_able=1)
-    items = make_plan([grid()], {}, PROFILE, store, view, Choice(), bad)
+    items = make_plan([grid()], {}, executor_of(PROFILE, store), view, RerunPolicy(), bad)
     assert [item.exclude for item in items] == ["gpu2", "gpu2"]
 
 
 def test_a_job_that_needs_all_nodes_leaves_none_out(store):
     wide = grid(axes={"gpus": (2, 8)}, setting={"depth": 8, "schedule": "gpipe"})
-    items = make_plan([wide], {}, PROFILE, store, View(), Choice(), BadNodes(("gpu2",), 1))
+    items = make_plan(
+        [wide], {}, executor_of(PROFILE, store), Snapshot(), RerunPolicy(), BadNodes(("gpu2",), 1)
+    )
     assert [item.exclude for item in items] == ["gpu2", ""]
 
 
 def view_of(*ends):
     """A view in which cases, each another, ended so, in this order: (outcome, node)."""
-    view = View()
+    view = Snapshot()
     for number, (outcome, node) in enumerate(ends, start=1):
         _, (attempt,) = ended(outcome, nodes=node)
         own = of(Case(depth=number, gpus=1))

@@ -4,9 +4,10 @@ import os
 
 import pytest
 
-from jobs.plan import Item
+from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm.preflight import check_with_slurm
+from jobs.slurm.submission import Submitter
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.store import Store
@@ -28,9 +29,9 @@ def slurm(tmp_path, monkeypatch):
 def refusal(slurm, tmp_path, words):
     """What is said where sbatch says these words."""
     slurm.answer("sbatch", "", stderr=f"sbatch: error: {words}\n", code=1)
-    batch = [Item(case=Case(depth=20, gpus=2), grid="g")]
+    batch = [PlannedCase(case=Case(depth=20, gpus=2), grid="g")]
     with pytest.raises(ConfigError) as caught:
-        check_with_slurm([batch], PROFILE, Store(tmp_path / "r", "mine"), requeue=False)
+        check_with_slurm([batch], Submitter(PROFILE, Store(tmp_path / "r", "mine")))
     return str(caught.value)
 
 

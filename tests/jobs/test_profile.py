@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.profile import choose_profile, load_profiles
-from jobs.slurm.sbatch import Request, executor_for
+from jobs.profiles import choose_profile, load_profiles
+from jobs.slurm.sbatch import Request, sbatch_call
 from study.errors import ConfigError
 from study.paths import CLUSTER_FILE
 from study.storage.store import Store
@@ -129,7 +129,7 @@ def test_an_additional_parameter_is_the_name_of_an_option(tmp_path, key):
     entry = OPEN + f", slurm_additional_parameters: {{{key}: 1}}}}}}"
     mine = choose_profile("mine", write(tmp_path, entry))
     with pytest.raises(ConfigError, match="is no option of sbatch; write "):
-        executor_for(Request(1, 1, "a"), "c", "b", mine, Store(tmp_path, "mine"))
+        sbatch_call(Request(1, 1, "a"), "c", "b", mine, Store(tmp_path, "mine"))
 
 
 def test_an_unknown_profile_lists_the_known_ones():

@@ -27,9 +27,10 @@ def become(run):
 
     def become(meeting="", secret="5e" * 32, **variables):
         code = (
-            "import json, os; from jobs.worker.rank import *\n"
+            "import json, os; from jobs.slurm.environment import SlurmEnvironment\n"
             "from jobs.worker.meeting import Meeting\n"
-            f"become_rank(Meeting({meeting}), {secret!r}); print(json.dumps({{**os.environ}}))"
+            f"SlurmEnvironment().become_rank(Meeting({meeting}), {secret!r})\n"
+            "print(json.dumps({**os.environ}))"
         )
         done = run("-c", code, env=os.environ | TASK | variables)
         assert done.returncode == 0, done.stderr

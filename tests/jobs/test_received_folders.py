@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from jobs.batch import Assignment, write_batch
-from jobs.slurm.commands import me
-from jobs.slurm.poller import Witness
-from jobs.status.tracker import Observer
+from jobs.slurm.commands import current_user
+from jobs.slurm.poller import SlurmPoller
+from jobs.status.tracker import JobTracker
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.files import write_atomically
@@ -44,7 +44,7 @@ def assignment(store, number, **changes):
     given = {
         "batch": f"{store.token}-{number}", "case": CASE, "grid": COMMAND, "overrides": {},
         "device": "cpu", "executor": "slurm", "results": str(store.folder.parent),
-        "profile": store.profile, "timeout_min": 5, "user": me(), "cluster": "fake",
+        "profile": store.profile, "timeout_min": 5, "user": current_user(), "cluster": "fake",
         "submitted_at": "2030-01-01T10:00:00.000+00:00", "number": number,
     }  # fmt: skip
     return Assignment(**given | changes)
@@ -117,13 +117,13 @@ def test_a_ledger_that_is_a_link_is_not_followed(received, tmp_path, words, is_k
 
 def test_batches_of_another_folder_are_not_taken_for_jobs_of_this_one(received, slurm):
     store = Store(received, "testcluster")
-    view = Observer(store, asked(Witness())).look()
-    assert list(view.observations) == [CASE.case_id]
+    view = JobTracker(store, {"slurm": asked(SlurmPoller())}).refresh()
+    assert list(view.statuses) == [CASE.case_id]
 
 
-def asked(witness):
-    witness.refresh()
-    return witness
+def asked(poller):
+    poller.refresh()
+    return poller
 
 
 EVIL = {

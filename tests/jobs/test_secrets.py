@@ -5,9 +5,10 @@ import os
 
 import pytest
 
+from jobs.executors import executor_of
 from jobs.launch import launch, show_dry_run
-from jobs.order import Order
-from jobs.plan import Choice
+from jobs.order import SubmitOrder
+from jobs.plan import RerunPolicy
 from jobs.terminal.next_steps import CommandLine
 from study.storage.store import Store
 from tests.jobs.fake_slurm import FakeSlurm
@@ -27,7 +28,7 @@ def slurm(tmp_path, monkeypatch):
 
 def test_every_assignment_has_a_secret_that_nothing_but_its_batch_holds(tmp_path, slurm, capsys):
     store = Store(tmp_path / "r", "mine")
-    order = Order([GRID], {}, PROFILE, store, Choice(), CommandLine(["g"]))
+    order = SubmitOrder([GRID], {}, executor_of(PROFILE, store), RerunPolicy(), CommandLine(["g"]))
     show_dry_run(order)
     launch(order)
     batches = sorted(store.batches.glob("*.json"))

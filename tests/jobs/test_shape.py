@@ -2,30 +2,30 @@
 
 import pytest
 
-from jobs.slurm.layout import Shape, shape_of, why_impossible
+from jobs.slurm.layout import JobLayout, layout_of, why_impossible
 from study.case import Case
 
 
 @pytest.mark.parametrize(
     ("gpus", "shape"),
     [
-        (1, Shape(1, 1, 1)),
-        (8, Shape(1, 8, 8)),
-        (10, Shape(2, 5, 5)),
-        (16, Shape(2, 8, 8)),
-        (24, Shape(3, 8, 8)),
+        (1, JobLayout(1, 1, 1)),
+        (8, JobLayout(1, 8, 8)),
+        (10, JobLayout(2, 5, 5)),
+        (16, JobLayout(2, 8, 8)),
+        (24, JobLayout(3, 8, 8)),
     ],
 )
 def test_a_case_in_processes_takes_as_few_nodes_as_have_enough_gpus(gpus, shape):
-    assert shape_of(gpus, True, most=8) == shape
+    assert layout_of(gpus, True, most=8) == shape
 
 
 def test_a_naive_case_is_one_task_with_all_gpus():
-    assert shape_of(6, False, most=8) == Shape(1, 1, 6)
+    assert layout_of(6, False, most=8) == JobLayout(1, 1, 6)
 
 
 def test_where_nothing_limits_a_node_one_is_enough():
-    assert shape_of(16, True, most=None) == Shape(1, 16, 16)
+    assert layout_of(16, True, most=None) == JobLayout(1, 16, 16)
 
 
 @pytest.mark.parametrize(

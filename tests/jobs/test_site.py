@@ -10,12 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.batch import Assignment, new_batch_name, read_batch, write_batch
-from jobs.handover import assign
-from jobs.plan import Item
-from jobs.profile import choose_profile
-from jobs.site import meeting_of, python_of
-from jobs.slurm.sbatch import Request, executor_for, worker_command
+from jobs.batch import Assignment, make_assignments, new_batch_name, read_batch, write_batch
+from jobs.planned import PlannedCase
+from jobs.profiles import choose_profile
+from jobs.slurm.sbatch import Request, sbatch_call, worker_command
 from jobs.worker.meeting import Meeting
 from study.case import Case
 from study.errors import ConfigError
@@ -55,7 +53,7 @@ def profile(tmp_path):
     ],
 )
 def test_a_profile_says_where_ranks_meet(profile, keys, meeting):
-    assert meeting_of(profile(keys)) == meeting
+    assert profile(keys).meeting() == meeting
 
 
 @pytest.mark.parametrize(
@@ -84,9 +82,9 @@ def test_a_wrong_rendezvous_is_refused_in_one_line(profile, rendezvous, complain
 
 
 def test_a_job_runs_under_this_python_unless_the_profile_names_another(profile):
-    assert python_of(profile()) == [sys.executable]
+    assert profile().python_command() == [sys.executable]
     mine = profile("python: \"apptainer exec --nv 'my torch.sif' python\"")
-    assert python_of(mine) == ["apptainer", "exec", "--nv", "my torch.sif", "python"]
+    assert mine.python_command() == ["apptainer", "exec", "--nv", "my torch.sif", "python"]
     command = worker_command(Path("b.json"), mine)
     assert command == "apptainer exec --nv 'my torch.sif' python -u -m jobs.worker b.json"
 
@@ -120,7 +118,7 @@ def test_local_jobs_have_neither_key(tmp_path):
 
 def script(mine, in_processes, tmp_path):
     request = Request(4, 1, "a", in_processes=in_processes)
-    return executor_for(request, "c", BATCH, mine, Store(tmp_path, "mine")).script("run it")
+    return sbatch_call(request, "c", BATCH, mine, Store(tmp_path, "mine")).script("run it")
 
 
 def test_only_a_job_with_ranks_chooses_where_to_meet_after_the_sites_own_lines(profile, tmp_path):
@@ -138,9 +136,9 @@ def test_only_a_job_with_ranks_chooses_where_to_meet_after_the_sites_own_lines(p
 def test_where_to_meet_travels_in_the_batch_and_batches_of_before_stay_readable(profile, tmp_path):
     store = Store(tmp_path, "mine")
     store.prepare()
-    item = Item(case=Case(depth=2, gpus=2), grid="g", overrides={}, trace=False)
+    item = PlannedCase(case=Case(depth=2, gpus=2), grid="g", overrides={}, trace=False)
     mine = profile("rendezvous: {suffix: -ib0, ports: 4000-5000}")
-    (assignment,) = assign([item], new_batch_name(store), mine, store, {})
+    (assignment,) = make_assignments([item], new_batch_name(store), mine, store)
     path = write_batch(store, [assignment])
     assert read_batch(path)[0].meeting == Meeting(suffix="-ib0", first_port=4000, last_port=5000)
     before = msgspec.json.decode(path.read_bytes())

@@ -9,20 +9,21 @@ import msgspec
 import pytest
 
 from jobs.batch import Assignment, write_batch
-from jobs.lock import Busy, only_one
-from jobs.plan import Item
+from jobs.executor import NotNoted
+from jobs.lock import Busy, results_lock
+from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm import commands
-from jobs.slurm.bad_nodes import nodes_by_state
 from jobs.slurm.cancel import to_cancel
-from jobs.slurm.commands import me
-from jobs.slurm.poller import Witness
+from jobs.slurm.commands import current_user
+from jobs.slurm.nodes import nodes_by_state
+from jobs.slurm.poller import SlurmPoller
 from jobs.slurm.queue import SEPARATOR
 from jobs.slurm.sbatch import NotQueued
 from jobs.slurm.states import is_stuck
-from jobs.slurm.submission import NotNoted, submit_batches
-from jobs.status.case_status import Observation
-from jobs.status.tracker import Observer, View
+from jobs.slurm.submission import Submitter
+from jobs.status.case_status import CaseStatus, Snapshot
+from jobs.status.tracker import JobTracker
 from study.case import Case
 from study.errors import ConfigError
 from study.paths import ROOT
@@ -65,7 +66,7 @@ def submitted(store, job_id="17", gpus=2, **more):
     given = {
         "batch": batch, "case": Case(depth=20, gpus=gpus), "grid": "g", "overrides": {},
         "device": "cuda", "executor": "slurm", "results": str(store.folder.parent),
-        "profile": "mine", "timeout_min": 5, "user": me(), "cluster": "fake",
+        "profile": "mine", "timeout_min": 5, "user": current_user(), "cluster": "fake",
         "submitted_at": MOMENT,
     }  # fmt: skip
     assignment = Assignment(**given | more)
@@ -84,17 +85,17 @@ def batch_of(store, job_id):
     return f"{store.token}-{job_id.replace('_', '')}"
 
 
-def look(store, witness=None):
-    """The only observation."""
-    (seen,) = look_at_all(store, witness)
+def look(store, poller=None):
+    """The status of the only case."""
+    (seen,) = look_at_all(store, poller)
     return seen
 
 
-def look_at_all(store, witness=None):
-    """All observations, after a question to Slurm."""
-    witness = witness or Witness()
-    witness.refresh()
-    return list(Observer(store, witness).look().observations.values())
+def look_at_all(store, poller=None):
+    """The status of every case, after a question to Slurm."""
+    poller = poller or SlurmPoller()
+    poller.refresh()
+    return list(JobTracker(store, {"slurm": poller}).refresh().statuses.values())
 
 
 def noted(store):
@@ -107,7 +108,7 @@ def sacct_line(store, job_id, state, exit_code="0:0", submitted_s=1577872800, li
     """What sacct says of the job that `submitted` submits; `line` is how it was submitted."""
     script = f"sbatch {store.batches}/{batch_of(store, job_id)}.sh" if line is None else line
     times = (str(submitted_s), str(submitted_s + 60))
-    fields = (job_id, state, exit_code, "n1", "60", *times, me(), "mp-d20-g2", script)
+    fields = (job_id, state, exit_code, "n1", "60", *times, current_user(), "mp-d20-g2", script)
     return SEPARATOR.join(fields) + "\n"
 
 
@@ -252,10 +253,10 @@ def test_only_the_last_attempt_in_a_log_tells(store, slurm):
 def test_an_answer_of_squeue_that_breaks_off_concludes_nothing(store, slurm, cut):
     batch = submitted(store)
     slurm().answer("squeue", squeue_line("17", "RUNNING", f"d20-g2@{batch}")[:cut])
-    witness = Witness()
-    seen = look(store, witness)
+    poller = SlurmPoller()
+    seen = look(store, poller)
     assert (seen.outcome, seen.is_live) == (None, True)
-    assert "breaks off" in witness.problem
+    assert "breaks off" in poller.problem
     assert noted(store) is None
 
 
@@ -263,9 +264,9 @@ def test_a_slow_controller_is_waited_for_no_longer_than_the_bound(store, slurm, 
     submitted(store)
     slurm().answer("squeue", "", delay_s=30)
     monkeypatch.setattr(commands, "TIMEOUT_S", 0.5)
-    witness = Witness()
-    seen = look(store, witness)
-    assert "no answer in 0.5 s" in witness.problem
+    poller = SlurmPoller()
+    seen = look(store, poller)
+    assert "no answer in 0.5 s" in poller.problem
     assert (seen.outcome, seen.is_live) == (None, True)
 
 
@@ -274,9 +275,9 @@ def test_squeue_is_asked_for_all_jobs_at_once_and_sacct_at_most_every_half_minut
     fake.answer("sacct", "", stderr="sacct: error: Connection refused", code=1)
     for number in range(1, 21):
         submitted(store, job_id=str(100 + number), gpus=number)
-    witness = Witness()
+    poller = SlurmPoller()
     for _ in range(3):
-        assert len(look_at_all(store, witness)) == 20
+        assert len(look_at_all(store, poller)) == 20
     assert len(fake.calls("squeue")) == 2 * 3  # once more for jobs that it does not show
     assert len(fake.calls("sacct")) == 1
 
@@ -287,10 +288,10 @@ def test_a_job_that_goes_missing_between_two_questions_to_sacct_is_not_yet_lost(
     submitted(store, "17", gpus=2)
     batch = submitted(store, "18", gpus=3)
     fake.answer("squeue", squeue_line("18", "RUNNING", f"d20-g3@{batch}"))
-    witness = Witness()
-    assert [seen.outcome for seen in look_at_all(store, witness)] == ["timeout", None]
+    poller = SlurmPoller()
+    assert [seen.outcome for seen in look_at_all(store, poller)] == ["timeout", None]
     fake.answer("squeue", "")
-    _, missing = look_at_all(store, witness)
+    _, missing = look_at_all(store, poller)
     assert (missing.outcome, missing.is_live, missing.reason) == (None, True, "sacct will be asked")
 
 
@@ -399,7 +400,7 @@ def test_the_lock_lasts_as_long_as_an_sbatch_that_outlives_us(store, slurm):
     code = (
         "from pathlib import Path\nfrom tests.jobs.test_slurm_answers import *\n"
         f"store = Store(Path({str(store.folder.parent)!r}), 'mine')\n"
-        "with only_one(store): submit_one(store)"
+        "with results_lock(store): submit_one(store)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     while not ready.exists():
@@ -407,7 +408,7 @@ def test_the_lock_lasts_as_long_as_an_sbatch_that_outlives_us(store, slurm):
         time.sleep(0.05)
     process.kill()
     process.wait()
-    with pytest.raises(Busy), only_one(store):
+    with pytest.raises(Busy), results_lock(store):
         pass
 
 
@@ -429,8 +430,8 @@ def test_what_sacct_says_of_a_whole_array_holds_for_no_element_that_ran(
 def test_local_jobs_are_not_cancelled_with_scancel(store, slurm):
     slurm()
     submission = msgspec.structs.replace(attempt_of(store).submission, executor="local")
-    seen = Observation(submission=submission, state="RUNNING", is_live=True)
-    assert to_cancel([seen], View(), store.token) == []
+    seen = CaseStatus(submission=submission, state="RUNNING", is_live=True)
+    assert to_cancel([seen], Snapshot(), store.token) == []
 
 
 def attempt_of(store):
@@ -484,8 +485,8 @@ def test_a_job_that_waits_for_a_person_is_stuck_and_has_no_outcome(store, slurm,
 
 
 def submit_one(store):
-    item = Item(case=Case(depth=20, gpus=2), grid="g")
-    return list(submit_batches([[item]], PROFILE, store, CONFIG, requeue=False))
+    item = PlannedCase(case=Case(depth=20, gpus=2), grid="g")
+    return list(Submitter(PROFILE, store).submit_batches([[item]], CONFIG))
 
 
 def test_a_job_that_sbatch_queued_and_failed_to_say_so_is_found(store, slurm):
@@ -535,7 +536,7 @@ def test_a_job_is_ours_whatever_became_of_its_comment(store, slurm):
     slurm().answer("squeue", squeue_line("17", "RUNNING", "do not kill, Ada", command=command))
     seen = look(store)
     assert (seen.state, seen.is_live, seen.outcome) == ("RUNNING", True, None)
-    assert to_cancel([seen], View(), store.token) == [seen.submission]
+    assert to_cancel([seen], Snapshot(), store.token) == [seen.submission]
 
 
 def test_a_job_without_our_marks_is_ours_by_its_id_name_user_and_slurms_clock(store, slurm):
@@ -606,7 +607,7 @@ def test_a_result_may_be_seen_late_and_until_then_its_case_is_not_lost(store, sl
     fake.answer("squeue", squeue_line("17", state, f"c@{batch}", ended="1893455950"))
     seen = look(store)
     assert (seen.outcome, seen.is_live, seen.reason) == (None, True, "waiting for its result")
-    assert to_cancel([seen], View(), store.token) == []
+    assert to_cancel([seen], Snapshot(), store.token) == []
     fake.answer("squeue", squeue_line("17", state, f"c@{batch}", ended="1893455930"))
     assert look(store).outcome == ("lost" if state == "COMPLETED" else "error")
 
@@ -631,10 +632,10 @@ def test_every_live_attempt_of_a_case_is_cancelled(store, slurm):
     first, second = submitted(store, "17", number=1), submitted(store, "18", number=2)
     lines = squeue_line("17", "RUNNING", f"c@{first}") + squeue_line("18", "PENDING", f"c@{second}")
     slurm().answer("squeue", lines)
-    witness = Witness()
-    witness.refresh()
-    view = Observer(store, witness).look()
-    jobs = to_cancel(list(view.observations.values()), view, store.token)
+    poller = SlurmPoller()
+    poller.refresh()
+    view = JobTracker(store, {"slurm": poller}).refresh()
+    jobs = to_cancel(list(view.statuses.values()), view, store.token)
     assert sorted(submission.job_id for submission in jobs) == ["17", "18"]
 
 
@@ -652,7 +653,7 @@ def test_a_ledger_that_takes_no_line_is_told_with_the_job_that_is_queued(store, 
 
 def test_who_holds_the_lock_is_named(store):
     holder = rf"process {os.getpid()} on .*wait for it to end"
-    with only_one(store), pytest.raises(Busy, match=holder), only_one(store):
+    with results_lock(store), pytest.raises(Busy, match=holder), results_lock(store):
         pass
 
 
@@ -660,10 +661,10 @@ def test_what_slurm_said_of_an_end_holds_though_it_forgets_the_job(store, slurm)
     batch = submitted(store)
     fake = slurm()
     fake.answer("squeue", squeue_line("17", "COMPLETED", f"c@{batch}", ended="1893455990"))
-    witness = Witness()
-    assert look(store, witness).reason == "waiting for its result"
+    poller = SlurmPoller()
+    assert look(store, poller).reason == "waiting for its result"
     fake.answer("squeue", "")
-    assert look(store, witness).reason == "waiting for its result"
+    assert look(store, poller).reason == "waiting for its result"
 
 
 def test_a_result_counts_though_another_cluster_would_have_to_be_asked(store, slurm):

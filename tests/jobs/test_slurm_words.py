@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.job_log import Trace, trace_in
-from jobs.slurm.exit_cause import verdict_of
+from jobs.job_log import LogCause, find_cause
+from jobs.slurm.exit_cause import classify_exit
 from jobs.slurm.queue import SlurmJob, exit_code_of, seconds_of
 from jobs.slurm.states import FINAL, LIVE, exact_state, is_stuck
 from study.outcome import OUTCOMES, parse_outcomes
@@ -64,7 +64,7 @@ def ended(state, exit_code="0:0", reason=""):
     ("code", "words"), [("0:9", "SIGKILL"), ("137:0", "SIGKILL"), ("139:0", "SIGSEGV")]
 )
 def test_a_signal_is_named_however_slurm_writes_it(code, words):
-    outcome, why = verdict_of(ended("FAILED", code), None, "")
+    outcome, why = classify_exit(ended("FAILED", code), None, "")
     assert outcome == "error"
     assert words in why
 
@@ -72,13 +72,13 @@ def test_a_signal_is_named_however_slurm_writes_it(code, words):
 @pytest.mark.parametrize("state", sorted(FINAL))
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_log_never_turns_an_end_into_a_measurement(state, outcome):
-    found, _ = verdict_of(ended(state), Trace(outcome, "a line"), "")
+    found, _ = classify_exit(ended(state), LogCause(outcome, "a line"), "")
     assert found != "ok"
 
 
 @pytest.mark.parametrize("state", ["NODE_FAIL", "TIMEOUT", "OUT_OF_MEMORY", "PREEMPTED"])
 def test_a_clear_word_of_slurm_counts_more_than_the_log(state):
-    assert verdict_of(ended(state), Trace("error", "a line"), "")[0] == FINAL[state]
+    assert classify_exit(ended(state), LogCause("error", "a line"), "")[0] == FINAL[state]
 
 
 @pytest.mark.parametrize(
@@ -94,16 +94,16 @@ def test_a_clear_word_of_slurm_counts_more_than_the_log(state):
 def test_what_a_log_tells_of_one_of_many_processes_is_found(tmp_path, line, outcome):
     log = tmp_path / "log"
     log.write_text(f"mpbench: attempt 1 of job 17 on gpu1\n[rank 3] some words\n{line}\n")
-    assert trace_in(log) == Trace(outcome, line)
+    assert find_cause(log) == LogCause(outcome, line)
 
 
 def test_of_many_processes_that_ended_the_log_tells_the_one_that_ended_the_others(tmp_path):
     log, killed, exited = tmp_path / "log", "task 0: Killed", "task 1: Exited with exit code 1"
     log.write_text(f"srun: error: gpu2: {exited}\nsrun: error: gpu1: {killed}\n")
-    assert trace_in(log) == Trace("error", f"srun: error: gpu1: {killed}")
+    assert find_cause(log) == LogCause("error", f"srun: error: gpu1: {killed}")
     waited = "srun: First task exited 30s ago"
     log.write_text(f"srun: error: gpu2: {exited}\n{waited}\nsrun: error: gpu1: {killed}\n")
-    assert trace_in(log) == Trace("error", f"srun: error: gpu2: {exited}")
+    assert find_cause(log) == LogCause("error", f"srun: error: gpu2: {exited}")
 
 
 def test_failed_is_every_outcome_but_ok():

@@ -3,15 +3,15 @@
 import pytest
 from rich.console import Console
 
-from jobs.status.case_status import Observation
-from jobs.terminal.live_view import Look, _picture
+from jobs.status.case_status import CaseStatus
+from jobs.terminal.live_view import Overview, _picture
 from jobs.terminal.status_table import make_lines, reasons, summary
 from study.storage.progress import Progress
 from tests.jobs.test_plan import submission
 
 
 def seen(job_id="17", **values):
-    return Observation(submission=submission(job_id=job_id), **values)
+    return CaseStatus(submission=submission(job_id=job_id), **values)
 
 
 RUNNING = seen(
@@ -52,7 +52,7 @@ def test_cases_that_ended_alike_are_one_line():
 def test_a_live_picture_fits_the_screen_with_its_summary(width):
     many = [RUNNING] * 50 + [ENDED] * 50
     console = Console(width=width, height=24)
-    text = _picture(Look(many, ["a note"]), width, 24)
+    text = _picture(Overview(many, ["a note"]), width, 24)
     lines = console.render_lines(text, pad=False)
     shown = ["".join(segment.text for segment in line) for line in lines]
     assert len(shown) <= 24

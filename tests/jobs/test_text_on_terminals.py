@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from jobs.batch import write_batch
-from jobs.status.case_status import Observation
-from jobs.terminal.live_view import Look, _picture
+from jobs.status.case_status import CaseStatus
+from jobs.terminal.live_view import Overview, _picture
 from jobs.terminal.status_table import make_lines, reasons, summary
 from study.case import Case
 from study.errors import ConfigError, explain
@@ -71,14 +71,14 @@ def test_what_reaches_a_terminal_moves_nothing_in_it_and_forges_no_row(folder, w
 
 
 def test_every_text_of_an_observation_stays_in_its_row():
-    seen = Observation(
+    seen = CaseStatus(
         submission=msgspec.structs.replace(submission(), job_id=HOSTILE, case_id=HOSTILE),
         profile=HOSTILE, state=HOSTILE, reason=HOSTILE, nodes=HOSTILE, outcome="error", why=HOSTILE,
     )  # fmt: skip
     lines = [*make_lines([seen]), *reasons([seen]), summary([seen])]
     assert len(lines) == 4
     assert control_characters("".join(lines)) == set()
-    shown = _picture(Look([seen], [HOSTILE]), 200, 20).plain
+    shown = _picture(Overview([seen], [HOSTILE]), 200, 20).plain
     assert shown.count("\n") == 3  # the titles, the row, the note; then the summary
     assert control_characters(shown) == set()
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from jobs.status.case_status import Observation
+from jobs.status.case_status import CaseStatus
 from jobs.terminal import live_view as module
-from jobs.terminal.live_view import Look, is_moving, watch
+from jobs.terminal.live_view import Overview, is_moving, watch
 from tests.jobs.test_plan import submission
 
 
 def seen(**keys):
-    return Observation(submission=submission(), is_live=True, **keys)
+    return CaseStatus(submission=submission(), is_live=True, **keys)
 
 
 RUNS, HELD = seen(state="RUNNING"), seen(state="PENDING", is_stuck=True)
@@ -17,7 +17,7 @@ WAITS = seen(state="PENDING", reason="Dependency")
 
 
 def look(*observations, is_blocked=False):
-    return Look(list(observations), [], is_blocked=is_blocked)
+    return Overview(list(observations), [], is_blocked=is_blocked)
 
 
 def test_it_goes_on_while_a_job_runs_or_waits_for_one_that_does():
@@ -39,7 +39,7 @@ def at_once(monkeypatch):
 
 def test_a_job_whose_turn_has_just_come_is_no_end(at_once):
     looks = iter([look(WAITS, is_blocked=True), look(RUNS, is_blocked=True), look()])
-    assert watch(lambda: next(looks)).observations == []
+    assert watch(lambda: next(looks)).statuses == []
     held = look(HELD, is_blocked=True)
     looks = iter([held, held])
     assert watch(lambda: next(looks)) is held

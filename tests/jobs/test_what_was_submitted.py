@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from jobs.executors import executor_of
 from jobs.launch import launch, show_dry_run
-from jobs.lock import only_one
-from jobs.order import Order
-from jobs.plan import Choice
+from jobs.lock import results_lock
+from jobs.order import SubmitOrder
+from jobs.plan import RerunPolicy
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
 from study.errors import ConfigError
@@ -44,7 +45,9 @@ def store(tmp_path):
 
 
 def order(store, **choice):
-    return Order([GRID], {}, PROFILE, store, Choice(**choice), CommandLine(["g"]))
+    return SubmitOrder(
+        [GRID], {}, executor_of(PROFILE, store), RerunPolicy(**choice), CommandLine(["g"])
+    )
 
 
 def test_a_ledger_that_cannot_be_appended_leaves_a_queued_job_and_is_no_2(
@@ -89,9 +92,9 @@ def test_cases_that_ended_so_with_other_settings_are_named(slurm, store, capsys)
     submitted(store, "17", overrides={"dim": 256})
     append(store.submissions, ended_as(store, "17", "timeout"))
     narrowed = GRID.with_overrides({"dim": 512})
-    asked = Order(
-        [narrowed], {"dim": 512}, PROFILE, store,
-        Choice(only=parse_outcomes("failed", "--only")), CommandLine(["g"]),
+    asked = SubmitOrder(
+        [narrowed], {"dim": 512}, executor_of(PROFILE, store),
+        RerunPolicy(only=parse_outcomes("failed", "--only")), CommandLine(["g"]),
     )  # fmt: skip
     assert launch(asked) == 0
     said = capsys.readouterr()
@@ -105,7 +108,7 @@ def test_a_file_system_without_locks_is_said_with_what_to_do(store, monkeypatch,
 
     store.prepare()
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with only_one(store):
+    with results_lock(store):
         pass
     said = capsys.readouterr().err
     assert re.search(r"cannot lock files \(No locks available\).*start one at a time, or", said)
@@ -123,7 +126,7 @@ def test_the_jobs_of_a_dry_run_wait_for_one_another_as_those_of_a_real_one_do(sl
         "mine", "cluster.yaml: profiles.mine", "slurm", "cuda", max_parallel=1,
         submitit={"timeout_min": 5},
     )  # fmt: skip
-    asked = Order([GRID], {}, narrow, store, Choice(), CommandLine(["g"]))
+    asked = SubmitOrder([GRID], {}, executor_of(narrow, store), RerunPolicy(), CommandLine(["g"]))
     show_dry_run(asked)
     assert capsys.readouterr().out.count("#SBATCH --dependency=afterany:JOB1\n") == 1
     launch(asked)

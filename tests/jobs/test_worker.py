@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from jobs.batch import Assignment, batch_path, read_batch, write_batch
+from jobs.slurm.environment import SlurmEnvironment
 from jobs.worker.__main__ import is_measured
 from study.case import Case
 from study.results.file import encode
@@ -98,7 +99,7 @@ def test_a_restarted_job_that_had_failed_measures_again(store, monkeypatch):
     failed = msgspec.structs.replace(given, outcome="error", error=lost, job=job)
     for found, is_over in ((failed, False), (msgspec.structs.replace(given, job=job), True)):
         store.result_path(assignment.case).write_bytes(encode(found))
-        assert is_measured(assignment) == is_over
+        assert is_measured(assignment, SlurmEnvironment()) == is_over
 
 
 def test_a_batch_that_is_none_is_empty(tmp_path):

@@ -1,0 +1,111 @@
+"""Results of attempts: which file holds one, and what it says of the attempt's end."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from study.case import Case
+from study.outcome import Outcome
+from study.results.file import ResultError, read_result
+from study.results.result import Result
+from study.storage.store import Store
+
+
+class Attempted(Protocol):
+    """An assignment or a submission."""
+
+    @property
+    def case(self) -> Case: ...
+    @property
+    def batch(self) -> str: ...
+    @property
+    def submitted_at(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class ResultHead:
+    """What a result file says, without its measurement.
+
+    Attributes:
+        why: why the case failed.
+        submitted_at: of the attempt that left it.
+        lost_a_rank: it only says that a rank fell silent; the executor may know why.
+        problem: why the file is no result; None if it is one.
+    """
+
+    outcome: Outcome
+    why: str = ""
+    submitted_at: str | None = None
+    lost_a_rank: bool = False
+    problem: str | None = None
+
+
+class ResultFiles:
+    """Result files, each read once; their measurements are not kept."""
+
+    def __init__(self) -> None:
+        self._heads: dict[Path, ResultHead | None] = {}
+
+    def head_of(self, path: Path) -> ResultHead | None:
+        """Return what the file says; None where there is none."""
+        if path not in self._heads:
+            self._heads[path] = _read_head(path)
+        return self._heads[path]
+
+    def of_attempt(self, store: Store, attempt: Attempted) -> ResultHead | None:
+        """Return what this very attempt left; what is no result is in the place of one."""
+        for path in _paths(store, attempt):
+            head = self.head_of(path)
+            if head is not None and (head.problem or head.submitted_at == attempt.submitted_at):
+                return head
+        return None
+
+    def put_aside(self, store: Store, attempt: Attempted) -> None:
+        """Move the result of this very attempt away, and no other: something else knows more."""
+        for path in _paths(store, attempt):
+            head = self.head_of(path)
+            if head is not None and not head.problem and head.submitted_at == attempt.submitted_at:
+                with suppress(OSError):
+                    store.move_aside(attempt.case, path)
+                del self._heads[path]
+                return
+
+
+def _read_head(path: Path) -> ResultHead | None:
+    try:
+        result = read_result(path)
+    except FileNotFoundError:
+        return None
+    except ResultError as error:
+        return ResultHead("error", f"its result file {error}", problem=str(error))
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        return ResultHead("error", f"its result file {problem}", problem=problem)
+    why = result.why_failed or ""
+    return ResultHead(result.outcome, why, result.job.submitted_at, result.lost_a_rank)
+
+
+def _paths(store: Store, attempt: Attempted) -> tuple[Path, Path]:
+    return store.result_path(attempt.case), store.failed_path(attempt.case, attempt.batch)
+
+
+def result_of(store: Store, attempt: Attempted) -> Result | None:
+    """Return the result of this very attempt; None where there is none, or that of another.
+
+    Raises:
+        ResultError: a file is in its place that is no result.
+        OSError: the file cannot be read.
+    """
+    for path in _paths(store, attempt):
+        with suppress(FileNotFoundError):
+            result = read_result(path)
+            if result.job.submitted_at == attempt.submitted_at:
+                return result
+    return None
+
+
+def is_measured(path: Path) -> bool:
+    """Return whether a measurement is in this file."""
+    head = _read_head(path)
+    return head is not None and head.outcome == "ok"
