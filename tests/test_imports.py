@@ -181,3 +181,46 @@ def test_the_benchmark_has_loaded_them_before_it_times_a_step(run):
     done = run("-c", code)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split()) == ["numpy", "scipy.special"]
+
+
+# --- jobs: two executors behind one contract ---
+
+BACKENDS = ("jobs.slurm", "jobs.local")
+JOBS = [path for path in SOURCES if part_of(path) in ("jobs", "submit.py")]
+in_jobs = pytest.mark.parametrize("path", JOBS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def backend_of(name):
+    return next((backend for backend in BACKENDS if f"{name}.".startswith(f"{backend}.")), None)
+
+
+@in_jobs
+def test_only_executors_py_imports_both_backends(path):
+    found = {backend_of(i.name) for i in imports_of(path)} - {None, backend_of(dotted_name(path))}
+    assert not found or dotted_name(path) == "jobs.executors"
+
+
+@in_jobs
+def test_nothing_compares_the_name_of_an_executor(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    compared = [c for node in ast.walk(tree) if isinstance(node, ast.Compare)
+                for c in ast.walk(node) if isinstance(c, ast.Constant)]  # fmt: skip
+    assert not {"slurm", "local"} & {c.value for c in compared if isinstance(c.value, str)}
+
+
+def test_no_files_of_jobs_import_one_another_in_a_circle():
+    modules = {dotted_name(path): path for path in JOBS}
+    left = {
+        name: {n for i in imports_of(path) for n in (i.name, i.name.rpartition(".")[0])}
+        & (modules.keys() - {name, "jobs"})
+        for name, path in modules.items()
+    }
+    while free := [name for name, needs in left.items() if not needs & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left, "these import one another, or what does"
+
+
+def test_no_folder_of_jobs_is_a_heap():
+    folders = {path.parent for path in JOBS}
+    assert max(len(list(folder.glob("*.py"))) for folder in folders) <= 15

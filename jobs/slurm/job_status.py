@@ -1,5 +1,6 @@
-"""From what Slurm says of a job to the status of its case."""
+"""From what Slurm says of a job to the status of its case, and whether it may be cancelled."""
 
+from collections import defaultdict
 from dataclasses import replace
 
 import msgspec
@@ -7,8 +8,14 @@ import msgspec
 from jobs.job_log import NOT_WRITTEN, find_cause, last_line
 from jobs.slurm.exit_cause import classify_exit, classify_stuck, may_have_result, root_cause
 from jobs.slurm.queue import SlurmJob
-from jobs.slurm.states import is_stuck
-from jobs.status.case_status import CaseStatus
+from jobs.slurm.states import FINAL, is_stuck
+from jobs.status.case_status import CaseStatus, Snapshot, folder_of
+from study.storage.ledger import Submission
+
+NOT_MARKED = (
+    "neither its script nor its comment names this folder, so that it may be another job: look at "
+    "it with scontrol show job, and scancel it yourself"
+)
 
 
 def describe_gone(seen: CaseStatus, was_dropped: bool, accounting_answers: bool) -> CaseStatus:
@@ -95,3 +102,36 @@ def _live(seen: CaseStatus) -> CaseStatus:
     if cause is not None and seen.outcome is None:
         seen = replace(seen, outcome=cause[0], why=cause[1])
     return replace(seen, is_live=True, is_stuck=stuck)
+
+
+def to_cancel(asked: list[CaseStatus], snapshot: Snapshot, token: str) -> list[Submission]:
+    """Return every job of these cases that Slurm shows queued or running, whichever attempt it is.
+
+    Args:
+        asked: the cases.
+        snapshot: all cases of the folder.
+        token: the mark of the results folder: neither an id that was given anew nor a copied
+            folder hits another job.
+    """
+    newest = [o.submission for o in asked if _is_alive(o) and o.is_marked]
+    earlier = [a.submission for o in asked for a in snapshot.earlier.get(o.submission.case_id, [])]
+    return [s for s in (*newest, *earlier) if s.batch.startswith(token)]
+
+
+def left_alone(asked: list[CaseStatus], token: str) -> list[str]:
+    """Return why live jobs of these cases are not cancelled, in one line for each reason."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for seen in asked:
+        submission = seen.submission
+        if _is_alive(seen) and not submission.batch.startswith(token):
+            old = folder_of(submission)
+            reasons[f"submitted into {old}, and this may be a copy of it"].append(submission.job_id)
+        elif _is_alive(seen) and not seen.is_marked:
+            reasons[NOT_MARKED].append(submission.job_id)
+        elif seen.is_live and seen.state is None:
+            reasons[seen.reason].append(submission.job_id)
+    return [f"not cancelled: {' '.join(jobs)}: {reason}" for reason, jobs in reasons.items()]
+
+
+def _is_alive(seen: CaseStatus) -> bool:
+    return seen.is_live and seen.state is not None and seen.state not in FINAL

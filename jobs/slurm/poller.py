@@ -7,9 +7,14 @@ from pathlib import Path
 import msgspec
 
 from jobs.executor import Cancellation, NoAnswer, Poller
-from jobs.slurm.cancel import left_alone, to_cancel
 from jobs.slurm.commands import NotInstalled, clock_in, current_user, run_command, slurm_config
-from jobs.slurm.job_status import describe_gone, describe_shown, root_cause_of
+from jobs.slurm.job_status import (
+    describe_gone,
+    describe_shown,
+    left_alone,
+    root_cause_of,
+    to_cancel,
+)
 from jobs.slurm.queue import SlurmJob, exit_codes, jobs_in_accounting, jobs_in_queue
 from jobs.slurm.recovery import find_orphans, recover_submissions
 from jobs.status.case_status import CaseStatus, Snapshot, join_ids

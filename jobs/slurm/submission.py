@@ -1,5 +1,6 @@
 """Submitting a plan: a named job for each case of a small grid, arrays for a large one."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,7 +17,6 @@ from jobs.executor import NoAnswer, NotNoted, Unsure
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm.commands import clock_in, current_user, run_command
-from jobs.slurm.lanes import Lanes
 from jobs.slurm.queue import jobs_in_queue
 from jobs.slurm.recovery import keep_job_id
 from jobs.slurm.sbatch import NotQueued, Request, SbatchCall, sbatch_call, worker_command
@@ -132,6 +132,39 @@ class Submitter:
     def _call(self, batch: list[PlannedCase], name: str, after: Sequence[str]) -> SbatchCall:
         label = batch[0].case.case_id if len(batch) == 1 else f"{len(batch)}-cases"
         return sbatch_call(self.request_of(batch, after), label, name, self.profile, self.store)
+
+
+class Lanes:
+    """So many jobs at a time, each waiting for the one before it in its lane.
+
+    Slurm limits the elements of one array, and nothing else that a user could set.
+
+    Args:
+        most: how many may run at a time; None is no limit.
+        running: ids of jobs that run already, or will, and count.
+        arrays: ids of such arrays, which take all lanes.
+    """
+
+    def __init__(
+        self, most: int | None, running: Sequence[str] = (), arrays: Sequence[str] = ()
+    ) -> None:
+        self._lanes: deque[list[str]] | None = None
+        if most is not None and (arrays or len(running) > most):
+            # Which of them follow which is not known here: all of them end first.
+            self._lanes = deque([*arrays, *running] for _ in range(most))
+        elif most is not None:
+            self._lanes = deque(list(running[lane : lane + 1]) for lane in range(most))
+            self._lanes.rotate(-len(running))  # the next is a lane without a job
+
+    def next(self) -> list[str]:
+        """Return the ids of the jobs that end before the next one begins."""
+        return list(self._lanes[0]) if self._lanes else []
+
+    def put(self, job_id: str) -> None:
+        """Take the job as the last one of its lane."""
+        if self._lanes:
+            self._lanes[0] = [job_id]
+            self._lanes.rotate(-1)
 
 
 def lanes_for(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.slurm.lanes import Lanes
+from jobs.slurm.submission import Lanes
 
 
 def chain(lanes, count):

@@ -14,8 +14,8 @@ from jobs.lock import Busy, results_lock
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm import commands
-from jobs.slurm.cancel import to_cancel
 from jobs.slurm.commands import current_user
+from jobs.slurm.job_status import to_cancel
 from jobs.slurm.nodes import nodes_by_state
 from jobs.slurm.poller import SlurmPoller
 from jobs.slurm.queue import SEPARATOR
