@@ -138,8 +138,8 @@ def run(arguments: argparse.Namespace) -> int:
         is_watched=arguments.watch,
         max_gpu_hours=arguments.max_gpu_hours,
     )
-    if names := ignored.get(profile.executor):
-        print(f"note: left out of jobs: {', '.join(names)}; cluster.yaml says what a job gets",
+    if ignored and order.executor.in_background:
+        print(f"note: left out of jobs: {', '.join(ignored)}; cluster.yaml says what a job gets",
               file=sys.stderr)  # fmt: skip
     if arguments.dry_run:
         return show_dry_run(order)

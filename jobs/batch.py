@@ -14,7 +14,6 @@ import msgspec
 
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
-from jobs.status.results import is_measured
 from jobs.worker.meeting import Meeting
 from study.case import Case
 from study.storage.files import NOT_THE_DATA, SECRET_FILE, read_file, write_atomically
@@ -110,14 +109,6 @@ def make_assignments(
             meeting=profile.meeting(),
             secret=secrets.token_hex(32),
         )
-        for planned in batch
-    ]
-
-
-def archive_old_results(batch: list[PlannedCase], store: Store) -> list[Path | None]:
-    """Move old failures aside and return where they are now; measurements stay in place."""
-    return [
-        None if is_measured(store.result_path(planned.case)) else store.put_aside(planned.case)
         for planned in batch
     ]
 

@@ -1,4 +1,4 @@
-"""Which executors there are, and which one a profile names.
+"""The executors that a profile may name, and what all of them need of this machine.
 
 Each is imported once it is asked for: a job's Python needs few packages.
 """
@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from jobs.executor import Executor, Poller
 from jobs.profile import Profile
+from jobs.slurm.commands import drop_outer_job_variables, slurm_cluster_name
 from jobs.worker.environment import JobEnvironment
 from study.storage.store import Store
+
+__all__ = ["drop_outer_job_variables", "slurm_cluster_name"]
 
 
 def _slurm() -> type[Executor]:
@@ -38,8 +41,8 @@ def executor_of(profile: Profile, store: Store, requeue: bool = False) -> Execut
 
     Args:
         profile: where jobs run.
-        store: the folder of their results.
-        requeue: start a job again whose node failed.
+        store: the folder of results.
+        requeue: start a job again if its node fails.
     """
     return EXECUTORS[profile.executor]()(profile, store, requeue)
 
@@ -52,25 +55,3 @@ def make_pollers() -> dict[str, Poller]:
 def job_environment(executor: str) -> JobEnvironment:
     """Return what this process, a job of the executor, is told of itself."""
     return ENVIRONMENTS.get(executor, JobEnvironment)()
-
-
-def drop_outer_job_variables() -> dict[str, list[str]]:
-    """Drop from this process's environment what would change our jobs.
-
-    Returns:
-        The names of variables that a person sets to change jobs, by executor.
-    """
-    from jobs.slurm.commands import drop_outer_job_variables as drop_slurm_variables
-
-    return {"slurm": drop_slurm_variables()}
-
-
-def cluster_name() -> str | None:
-    """Return the name of the cluster that this machine belongs to; None where there is none.
-
-    Raises:
-        NoAnswer: a cluster is configured here and does not answer.
-    """
-    from jobs.slurm.commands import slurm_cluster_name
-
-    return slurm_cluster_name()

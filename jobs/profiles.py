@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from jobs.executors import EXECUTORS, cluster_name
+from jobs.executors import EXECUTORS, slurm_cluster_name
 from jobs.profile import Profile, Rendezvous, check_lines, check_types
 from study.errors import ConfigError
 from study.paths import CLUSTER_FILE
@@ -76,7 +76,7 @@ def choose_profile(name: str, path: Path = CLUSTER_FILE) -> Profile:
 
 
 def _automatic_name(profiles: dict[str, Profile]) -> str:
-    name_here = cluster_name()
+    name_here = slurm_cluster_name()
     if name_here is None:
         if shutil.which("sbatch"):
             print(NOT_CONFIGURED, file=sys.stderr)

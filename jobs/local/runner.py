@@ -16,13 +16,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as ProgressBar
 
-from jobs.batch import archive_old_results, make_assignments, new_batch_name, write_batch
+from jobs.batch import make_assignments, new_batch_name, write_batch
 from jobs.executor import Executor, Poller
 from jobs.job_log import find_cause, last_line
 from jobs.local.process import LocalPoller, process_name
 from jobs.planned import PlannedCase, count_gpus
 from jobs.profile import Profile
-from jobs.status.results import result_of
+from jobs.status.case_status import CaseStatus
+from jobs.status.results import archive_old_results, result_of
 from jobs.worker.rank import VARIABLES
 from study.case import Case
 from study.errors import ConfigError, explain
@@ -32,9 +33,9 @@ from study.processes import check_processes
 from study.quoting import quoted
 from study.results.result import Result
 from study.storage.files import open_own
-from study.storage.ledger import Ended, Submission, append
+from study.storage.ledger import Submission, append
 from study.storage.progress import read_progress
-from study.storage.store import Store, now
+from study.storage.store import Store
 from study.text import printable
 
 POLL_S = 0.2
@@ -160,20 +161,9 @@ def _follow(
             show(f"{progress}" + (f", {left_s:.0f} s left in this phase" if left_s >= 1 else ""))
 
 
-def _note_end(submission: Submission, store: Store, outcome: Outcome, reason: str) -> None:
-    ended = Ended(
-        case_id=submission.case_id,
-        job_id=submission.job_id,
-        batch=submission.batch,
-        outcome=outcome,
-        state=None,
-        reason=reason,
-        nodes="",
-        elapsed_s=None,
-        told_by="submit.py",
-        seen_at=now(),
-    )
-    append(store.submissions, ended)
+def _note_end(submission: Submission, store: Store, outcome: Outcome, why: str) -> None:
+    status = CaseStatus(submission=submission, outcome=outcome, why=why, told_by="submit.py")
+    append(store.submissions, status.ended())
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from jobs.worker.environment import JobEnvironment
 from jobs.worker.meeting import Meeting
-from jobs.worker.rank import Place, set_rank
+from jobs.worker.rank import FIRST_NODE, OF_A_RANK, set_rank
 
 
 def _job_id() -> str | None:
@@ -57,16 +57,17 @@ class SlurmEnvironment(JobEnvironment):
     def become_rank(self, meeting: Meeting, secret: str) -> bool:
         """Make this task of a Slurm step a rank."""
         tasks = _number("SLURM_NTASKS", 1)
-        place = Place(
-            rank=_number("SLURM_PROCID", 0),
-            ranks=tasks,
-            local_rank=_number("SLURM_LOCALID", 0),
-            local_ranks=tasks // self.nodes,
-            first_node=first_node(),
-            # srun runs on the first node.
-            first_address=os.environ.get("SLURM_LAUNCH_NODE_IPADDR", ""),
+        place = (
+            _number("SLURM_PROCID", 0),
+            tasks,
+            _number("SLURM_LOCALID", 0),
+            tasks // self.nodes,
         )
-        set_rank(place, meeting, self._secret_of_attempt(secret))
+        variables = dict(zip(OF_A_RANK, map(str, place), strict=True))
+        if launched_at := os.environ.get("SLURM_LAUNCH_NODE_IPADDR"):
+            variables[FIRST_NODE] = launched_at  # srun runs on the first node
+        node = first_node() if self.nodes > 1 else ""
+        set_rank(variables, meeting, self._secret_of_attempt(secret), node)
         os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else a lost rank fills the log
         return True

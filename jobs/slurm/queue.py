@@ -17,11 +17,23 @@ from jobs.slurm.states import FINAL, exact_state
 # A comment may hold anything, a line break too, but hardly these.
 SEPARATOR = "\x1f"
 END = "\x1e"
-SQUEUE_FIELDS = ("%i", "%K", "%T", "%r", "%N", "%M", "%V", "%e", "%u", "%j", "%o", "%k")
-SACCT_FIELDS = (
-    *("JobID", "State", "ExitCode", "NodeList", "ElapsedRaw", "Submit", "End", "User", "JobName"),
-    "SubmitLine",
-)
+SQUEUE_FIELDS = {
+    **{
+        "job_id": "%i",
+        "index": "%K",
+        "state": "%T",
+        "reason": "%r",
+        "nodes": "%N",
+        "elapsed": "%M",
+    },
+    **{"submitted": "%V", "ended": "%e", "user": "%u", "name": "%j", "command": "%o"},
+    **{"comment": "%k"},
+}
+SACCT_FIELDS = {
+    **{"job_id": "JobID", "state": "State", "exit_code": "ExitCode", "nodes": "NodeList"},
+    **{"elapsed": "ElapsedRaw", "submitted": "Submit", "ended": "End", "user": "User"},
+    **{"name": "JobName", "command": "SubmitLine"},
+}
 # The name of a batch, in a comment of ours or in the path of the script that sbatch was given.
 _BATCH = r"mpbench-[0-9a-f]{8}-[0-9a-f]+"
 _IN_COMMENT = re.compile(rf"@({_BATCH})$")
@@ -53,55 +65,50 @@ class SlurmJob:
 
     @property
     def is_final(self) -> bool:
-        """Whether Slurm will not change its word any more."""
+        """Whether the job has ended for good."""
         return self.state in FINAL
 
 
 def jobs_in_queue(users: Collection[str]) -> list[SlurmJob]:
-    """Every job of these users that squeue knows, ended ones included."""
+    """Return every job of these users that squeue knows, ended ones included.
+
+    Raises:
+        NoAnswer: squeue fails, or its answer breaks off.
+    """
     output = query(
         # --all: a partition may be hidden, and with it the jobs of everybody but root.
         *("squeue", "--all", "--states=all", "--array", "--noheader"),
         f"--user={','.join(sorted(users))}",
-        f"--format={SEPARATOR.join(SQUEUE_FIELDS)}{END}",
+        f"--format={SEPARATOR.join(SQUEUE_FIELDS.values())}{END}",
     )
     *lines, rest = output.split(f"{END}\n")
     rows = [line.split(SEPARATOR, len(SQUEUE_FIELDS) - 1) for line in lines]
     # Half an answer would make running jobs look gone.
     if rest or any(len(row) != len(SQUEUE_FIELDS) for row in rows):
         raise NoAnswer("squeue", f"its answer breaks off: {output[-80:]!r}; try again later")
-    jobs = [_from_squeue(*row) for row in rows]
+    jobs = [_job_of(SQUEUE_FIELDS, row, "squeue") for row in rows]
     return [job for job in jobs if job.user in users]
 
 
-def _from_squeue(
-    job_id: str,
-    index: str,
-    state: str,
-    reason: str,
-    nodes: str,
-    elapsed: str,
-    submitted: str,
-    ended: str,
-    user: str,
-    name: str,
-    command: str,
-    comment: str,
-) -> SlurmJob:
+def _job_of(fields: Iterable[str], row: list[str], told_by: Literal["squeue", "sacct"]) -> SlurmJob:
+    """Return the job of a row, of which sacct's may lack the last field."""
+    said = dict(zip(fields, row, strict=False))
+    index = said.get("index", said["job_id"].partition("_")[2])
+    state = said["state"]
     return SlurmJob(
-        job_id=job_id,
-        user=user,
-        name=name,
-        batch=_batch_in(command, comment),
+        job_id=said["job_id"],
+        user=said["user"],
+        name=said["name"],
+        batch=_batch_in(said.get("command", ""), said.get("comment", "")),
         index=int(index) if index.isdigit() else 0,
         state=exact_state(state),
-        reason=_known(reason),
-        nodes=_known(nodes),
-        elapsed_s=seconds_of(elapsed),
-        submitted_s=_whole(submitted),
-        ended_s=_whole(ended),
-        exit_code=None,
-        told_by="squeue",
+        reason=_known(said.get("reason", state if " by " in state else "")),
+        nodes=_known(said["nodes"]),
+        elapsed_s=(_whole if said["elapsed"].isdigit() else seconds_of)(said["elapsed"]),
+        submitted_s=_whole(said["submitted"]),
+        ended_s=_whole(said["ended"]),
+        exit_code=said.get("exit_code"),
+        told_by=told_by,
     )
 
 
@@ -126,19 +133,20 @@ def jobs_in_accounting(job_ids: Iterable[str]) -> list[SlurmJob] | None:
     """Return what the database knows of these jobs; None without one, or without its answer."""
     whole_jobs = sorted({job_id.partition("_")[0] for job_id in job_ids})
     try:
-        done = _ask_sacct(whole_jobs, SACCT_FIELDS)
-        if done.returncode != 0 and SACCT_FIELDS[-1] in done.stderr:  # before Slurm 21.08
-            done = _ask_sacct(whole_jobs, SACCT_FIELDS[:-1])
+        fields = list(SACCT_FIELDS.values())
+        done = _ask_sacct(whole_jobs, fields)
+        if done.returncode != 0 and fields[-1] in done.stderr:  # before Slurm 21.08
+            done = _ask_sacct(whole_jobs, fields[:-1])
     except NoAnswer:
         return None
     rows = [line.split(SEPARATOR) for line in done.stdout.splitlines()]
     shortest = len(SACCT_FIELDS) - 1
     if done.returncode != 0 or any(not shortest <= len(r) <= shortest + 1 for r in rows):
         return None
-    return [_from_sacct(*row) for row in rows]
+    return [_job_of(SACCT_FIELDS, row, "sacct") for row in rows]
 
 
-def _ask_sacct(job_ids: list[str], fields: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def _ask_sacct(job_ids: list[str], fields: list[str]) -> subprocess.CompletedProcess[str]:
     return run_command(
         *("sacct", "--allocations", "--noheader", "--parsable2", f"--delimiter={SEPARATOR}"),
         *(
@@ -146,36 +154,6 @@ def _ask_sacct(job_ids: list[str], fields: tuple[str, ...]) -> subprocess.Comple
             f"--jobs={','.join(job_ids)}",
             f"--user={current_user()}",
         ),
-    )
-
-
-def _from_sacct(
-    job_id: str,
-    state: str,
-    exit_code: str,
-    nodes: str,
-    elapsed: str,
-    submitted: str,
-    ended: str,
-    user: str,
-    name: str,
-    submit_line: str = "",
-) -> SlurmJob:
-    index = job_id.partition("_")[2]
-    return SlurmJob(
-        job_id=job_id,
-        user=user,
-        name=name,
-        batch=_batch_in(submit_line, ""),
-        index=int(index) if index.isdigit() else 0,
-        state=exact_state(state),
-        reason=state if " by " in state else "",
-        nodes=_known(nodes),
-        elapsed_s=_whole(elapsed),
-        submitted_s=_whole(submitted),
-        ended_s=_whole(ended),
-        exit_code=exit_code,
-        told_by="sacct",
     )
 
 
@@ -197,7 +175,7 @@ def _whole(text: str) -> int | None:
 
 
 def seconds_of(clock: str) -> int | None:
-    """`1-02:03:04`, `03:04` and the like in seconds; None for anything else."""
+    """Return `1-02:03:04`, `03:04` and the like in seconds; None for anything else."""
     if not re.fullmatch(r"(\d+-)?\d+(:\d+){1,2}", clock):
         return None
     days, _, rest = clock.rpartition("-")

@@ -17,7 +17,6 @@ from jobs.profile import Profile, check_lines
 from jobs.slurm.commands import run_command
 from jobs.slurm.layout import layout_of
 from jobs.worker.meeting import CHOSEN
-from study.case import Case
 from study.errors import ConfigError
 from study.paths import ROOT
 from study.quoting import quoted
@@ -68,10 +67,6 @@ class SbatchCall(submitit.SlurmExecutor):
         slurm = {k.removeprefix("slurm_"): v for k, v in parameters.items() if k not in general}
         self.update_parameters(**self._convert_parameters(general), **slurm)
 
-    def make_array(self, size: int) -> None:
-        """Submit an array of so many elements, 0 .. size-1."""
-        self.parameters["map_count"] = size
-
     def script(self, command: str) -> str:
         """Return the sbatch script that `submit_script` hands to Slurm."""
         text = str(self._make_submission_file_text(command, uid="unused"))
@@ -121,27 +116,6 @@ class Request:
     exclude: str = ""
     requeue: bool = False
     after: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        cases: list[Case],
-        exclude: str = "",
-        requeue: bool = False,
-        after: tuple[str, ...] = (),
-    ) -> "Request":
-        """Return the request of one batch; an array's name has no depth if the depths differ.
-
-        Args:
-            cases: of the batch.
-            exclude: nodes to leave out, joined by commas.
-            requeue: let Slurm start the job again after a failure of its node.
-            after: ids of jobs that end before these begin.
-        """
-        name = cases[0].job_name
-        if len({case.job_name for case in cases}) > 1:
-            name = f"mp-g{cases[0].gpus}"
-        return cls(cases[0].gpus, len(cases), name, cases[0].in_processes, exclude, requeue, after)
 
 
 def resources_of(request: Request, profile: Profile) -> dict[str, Any]:
@@ -198,7 +172,7 @@ def sbatch_call(
     check_lines(profile.source, "submitit", call.parameters)
     if request.size > 1:
         call.parameters["array_parallelism"] = profile.max_parallel or request.size
-        call.make_array(request.size)
+        call.parameters["map_count"] = request.size  # elements 0 .. size-1
     return call
 
 

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from jobs.batch import (
-    archive_old_results,
-    batch_path,
-    make_assignments,
-    new_batch_name,
-    write_batch,
-)
+from jobs.batch import batch_path, make_assignments, new_batch_name, write_batch
 from jobs.executor import NoAnswer, NotNoted, Unsure
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
@@ -20,6 +14,7 @@ from jobs.slurm.commands import clock_in, current_user, run_command
 from jobs.slurm.queue import jobs_in_queue
 from jobs.slurm.recovery import keep_job_id
 from jobs.slurm.sbatch import NotQueued, Request, SbatchCall, sbatch_call, worker_command
+from jobs.status.results import archive_old_results
 from study.errors import ConfigError
 from study.storage.ledger import Submission, append
 from study.storage.store import Store
@@ -61,8 +56,16 @@ class Submitter:
 
     def request_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> Request:
         """Return what the batch asks of Slurm."""
-        cases = [planned.case for planned in batch]
-        return Request.of(cases, batch[0].exclude, self.requeue, tuple(after))
+        first, names = batch[0].case, {planned.case.job_name for planned in batch}
+        return Request(
+            gpus=first.gpus,
+            size=len(batch),
+            name=first.job_name if len(names) == 1 else f"mp-g{first.gpus}",
+            in_processes=first.in_processes,
+            exclude=batch[0].exclude,
+            requeue=self.requeue,
+            after=tuple(after),
+        )
 
     def script_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> str:
         """Return the sbatch script of a batch that is not submitted; its name is still open.

@@ -7,8 +7,9 @@ from typing import Literal
 
 from jobs.status.results import ResultFiles, ResultHead
 from study.outcome import Outcome
-from study.storage.ledger import Attempt, Ended, Submission
+from study.storage.ledger import Attempt, Ended, Submission, are_nodes
 from study.storage.progress import Progress
+from study.storage.store import now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,23 @@ class CaseStatus:
     def has_own_cause(self) -> bool:
         """Whether its result says how it ended; not if only that a rank fell silent."""
         return self.result is not None and not self.result.lost_a_rank
+
+    def ended(self) -> Ended:
+        """Return the ledger's line of this end."""
+        assert self.outcome is not None
+        return Ended(
+            case_id=self.submission.case_id,
+            job_id=self.submission.job_id,
+            batch=self.submission.batch,
+            outcome=self.outcome,
+            state=self.state,
+            reason=self.why,
+            nodes=self.nodes if are_nodes(self.nodes) else "",
+            elapsed_s=self.elapsed_s,
+            told_by=self.told_by,
+            seen_at=now(),
+            state_reason=self.reason,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,14 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from study.case import Case
+from jobs.batch import Assignment
+from jobs.planned import PlannedCase
 from study.outcome import Outcome
 from study.results.file import ResultError, read_result
 from study.results.result import Result
+from study.storage.ledger import Submission
 from study.storage.store import Store
-
-
-class Attempted(Protocol):
-    """An assignment or a submission."""
-
-    @property
-    def case(self) -> Case: ...
-    @property
-    def batch(self) -> str: ...
-    @property
-    def submitted_at(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class ResultFiles:
             self._heads[path] = _read_head(path)
         return self._heads[path]
 
-    def of_attempt(self, store: Store, attempt: Attempted) -> ResultHead | None:
+    def of_attempt(self, store: Store, attempt: Submission | Assignment) -> ResultHead | None:
         """Return what this very attempt left; what is no result is in the place of one."""
         for path in _paths(store, attempt):
             head = self.head_of(path)
@@ -61,7 +51,7 @@ class ResultFiles:
                 return head
         return None
 
-    def put_aside(self, store: Store, attempt: Attempted) -> None:
+    def put_aside(self, store: Store, attempt: Submission | Assignment) -> None:
         """Move the result of this very attempt away, and no other: something else knows more."""
         for path in _paths(store, attempt):
             head = self.head_of(path)
@@ -86,11 +76,11 @@ def _read_head(path: Path) -> ResultHead | None:
     return ResultHead(result.outcome, why, result.job.submitted_at, result.lost_a_rank)
 
 
-def _paths(store: Store, attempt: Attempted) -> tuple[Path, Path]:
+def _paths(store: Store, attempt: Submission | Assignment) -> tuple[Path, Path]:
     return store.result_path(attempt.case), store.failed_path(attempt.case, attempt.batch)
 
 
-def result_of(store: Store, attempt: Attempted) -> Result | None:
+def result_of(store: Store, attempt: Submission | Assignment) -> Result | None:
     """Return the result of this very attempt; None where there is none, or that of another.
 
     Raises:
@@ -109,3 +99,11 @@ def is_measured(path: Path) -> bool:
     """Return whether a measurement is in this file."""
     head = _read_head(path)
     return head is not None and head.outcome == "ok"
+
+
+def archive_old_results(batch: list[PlannedCase], store: Store) -> list[Path | None]:
+    """Move old failures aside and return where they are now; measurements stay in place."""
+    return [
+        None if is_measured(store.result_path(planned.case)) else store.put_aside(planned.case)
+        for planned in batch
+    ]

@@ -16,13 +16,12 @@ from study.storage.ledger import (
     Event,
     Submission,
     append,
-    are_nodes,
     attempts_of_each_case,
     log_of,
     read,
 )
 from study.storage.progress import read_progress
-from study.storage.store import Store, now
+from study.storage.store import Store
 
 
 class JobTracker:
@@ -56,7 +55,7 @@ class JobTracker:
         newest = {case_id: self._newest(tried) for case_id, tried in attempts.items()}
         results = ResultFiles()
         statuses = self._determine(list(newest.values()), results)
-        endings = [_ending(status) for status in statuses if status.is_news]
+        endings = [status.ended() for status in statuses if status.is_news]
         if self._may_write([*events, *recovered]):
             for status in statuses:
                 if status.overrules:
@@ -80,8 +79,8 @@ class JobTracker:
     def note_cancelled(self, cancelled: list[CaseStatus]) -> None:
         """Note the end of what was cancelled before it started and left no record elsewhere."""
         why = "cancelled with --cancel before it started"
-        ends = [replace(s, outcome="cancelled", why=why, told_by="submit.py") for s in cancelled]
-        self._note(_ending(replace(status, state=None, reason="")) for status in ends)
+        gone = [replace(s, state=None, reason="", why=why, told_by="submit.py") for s in cancelled]
+        self._note(replace(status, outcome="cancelled").ended() for status in gone)
 
     def _has_alive(self, attempt: Attempt) -> bool:
         poller = self.pollers.get(attempt.submission.executor)
@@ -206,24 +205,6 @@ class JobTracker:
             f"{self.store.submissions}: lines that cannot be read: {broken}; jobs found again in "
             f"the queue and the batches: {found}"
         ]
-
-
-def _ending(status: CaseStatus) -> Ended:
-    submission = status.submission
-    assert status.outcome is not None
-    return Ended(
-        case_id=submission.case_id,
-        job_id=submission.job_id,
-        batch=submission.batch,
-        outcome=status.outcome,
-        state=status.state,
-        reason=status.why,
-        nodes=status.nodes if are_nodes(status.nodes) else "",
-        elapsed_s=status.elapsed_s,
-        told_by=status.told_by,
-        seen_at=now(),
-        state_reason=status.reason,
-    )
 
 
 def _with(attempts: dict[str, list[Attempt]], endings: list[Ended]) -> dict[str, list[Attempt]]:

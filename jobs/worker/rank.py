@@ -6,7 +6,7 @@ A rank knows itself and the others by the variables that torchrun sets as well.
 import io
 import os
 import sys
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from jobs.worker.meeting import CHOSEN, Meeting, NowhereToMeet, meeting_point
 
@@ -27,41 +27,22 @@ def drop_outer_rank_variables() -> None:
         os.environ.pop(name, None)
 
 
-class Place(NamedTuple):
-    """A rank's place among the ranks of its job.
-
-    Attributes:
-        first_address: another address of the first node; empty where none is known.
-    """
-
-    rank: int
-    ranks: int
-    local_rank: int
-    local_ranks: int
-    first_node: str
-    first_address: str = ""
-
-
-def set_rank(place: Place, meeting: Meeting, secret: str) -> None:
+def set_rank(variables: dict[str, str], meeting: Meeting, secret: str, first_node: str) -> None:
     """Make this process a rank: set the variables by which it knows itself and the others.
 
     Args:
-        place: the rank's.
+        variables: those of OF_A_RANK, and FIRST_NODE if it is known.
         meeting: where the profile lets ranks meet.
         secret: of this attempt; empty in a batch of an earlier version, and then no rank starts.
+        first_node: its name; empty where the job has no other.
     """
     try:
-        is_one_node = place.ranks == place.local_ranks
-        where = meeting_point(meeting, secret, "" if is_one_node else place.first_node)
-        variables = {"MASTER_ADDR": where[0], "MASTER_PORT": where[1]}
+        address, port = meeting_point(meeting, secret, first_node)
+        where = {"MASTER_ADDR": address, "MASTER_PORT": port}
     except NowhereToMeet as error:
-        variables = {NOWHERE: str(error)}
+        where = {NOWHERE: str(error)}
     drop_outer_rank_variables()
-    numbers = (place.rank, place.ranks, place.local_rank, place.local_ranks)
-    variables |= dict(zip(OF_A_RANK, map(str, numbers), strict=True))
-    variables |= {SECRET: secret} if secret else {}
-    variables |= {FIRST_NODE: place.first_address} if place.first_address else {}
-    os.environ.update(variables)
+    os.environ.update(variables | where | ({SECRET: secret} if secret else {}))
 
 
 def mark_lines(rank: int) -> None:
