@@ -5,7 +5,7 @@
     python submit.py --grid task2 --set dim=1024  the same cases with another layer size
     python submit.py --grid task4 --watch         submit, and stay until all has ended
     python submit.py --grid task4 --repeats 5     every case in five jobs
-    python submit.py --status                     where every submitted case stands
+    python submit.py --status                     show the status of every submitted case
     python submit.py --watch                      the same, live, until all has ended
     python submit.py --grid task4 --only failed   run again what failed
     python submit.py --grid task4 --cancel        cancel the jobs of a grid
@@ -41,6 +41,7 @@ with first_contact():
 
 
 def main() -> int:
+    """Run the command line and return the exit code."""
     arguments = parse_arguments()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -62,6 +63,7 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = OneLineParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -80,7 +82,7 @@ def parse_arguments() -> argparse.Namespace:
     action = parser.add_mutually_exclusive_group()
     add = action.add_argument
     add("--dry-run", action="store_true", help="submit nothing, show everything")
-    add("--status", action="store_true", help="where every submitted case stands")
+    add("--status", action="store_true", help="show the status of every submitted case")
     add("--watch", action="store_true",
         help="--status, live, until all has ended; with --grid, submit first")  # fmt: skip
     add("--cancel", action="store_true", help="cancel the jobs of the grid, and no others")
@@ -103,6 +105,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Do what the options ask for and return the exit code."""
     refuse_idle_options(arguments)
     ignored = drop_outer_job_variables()
     drop_outer_rank_variables()
@@ -147,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def refuse_idle_options(arguments: argparse.Namespace) -> None:
-    """Refuse options that would do nothing beside --status, --cancel or --watch without --grid."""
+    """Refuse options that have no effect with --status, --cancel, or --watch without --grid."""
     actions = [name for name in ("status", "watch", "cancel") if getattr(arguments, name)]
     if arguments.watch and arguments.grid:
         return  # it submits
@@ -167,7 +170,11 @@ def check_repeats(repeats: int) -> None:
 
 
 def parse_policy(arguments: argparse.Namespace) -> RerunPolicy:
-    """What runs again; ConfigError for what contradicts itself."""
+    """Return which cases run again.
+
+    Raises:
+        ConfigError: options contradict one another, or a number is out of range.
+    """
     if arguments.retries < 0:
         raise ConfigError("--retries", f"{arguments.retries} is below 0; give 0 or more")
     if arguments.max_gpu_hours is not None and not arguments.max_gpu_hours > 0:

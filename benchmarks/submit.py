@@ -1,9 +1,9 @@
-"""Large grids: how long submit.py takes to plan, check and submit them, and --status to show them.
+"""Measure submit.py on large grids: the time and memory to plan, check, submit and show them.
 
     make slurm && python benchmarks/submit.py 1000 10000
 
 On the private cluster, whose partition is stopped meanwhile: nothing runs, everything is queued.
-Shows seconds and peak memory of each command, as a Markdown table.
+Prints seconds and peak memory of each command as a Markdown table.
 """
 
 import os
@@ -18,6 +18,7 @@ GPUS = list(range(1, 9))
 
 
 def main() -> None:
+    """Print a table for the sizes on the command line."""
     sizes = [int(text) for text in sys.argv[1:]] or [1000]
     print("| cases | command | seconds | peak memory |\n|---|---|---|---|")
     for size in sizes:

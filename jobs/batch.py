@@ -24,7 +24,7 @@ MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job needs to know, and the ledger, too.
+    """A job's orders; most of it goes into the ledger, too.
 
     Attributes:
         secret: by which the job's ranks know one another. It is in this file alone, which nobody

@@ -1,6 +1,7 @@
-"""The contract of an executor: what runs jobs, what tells of them, and what a job knows of itself.
+"""The contract of an executor, which runs jobs, and of its poller, which follows them.
 
-A new executor is a subclass of each of the first two, and one entry in jobs/executors.py.
+A new executor is a subclass of each, and an entry in jobs/executors.py. Only where its jobs learn
+their ids or ranks from the environment is there a third, of jobs.worker.environment.JobEnvironment.
 """
 
 from abc import ABC, abstractmethod
@@ -50,7 +51,7 @@ class Cancellation(NamedTuple):
 
 
 class Poller(ABC):
-    """What an executor says of its jobs, asked once for all folders of results.
+    """Follows the jobs of one executor, for all folders of results at once.
 
     Attributes:
         problem: why it does not answer; None where it does.
@@ -143,7 +144,7 @@ class Executor(ABC):
     @staticmethod
     @abstractmethod
     def new_poller() -> Poller:
-        """Return what tells of this executor's jobs."""
+        """Return a poller of this executor's jobs."""
 
     def find_problem(self, case: Case) -> str | None:
         """Return why the case can never run here, and what to do; None if it can."""

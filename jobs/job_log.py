@@ -1,4 +1,4 @@
-"""What a job left in its log: Slurm's daemons and our worker write there why it ended."""
+"""Read a job's log, in which Slurm's daemons and our worker write why it ended."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from study.outcome import Outcome
 from study.storage.files import read_file
 
 TAIL_BYTES = 64 * 1024
-LONGEST_LINE = 2000  # characters; what tells stands at the beginning
+LONGEST_LINE = 2000  # characters; the cause is at the beginning
 # The worker begins every attempt with this line, and says with it what it could not put on disk.
 ATTEMPT = "mpbench: attempt"
 RESULT = "mpbench-result:"
@@ -18,7 +18,7 @@ NOT_WRITTEN = "mpbench: the result could not be written"
 _DAEMON = r"^(slurmstepd\S*|srun): .*"
 _KILLED = _DAEMON + r"tasks? [\d,-]+: (Killed|Segmentation|Aborted|Bus error).*"
 _OF_RANK = r"^\[rank \d+\] "
-_TRACES: tuple[tuple[str, Outcome], ...] = (
+_CAUSES: tuple[tuple[str, Outcome], ...] = (
     (rf"^{NOT_WRITTEN}.*", "error"),
     (_DAEMON + r"(oom.kill|Out Of Memory|[Ee]xceeded .*memory limit).*", "oom_host"),
     (_DAEMON + r"DUE TO TIME LIMIT.*", "timeout"),
@@ -40,16 +40,16 @@ _TRACES: tuple[tuple[str, Outcome], ...] = (
 
 @dataclass(frozen=True)
 class LogCause:
-    """The line that tells, and the outcome it stands for."""
+    """The line of a log that names the cause of an end, and its outcome."""
 
     outcome: Outcome
     line: str
 
 
 def find_cause(log: Path) -> LogCause | None:
-    """Why the job of this log ended; None where the log does not tell, or is not there."""
+    """Return why the job of this log ended; None if the log does not tell, or is missing."""
     lines = _own_ends(_last_attempt(tail_of(log)))
-    for pattern, outcome in _TRACES:
+    for pattern, outcome in _CAUSES:
         for line in lines:
             if match := re.search(pattern, line):
                 return LogCause(outcome, match[0])
@@ -57,20 +57,20 @@ def find_cause(log: Path) -> LogCause | None:
 
 
 def _own_ends(lines: list[str]) -> list[str]:
-    """The lines, but not of tasks that srun killed since another had ended long before."""
+    """Return the lines, less those of tasks that srun killed long after another had ended."""
     waited = (n for n, line in enumerate(lines) if line.startswith("srun: First task exited"))
     late = next(waited, len(lines))
     return lines[:late] + [line for line in lines[late:] if not re.search(_KILLED, line)]
 
 
 def last_line(log: Path) -> str:
-    """The last words of the log; empty where there are none."""
+    """Return the last line of the log; empty if there is none."""
     lines = [line for line in tail_of(log) if line.strip()]
     return lines[-1].strip() if lines else ""
 
 
 def tail_of(log: Path) -> list[str]:
-    """The last lines of the log; none where it cannot be read."""
+    """Return the last lines of the log; none if it cannot be read."""
     try:
         lines = read_file(log, last=TAIL_BYTES).decode(errors="replace").splitlines()
     except OSError:

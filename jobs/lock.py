@@ -1,4 +1,4 @@
-"""One submit.py at a time in one results folder, so that no case is started twice."""
+"""Admit one submit.py at a time to a results folder, so that no case is started twice."""
 
 import fcntl
 import os
@@ -18,15 +18,18 @@ _held: set[int] = set()
 
 
 class Busy(ConfigError):
-    """Another submit.py is at work; it will end."""
+    """Another submit.py holds the lock; it will end."""
 
 
 @contextmanager
 def results_lock(store: Store) -> Iterator[None]:
-    """Hold the folder's lock; Busy where another process holds it.
+    """Hold the folder's lock.
 
-    The lock goes with the process, so one that is killed leaves nothing to clean up. The file says
-    who holds it.
+    The lock ends with the process, so one that is killed leaves nothing to clean up. The file names
+    the process that holds it.
+
+    Raises:
+        Busy: another process holds it.
     """
     with os.fdopen(open_own(store.folder / ".lock", os.O_APPEND), "a+") as file:
         try:
@@ -61,5 +64,5 @@ def _holder(file: TextIO) -> str:
 
 
 def lock_descriptors() -> tuple[int, ...]:
-    """What sbatch is to inherit: if we are killed while it runs, the lock lasts as long as it."""
+    """Return what sbatch inherits: if we are killed while it runs, the lock lasts as long as it."""
     return tuple(_held)

@@ -1,4 +1,4 @@
-"""`--status`, `--watch` and `--cancel`: the jobs of a results folder, whenever submitted."""
+"""Show, watch and cancel the jobs of a results folder, whenever they were submitted."""
 
 import sys
 from pathlib import Path
@@ -76,7 +76,7 @@ class Monitor:
 
     @property
     def problems(self) -> list[str]:
-        """Why executors do not answer."""
+        """The reasons for which executors do not answer."""
         return [poller.problem for poller in self.pollers.values() if poller.problem is not None]
 
     def refresh(self) -> Overview:

@@ -1,4 +1,4 @@
-"""What a person asked submit.py for, and the plan that follows from the status of every case."""
+"""The order that a person gives to submit.py, and the plan that it leads to."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from study.storage.store import Store
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to run, and the status of every case now."""
+    """The cases that run, those that do not, and the status of every case now."""
 
     planned: list[PlannedCase]
     snapshot: Snapshot
@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def running(self) -> list[Submission]:
-        """What Slurm has of this folder, and may still run without a person."""
+        """Jobs of this folder that may still run without a person."""
         seen = self.snapshot.statuses.values()
         live = [o.submission for o in seen if o.is_live and o.state and not o.is_stuck]
         return live + [a.submission for tried in self.snapshot.earlier.values() for a in tried]
@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class SubmitOrder:
-    """What a person asked submit.py for, and the words it was asked in."""
+    """The command line of a person, checked, and in the words it was given."""
 
     grids: list[Grid]
     overrides: dict[str, Any]
@@ -55,7 +55,7 @@ class SubmitOrder:
 
     @property
     def profile(self) -> Profile:
-        """Where the jobs run."""
+        """The profile of the jobs."""
         return self.executor.profile
 
     @property

@@ -1,4 +1,4 @@
-"""The plan: which cases to run, which to leave out, and why."""
+"""Decide which cases run and which are left out, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class RerunPolicy:
 
     @property
     def is_made(self) -> bool:
-        """Whether there is any."""
+        """True if any case can be chosen by it."""
         return self.force or self.only is not None or self.retries > 0
 
 

@@ -33,7 +33,7 @@ def _text(problem: str, pattern: str) -> Meta:
 
 
 class Rendezvous(msgspec.Struct, frozen=True):
-    """Where ranks meet, as a person writes it; empty is the default."""
+    """The key `rendezvous`; empty is the default."""
 
     interface: Annotated[str, _text(_INTERFACE, r"[A-Za-z0-9_.:-]{1,15}")] = ""  # IFNAMSIZ
     suffix: Annotated[str, _text(_SUFFIX, r"[A-Za-z0-9.-]+")] = ""

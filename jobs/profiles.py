@@ -1,4 +1,4 @@
-"""The profiles of cluster.yaml, checked; and which of them is this machine's."""
+"""Read the profiles of cluster.yaml, and choose the one of this machine."""
 
 import re
 import shutil

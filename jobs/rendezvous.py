@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def ipv4_of(interface: str, node: str) -> str:
-    """Return the IPv4 address of this machine's interface.
+    """Return the IPv4 address of an interface of this machine.
 
     Raises:
         LookupError: there is no such interface, or it has no such address.
@@ -54,7 +54,12 @@ def ipv4_of(interface: str, node: str) -> str:
 
 
 def free_port(first: int, last: int, node: str) -> int:
-    """Return one of these ports, at random, that nobody uses on this machine.
+    """Return a random port that nobody uses on this machine.
+
+    Args:
+        first: the lowest port to try.
+        last: the highest.
+        node: the name of this machine, for the message.
 
     Raises:
         LookupError: none was found.

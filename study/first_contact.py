@@ -13,7 +13,7 @@ OLDEST = (3, 11)
 # The packages of pyproject.toml that our modules import, by the names of the imports.
 PACKAGES = (
     *("matplotlib", "msgspec", "numpy", "pandas", "pynvml", "rich"),
-    *("scipy", "submitit", "tabulate", "torch", "typst", "yaml"),
+    *("scipy", "submitit", "torch", "typst", "yaml"),
 )
 
 

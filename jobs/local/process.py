@@ -37,7 +37,7 @@ def _answers(pid: int) -> bool:
 
 
 class LocalPoller(Poller):
-    """What this machine says of the processes of local jobs."""
+    """Follows the processes of local jobs on this machine."""
 
     def refresh(self) -> None:
         """Ask nobody: each process is looked at when it is needed."""

@@ -59,7 +59,7 @@ class LocalExecutor(Executor):
 
     @staticmethod
     def new_poller() -> Poller:
-        """Return what tells of local processes."""
+        """Return a poller of local processes."""
         return LocalPoller()
 
     def check(self, planned: list[PlannedCase]) -> None:

@@ -1,4 +1,4 @@
-"""The Slurm executor: what jobs/executor.py asks for, by the other files of this folder."""
+"""The Slurm executor: the contract of jobs/executor.py, by the other files of this folder."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -36,7 +36,7 @@ class SlurmExecutor(Executor):
 
     @staticmethod
     def new_poller() -> Poller:
-        """Return what asks squeue and sacct."""
+        """Return a poller of squeue and sacct."""
         return SlurmPoller()
 
     @property

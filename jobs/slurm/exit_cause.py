@@ -1,4 +1,4 @@
-"""From what Slurm and the disk say of a job without a result to our outcome; never a guess."""
+"""Classify the end of a job that left no result, by Slurm's word and its log; never a guess."""
 
 import signal
 
@@ -23,27 +23,27 @@ NOT_LAUNCHED = "0:53"
 OF_WORKER = "1:0"  # a worker that has written how its case failed ends so
 
 
-def classify_exit(job: SlurmJob | None, trace: LogCause | None, last_words: str) -> ExitCause:
-    """The outcome of a job that has ended and left no result, and why in words.
+def classify_exit(job: SlurmJob | None, cause: LogCause | None, last_words: str) -> ExitCause:
+    """Return the outcome of a job that has ended and left no result, and why in words.
 
     Args:
         job: Slurm's last word, None where Slurm has forgotten the job.
-        trace: what the log tells.
+        cause: the cause that the log names.
         last_words: the last line of the log, for an error that names itself nowhere else.
     """
     if job is None:
-        if trace is None:
+        if cause is None:
             return "lost", "Slurm has forgotten the job, and its log does not tell how it ended"
-        hint = f" ({SIGKILL_HINT})" if trace.line.endswith("Killed") else ""
-        return trace.outcome, f"Slurm has forgotten the job; its log says: {trace.line}{hint}"
+        hint = f" ({SIGKILL_HINT})" if cause.line.endswith("Killed") else ""
+        return cause.outcome, f"Slurm has forgotten the job; its log says: {cause.line}{hint}"
     if was_not_launched(job):
-        line = f"; its log says: {trace.line}" if trace and trace.outcome == "node_failed" else ""
+        line = f"; its log says: {cause.line}" if cause and cause.outcome == "node_failed" else ""
         return "node_failed", f"Slurm says {_said(job)}{line}"
     outcome = FINAL[job.state]
     said = f"Slurm says {_said(job)}"
-    if trace is not None and trace.outcome in _SHARPER.get(job.state, ()):
-        hint = PYTHON_HINT if "execve()" in trace.line else ""
-        return trace.outcome, f"{said}; its log says: {trace.line}{hint}"
+    if cause is not None and cause.outcome in _SHARPER.get(job.state, ()):
+        hint = PYTHON_HINT if "execve()" in cause.line else ""
+        return cause.outcome, f"{said}; its log says: {cause.line}{hint}"
     if job.state == "COMPLETED":
         return "lost", f"{said}, but there is no result"
     if outcome == "error" and last_words:
@@ -69,20 +69,25 @@ def may_have_result(job: SlurmJob, in_processes: bool) -> bool:
     return job.state == "FAILED" and is_of_worker and not was_not_launched(job)
 
 
-def root_cause(job: SlurmJob | None, trace: LogCause | None, result: str) -> ExitCause | None:
-    """Why a rank fell silent, where Slurm or the log knows; the result itself, `result`, does not.
+def root_cause(job: SlurmJob | None, cause: LogCause | None, result: str) -> ExitCause | None:
+    """Return why a rank fell silent; None where neither Slurm nor the log knows.
 
     The ranks of a job that Slurm ends do not die at the same moment, and one that the kernel ends
     for its memory cannot say so.
+
+    Args:
+        job: Slurm's last word, None where Slurm has forgotten the job.
+        cause: the cause that the log names.
+        result: what the result says, which is not why.
     """
-    outcome, why = classify_exit(job, trace, "")
+    outcome, why = classify_exit(job, cause, "")
     # srun's own end of a step that has lost a rank reads like that of a cancelled one.
     is_cancelled = outcome == "cancelled" and job is not None
     return (outcome, f"{why}; {result}") if outcome in _CAUSES or is_cancelled else None
 
 
 def classify_stuck(reason: str) -> ExitCause | None:
-    """The outcome of a job that is pending and will never start; None where a person decides."""
+    """Return the outcome of a pending job that will never start; None where a person decides."""
     if reason.replace("_", " ") == LAUNCH_FAILED:
         return "node_failed", f"Slurm could not launch it and holds it for ever ({reason})"
     return None

@@ -1,4 +1,4 @@
-"""The shape of a job: on how many nodes it runs, and what it has on each of them."""
+"""Lay a job out: on how many nodes it runs, and its tasks and GPUs on each of them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ _MANY = 12
 
 @dataclass(frozen=True)
 class JobLayout:
-    """As many tasks and GPUs on every node of a job; a task is a process."""
+    """Equal numbers of tasks and GPUs on every node of a job; a task is a process."""
 
     nodes: int
     tasks_per_node: int
@@ -17,9 +17,11 @@ class JobLayout:
 
 
 def layout_of(gpus: int, in_processes: bool, most: int | None) -> JobLayout:
-    """One task with all GPUs, or a task for each GPU on as few nodes as have enough.
+    """Return one task with all GPUs, or a task for each GPU on as few nodes as have enough.
 
     Args:
+        gpus: of the job.
+        in_processes: a task for each GPU.
         most: the GPUs that a node has; None is no limit.
     """
     if not in_processes:
@@ -34,7 +36,7 @@ def nodes_of(case: Case, most: int | None) -> int:
 
 
 def why_impossible(case: Case, most: int | None) -> str | None:
-    """Why no job on nodes of `most` GPUs has this case's shape, and what to do; None if one has."""
+    """Return why nodes of `most` GPUs cannot hold the case, and what to do; None if they can."""
     if most is None or case.gpus <= most:
         return None
     if not case.in_processes:

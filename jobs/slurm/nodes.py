@@ -1,4 +1,4 @@
-"""The nodes of a partition: which can run jobs, and keeping a job from some of them."""
+"""Count the nodes that can run jobs, and keep a job from some of them."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What Slurm says of our jobs: asked as seldom as can be, and never for one job alone."""
+"""Poll Slurm: as seldom as can be, and never for one job alone."""
 
 import time
 from dataclasses import replace
@@ -26,7 +26,7 @@ SACCT_EVERY_S = 30.0
 
 
 class SlurmPoller(Poller):
-    """What Slurm says at one time; `refresh` asks again."""
+    """Slurm's answers at one time; `refresh` asks again."""
 
     def __init__(self) -> None:
         self.is_absent = False  # and will not answer on this machine
@@ -239,7 +239,7 @@ class SlurmPoller(Poller):
 
 
 class Shown:
-    """The jobs of one answer of Slurm, to be found by what was submitted."""
+    """An answer of Slurm, in which jobs are found by what was submitted."""
 
     def __init__(self, jobs: list[SlurmJob]) -> None:
         self._by_place = {(job.batch, job.index): job for job in jobs if job.batch is not None}

@@ -1,4 +1,4 @@
-"""What Slurm would refuse, or never start, refused before anything is written or queued."""
+"""Refuse what Slurm would refuse or never start, before anything is written or queued."""
 
 import re
 

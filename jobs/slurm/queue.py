@@ -1,4 +1,4 @@
-"""What Slurm says of our jobs: one query for all of them, to squeue or sacct.
+"""Ask squeue and sacct for our jobs: one query for all of them.
 
 Both are asked for the jobs of this user alone: anybody may give a job of theirs a name or a comment
 that reads like something else.
@@ -65,7 +65,7 @@ class SlurmJob:
 
     @property
     def is_final(self) -> bool:
-        """Whether the job has ended for good."""
+        """True once the job has ended for good."""
         return self.state in FINAL
 
 

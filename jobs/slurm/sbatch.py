@@ -52,7 +52,7 @@ class SbatchCall(submitit.SlurmExecutor):
 
     @classmethod
     def affinity(cls) -> int:
-        # submitit wants srun on the PATH even to render a script; a dry run does without.
+        """Let a script be made where there is no srun, as for a dry run."""
         return 2
 
     @classmethod

@@ -36,7 +36,7 @@ OF_EACH_JOB = re.compile(r"(QOS|Assoc)Max\w+Per(Job|Node)(Limit)?")
 
 
 def exact_state(word: str) -> str:
-    """The state that sacct's and squeue's spellings stand for.
+    """Return the state that is meant by a spelling of sacct or squeue.
 
     sacct says `CANCELLED by 1000` and cuts columns off, as in `OUT_OF_ME+`. What is no known state
     comes back as it is.
@@ -49,7 +49,7 @@ def exact_state(word: str) -> str:
 
 
 def is_stuck(state: str | None, reason: str) -> bool:
-    """Whether the job will never start unless a person does something."""
+    """Return whether the job will never start unless a person does something."""
     if state in ("REQUEUE_HOLD", "SPECIAL_EXIT"):
         return True
     is_known = reason.replace("_", " ") in {r.replace("_", " ") for r in STUCK}

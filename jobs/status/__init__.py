@@ -1,1 +1,1 @@
-"""Where every case stands: observed, then concluded."""
+"""The status of every case: observed, then concluded."""

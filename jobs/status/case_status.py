@@ -53,7 +53,7 @@ class CaseStatus:
 
     @property
     def has_own_cause(self) -> bool:
-        """Whether its result says how it ended; not if only that a rank fell silent."""
+        """True if its result says how it ended, and not only that a rank fell silent."""
         return self.result is not None and not self.result.lost_a_rank
 
     def ended(self) -> Ended:

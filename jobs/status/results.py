@@ -15,7 +15,7 @@ from study.storage.store import Store
 
 @dataclass(frozen=True)
 class ResultHead:
-    """What a result file says, without its measurement.
+    """A result file without its measurement.
 
     Attributes:
         why: why the case failed.

@@ -1,1 +1,1 @@
-"""What a person sees on the terminal."""
+"""The text on a person's terminal."""

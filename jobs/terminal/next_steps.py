@@ -1,4 +1,4 @@
-"""The commands that a person wants next: the tables, or what failed and how to run it again."""
+"""Suggest the next commands: for the tables, or to run again what failed."""
 
 import shlex
 from collections import defaultdict
@@ -17,7 +17,7 @@ WIDTH = 240
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What a person typed to choose the cases, so that a command of ours chooses the same."""
+    """The options by which a person chose the cases, so that our commands choose the same."""
 
     grids: Sequence[str] = ()
     sets: Sequence[str] = ()

@@ -1,11 +1,9 @@
-"""The table of `--status`: where every submitted case stands."""
+"""The table of `--status`: the status of every submitted case."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-
-from tabulate import tabulate
 
 from jobs.status.case_status import CaseStatus
 from study.text import one_line, shortened
@@ -27,16 +25,17 @@ IDS_SHOWN = 3  # of cases of which the same is said
 
 
 def print_status(statuses: list[CaseStatus]) -> None:
-    """The whole table on stdout, then what failed and why, and how many are how."""
+    """Print the whole table, then what failed and why, then the counts."""
     if statuses:
         lines = [*make_lines(statuses), *reasons(statuses), summary(statuses)]
         print("\n".join(lines), flush=True)
 
 
 def make_lines(statuses: list[CaseStatus], width: int | None = None) -> list[str]:
-    """The titles and a line a case, in the order they were submitted.
+    """Return the titles and a line a case, in the order they were submitted.
 
     Args:
+        statuses: of the cases.
         width: leave out columns until the lines are no longer than this.
     """
     several = len({o.profile for o in statuses}) > 1
@@ -50,12 +49,15 @@ def make_lines(statuses: list[CaseStatus], width: int | None = None) -> list[str
 
 
 def _lines(titles: list[str], statuses: list[CaseStatus]) -> list[str]:
-    rows = [[shortened(COLUMNS[title](o) or "–") for title in titles] for o in statuses]
-    return tabulate(rows, titles, "plain", disable_numparse=True).splitlines()
+    rows = [[shortened(COLUMNS[t](o) or "–").strip() for t in titles] for o in statuses]
+    columns = zip(*([f"{title}  " for title in titles], *rows), strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    lines = (zip(cells, widths, strict=True) for cells in (titles, *rows))
+    return ["  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in lines]
 
 
 def reasons(statuses: list[CaseStatus]) -> list[str]:
-    """One line for each way in which cases ended badly: the outcome in words."""
+    """Return a line for each reason for which cases failed: the outcome in words."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for o in statuses:
         if o.outcome not in (None, "ok"):
@@ -67,13 +69,13 @@ def reasons(statuses: list[CaseStatus]) -> list[str]:
 
 
 def first_few(ids: list[str]) -> str:
-    """The first few, and how many more."""
+    """Return the first few ids, and how many more there are."""
     more = len(ids) - IDS_SHOWN
     return ", ".join(ids[:IDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def summary(statuses: list[CaseStatus]) -> str:
-    """How many cases are how, e.g. `3 RUNNING, 12 ok, 1 timeout`."""
+    """Return the counts of outcomes and states, e.g. `3 RUNNING, 12 ok, 1 timeout`."""
     words = Counter(o.outcome or o.state or "unknown" for o in statuses)
     return one_line(", ".join(f"{count} {word}" for word, count in sorted(words.items())))
 

@@ -1,1 +1,1 @@
-"""What runs inside of a job."""
+"""The code that runs inside a job."""

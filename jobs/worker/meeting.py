@@ -1,4 +1,4 @@
-"""The place where a job's ranks meet: as a profile asks for it, and as a rank finds it.
+"""Find the place where a job's ranks meet.
 
 The first of these that is there counts: MASTER_ADDR and MASTER_PORT, set by slurm_setup or a
 prolog; what `jobs.rendezvous` chose on the first node; the first node's name, and a port that

@@ -1,4 +1,4 @@
-"""What a job's Python must have, checked before anything else: a site's own may lack some of it.
+"""Check that a job's Python has what it needs, before anything else: a site's own may not.
 
 Written for any Python from 3.6, so that an old one can still say that it is too old.
 """

@@ -1,4 +1,4 @@
-"""What a job leaves on disk: its progress, and its result, which goes into the log if need be."""
+"""Write a job's progress and result to disk; a result that the disk refuses goes into the log."""
 
 import sys
 import time
@@ -27,6 +27,7 @@ class Reporter:
         self.next_s = 0.0
 
     def __call__(self, progress: Progress) -> None:
+        """Write the progress, unless the last one is too young."""
         if progress.phase == self.phase and time.monotonic() < self.next_s:
             return
         self.phase = progress.phase

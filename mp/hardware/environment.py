@@ -44,7 +44,6 @@ PACKAGES = (
     "pyyaml",
     "pandas",
     "rich",
-    "tabulate",
     "msgspec",
     "nvidia-ml-py",
     "numpy",
