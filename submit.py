@@ -24,7 +24,7 @@ from study.first_contact import first_contact
 with first_contact():
     from jobs.executors import drop_outer_job_variables, executor_of
     from jobs.launch import launch, show_dry_run
-    from jobs.monitor import cancel_jobs, show_status, watch_jobs
+    from jobs.monitor import Monitor, cancel_jobs, show_status, watch_jobs
     from jobs.order import SubmitOrder
     from jobs.plan import RerunPolicy
     from jobs.profiles import choose_profile
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     policy = parse_policy(arguments)
     if arguments.status:
-        return show_status(arguments.results, arguments.cluster, grids)
+        return show_status(Monitor(arguments.results, arguments.cluster, grids))
     typed = CommandLine(
         arguments.grid, arguments.set, arguments.repeats, arguments.retries, arguments.cluster,
         arguments.results,
@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not grids:
         raise ConfigError("--grid", f"missing; name one or more of: {', '.join(known_grids())}")
     if arguments.cancel:
-        return cancel_jobs(arguments.results, arguments.cluster, grids)
+        return cancel_jobs(Monitor(arguments.results, arguments.cluster, grids))
     profile = choose_profile(arguments.cluster)
     store = Store(arguments.results, profile.name)
     order = SubmitOrder(

@@ -10,7 +10,6 @@ from jobs.planned import PlannedCase, check_gpu_hours
 from jobs.status.results import ResultFiles
 from jobs.terminal.messages import (
     print_how_to_watch,
-    print_measured,
     print_notes,
     print_plan,
     print_request,
@@ -39,7 +38,9 @@ def launch(order: SubmitOrder) -> int:
     results = ResultFiles()
     heads = [results.of_attempt(order.store, each) for each in done]
     measured = sum(head is not None and head.outcome == "ok" for head in heads)
-    print_measured(measured, len(plan.to_run), order.store)
+    if plan.to_run:
+        where = f"results in {order.store.folder}"
+        print(f"{measured} of {len(plan.to_run)} cases measured; {where}")
     return int(failed_before or measured < len(plan.to_run))
 
 

@@ -153,16 +153,9 @@ def _is_of(grid: Grid, submission: Submission) -> bool:
     return same and grid.with_overrides(submission.overrides).contains(submission.case)
 
 
-def show_status(results: Path, cluster: str, grids: list[Grid]) -> int:
-    """Print the status of every case; 1 if one failed or is missing, or if nobody can tell.
-
-    Args:
-        results: the folder of all profiles.
-        cluster: a profile, or `auto`.
-        grids: only their cases; all cases if empty.
-    """
-    monitor = Monitor(results, cluster, grids)
-    check_results(results)
+def show_status(monitor: Monitor) -> int:
+    """Print the status of every case; 1 if one failed or is missing, or if nobody can tell."""
+    check_results(monitor.results)
     return conclude(monitor, monitor.refresh())
 
 
@@ -197,19 +190,13 @@ def conclude(monitor: Monitor, seen: Overview, typed: CommandLine | None = None)
     return int(failed or bool(missing) or is_unknown)
 
 
-def cancel_jobs(results: Path, cluster: str, grids: list[Grid]) -> int:
+def cancel_jobs(monitor: Monitor) -> int:
     """Cancel the jobs of the grids' cases that are queued or running; 1 if some are left alone.
-
-    Args:
-        results: the folder of all profiles.
-        cluster: a profile, or `auto`.
-        grids: they name the cases.
 
     Raises:
         ConfigError: an executor does not answer, or refuses.
     """
-    monitor = Monitor(results, cluster, grids)
-    check_results(results)
+    check_results(monitor.results)
     seen = monitor.refresh()
     if monitor.problems:
         raise ConfigError("nothing was cancelled", monitor.problems[0])

@@ -152,12 +152,7 @@ def _wanted(
 ) -> str | None:
     """Return None if a case that is not live is to run, else why not.
 
-    Args:
-        outcome: the case's.
-        why: why its result file is no result.
-        attempts: at the case, oldest first.
-        policy: which cases run again.
-        ended: the case's outcome, and that of its last job.
+    `ended` has the case's outcome and that of its last job.
     """
     if policy.only is not None and not policy.only & ended:
         return f"not asked for: {'has no outcome' if outcome is None else outcome}"

@@ -2,20 +2,24 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from jobs.executor import Executor, NoAnswer, Poller
+from jobs.batch import batch_path, make_assignments, new_batch_name, write_batch
+from jobs.executor import Executor, NoAnswer, NotNoted, Poller, Unsure
 from jobs.planned import PlannedCase
 from jobs.profile import Limits, Profile, check_types
-from jobs.slurm.commands import slurm_config
+from jobs.slurm.commands import clock_in, slurm_config
 from jobs.slurm.layout import nodes_of, why_impossible
 from jobs.slurm.nodes import count_others, exclude_nodes
 from jobs.slurm.poller import SlurmPoller
 from jobs.slurm.preflight import check_with_slurm
-from jobs.slurm.submission import Submitter, lanes_for, make_batches
+from jobs.slurm.recovery import keep_job_id
+from jobs.slurm.sbatch import Request, SbatchCall, sbatch_call, worker_command
+from jobs.slurm.submission import cancel_replaced, lanes_for, make_batches, queue_batch
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes
 from jobs.status.case_status import Snapshot
+from jobs.status.results import archive_old_results
 from study.case import Case
 from study.errors import ConfigError
-from study.storage.ledger import Submission
+from study.storage.ledger import Submission, append
 
 
 class SlurmExecutor(Executor):
@@ -38,10 +42,6 @@ class SlurmExecutor(Executor):
     def new_poller() -> Poller:
         """Return a poller of squeue and sacct."""
         return SlurmPoller()
-
-    @property
-    def _submitter(self) -> Submitter:
-        return Submitter(self.profile, self.store, self.requeue)
 
     def find_problem(self, case: Case) -> str | None:
         """Return why no job on nodes of this profile has room for the case."""
@@ -77,7 +77,9 @@ class SlurmExecutor(Executor):
     def check(self, planned: list[PlannedCase]) -> None:
         """Ask sbatch whether it would take the jobs."""
         if planned:
-            check_with_slurm(make_batches(planned, slurm_config()), self._submitter)
+            batches = make_batches(planned, slurm_config())
+            requests = {self.request_of(batch): batch for batch in batches}
+            check_with_slurm(self.profile, requests.keys(), lambda r: self.script_of(requests[r]))
 
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]
@@ -92,12 +94,71 @@ class SlurmExecutor(Executor):
         for number, batch in enumerate(batches, start=1):
             first = batch[0].case.case_id
             title = first if len(batch) == 1 else f"{len(batch)} cases like {first}"
-            yield title, self._submitter.script_of(batch, lanes.next())
+            yield title, self.script_of(batch, lanes.next())
             lanes.put(f"JOB{number}")  # the id that the script's job will have
+
+    def script_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> str:
+        """Return the sbatch script of a batch that is not submitted; its name is still open."""
+        name = f"{self.store.token}-NAME"
+        command = worker_command(batch_path(self.store, name), self.profile)
+        return self._call(batch, name, after).script(command)
 
     def submit(
         self, planned: list[PlannedCase], running: Sequence[Submission]
     ) -> Iterator[list[Submission]]:
         """Submit the cases, and yield each call's submissions once they are in the ledger."""
         config = slurm_config()
-        yield from self._submitter.submit_batches(make_batches(planned, config), config, running)
+        batches = make_batches(planned, config)
+        lanes = lanes_for(batches, self.profile.max_parallel, running)
+        for batch in batches:
+            cancel_replaced(batch)
+            submissions = self._submit(batch, config, lanes.next())
+            lanes.put(submissions[0].array)
+            yield submissions
+
+    def _submit(
+        self, batch: list[PlannedCase], config: dict[str, str], after: Sequence[str]
+    ) -> list[Submission]:
+        store = self.store
+        name = new_batch_name(store)
+        cluster, clock_s = config.get("ClusterName"), clock_in(config)
+        assignments = make_assignments(batch, name, self.profile, store, cluster, clock_s)
+        path = write_batch(store, assignments)
+        aside = archive_old_results(batch, store)
+        try:
+            call = self._call(batch, name, after)
+            job_id = queue_batch(call, worker_command(path, self.profile), path)
+        except Unsure:
+            raise  # the job may run and write its result where the old one was
+        except BaseException:
+            for planned, old in zip(batch, aside, strict=True):
+                store.put_back(planned.case, old)
+            raise
+        keep_job_id(path.with_suffix(".sh"), job_id)
+        ids = [job_id] if len(batch) == 1 else [f"{job_id}_{index}" for index in range(len(batch))]
+        submissions = [
+            assignment.submitted_as(element, store.log_path(element, name))
+            for assignment, element in zip(assignments, ids, strict=True)
+        ]
+        try:
+            append(store.submissions, *submissions)
+        except OSError as error:
+            raise NotNoted(submissions, error) from None
+        return submissions
+
+    def request_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> Request:
+        """Return what the batch asks of Slurm; its jobs begin when those of `after` have ended."""
+        first, names = batch[0].case, {planned.case.job_name for planned in batch}
+        return Request(
+            gpus=first.gpus,
+            size=len(batch),
+            name=first.job_name if len(names) == 1 else f"mp-g{first.gpus}",
+            in_processes=first.in_processes,
+            exclude=batch[0].exclude,
+            requeue=self.requeue,
+            after=tuple(after),
+        )
+
+    def _call(self, batch: list[PlannedCase], name: str, after: Sequence[str]) -> SbatchCall:
+        label = batch[0].case.case_id if len(batch) == 1 else f"{len(batch)}-cases"
+        return sbatch_call(self.request_of(batch, after), label, name, self.profile, self.store)

@@ -1,15 +1,14 @@
 """Refuse what Slurm would refuse or never start, before anything is written or queued."""
 
 import re
+from collections.abc import Callable, Iterable
 
 from jobs.executor import NoAnswer
-from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm.commands import query, run_command
 from jobs.slurm.nodes import ABLE, nodes_by_state
 from jobs.slurm.queue import seconds_of
 from jobs.slurm.sbatch import Request, resources_of
-from jobs.slurm.submission import Submitter
 from jobs.terminal.messages import print_notes
 from study.errors import ConfigError
 
@@ -26,23 +25,25 @@ _KEYS = {
 }
 
 
-def check_with_slurm(batches: list[list[PlannedCase]], submitter: Submitter) -> None:
-    """Ask Slurm, once for each set of resources, whether it would take the job at all.
+def check_with_slurm(
+    profile: Profile, requests: Iterable[Request], script_of: Callable[[Request], str]
+) -> None:
+    """Ask Slurm, once for each set of resources, whether it would take the jobs at all.
+
+    Args:
+        profile: of the jobs.
+        requests: one at least.
+        script_of: makes the sbatch script of a request.
 
     Raises:
-        ConfigError: it would not, or would never start it.
+        ConfigError: it would not, or would never start one.
     """
-    profile = submitter.profile
-    requests = {submitter.request_of(batch): batch for batch in batches}
-    by_resources = {
-        (r.gpus, r.in_processes, r.exclude, r.size > 1): (r, batch) for r, batch in requests.items()
-    }
-    for request, batch in by_resources.values():
-        done = run_command("sbatch", "--test-only", stdin=submitter.script_of(batch))
+    alike = {(r.gpus, r.in_processes, r.exclude, r.size > 1): r for r in requests}
+    for request in alike.values():
+        done = run_command("sbatch", "--test-only", stdin=script_of(request))
         if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
             raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
-    if batches:
-        _check_time_limit(profile)
+    _check_time_limit(profile)
 
 
 def _is_left_to_sbatch(words: str, profile: Profile) -> bool:

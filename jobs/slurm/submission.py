@@ -1,23 +1,17 @@
-"""Submitting a plan: a named job for each case of a small grid, arrays for a large one."""
+"""Batches of a plan: a named job for each case of a small grid, arrays for a large one."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from jobs.batch import batch_path, make_assignments, new_batch_name, write_batch
-from jobs.executor import NoAnswer, NotNoted, Unsure
+from jobs.executor import NoAnswer, Unsure
 from jobs.planned import PlannedCase
-from jobs.profile import Profile
-from jobs.slurm.commands import clock_in, current_user, run_command
+from jobs.slurm.commands import current_user, run_command
 from jobs.slurm.queue import jobs_in_queue
-from jobs.slurm.recovery import keep_job_id
-from jobs.slurm.sbatch import NotQueued, Request, SbatchCall, sbatch_call, worker_command
-from jobs.status.results import archive_old_results
+from jobs.slurm.sbatch import NotQueued, SbatchCall
 from study.errors import ConfigError
-from study.storage.ledger import Submission, append
-from study.storage.store import Store
+from study.storage.ledger import Submission
 
 SMALL_GRID = 32  # cases that still get a job of their own name
 DEFAULT_MAX_ARRAY_SIZE = 1001  # Slurm's own
@@ -40,101 +34,6 @@ def make_batches(planned: list[PlannedCase], config: dict[str, str]) -> list[lis
 def _resources(planned: PlannedCase) -> tuple[int, bool, str]:
     # On one profile's nodes these say how many nodes and tasks a job has.
     return planned.case.gpus, planned.case.in_processes, planned.exclude
-
-
-@dataclass(frozen=True)
-class Submitter:
-    """Hands batches to sbatch.
-
-    Attributes:
-        requeue: let Slurm start a job again whose node failed.
-    """
-
-    profile: Profile
-    store: Store
-    requeue: bool = False
-
-    def request_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> Request:
-        """Return what the batch asks of Slurm."""
-        first, names = batch[0].case, {planned.case.job_name for planned in batch}
-        return Request(
-            gpus=first.gpus,
-            size=len(batch),
-            name=first.job_name if len(names) == 1 else f"mp-g{first.gpus}",
-            in_processes=first.in_processes,
-            exclude=batch[0].exclude,
-            requeue=self.requeue,
-            after=tuple(after),
-        )
-
-    def script_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> str:
-        """Return the sbatch script of a batch that is not submitted; its name is still open.
-
-        Args:
-            batch: the cases.
-            after: what it waits for to end: jobs that are not submitted either have no id yet.
-        """
-        name = f"{self.store.token}-NAME"
-        command = worker_command(batch_path(self.store, name), self.profile)
-        return self._call(batch, name, after).script(command)
-
-    def submit_batches(
-        self,
-        batches: list[list[PlannedCase]],
-        config: dict[str, str],
-        running: Sequence[Submission] = (),
-    ) -> Iterator[list[Submission]]:
-        """Submit one batch after another, and yield each one's submissions once they are noted.
-
-        Args:
-            batches: the cases of each call of sbatch.
-            config: Slurm's settings.
-            running: the jobs of this folder that have not ended, which count for max_parallel.
-
-        Raises:
-            ConfigError: Slurm refuses a batch; the ones before it are queued, the rest is not.
-            NotNoted: the batch is queued, and the ledger cannot be written.
-        """
-        lanes = lanes_for(batches, self.profile.max_parallel, running)
-        for batch in batches:
-            _cancel_replaced(batch)
-            submissions = self._submit(batch, config, lanes.next())
-            lanes.put(submissions[0].array)
-            yield submissions
-
-    def _submit(
-        self, batch: list[PlannedCase], config: dict[str, str], after: Sequence[str]
-    ) -> list[Submission]:
-        store = self.store
-        name = new_batch_name(store)
-        cluster, clock_s = config.get("ClusterName"), clock_in(config)
-        assignments = make_assignments(batch, name, self.profile, store, cluster, clock_s)
-        path = write_batch(store, assignments)
-        aside = archive_old_results(batch, store)
-        try:
-            command = worker_command(path, self.profile)
-            job_id = _queue(self._call(batch, name, after), command, path, name)
-        except Unsure:
-            raise  # the job may run and write its result where the old one was
-        except BaseException:
-            for planned, old in zip(batch, aside, strict=True):
-                store.put_back(planned.case, old)
-            raise
-        keep_job_id(path.with_suffix(".sh"), job_id)
-        ids = [job_id] if len(batch) == 1 else [f"{job_id}_{index}" for index in range(len(batch))]
-        submissions = [
-            assignment.submitted_as(element, store.log_path(element, name))
-            for assignment, element in zip(assignments, ids, strict=True)
-        ]
-        try:
-            append(store.submissions, *submissions)
-        except OSError as error:
-            raise NotNoted(submissions, error) from None
-        return submissions
-
-    def _call(self, batch: list[PlannedCase], name: str, after: Sequence[str]) -> SbatchCall:
-        label = batch[0].case.case_id if len(batch) == 1 else f"{len(batch)}-cases"
-        return sbatch_call(self.request_of(batch, after), label, name, self.profile, self.store)
 
 
 class Lanes:
@@ -186,19 +85,34 @@ def lanes_for(
     return Lanes(1 if most and has_arrays else most, single, list(arrays))
 
 
-def _cancel_replaced(batch: list[PlannedCase]) -> None:
+def cancel_replaced(batch: list[PlannedCase]) -> None:
+    """Cancel the jobs that Slurm holds for ever and that this batch replaces.
+
+    Raises:
+        ConfigError: scancel fails.
+    """
     held = [planned.replaces for planned in batch if planned.replaces is not None]
     if held and (done := run_command("scancel", *held)).returncode != 0:
         raise ConfigError("scancel", f"{done.stderr.strip()}; held jobs cannot be replaced")
 
 
-def _queue(call: SbatchCall, command: str, path: Path, name: str) -> str:
-    """Return the job's id, also where sbatch queued the job and failed to say so."""
+def queue_batch(call: SbatchCall, command: str, path: Path) -> str:
+    """Return the id of the queued job, also where sbatch queued it and failed to say so.
+
+    Args:
+        call: of sbatch.
+        command: what the job runs.
+        path: the file of the batch.
+
+    Raises:
+        NotQueued: no job was queued.
+        Unsure: nobody says whether a job was queued.
+    """
     try:
         return call.submit_script(command, path.with_suffix(".sh"))
     except (NotQueued, NoAnswer) as error:
         try:
-            queued = [job for job in jobs_in_queue([current_user()]) if job.batch == name]
+            queued = [job for job in jobs_in_queue([current_user()]) if job.batch == path.stem]
         except NoAnswer as silence:
             raise Unsure(
                 "sbatch",

@@ -9,7 +9,6 @@ from jobs.terminal.next_steps import CommandLine
 from study.case import Case
 from study.schedules import has_key
 from study.storage.ledger import Submission
-from study.storage.store import Store
 from study.text import one_line
 
 # squeue's own columns cut a name after eight letters and show no GPUs, which are those of a node.
@@ -92,15 +91,3 @@ def print_how_to_watch(
         return
     print(f"Until they have ended, with phase and outcome:  {typed.submit('--watch')}")
     print(f"Then:  {typed.collect()}", flush=True)
-
-
-def print_measured(measured: int, planned: int, store: Store) -> None:
-    """Print how many of the cases that ran here were measured.
-
-    Args:
-        measured: cases with a measurement.
-        planned: cases that were to run.
-        store: the folder of the results.
-    """
-    if planned:
-        print(f"{measured} of {planned} cases measured; results in {store.folder}")

@@ -12,7 +12,7 @@ from jobs import executors
 from jobs.batch import make_assignments, new_batch_name, write_batch
 from jobs.executor import Cancellation, Executor, Poller
 from jobs.launch import launch
-from jobs.monitor import cancel_jobs, show_status
+from jobs.monitor import Monitor, cancel_jobs, show_status
 from jobs.order import SubmitOrder
 from jobs.plan import RerunPolicy
 from jobs.profiles import choose_profile
@@ -115,7 +115,7 @@ def submit(profile, store, command=WORKER, **policy):
 
 def status(store, capsys):
     """What `--status` prints."""
-    show_status(store.folder.parent, "auto", [GRID])
+    show_status(Monitor(store.folder.parent, "auto", [GRID]))
     return capsys.readouterr().out
 
 
@@ -161,7 +161,7 @@ def test_the_end_of_a_job_of_a_new_executor_is_explained_and_runs_again_if_asked
 def test_the_jobs_of_a_new_executor_are_cancelled_and_run_again(profile, store, capsys):
     submit(profile, store, ("sh", "-c", "exec sleep 600"))
     began = time.monotonic()
-    assert cancel_jobs(store.folder.parent, "auto", [GRID]) == 0
+    assert cancel_jobs(Monitor(store.folder.parent, "auto", [GRID])) == 0
     assert "cancelled: 1 (here:" in capsys.readouterr().out
     assert time.monotonic() - began < PATIENCE_S
     assert read(store.submissions)[0][-1].outcome == "cancelled"

@@ -6,8 +6,7 @@ import pytest
 
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
-from jobs.slurm.preflight import check_with_slurm
-from jobs.slurm.submission import Submitter
+from jobs.slurm.backend import SlurmExecutor
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.store import Store
@@ -31,7 +30,7 @@ def refusal(slurm, tmp_path, words):
     slurm.answer("sbatch", "", stderr=f"sbatch: error: {words}\n", code=1)
     batch = [PlannedCase(case=Case(depth=20, gpus=2), grid="g")]
     with pytest.raises(ConfigError) as caught:
-        check_with_slurm([batch], Submitter(PROFILE, Store(tmp_path / "r", "mine")))
+        SlurmExecutor(PROFILE, Store(tmp_path / "r", "mine")).check(batch)
     return str(caught.value)
 
 

@@ -14,6 +14,7 @@ from jobs.lock import Busy, results_lock
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm import commands
+from jobs.slurm.backend import SlurmExecutor
 from jobs.slurm.commands import current_user
 from jobs.slurm.job_status import to_cancel
 from jobs.slurm.nodes import nodes_by_state
@@ -21,7 +22,6 @@ from jobs.slurm.poller import SlurmPoller
 from jobs.slurm.queue import SEPARATOR
 from jobs.slurm.sbatch import NotQueued
 from jobs.slurm.states import is_stuck
-from jobs.slurm.submission import Submitter
 from jobs.status.case_status import CaseStatus, Snapshot
 from jobs.status.tracker import JobTracker
 from study.case import Case
@@ -39,7 +39,6 @@ PROFILE = Profile(
     "mine", "cluster.yaml: profiles.mine", "slurm", "cuda", submitit={"timeout_min": 5}
 )
 
-CONFIG = {"ClusterName": "fake"}
 MOMENT = "2020-01-01T10:00:00.000+00:00"
 
 
@@ -486,7 +485,7 @@ def test_a_job_that_waits_for_a_person_is_stuck_and_has_no_outcome(store, slurm,
 
 def submit_one(store):
     item = PlannedCase(case=Case(depth=20, gpus=2), grid="g")
-    return list(Submitter(PROFILE, store).submit_batches([[item]], CONFIG))
+    return list(SlurmExecutor(PROFILE, store).submit([item], running=()))
 
 
 def test_a_job_that_sbatch_queued_and_failed_to_say_so_is_found(store, slurm):
@@ -645,7 +644,7 @@ def test_a_ledger_that_takes_no_line_is_told_with_the_job_that_is_queued(store, 
     def full(ledger, *events):
         raise OSError(28, "No space left on device", str(ledger))
 
-    monkeypatch.setattr("jobs.slurm.submission.append", full)
+    monkeypatch.setattr("jobs.slurm.backend.append", full)
     with pytest.raises(NotNoted, match=r"submissions.jsonl: No space.*; job 23 is queued") as error:
         submit_one(store)
     assert [submission.job_id for submission in error.value.submissions] == ["23"]
