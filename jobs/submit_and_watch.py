@@ -43,7 +43,7 @@ def _failures(statuses: list[CaseStatus]) -> set[Attempted]:
 def _looking(
     order: SubmitOrder, monitor: Monitor, considered: set[Attempted]
 ) -> Callable[[], Overview]:
-    """Return a look at all cases that also keeps jobs from bad nodes and retries what failed."""
+    """Return a function that looks at all cases, keeps jobs from bad nodes and retries failures."""
     policy = replace(order.policy, force=False, only=RETRIED, by_itself=True)
     again = replace(order, policy=policy)
     kept_away: set[tuple[str, str]] = set()
@@ -72,10 +72,7 @@ def _looking(
 def _keep_away(order: SubmitOrder, monitor: Monitor, done: set[tuple[str, str]]) -> list[str]:
     """Keep waiting jobs from nodes that fail one case after another, and return notes on it.
 
-    Args:
-        order: its grids' cases say which nodes fail.
-        monitor: it has the jobs.
-        done: pairs of a job and a node that it was kept from, which this adds to.
+    It adds to `done`, pairs of a job and a node that it was kept from.
     """
     snapshot = monitor.snapshots.get(order.profile.name)
     if snapshot is None:

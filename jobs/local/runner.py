@@ -23,7 +23,7 @@ from jobs.local.process import LocalPoller, process_name
 from jobs.planned import PlannedCase, count_gpus
 from jobs.profile import Profile
 from jobs.status.case_status import CaseStatus
-from jobs.status.results import archive_old_results, result_of
+from jobs.status.results import ResultFiles, archive_old_results
 from jobs.worker.rank import VARIABLES
 from study.case import Case
 from study.errors import ConfigError, explain
@@ -31,6 +31,7 @@ from study.outcome import Outcome
 from study.paths import ROOT
 from study.processes import check_processes
 from study.quoting import quoted
+from study.results.file import read_result
 from study.results.result import Result
 from study.storage.files import open_own
 from study.storage.ledger import Submission, append
@@ -119,7 +120,8 @@ class LocalExecutor(Executor):
             if isinstance(error, KeyboardInterrupt):
                 _note_end(submission, store, "cancelled", "interrupted")
             raise
-        result = result_of(store, assignment)
+        head = ResultFiles().of_attempt(store, assignment)
+        result = None if head is None or head.problem else read_result(head.path)
         why = ""
         if result is None:
             cause = find_cause(log)

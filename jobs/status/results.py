@@ -8,7 +8,6 @@ from jobs.batch import Assignment
 from jobs.planned import PlannedCase
 from study.outcome import Outcome
 from study.results.file import ResultError, read_result
-from study.results.result import Result
 from study.storage.ledger import Submission
 from study.storage.store import Store
 
@@ -24,6 +23,7 @@ class ResultHead:
         problem: why the file is no result; None if it is one.
     """
 
+    path: Path
     outcome: Outcome
     why: str = ""
     submitted_at: str | None = None
@@ -45,21 +45,20 @@ class ResultFiles:
 
     def of_attempt(self, store: Store, attempt: Submission | Assignment) -> ResultHead | None:
         """Return what this very attempt left; what is no result is in the place of one."""
-        for path in _paths(store, attempt):
+        failed = store.failed_path(attempt.case, attempt.batch)
+        for path in (store.result_path(attempt.case), failed):
             head = self.head_of(path)
             if head is not None and (head.problem or head.submitted_at == attempt.submitted_at):
                 return head
         return None
 
-    def put_aside(self, store: Store, attempt: Submission | Assignment) -> None:
+    def put_aside(self, store: Store, attempt: Submission) -> None:
         """Move the result of this very attempt away, and no other: something else knows more."""
-        for path in _paths(store, attempt):
-            head = self.head_of(path)
-            if head is not None and not head.problem and head.submitted_at == attempt.submitted_at:
-                with suppress(OSError):
-                    store.move_aside(attempt.case, path)
-                del self._heads[path]
-                return
+        head = self.of_attempt(store, attempt)
+        if head is not None and not head.problem:
+            with suppress(OSError):
+                store.move_aside(attempt.case, head.path)
+            del self._heads[head.path]
 
 
 def _read_head(path: Path) -> ResultHead | None:
@@ -67,32 +66,11 @@ def _read_head(path: Path) -> ResultHead | None:
         result = read_result(path)
     except FileNotFoundError:
         return None
-    except ResultError as error:
-        return ResultHead("error", f"its result file {error}", problem=str(error))
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        return ResultHead("error", f"its result file {problem}", problem=problem)
-    why = result.why_failed or ""
-    return ResultHead(result.outcome, why, result.job.submitted_at, result.lost_a_rank)
-
-
-def _paths(store: Store, attempt: Submission | Assignment) -> tuple[Path, Path]:
-    return store.result_path(attempt.case), store.failed_path(attempt.case, attempt.batch)
-
-
-def result_of(store: Store, attempt: Submission | Assignment) -> Result | None:
-    """Return the result of this very attempt; None where there is none, or that of another.
-
-    Raises:
-        ResultError: a file is in its place that is no result.
-        OSError: the file cannot be read.
-    """
-    for path in _paths(store, attempt):
-        with suppress(FileNotFoundError):
-            result = read_result(path)
-            if result.job.submitted_at == attempt.submitted_at:
-                return result
-    return None
+    except (ResultError, OSError) as error:
+        problem = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        return ResultHead(path, "error", f"its result file {problem}", problem=problem)
+    why, submitted_at = result.why_failed or "", result.job.submitted_at
+    return ResultHead(path, result.outcome, why, submitted_at, result.lost_a_rank)
 
 
 def is_measured(path: Path) -> bool:

@@ -25,11 +25,10 @@ import msgspec
 from jobs.batch import Assignment, read_batch
 from jobs.executors import job_environment
 from jobs.job_log import ATTEMPT
-from jobs.status.results import result_of
+from jobs.status.results import ResultFiles
 from jobs.worker.environment import JobEnvironment
 from jobs.worker.output import Reporter, reserve_of, silent, write_result
 from jobs.worker.rank import mark_lines
-from study.results.file import ResultError
 from study.results.result import Job, Result
 from study.storage.files import reserve_space
 from study.storage.progress import Progress
@@ -42,158 +41,145 @@ def main(batch: Path, parent: int | None = None) -> None:
     """Run the assigned case and write its result; exit with 1 if the case failed."""
     if parent is not None and "RANK" not in os.environ:  # a rank ends with who started it
         end_with(parent)
-    assignment, job = my_assignment(batch)
-    rank = my_rank(assignment, job)
-    mark_lines(rank)
-    if rank == 0:
-        where = f"of job {job.job_id} on {socket.gethostname()}"
-        print(f"{ATTEMPT} {job.attempt} {where}", flush=True)
-        if assignment.case.in_processes and "MASTER_ADDR" in os.environ:
-            where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-            print(f"mpbench: ranks meet at {where}", flush=True)
-    if is_measured(assignment, job):
-        print(f"mpbench: {assignment.case.case_id} has its result from an attempt before")
-        return
-    run = run_first if rank == 0 else run_silently
-    result = run(assignment, job)
-    if result.error is not None:
-        sys.exit(words_of(result))
+    assignments = read_batch(batch)
+    environment = job_environment(assignments[0].executor if assignments else "")
+    index = environment.index
+    if index >= len(assignments):
+        sys.exit(f"mpbench: job failed: its batch {batch} is gone or holds no case {index}")
+    Worker(assignments[index], environment).run()
 
 
-def my_rank(assignment: Assignment, job: JobEnvironment) -> int:
-    """Return which of the case's processes this is.
+class Worker:
+    """Runs the case of one assignment, in one of its processes.
 
-    Where none has been started yet, start them, and end with them.
+    Args:
+        assignment: what the job is to do.
+        environment: what its executor tells the job of itself.
     """
-    if not assignment.case.in_processes:
-        return 0
-    from mp.launcher.failure_files import is_rank
 
-    if not job.become_rank(assignment.meeting, assignment.secret) and not is_rank():
-        sys.exit(start_ranks_of(assignment, job))
-    return int(os.environ["RANK"])
+    def __init__(self, assignment: Assignment, environment: JobEnvironment) -> None:
+        self.assignment = assignment
+        self.environment = environment
+        self.case = assignment.case
+        self.store = Store(Path(assignment.results), assignment.profile)
 
+    def run(self) -> None:
+        """Run the case, unless it has its result; exit with 1 if it failed."""
+        rank = self.become_rank()
+        mark_lines(rank)
+        if rank == 0:
+            job = f"{self.environment.attempt} of job {self.environment.job_id}"
+            print(f"{ATTEMPT} {job} on {socket.gethostname()}", flush=True)
+            if self.case.in_processes and "MASTER_ADDR" in os.environ:
+                where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+                print(f"mpbench: ranks meet at {where}", flush=True)
+        if self.is_measured():
+            print(f"mpbench: {self.case.case_id} has its result from an attempt before")
+            return
+        result = self.measure_and_write() if rank == 0 else self.measure(silent, silent)
+        if result.error is not None:
+            sys.exit(words_of(result))
 
-def start_ranks_of(assignment: Assignment, job: JobEnvironment) -> int:
-    """Start the case's processes here, and write the result if the first one cannot."""
-    from mp.launcher.launcher import start_ranks
+    def become_rank(self) -> int:
+        """Return which of the case's processes this is.
 
-    started_at = now()
+        Where none has been started yet, start them, and end with them.
+        """
+        if not self.case.in_processes:
+            return 0
+        from mp.launcher.failure_files import is_rank
 
-    def write_loss(loss: tuple[int, str]) -> None:
-        from mp.run import lost_case
+        meeting, secret = self.assignment.meeting, self.assignment.secret
+        if not self.environment.become_rank(meeting, secret) and not is_rank():
+            sys.exit(self.start_ranks())
+        return int(os.environ["RANK"])
 
-        result = lost_case(assignment.case, describe_job(assignment, job, started_at), loss)
-        write_result(store_of(assignment), ended_now(result), assignment.batch)
+    def start_ranks(self) -> int:
+        """Start the case's processes here, and write the result if the first one cannot."""
+        from mp.launcher.launcher import start_ranks
 
-    return start_ranks(assignment.case.gpus, write_loss)
+        started_at = now()
 
+        def write_loss(loss: tuple[int, str]) -> None:
+            from mp.run import lost_case
 
-def run_silently(assignment: Assignment, job: JobEnvironment) -> Result:
-    """Return the case's result and write nothing: the first rank does."""
-    return run_assigned(assignment, job, silent, silent)
+            result = lost_case(self.case, self.describe_job(started_at), loss)
+            write_result(self.store, ended_now(result), self.assignment.batch)
 
+        return start_ranks(self.case.gpus, write_loss)
 
-def run_first(assignment: Assignment, job: JobEnvironment) -> Result:
-    """Return the case's result, written."""
-    store = store_of(assignment)
-    progress = store.progress_path(assignment.case, assignment.batch)
+    def measure_and_write(self) -> Result:
+        """Return the case's result, written; the other ranks, if there are any, write nothing."""
+        progress = self.store.progress_path(self.case, self.assignment.batch)
 
-    from mp.launcher.failure_files import say_told
+        from mp.launcher.failure_files import say_told
 
-    def tell(result: Result) -> None:
-        say_told()
-        write_result(store, result, assignment.batch)
+        def tell(result: Result) -> None:
+            say_told()
+            write_result(self.store, result, self.assignment.batch)
 
-    def give_up(result: Result) -> None:
+        def give_up(result: Result) -> None:
+            tell(result)
+            print(words_of(result), file=sys.stderr, flush=True)
+
+        with reserve_space(reserve_of(progress)):
+            result = self.measure(Reporter(progress), give_up)
         tell(result)
-        print(words_of(result), file=sys.stderr, flush=True)
+        return result
 
-    with reserve_space(reserve_of(progress)):
-        result = run_assigned(assignment, job, Reporter(progress), give_up)
-    tell(result)
-    return result
+    def is_measured(self) -> bool:
+        """Return whether an attempt of this very job, before it was restarted, has measured.
+
+        All ranks find the same: no rank writes before all have looked.
+        """
+        if self.environment.attempt == 1:
+            return False
+        head = ResultFiles().of_attempt(self.store, self.assignment)
+        return head is not None and head.outcome == "ok"
+
+    def measure(
+        self, report: Callable[[Progress], None], give_up: Callable[[Result], None]
+    ) -> Result:
+        """Return the case's result, whatever its outcome.
+
+        Args:
+            report: called with the case's progress.
+            give_up: called with the result where another rank has failed, and this process ends.
+        """
+        started_at = now()
+        report(Progress(phase="start"))
+
+        from mp.run import run_case
+
+        job = self.describe_job(started_at)
+        trace = self.store.trace_path(self.case) if self.assignment.trace else None
+        device = self.assignment.device
+        result = run_case(
+            self.case, device, job, report, trace, lambda result: give_up(ended_now(result))
+        )
+        return ended_now(result)
+
+    def describe_job(self, started_at: str) -> Job:
+        """Return what the result says of this job, an attempt that began at this time."""
+        from mp.hardware.devices import visible_gpus
+
+        on_cpu = self.assignment.device == "cpu"
+        return Job(
+            executor=self.assignment.executor,
+            slurm_job_id=self.environment.job_id,
+            requested_gpus=self.case.gpus,
+            allocated_gpus=self.environment.allocated_gpus,
+            visible_gpus=None if on_cpu else visible_gpus() * self.environment.nodes,
+            submitted_at=self.assignment.submitted_at,
+            started_at=started_at,
+            finished_at=started_at,
+            attempt=self.environment.attempt,
+        )
 
 
 def words_of(result: Result) -> str:
     """Return how a failed case ended, for the log."""
     return f"mpbench: {result.case_id} failed: {result.outcome}: {result.why_failed}"
-
-
-def my_assignment(batch: Path) -> tuple[Assignment, JobEnvironment]:
-    """Return this job's assignment of the batch, and what its executor tells the job."""
-    assignments = read_batch(batch)
-    job = job_environment(assignments[0].executor if assignments else "")
-    if job.index >= len(assignments):
-        sys.exit(f"mpbench: job failed: its batch {batch} is gone or holds no case {job.index}")
-    return assignments[job.index], job
-
-
-def store_of(assignment: Assignment) -> Store:
-    """Return the folder where its result belongs."""
-    return Store(Path(assignment.results), assignment.profile)
-
-
-def is_measured(assignment: Assignment, job: JobEnvironment) -> bool:
-    """Return whether an attempt of this very job, before Slurm restarted it, had time to measure.
-
-    All ranks find the same: no rank writes before all have looked.
-    """
-    try:
-        result = result_of(store_of(assignment), assignment)
-    except (OSError, ResultError):
-        return False
-    return job.attempt > 1 and result is not None and result.outcome == "ok"
-
-
-def run_assigned(
-    assignment: Assignment,
-    environment: JobEnvironment,
-    report: Callable[[Progress], None],
-    give_up: Callable[[Result], None],
-) -> Result:
-    """Return the case's result, whatever its outcome.
-
-    Args:
-        assignment: what this job is to do.
-        environment: what its executor tells the job.
-        report: called with the case's progress.
-        give_up: called with the result where another rank has failed, and this process ends.
-    """
-    started_at = now()
-    report(Progress(phase="start"))
-
-    from mp.run import run_case
-
-    job = describe_job(assignment, environment, started_at)
-    trace = store_of(assignment).trace_path(assignment.case) if assignment.trace else None
-    case, device = assignment.case, assignment.device
-    return ended_now(
-        run_case(case, device, job, report, trace, lambda result: give_up(ended_now(result)))
-    )
-
-
-def describe_job(assignment: Assignment, job: JobEnvironment, started_at: str) -> Job:
-    """Return what the result says of this job.
-
-    Args:
-        assignment: what it was to do.
-        job: what its executor tells it.
-        started_at: when this attempt began, ISO 8601.
-    """
-    from mp.hardware.devices import visible_gpus
-
-    return Job(
-        executor=assignment.executor,
-        slurm_job_id=job.job_id,
-        requested_gpus=assignment.case.gpus,
-        allocated_gpus=job.allocated_gpus,
-        visible_gpus=None if assignment.device == "cpu" else visible_gpus() * job.nodes,
-        submitted_at=assignment.submitted_at,
-        started_at=started_at,
-        finished_at=started_at,
-        attempt=job.attempt,
-    )
 
 
 def ended_now(result: Result) -> Result:

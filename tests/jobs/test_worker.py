@@ -10,7 +10,7 @@ import pytest
 
 from jobs.batch import Assignment, batch_path, read_batch, write_batch
 from jobs.slurm.environment import SlurmEnvironment
-from jobs.worker.__main__ import is_measured
+from jobs.worker.__main__ import Worker
 from study.case import Case
 from study.results.file import encode
 from study.results.result import RANK_LOST, CaseFailure
@@ -99,7 +99,7 @@ def test_a_restarted_job_that_had_failed_measures_again(store, monkeypatch):
     failed = msgspec.structs.replace(given, outcome="error", error=lost, job=job)
     for found, is_over in ((failed, False), (msgspec.structs.replace(given, job=job), True)):
         store.result_path(assignment.case).write_bytes(encode(found))
-        assert is_measured(assignment, SlurmEnvironment()) == is_over
+        assert Worker(assignment, SlurmEnvironment()).is_measured() == is_over
 
 
 def test_a_batch_that_is_none_is_empty(tmp_path):
