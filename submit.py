@@ -1,12 +1,12 @@
-"""Launch one job for every case of a grid, asking for exactly that many GPUs.
+"""Launch one job for every case of a grid, with exactly as many GPUs as the case needs.
 
-    python submit.py --grid task4                 on Slurm where there is one, else right here
+    python submit.py --grid task4                 on Slurm if there is one, else on this machine
     python submit.py --grid task4 --dry-run       show the plan and the sbatch scripts
     python submit.py --grid task2 --set dim=1024  the same cases with another layer size
-    python submit.py --grid task4 --watch         submit, and stay until all has ended
+    python submit.py --grid task4 --watch         submit, and show the jobs until all have ended
     python submit.py --grid task4 --repeats 5     every case in five jobs
     python submit.py --status                     show the status of every submitted case
-    python submit.py --watch                      the same, live, until all has ended
+    python submit.py --watch                      the same, live, until all have ended
     python submit.py --grid task4 --only failed   run again what failed
     python submit.py --grid task4 --cancel        cancel the jobs of a grid
 
@@ -55,7 +55,7 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"error: {explain(error)}; mend it and run again", file=sys.stderr)
+        print(f"error: {explain(error)}; fix it and run again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted. What has ended is kept; run again to go on.", file=sys.stderr)
@@ -78,25 +78,29 @@ def parse_arguments() -> argparse.Namespace:
         help="override a key of every case, e.g. depth=8; may be given more than once")  # fmt: skip
     add("--repeats", type=int, default=1, metavar="N",
         help="measure every case in N jobs; the tables then use all of them")  # fmt: skip
-    add("--results", type=Path, default=RESULTS, metavar="DIR")
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="the folder of results")
     action = parser.add_mutually_exclusive_group()
     add = action.add_argument
-    add("--dry-run", action="store_true", help="submit nothing, show everything")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="submit nothing; show the plan and the sbatch scripts",
+    )
     add("--status", action="store_true", help="show the status of every submitted case")
     add("--watch", action="store_true",
-        help="--status, live, until all has ended; with --grid, submit first")  # fmt: skip
+        help="--status, live, until all jobs have ended; with --grid, submit first")  # fmt: skip
     add("--cancel", action="store_true", help="cancel the jobs of the grid, and no others")
     add = parser.add_argument_group("what runs again").add_argument
     add(
         "--force",
         action="store_true",
-        help="every case; an old result counts until the new one is there",
+        help="run every case; an old result counts until the new one is there",
     )
     add("--only", metavar="OUTCOMES",
-        help="only cases that ended so: failed, or e.g. timeout,oom_gpu")  # fmt: skip
+        help="run only cases with these outcomes: failed, or e.g. timeout,oom_gpu")  # fmt: skip
     add("--retries", type=int, default=0, metavar="N",
-        help="a case after a node failure or time-out, at most N times in a row, on other nodes "
-        "than those that failed; with --watch as soon as it is seen")  # fmt: skip
+        help="run a case again after a node failure or time-out, at most N times in a row, on "
+        "other nodes than those that failed; with --watch as soon as that is seen")  # fmt: skip
     add = parser.add_argument_group("limits").add_argument
     add("--max-gpu-hours", type=float, metavar="N", help="refuse a plan that could cost more")
     add("--requeue", action="store_true",
@@ -158,9 +162,7 @@ def refuse_idle_options(arguments: argparse.Namespace) -> None:
     for option in ("force", "only", "requeue", "max_gpu_hours", "retries") if actions else ():
         if getattr(arguments, option):
             name = option.replace("_", "-")
-            raise ConfigError(
-                f"--{name}", f"does nothing beside --{actions[0]}{how}; leave it away"
-            )
+            raise ConfigError(f"--{name}", f"has no effect with --{actions[0]}{how}; remove it")
 
 
 def check_repeats(repeats: int) -> None:

@@ -171,7 +171,7 @@ class Executor(ABC):
             ConfigError: it names the key and what to do.
         """
         if self.requeue:
-            raise ConfigError("--requeue", f"{self.profile.source} runs no Slurm; leave it away")
+            raise ConfigError("--requeue", f"{self.profile.source} runs no Slurm; remove it")
 
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]

@@ -1,4 +1,4 @@
-"""From what Slurm says of a job to the status of its case, and whether it may be cancelled."""
+"""Turn Slurm's word on a job into the status of its case, and say whether it may be cancelled."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -22,7 +22,7 @@ def describe_gone(seen: CaseStatus, was_dropped: bool, accounting_answers: bool)
     """Return the status of a case whose job Slurm does not know any more.
 
     Args:
-        seen: what is known besides.
+        seen: the case by its result and the ledger.
         was_dropped: Slurm knows the job's array, and not this element.
         accounting_answers: sacct has answered, so that nobody will ever know more.
     """
@@ -43,7 +43,7 @@ def describe_shown(
     """Return the status of a case whose job Slurm knows.
 
     Args:
-        seen: what is known besides.
+        seen: the case by its result and the ledger.
         job: Slurm's word.
         clock_s: Slurm's clock, in seconds since 1970.
         result_wait_s: how long a result may take to be seen from here after its job has ended.

@@ -7,7 +7,7 @@ from jobs.slurm.commands import current_user, query, run_command
 
 MANY = 1_000_000
 # States of nodes that can run jobs, now or when others have ended.
-# A mark behind a state says that the node is planned for a job, powered down and the like; * alone
+# A suffix of a state says that the node is planned for a job, powered down and the like; * alone
 # says that it does not answer.
 MARKS = "~#!%$@^-+"
 ABLE = ("idle", "mixed", "allocated", "completing", "planned", "reserved")

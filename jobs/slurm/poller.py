@@ -233,7 +233,7 @@ class SlurmPoller(Poller):
     def _account_of(self, submission: Submission) -> SlurmJob | None:
         job = self._accounts.get(submission.job_id)
         if job is None and not Path(submission.log).exists():
-            # The whole array stands for those of its elements that never started.
+            # The array's own line is that of all elements that never started.
             job = self._accounts.get(submission.array)
         return job if job is not None and is_job_of(job, submission) else None
 

@@ -41,7 +41,7 @@ def bad_nodes(snapshot: Snapshot, cases: Container[str]) -> tuple[str, ...]:
     """Return the nodes on which the last `SEVERAL` of these cases, or more, failed at launch.
 
     A case that has ended otherwise since, wherever that was, does not count any more: so a node
-    that was mended comes back once the cases that it failed are measured.
+    that was repaired comes back once the cases that it failed are measured.
 
     Args:
         snapshot: all attempts and their ends.

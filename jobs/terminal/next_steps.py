@@ -63,9 +63,7 @@ def print_next_steps(statuses: list[CaseStatus], typed: CommandLine) -> None:
     if len(failed) > CASES_SHOWN:
         print(f"\nand {len(failed) - CASES_SHOWN} more; --status lists them with their logs.")
     if failed and typed.grids:
-        print(
-            f"\nOnce the cause is mended, run again what failed:  {typed.submit(*_again(failed))}"
-        )
+        print(f"\nOnce the cause is fixed, run again what failed:  {typed.submit(*_again(failed))}")
     if any(o.outcome == "ok" or o.has_earlier_result for o in statuses):
         print(f"\nTables:  {typed.collect()}")
 

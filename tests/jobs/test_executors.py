@@ -182,7 +182,7 @@ def test_a_profile_of_a_new_executor_is_checked_by_it(profile, tmp_path):
 
 def test_what_only_slurm_can_do_is_refused_by_others(profile, store):
     executor = executors.executor_of(profile, store, requeue=True)
-    with pytest.raises(ConfigError, match=r"--requeue: .* runs no Slurm; leave it away"):
+    with pytest.raises(ConfigError, match=r"--requeue: .* runs no Slurm; remove it"):
         executor.check([])
 
 
