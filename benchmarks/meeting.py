@@ -30,7 +30,7 @@ from study.statistics.samples import quartiles
 
 def by_our_store(ranks: int) -> None:
     """As a case does."""
-    join(ranks, "cpu", print).largest([0.0])
+    join(ranks, "cpu", print).all_reduce_max(0.0)
 
 
 def by_torchs_store(ranks: int) -> None:
@@ -42,7 +42,8 @@ def by_torchs_store(ranks: int) -> None:
 def seconds(meet: Callable[[int], None], ranks: int) -> float:
     """Until the last of so many ranks has met the others."""
     port, secret = free_port(), new_secret()
-    ready, took = Barrier(ranks), Queue()
+    ready = Barrier(ranks)
+    took: Queue[float] = Queue()
     children = []
     for rank in range(ranks):
         if (child := os.fork()) == 0:
@@ -73,7 +74,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--ranks", type=int, default=4)
     arguments = parser.parse_args()
-    ours_s, torchs_s = [], []
+    ours_s: list[float] = []
+    torchs_s: list[float] = []
     for run in range(arguments.runs + 1):
         pair = [(ours_s, by_our_store), (torchs_s, by_torchs_store)]
         for times, meet in pair if run % 2 else pair[::-1]:  # neither always follows the other

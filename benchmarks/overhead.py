@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from statistics import median
 
 from mp.hardware.devices import choose_devices
-from mp.single.step import LEARNING_RATE, build_step
+from mp.single.step import build_step
 from mp.timing.timer import no_garbage_collection, time_step
+from mp.workload import LEARNING_RATE
 from study.case import Case
 from study.statistics.samples import quartiles
 
@@ -38,7 +39,12 @@ class BareLoop:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE)
         self.x = torch.randn(CASE.batch_size, CASE.dim, device=device)
         self.y = torch.randn(CASE.batch_size, CASE.dim, device=device)
-        self.wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
+        self.on_gpu = device.type == "cuda"
+
+    def wait(self) -> None:
+        """Wait until the device has done all its work."""
+        if self.on_gpu:
+            torch.cuda.synchronize()
 
     def seconds(self) -> float:
         """One timed step."""

@@ -9,12 +9,18 @@ stdout.
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mp.launcher.failure_files import is_rank
 from mp.launcher.launcher import start_ranks
+
+if TYPE_CHECKING:
+    from mp.distributed.pipeline import PipelineStep
+    from mp.distributed.world import World
 
 
 def main() -> int:
@@ -40,11 +46,10 @@ def measure(arguments: argparse.Namespace) -> None:
 
     import torch
 
-    from mp.distributed.instruments import record_timelines
-    from mp.distributed.layer_times import measure_layers
+    from mp.distributed.engine import DistributedEngine
     from mp.distributed.pipeline import PipelineStep
-    from mp.distributed.stages import make_stages
     from mp.distributed.world import join
+    from mp.measure import record_timelines
     from mp.timing.timeline import break_down
     from mp.timing.timer import time_step
     from study.errors import ConfigError
@@ -61,16 +66,19 @@ def measure(arguments: argparse.Namespace) -> None:
         except ConfigError as error:
             if world.rank == 0:
                 print(f"left out: {error}", file=sys.stderr)
-    steps: dict[str, object] = {}
-    for name, case in cases.items():
-        layer_s = measure_layers(case, world) if case.balance == "time" else None
-        steps[name] = PipelineStep(case, make_stages(case, layer_s), world)
+    engines = {name: DistributedEngine(case, world) for name, case in cases.items()}
+    ours: dict[str, PipelineStep] = {}
+    for name, engine in engines.items():
+        engine.place(lambda progress: None)
+        step = engine.build(engine.case)
+        assert isinstance(step, PipelineStep)
+        ours[name] = step
     first = next(name for name in cases if name != "naive")
-    steps["bare"] = bare_loop(cases[first], steps[first], world)
+    steps: dict[str, Callable[[], None]] = {**ours, "bare": bare_loop(ours[first], world)}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(arguments.steps + 3):
-        for name, step in steps.items():
-            took = world.largest([time_step(step, world.devices)])[0]
+        for name, run in steps.items():
+            took = world.all_reduce_max(time_step(run, world.devices))
             if number >= 3:
                 times[name].append(took)
     if world.rank == 0:
@@ -79,10 +87,11 @@ def measure(arguments: argparse.Namespace) -> None:
             "| | step (ms) | times naive | pair by pair | bubble | smallest and largest of a GPU |"
         )
         print("|---|---|---|---|---|---|")
-    for name, step in steps.items():
+    naive = times["naive"]
+    for name in steps:
         share = "| "
-        if isinstance(step, PipelineStep):
-            found = break_down(record_timelines(step, world, 5.0), "host")
+        if name in ours:
+            found = break_down(record_timelines(engines[name], ours[name], 5.0), "host")
             waits = [
                 (sum(gpu.idle_s) + sum(gpu.transfer_in_s)) / sum(found.step_times_s)
                 for gpu in found.per_gpu
@@ -90,39 +99,38 @@ def measure(arguments: argparse.Namespace) -> None:
             mean = sum(waits) / len(waits)
             share = f"{100 * mean:.1f} % | {100 * min(waits):.1f} to {100 * max(waits):.1f} %"
         if world.rank == 0:
-            took, naive = times[name], times["naive"]
-            paired = median([n / t for n, t in zip(naive, took, strict=True)])
-            ratio = median(naive) / median(took)
-            row = f"{1e3 * median(took):.1f} | {ratio:.2f} | {paired:.2f} | {share}"
+            paired = median([n / t for n, t in zip(naive, times[name], strict=True)])
+            ratio = median(naive) / median(times[name])
+            row = f"{1e3 * median(times[name]):.1f} | {ratio:.2f} | {paired:.2f} | {share}"
             print(f"| {name if name != 'bare' else f'bare loop of {first}'} | {row} |", flush=True)
     if world.rank == 0:
-        paired = [ours / bare for ours, bare in zip(times[first], times["bare"], strict=True)]
+        pairs = zip(times[first], times["bare"], strict=True)
+        paired = median([mine / bare for mine, bare in pairs])
         medians = median(times[first]) / median(times["bare"])
-        print(f"\nours / bare, {first}: pair by pair {median(paired):.4f}, medians {medians:.4f}")
-    world.leave()
+        print(f"\nours / bare, {first}: pair by pair {paired:.4f}, medians {medians:.4f}")
+    world.shutdown()
 
 
-def bare_loop(case, ours, world):
-    """The same stages with torch's own classes and nothing of ours around them."""
+def bare_loop(ours: "PipelineStep", world: "World") -> Callable[[], None]:
+    """Return a step of the same stages with torch's own classes and nothing of ours around them."""
     import torch
     from torch import nn
     from torch.distributed.pipelining import PipelineStage
-    from torch.distributed.pipelining.schedules import PipelineScheduleSingle, get_schedule_class
+    from torch.distributed.pipelining.schedules import PipelineScheduleSingle
 
-    from study.schedules import SCHEDULES
-
+    case = ours.case
     stages = [
         PipelineStage(part.submod, part.stage_index, part.num_stages, world.device)
         for part in ours.parts
     ]
-    made = get_schedule_class(SCHEDULES[case.schedule].torch_class)
+    made: Any = type(ours.schedule)
     single = issubclass(made, PipelineScheduleSingle)
     schedule = made(
         stages[0] if single else stages, case.micro_batches, loss_fn=nn.functional.mse_loss
     )
     optimizer = torch.optim.SGD(ours.parameters(), lr=0.01)
 
-    def step():
+    def step() -> None:
         optimizer.zero_grad(set_to_none=True)
         data = () if ours.x is None else (ours.x,)
         ends = {} if ours.target is None else {"target": ours.target, "losses": []}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from report.data.load import load_evidence
+from report.data.load import load_results
 from study.statistics.samples import Interval, estimate
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     print(
         "| case | emulated | steps | seconds | half-width | stopped by |\n|---|---|---|---|---|---|"
     )
-    for evidence in load_evidence(Path(sys.argv[1]), sys.exit):
+    for evidence in load_results(Path(sys.argv[1]), sys.exit):
         for case, result in evidence.results.items():
             measurement = result.measurement
             if measurement is None or measurement.median_ci_s is None:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mp.hardware.devices import POLICIES, choose_devices
+from mp.hardware import POLICIES
+from mp.hardware.devices import choose_devices
 from mp.hardware.precision import set_precision
-from mp.single.step import build_step
+from mp.measure import time_steps
+from mp.single.engine import SingleEngine
 from mp.timing.stopping import StoppingRule, WarmupRule
-from mp.timing.timer import time_steps
 from study.case import parse_value
 from study.statistics.bootstrap import compare
 from study.validation import make_case
@@ -58,11 +59,11 @@ def measure(device: str, texts: list[str]) -> list[float]:
     """Warm up, then time the steps until they are known well enough."""
     pairs = (text.split("=", 1) for text in texts)
     case = make_case({key: parse_value(key, value, "case") for key, value in pairs}, "case")
-    devices = choose_devices(case.gpus, device)
+    engine = SingleEngine(case, choose_devices(case.gpus, device))
     set_precision(case)
-    step = build_step(case, devices)
-    time_steps(step, devices, WarmupRule(case), lambda times, elapsed: None)
-    return time_steps(step, devices, StoppingRule(case), lambda times, elapsed: None)[0]
+    step = engine.build(case)
+    time_steps(step, engine.world, WarmupRule(case), lambda times, elapsed: None)
+    return time_steps(step, engine.world, StoppingRule(case), lambda times, elapsed: None)[0]
 
 
 if __name__ == "__main__":

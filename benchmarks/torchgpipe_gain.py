@@ -9,6 +9,7 @@ in a rank there. One micro-batch and several take turns, step by step. Markdown 
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -46,8 +47,8 @@ def main() -> None:
         print(f"| {chunks} | {1e3 * median(found):.1f} | {ratio:.2f}, {paired:.2f} |")
 
 
-def make_step(sizes, chunks):
-    """One training step of layers like ours."""
+def make_step(sizes: argparse.Namespace, chunks: int) -> Callable[[], None]:
+    """Return a training step of layers like ours."""
     parts = [[nn.Linear(sizes.dim, sizes.dim), nn.ReLU()] for _ in range(sizes.depth)]
     layers = nn.Sequential(*(nn.Sequential(*part) for part in parts))
     each, rest = divmod(sizes.depth, sizes.stages)
@@ -57,7 +58,7 @@ def make_step(sizes, chunks):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     x, target = torch.randn(2, sizes.batch_size, sizes.dim)
 
-    def step():
+    def step() -> None:
         optimizer.zero_grad(set_to_none=True)
         nn.functional.mse_loss(model(x), target).backward()
         optimizer.step()

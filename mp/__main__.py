@@ -1,4 +1,7 @@
-"""`python -m mp --depth 20 --gpus 5`: one case by hand, here and now; its result as JSON."""
+"""`python -m mp --depth 20 --gpus 5`: run one case here and now; print its result as JSON.
+
+torch is imported once a case runs: not for options, nor in a process that only starts ranks.
+"""
 
 import argparse
 import os
@@ -11,10 +14,9 @@ from study.first_contact import first_contact
 with first_contact():
     import msgspec
 
-    from mp.hardware.devices import POLICIES, visible_gpus
-    from mp.launcher.failure_files import is_rank, say_told
+    from mp.hardware import POLICIES
+    from mp.launcher.failure_files import Loss, is_rank, mark_result_written
     from mp.launcher.launcher import is_first, start_ranks
-    from mp.run import lost_case, run_case
     from study.case import KEYS, Case, allowed, parse_value
     from study.cli import OneLineParser
     from study.errors import ConfigError
@@ -39,16 +41,29 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    job = partial(_job, case, arguments.device, now())
+    started = now()
     if case.in_processes and not is_rank():
-        return start_ranks(case.gpus, lambda loss: _show(lost_case(case, job(), loss)))
-    result = run_case(case, arguments.device, job(), _report, arguments.trace, _show)
+        return start_ranks(case.gpus, partial(_show_lost, case, arguments.device, started))
+    with first_contact():
+        from mp.run import run_case
+
+    job = _job(case, arguments.device, started)
+    result = run_case(case, arguments.device, job, _report, arguments.trace, _show)
     if is_first():
         _show(result)
     return 0 if result.outcome == "ok" else 1
 
 
+def _show_lost(case: Case, device: str, started: str, loss: Loss) -> None:
+    """Print the result of a case that lost a rank."""
+    from mp.run import lost_case
+
+    _show(lost_case(case, _job(case, device, started), loss))
+
+
 def _job(case: Case, device: str, started: str) -> Job:
+    from mp.hardware.devices import visible_gpus
+
     return Job(
         executor="none",
         slurm_job_id=None,
@@ -62,9 +77,9 @@ def _job(case: Case, device: str, started: str) -> Job:
 
 
 def _show(result: Result) -> None:
-    """The result on stdout, and why it failed on stderr."""
+    """Print the result on stdout, and why it failed on stderr."""
     job = msgspec.structs.replace(result.job, finished_at=now())
-    say_told()
+    mark_result_written()
     try:
         sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
         sys.stdout.flush()
@@ -76,8 +91,8 @@ def _show(result: Result) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """One option for every key of a case, and the device."""
-    parser = OneLineParser(prog="python -m mp", description=__doc__)
+    """Read an option for every key of a case, and the device."""
+    parser = OneLineParser(prog="python -m mp", description=__doc__.splitlines()[0])
     for key in KEYS:
         parser.add_argument(f"--{_flag(key)}", dest=key, metavar="VALUE", help=allowed(key))
     parser.add_argument("--device", choices=POLICIES, default="auto", help="default: auto")
@@ -91,7 +106,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def check_trace(path: Path | None, case: Case) -> None:
-    """Refuse, before anything is measured, a trace that could not be written."""
+    """Refuse, before anything is measured, a trace that could not be written.
+
+    Raises:
+        ConfigError: it could not.
+    """
     if path is None:
         return
     if case.execution == "cuda_graph":

@@ -1,4 +1,4 @@
-"""One case, from its configuration to a measurement."""
+"""The phases of a benchmark, from a case to a measurement, on either engine."""
 
 import sys
 from collections.abc import Callable
@@ -6,21 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mp.correctness import check_equals_unsplit, check_moves, check_possible
-from mp.hardware.devices import choose_devices
-from mp.hardware.environment import describe_environment
+from mp.engine import Engine, ProgressCallback, S
 from mp.hardware.gemm import measure_gemm
-from mp.hardware.memory import measure_scratch, release_cache
+from mp.hardware.memory import measure_workspaces, release_cache
 from mp.hardware.precision import set_precision
-from mp.measure import Report, measure
-from mp.placement import layer_map
-from mp.single.copies import measure_copies
-from mp.single.cuda_graph import GraphedStep
-from mp.single.step import build_step
-from mp.single.transfers import observe_transfers
+from mp.measure import measure
 from mp.timing.chrome_trace import write_trace
 from mp.timing.timeline import Timeline
-from study.case import Case
-from study.results.ceilings import Ceilings
+from study.results.ceilings import Ceilings, GemmRate
 from study.results.environment import Environment
 from study.results.measurement import Measurement
 from study.results.result import Placement, Transfers
@@ -29,7 +22,7 @@ from study.storage.progress import Progress
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is known of a case so far; a case that fails half-way keeps what it had."""
+    """Everything known of a case so far; a case that fails half-way keeps what it had."""
 
     emulated: bool = False
     placement: Placement | None = None
@@ -40,66 +33,72 @@ class Outputs:
 
 
 def run_benchmark(
-    case: Case,
-    policy: str,
-    report: Report,
+    engine: Engine[S],
+    report: ProgressCallback,
     keep: Callable[[Outputs], None],
     trace: Path | None = None,
 ) -> None:
-    """Run the case, handing what is known to `keep` after every phase.
+    """Run the engine's case; every rank does.
 
-    Raises whatever ends the case: CaseError, torch.OutOfMemoryError, or any other error.
+    Args:
+        engine: how the case runs.
+        report: told of every phase, and of every step.
+        keep: given what is known after every phase.
+        trace: where to write the Chrome trace, if anywhere.
+
+    Raises:
+        Exception: whatever ends the case: CaseError, torch.OutOfMemoryError, or any other.
     """
-    devices = choose_devices(case.gpus, policy)
-    placement = describe_placement(case)
-    outputs = Outputs(devices.emulated, placement)
+    case, world, devices = engine.case, engine.world, engine.world.devices
+    outputs = Outputs(engine.emulated, environment=engine.describe_environment({}, {}))
     keep(outputs)
-    outputs = replace(outputs, environment=describe_environment(devices, {}, {}))
+    placement = engine.place(report)
+    outputs = replace(outputs, placement=placement)
     keep(outputs)
 
     check_possible(case, devices)
     report(Progress(phase="check copies"))
-    copies = measure_copies(case, devices)
+    copies = engine.measure_copies()
     release_cache()
     report(Progress(phase="check against the unsplit model"))
-    check_equals_unsplit(case, devices)
+    check_equals_unsplit(engine)
     set_precision(case)
     report(Progress(phase="matrix products"))
-    outputs = replace(outputs, ceilings=Ceilings(gemm=measure_gemm(case, devices), copies=copies))
+    mine = measure_gemm(case, devices, engine.workload(case).products())
+    rates = [rate for its in world.all_gather(mine, list[GemmRate]) for rate in its]
+    outputs = replace(outputs, ceilings=Ceilings(gemm=rates, copies=copies))
     keep(outputs)
-    scratch = measure_scratch(case, devices)  # nothing else is left by now
+    workspaces = measure_workspaces(case, devices)  # nothing else is left by now
 
     report(Progress(phase="build"))
-    step = build_step(case, devices)
+    step = engine.build(case)
     report(Progress(phase="observe transfers"))
-    seen = observe_transfers(step, devices)
-    outputs = replace(outputs, transfers=seen)
+    transfers = engine.observe_transfers(step)
+    outputs = replace(outputs, transfers=transfers)
     keep(outputs)
-    check_moves(placement, seen)
+    check_moves(placement, transfers)
 
-    first_loss = float(step.loss.item())  # of the step that was observed, before any training
-    run = GraphedStep(step, devices) if case.execution == "cuda_graph" else step
-    layers = placement.layers_per_gpu
-    done = measure(case, run, devices, layers, first_loss, scratch, report)
-    environment = describe_environment(devices, done.before, done.after)
+    done = measure(engine, step, placement.layers_per_gpu, workspaces, report)
+    environment = engine.describe_environment(done.before, done.after)
     keep(replace(outputs, measurement=done.measurement, environment=environment))
-    if trace is not None and done.timelines:
-        names = [str(devices.real_device(gpu)) for gpu in range(case.gpus)]
-        try_to_write_trace(trace, done.timelines, case, names, devices.emulated)
+    if trace is not None and done.timelines and world.rank == 0:
+        names = [f"{place.device} of {place.host}" for place in environment.ranks]
+        names = names or [str(devices.real_device(gpu)) for gpu in range(case.gpus)]
+        try_to_write_trace(trace, engine, done.timelines, names)
 
 
 def try_to_write_trace(
-    path: Path, timelines: list[Timeline], case: Case, devices: list[str], emulated: bool
+    path: Path, engine: Engine[S], timelines: list[Timeline], devices: list[str]
 ) -> None:
-    """A trace that cannot be written costs no measurement; the job's log says so."""
+    """Write the trace, or say on stderr why there is none: it costs no measurement.
+
+    Args:
+        path: of the file.
+        engine: gives the case.
+        timelines: of the instrumented steps.
+        devices: the name of each GPU's device.
+    """
     try:
-        write_trace(path, timelines, case, devices, emulated)
+        write_trace(path, timelines, engine.case, devices, engine.emulated)
     except OSError as error:
         print(f"note: no trace: {path}: {error.strerror}", file=sys.stderr)
-
-
-def describe_placement(case: Case) -> Placement:
-    """The layer map of the case."""
-    gpu_of_layer = layer_map(case.depth, case.gpus, case.split)
-    counts = [gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
-    return Placement(gpu_of_layer=gpu_of_layer, layers_per_gpu=counts)

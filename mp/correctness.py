@@ -1,50 +1,32 @@
-"""The split model must compute what the unsplit one computes; checked before measuring."""
+"""Checks of a case: the split must compute what the unsplit model computes."""
 
+from math import prod
+
+import msgspec
 import torch
-from torch import nn
 
+from mp.engine import Communicator, Engine, Gradients, S, gradients_of
 from mp.hardware.devices import Devices
-from mp.model import LargeLinearModelMP
+from mp.placement import boundaries
+from mp.workload import Workload
 from study.case import Case
 from study.errors import CaseError
 from study.results.result import Placement, Transfers
 
-DIM, BATCH = 16, 4
+DIM = 16  # of a layer, or of a GPU's share of it
+ROWS = 4  # of a micro-batch
 # float32; several GPUs of one kind agree to the last bit, a GPU and a CPU do not.
 TOLERANCE = 1e-4  # of the largest number of a tensor: gradients of deep models are tiny
 # Below this, which the gradients of a hundred layers reach, float32 has few digits or none.
 LEAST = torch.finfo(torch.float32).tiny
-
-
-def differ(ours: torch.Tensor, reference: torch.Tensor) -> bool:
-    """Whether a number is off by more than is due to rounding; NaN always is."""
-    allowed = max(TOLERANCE * reference.abs().max().item(), LEAST)
-    return not (ours - reference).abs().max().item() <= allowed
-
-
-def unsplit_copy(model: LargeLinearModelMP) -> nn.Sequential:
-    """A plain model with the same weights, on the CPU, that knows nothing of GPUs."""
-    modules: list[nn.Module] = []
-    for layer in model.layers:
-        copy = nn.Linear(layer.in_features, layer.out_features)
-        copy.load_state_dict(layer.state_dict())
-        modules += [copy, nn.ReLU()]
-    return nn.Sequential(*modules[:-1])
-
-
-def gradients(model: nn.Module, x: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
-    """The loss and the gradient of every parameter, in order, on the CPU."""
-    model.zero_grad()
-    loss = nn.functional.mse_loss(model(x), target)
-    loss.backward()
-    return [loss.detach().cpu(), *(p.grad.cpu() for p in model.parameters())]
+Shapes = dict[int, list[tuple[int, ...]]]  # of a layer's parameters, by layer
 
 
 def check_possible(case: Case, devices: Devices) -> None:
-    """What these devices cannot do at all, said before anything is measured.
+    """Refuse what these devices cannot do at all.
 
     Raises:
-        CaseError: TF32 or a CUDA graph without a GPU of its own.
+        CaseError: TF32 without a CUDA GPU, or a CUDA graph without one that is not shared.
     """
     on_cuda = devices.real[0].type == "cuda"
     if case.dtype == "tf32" and not on_cuda:
@@ -53,37 +35,113 @@ def check_possible(case: Case, devices: Devices) -> None:
         raise CaseError("execution: cuda_graph exists on one real CUDA GPU only; use eager")
 
 
+def check_equals_unsplit(engine: Engine[S]) -> None:
+    """Compare loss and gradients of a small model, of this depth and split, with the unsplit one.
+
+    Raises:
+        CaseError: on every rank, if they differ.
+    """
+    case = small_case(engine.case)
+    torch.set_float32_matmul_precision("highest")
+    step = engine.build(case)
+    step.compute_gradients()
+    losses = engine.world.all_gather(step.loss, float | None)
+    gradients = gather_gradients(step.gradients(), engine.world)
+    problem = None
+    if engine.world.rank == 0:
+        expected = compute_unsplit(engine.workload(case))
+        problem = find_difference(case, losses, gradients, *expected)
+    if (problem := engine.world.broadcast(problem, str | None)) is not None:
+        raise CaseError(f"schedule: {case.schedule}: {problem}")
+
+
+def small_case(case: Case) -> Case:
+    """Return the case with layers and micro-batches as small as its schedule allows."""
+    return msgspec.structs.replace(
+        case,
+        dim=DIM * (case.gpus if case.schedule == "tensor" else 1),
+        batch_size=ROWS * case.micro_batches,
+        dtype="float32",
+        optimizer="sgd",
+    )
+
+
+def compute_unsplit(workload: Workload) -> tuple[torch.Tensor, Gradients]:
+    """Return loss and gradients of the same layers in one piece, on the CPU."""
+    layers = list(workload.layers())
+    x, target = workload.batch(workload.case.batch_size)
+    for layer in layers:
+        x = layer(x)
+    loss = workload.loss(x, target)
+    loss.backward()
+    return loss.detach(), {number: gradients_of(layer) for number, layer in enumerate(layers)}
+
+
+def find_difference(
+    case: Case,
+    losses: list[float | None],
+    gradients: list[Gradients],
+    loss: torch.Tensor,
+    expected: Gradients,
+) -> str | None:
+    """Return in words what differs from the unsplit model; None where nothing does.
+
+    Args:
+        case: gives the schedule, which says whether ranks share layers.
+        losses: of every rank; None where it has none.
+        gradients: of every rank.
+        loss: the unsplit model's.
+        expected: the unsplit model's gradients.
+    """
+    for rank, (its_loss, its_gradients) in enumerate(zip(losses, gradients, strict=True)):
+        if its_loss is not None and differ(torch.tensor(its_loss), loss):
+            return f"the loss is {its_loss:.6g}; it differs from the unsplit model's, {loss:.6g}"
+        for number, parts in its_gradients.items():
+            where = f"the gradient of layer {number} on rank {rank}"
+            if len(parts) != len(expected[number]):
+                return f"{where} is missing"
+            for part, reference in zip(parts, expected[number], strict=True):
+                if differ(part, reference):
+                    by = (part - reference).abs().max().item()
+                    return f"{where} differs from the unsplit model's by {by:.3g}"
+    # With tensor parallelism every rank has a share of each layer; else one rank has all of it.
+    held = set.intersection if case.schedule == "tensor" else set.union
+    if missing := expected.keys() - held(*(set(its_gradients) for its_gradients in gradients)):
+        return f"the gradients of layers {sorted(missing)} are missing"
+    return None
+
+
+def differ(ours: torch.Tensor, reference: torch.Tensor) -> bool:
+    """Return whether a number is off by more than rounding explains; NaN always is."""
+    allowed = max(TOLERANCE * reference.abs().max().item(), LEAST)
+    return not (ours - reference).abs().max().item() <= allowed
+
+
+def gather_gradients(mine: Gradients, world: Communicator) -> list[Gradients]:
+    """Return the float32 gradients of every rank, in order, on all of them."""
+    shapes = {number: [tuple(part.shape) for part in parts] for number, parts in mine.items()}
+    flat = [part.reshape(-1) for parts in mine.values() for part in parts]
+    every = world.all_gather_numbers(torch.cat([torch.empty(0), *flat]))
+    found = []
+    for its_shapes, numbers in zip(world.all_gather(shapes, Shapes), every, strict=True):
+        parts = iter(numbers.split([prod(s) for of_layer in its_shapes.values() for s in of_layer]))
+        found.append(
+            {n: [next(parts).view(s) for s in of_layer] for n, of_layer in its_shapes.items()}
+        )
+    return found
+
+
 def check_moves(placement: Placement, seen: Transfers) -> None:
-    """The baton must have moved exactly where the layer map changes from one GPU to the next.
+    """Compare where data moved with where the placement changes GPU.
 
     Several real GPUs refuse to compute on another's data; logical ones, sharing memory, would not.
 
     Raises:
         CaseError: a move is missing, or there is one too many.
     """
-    gpus = placement.gpu_of_layer
-    borders = [i for i in range(1, len(gpus)) if gpus[i] != gpus[i - 1]]
-    if seen.moved_before_layers != borders:
+    expected = boundaries(placement.gpu_of_layer)
+    if seen.moved_before_layers != expected:
         raise CaseError(
             f"data moved before layers {seen.moved_before_layers}, but the layer map changes GPU "
-            f"before layers {borders}"
+            f"before layers {expected}"
         )
-
-
-def check_equals_unsplit(case: Case, devices: Devices) -> None:
-    """One step of a small model of this depth and split, in float32.
-
-    Raises:
-        CaseError: loss or a gradient differs from the unsplit model's.
-    """
-    torch.manual_seed(case.seed)
-    torch.set_float32_matmul_precision("highest")
-    model = LargeLinearModelMP(DIM, case.depth, devices.gpus, case.split)
-    x, target = torch.randn(BATCH, DIM), torch.randn(BATCH, DIM)
-    split = gradients(model, devices.put(x, 0), devices.put(target, case.gpus - 1))
-    unsplit = gradients(unsplit_copy(model), x.clone(), target.clone())
-    for index, (ours, reference) in enumerate(zip(split, unsplit, strict=True)):
-        if differ(ours, reference):
-            what = "loss" if index == 0 else f"gradient of layer {(index - 1) // 2}"
-            difference = (ours - reference).abs().max().item()
-            raise CaseError(f"the {what} differs from the unsplit model's by {difference:.3g}")

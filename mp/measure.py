@@ -1,38 +1,40 @@
-"""The measurement of a step that stands ready: warm-up, timed steps, memory, then instruments."""
+"""The measurement of a step: warm-up, timed steps, memory, then instrumented steps.
+
+All ranks measure together; of one process there is one rank.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Literal
+from time import perf_counter
+from typing import TypeVar
 
 import torch
 
+from mp.engine import Communicator, Engine, ProgressCallback, S
 from mp.hardware.devices import Devices
 from mp.hardware.environment import States, read_states
-from mp.hardware.memory import Scratch, describe_memory, peaks, reset_peaks
-from mp.single.cuda_graph import GraphedStep
-from mp.single.instruments import record_timelines
-from mp.single.step import TrainingStep
+from mp.hardware.memory import Workspace, describe_memory, peaks, reset_peaks
 from mp.timing.clocks import clock_of
 from mp.timing.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
 from mp.timing.timeline import Timeline, break_down
-from mp.timing.timer import time_steps
+from mp.timing.timer import no_garbage_collection, time_step
 from study.case import Case
 from study.results.measurement import GpuMemory, Measurement
 from study.statistics.bootstrap import interval
 from study.storage.progress import Progress
 
-Report = Callable[[Progress], None]
-Run = TrainingStep | GraphedStep
+StopReason = TypeVar("StopReason", bound=str)
 
 LOAD_S = 0.1
 MAX_LOAD_STEPS = 100
-PROBED_SHARE = 0.25  # of the time limit, at most, for steps with instruments
+INSTRUMENTED_SHARE = 0.25  # of the time limit, at most, for instrumented steps
+MIN_INSTRUMENTED, MAX_INSTRUMENTED = 3, 20
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSteps:
     """A measurement, the GPUs' states around its timed steps, and its timelines, if it has some."""
 
     measurement: Measurement
@@ -42,86 +44,124 @@ class Measured:
 
 
 def measure(
-    case: Case,
-    run: Run,
-    devices: Devices,
+    engine: Engine[S],
+    step: S,
     layers_per_gpu: list[int],
-    first_loss: float,
-    scratch: dict[torch.device, Scratch],
-    report: Report,
-) -> Measured:
-    """Measure the step. Every kind of figure comes from steps of its own."""
+    workspaces: dict[torch.device, Workspace],
+    report: ProgressCallback,
+) -> MeasuredSteps:
+    """Measure a step that has run once, before any training. Every rank gets the same.
+
+    Each kind of figure comes from steps of its own.
+
+    Args:
+        engine: of the case.
+        step: what the engine built.
+        layers_per_gpu: for the memory of each GPU.
+        workspaces: of each real device of this process.
+        report: told of every step.
+    """
+    case, world, devices = engine.case, engine.world, engine.world.devices
+    losses = world.all_gather(step.loss, float | None)
+    run = engine.prepare(step)
     warmup, how_warmed = time_steps(
-        run, devices, WarmupRule(case), partial(announce, report, case, "warm-up")
+        run, world, WarmupRule(case), partial(announce, report, case, "warm-up")
     )
     before = states_under_load(run, devices, warmup)
     reset_peaks(devices)
     rule = StoppingRule(case)
     stopped_by: StoppedBy
-    times, stopped_by = time_steps(run, devices, rule, partial(announce, report, case, "timing"))
-    memory = describe_memory(layers_per_gpu, devices, scratch)
+    times, stopped_by = time_steps(run, world, rule, partial(announce, report, case, "timing"))
+    mine = layers_per_gpu[world.rank :][: len(devices.gpus)]
+    memory = describe_memory(mine, devices, workspaces, first=world.rank)
+    per_gpu = [gpu for its in world.all_gather(memory, list[GpuMemory]) for gpu in its]
     shared = peaks(devices.real[0]) if devices.emulated else (None, None)
     after = states_under_load(run, devices, times)
 
     timelines = []
-    if isinstance(run, TrainingStep):  # the kernels of a graph are launched without us
+    if case.execution == "eager":  # the kernels of a graph are launched without us
         report(Progress(phase="where the time goes"))
-        timelines = record_timelines(run, devices, PROBED_SHARE * case.time_limit_s)
-    measurement = describe_measurement(
-        Timed(warmup, how_warmed == "steady", times, stopped_by, rule),
-        timelines,
-        clock_of(devices).name,
-        first_loss,
-        memory,
-        shared,
-    )
-    return Measured(measurement, before, after, timelines)
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Steps of warm-up and timed steps, in seconds, and what ended them."""
-
-    warmup: list[float]
-    is_steady: bool
-    times: list[float]
-    stopped_by: StoppedBy
-    rule: StoppingRule
-
-
-def describe_measurement(
-    timed: Timed,
-    timelines: list[Timeline],
-    clock: Literal["cuda_events", "host"],
-    first_loss: float,
-    memory: list[GpuMemory],
-    shared: tuple[int | None, int | None] = (None, None),
-) -> Measurement:
-    """All that was measured, for the result."""
+        timelines = record_timelines(engine, step, INSTRUMENTED_SHARE * case.time_limit_s)
     phases = list(zip(*(t.phases_s() for t in timelines if t.phase_ends_s), strict=True))
     forward, backward, optimizer = map(list, phases or ((), (), ()))
-    warmup, times = timed.warmup, timed.times
     found = interval([times])
-    return Measurement(
+    measurement = Measurement(
         step_times_s=times,
-        stopped_by=timed.stopped_by,
-        converged=timed.rule.is_narrow(times, found),
+        stopped_by=stopped_by,
+        converged=rule.is_narrow(times, found),
         median_ci_s=None if found is None else (found.low, found.high),
         warmup_steps=len(warmup),
-        warmup_steady=True if timed.is_steady else is_steady(warmup),
+        warmup_steady=True if how_warmed == "steady" else is_steady(warmup),
         forward_s=forward,
         backward_s=backward,
         optimizer_s=optimizer,
-        breakdown=break_down(timelines, clock) if timelines else None,
-        first_loss=first_loss,
-        per_gpu=memory,
+        breakdown=break_down(timelines, clock_of(devices).name) if timelines else None,
+        first_loss=next(loss for loss in losses if loss is not None),
+        per_gpu=per_gpu,
         shared_peak_allocated_bytes=shared[0],
         shared_peak_reserved_bytes=shared[1],
     )
+    return MeasuredSteps(measurement, before, after, timelines)
+
+
+def time_steps(
+    step: Callable[[], object],
+    world: Communicator,
+    is_over: Callable[[list[float], float], StopReason | None],
+    on_step: Callable[[list[float], float], None],
+) -> tuple[list[float], StopReason]:
+    """Time steps until rank 0 has a reason to stop; return seconds of each, and the reason.
+
+    All ranks begin a step together; it took as long as its slowest rank. Whatever is between steps
+    lies outside of the timed region.
+
+    Args:
+        step: what is timed.
+        world: the ranks.
+        is_over: gets all times and the seconds elapsed, and returns the reason, or None to go on.
+        on_step: told the same after every step.
+    """
+    times: list[float] = []
+    start = perf_counter()
+    with no_garbage_collection():
+        while True:
+            over = is_over(times, perf_counter() - start) if world.rank == 0 else None
+            if (reason := world.broadcast(over, str | None)) is not None:
+                return times, reason
+            times.append(world.all_reduce_max(time_step(step, world.devices)))
+            if world.rank == 0:
+                on_step(times, perf_counter() - start)
+
+
+def record_timelines(engine: Engine[S], step: S, time_limit_s: float) -> list[Timeline]:
+    """Train instrumented steps: 20, or those of the time limit, but 3 at least.
+
+    Args:
+        engine: of the case.
+        step: what the engine built.
+        time_limit_s: seconds after which rank 0 begins no further step.
+    """
+    engine.record_timeline(step)  # the first makes what the others find made
+    timelines: list[Timeline] = []
+    started = perf_counter()
+    with no_garbage_collection():
+        while len(timelines) < MAX_INSTRUMENTED:
+            is_late = perf_counter() - started >= time_limit_s
+            is_over = len(timelines) >= MIN_INSTRUMENTED and is_late
+            if engine.world.broadcast(is_over, bool):
+                break
+            timelines.append(engine.record_timeline(step))
+    return timelines
 
 
 def states_under_load(run: Callable[[], None], devices: Devices, times: list[float]) -> States:
-    """What NVML tells of the GPUs while steps are queued on them: an idle GPU lowers its clocks."""
+    """Read the GPUs' states while steps are queued on them: an idle GPU lowers its clocks.
+
+    Args:
+        run: the step.
+        devices: those of this process.
+        times: seconds of some steps, by which the number of queued ones is chosen.
+    """
     if devices.real[0].type != "cuda":
         return {}
     steps = min(MAX_LOAD_STEPS, round(LOAD_S / median(times)) if times else 1)
@@ -132,8 +172,18 @@ def states_under_load(run: Callable[[], None], devices: Devices, times: list[flo
     return states
 
 
-def announce(report: Report, case: Case, phase: str, times: list[float], elapsed_s: float) -> None:
-    """A report after every step, with the time that its limits leave at most."""
+def announce(
+    report: ProgressCallback, case: Case, phase: str, times: list[float], elapsed_s: float
+) -> None:
+    """Report a step, with the seconds that the limits of its phase leave at most.
+
+    Args:
+        report: told of it.
+        case: gives the limits.
+        phase: `warm-up` or `timing`.
+        times: seconds of the phase's steps so far.
+        elapsed_s: since the phase began.
+    """
     timing = phase == "timing"
     steps = case.steps if timing else case.warmup_steps
     limit_s = case.time_limit_s if timing else case.time_limit_s / 2

@@ -26,8 +26,13 @@ def layer_map(depth: int, gpus: int, split: str) -> list[int]:
     return [gpu_of_layer(i, depth, gpus, split) for i in range(depth)]
 
 
+def boundaries(gpu_of_layer: list[int]) -> list[int]:
+    """Return the layers before which data change GPU."""
+    return [i for i in range(1, len(gpu_of_layer)) if gpu_of_layer[i] != gpu_of_layer[i - 1]]
+
+
 def balanced_map(seconds: list[float], stages: int) -> list[int]:
-    """The stage of every layer, so that the slowest stage takes as little as it can.
+    """Return the stage of every layer, so that the slowest stage takes as little as it can.
 
     `seconds` is what each layer takes. Every stage gets one run of layers, and one layer at least.
     Exact, by dynamic programming over the last stage's first layer (linear partitioning; Skiena,

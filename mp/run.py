@@ -2,40 +2,44 @@
 
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from socket import gethostname
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mp.benchmark import Outputs, run_benchmark
-from mp.failure import outcome_of
-from mp.hardware.proof import prove_gpus
-from mp.hardware.provenance import describe_code
+from mp.engine import Engine, ProgressCallback, outcome_of
+from mp.hardware.environment import describe_code
 from mp.launcher.failure_files import Loss
-from mp.measure import Report
+from mp.rendezvous.failure import RankFailure
+from mp.single import engine as single
 from study.case import Case
 from study.errors import CaseError
 from study.outcome import ResultOutcome
 from study.results.result import RANK_LOST, CaseFailure, Code, Job, Result
-
-if TYPE_CHECKING:
-    from mp.distributed.watchdog import RankFailure
 
 
 def run_case(
     case: Case,
     policy: str,
     job: Job,
-    report: Report,
+    report: ProgressCallback,
     trace: Path | None = None,
     finish: Callable[[Result], None] = lambda result: None,
 ) -> Result:
-    """Run the case and return its result, also where it failed; write its trace, if asked to.
+    """Run the case and return its result, also where it failed.
 
-    Where each GPU has a process, all of them call this; the result of the first is the case's. If
-    another is lost, the first may wait for it for ever: then `finish` gets the result, in a thread,
-    and the process ends.
-
+    Where each GPU has a process, all of them call this; the result of the first is the case's.
     KeyboardInterrupt and SystemExit pass through: nobody waits for that result.
+
+    Args:
+        case: the case.
+        policy: which devices to take: `auto`, `cpu` or `cuda`.
+        job: the attempt.
+        report: told of phases and steps.
+        trace: where to write the Chrome trace, if anywhere.
+        finish: given the result, in a thread of the first rank, if another rank is lost, for which
+            the first might wait for ever; then the process ends.
     """
     outputs = Outputs()
     code = describe_code()
@@ -44,20 +48,15 @@ def run_case(
         nonlocal outputs
         outputs = known
 
-    def give_up(lost: "RankFailure") -> None:
+    def give_up(lost: RankFailure) -> None:
         failure = CaseFailure(type=lost.type, message=str(lost))
         finish(_result(case, lost.outcome, failure, outputs, job, code))
 
     outcome: ResultOutcome = "ok"
     failure = None
     try:
-        if case.in_processes:
-            from mp.distributed.engine import run_in_processes  # takes a second to import
-
-            run_in_processes(case, job, policy, report, keep, give_up, trace)
-        else:
-            prove_gpus(job, policy)
-            run_benchmark(case, policy, report, keep, trace)
+        with _open_engine(case, job, policy, give_up) as engine:
+            run_benchmark(engine, report, keep, trace)
     except Exception as error:
         if not isinstance(error, CaseError):
             traceback.print_exc()  # for the job's log; the result keeps the last line of it
@@ -67,10 +66,26 @@ def run_case(
 
 
 def lost_case(case: Case, job: Job, loss: Loss) -> Result:
-    """The result of a case of which a rank was lost, and the first did not come to tell one."""
+    """Return the result of a case that lost a rank, and whose first rank wrote none.
+
+    Args:
+        case: the case.
+        job: the attempt.
+        loss: the rank, and how it ended.
+    """
     rank, how = loss
     failure = CaseFailure(type=RANK_LOST, message=f"rank {rank} on {gethostname()}: {how}")
     return _result(case, "error", failure, Outputs(), job, describe_code())
+
+
+def _open_engine(
+    case: Case, job: Job, policy: str, give_up: Callable[[RankFailure], None]
+) -> AbstractContextManager[Engine[Any]]:
+    if not case.in_processes:
+        return single.open_engine(case, job, policy)
+    from mp.distributed import engine as distributed  # takes a second to import
+
+    return distributed.open_engine(case, job, policy, give_up)
 
 
 def _result(

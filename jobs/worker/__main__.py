@@ -112,10 +112,10 @@ class Worker:
         """Return the case's result, written; the other ranks, if there are any, write nothing."""
         progress = self.store.progress_path(self.case, self.assignment.batch)
 
-        from mp.launcher.failure_files import say_told
+        from mp.launcher.failure_files import mark_result_written
 
         def tell(result: Result) -> None:
-            say_told()
+            mark_result_written()
             write_result(self.store, result, self.assignment.batch)
 
         def give_up(result: Result) -> None:

@@ -1,1 +1,1 @@
-"""The schedules that have a process for each GPU: pipelines, and tensor parallelism."""
+"""A process, a rank, for each GPU of a case: pipelines and tensor parallelism."""

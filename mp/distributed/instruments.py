@@ -1,44 +1,44 @@
-"""Instrumented steps: when each rank computed what, on one clock for all."""
+"""Instrumented steps of several ranks: timestamps of each action, on one clock for all."""
 
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
 
 import torch
 import torch.distributed as dist
 
+from mp.distributed.listener import SILENT, StepListener
 from mp.distributed.pipeline import PipelineStep
-from mp.distributed.step_listener import NOBODY, Marks
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World
-from mp.single.instruments import MAX_STEPS, MIN_STEPS
-from mp.timing.clocks import EventClock, HostClock, clock_of
+from mp.timing.clocks import Clock, Mark, clock_of
 from mp.timing.timeline import Span, Timeline, dependencies
-from mp.timing.timer import no_garbage_collection
 from study.results.environment import RankPlace
+from study.results.measurement import SpanKind
 
 EXCHANGES = 20
-Step = PipelineStep | TensorParallelStep
 
 
 @dataclass
-class _Recorder(Marks):
+class _Recorder(StepListener):
     """Collects the actions of one step of this rank: CUDA events, or the host's clock on a CPU."""
 
-    clock: HostClock | EventClock
-    actions: list[list[Any]] = field(default_factory=list)
+    clock: Clock
+    actions: list[tuple[SpanKind, int | None, int | None, Mark]] = field(default_factory=list)
+    ends: list[Mark] = field(default_factory=list)
 
-    def begin(self, kind: str, stage: int | None = None, micro_batch: int | None = None) -> None:
-        self.actions.append([kind, stage, micro_batch, self.clock.mark(0), None])
+    def begin(
+        self, kind: SpanKind, stage: int | None = None, micro_batch: int | None = None
+    ) -> None:
+        self.actions.append((kind, stage, micro_batch, self.clock.mark(0)))
 
     def end(self) -> None:
-        self.actions[-1][-1] = self.clock.mark(0)
+        self.ends.append(self.clock.mark(0))
 
-    def go_on(self) -> None:
-        self.end()
+    def extend(self) -> None:
+        self.ends[-1] = self.clock.mark(0)
 
     def spans(self, gpu: int) -> list[Span]:
-        """All that was seen, in seconds since this rank's step began."""
+        """Return all actions, in seconds since this rank's step began."""
         return [
             Span(
                 gpu,
@@ -48,34 +48,24 @@ class _Recorder(Marks):
                 stage=stage,
                 micro_batch=micro_batch,
             )
-            for kind, stage, micro_batch, start, end in self.actions
+            for (kind, stage, micro_batch, start), end in zip(self.actions, self.ends, strict=True)
         ]
 
 
-def record_timelines(step: Step, world: World, time_limit_s: float) -> list[Timeline]:
-    """Train some steps with marks: 20, or those of the time limit, but 3 at least.
+def record_timeline(
+    step: PipelineStep | TensorParallelStep, world: World, ahead_s: float
+) -> Timeline:
+    """Train one instrumented step; return the timeline of all ranks, on every rank.
 
-    The timelines are those of all ranks, on every rank.
+    Args:
+        step: this rank's part.
+        world: the ranks.
+        ahead_s: seconds by which this host's clock is ahead, from `clock_ahead`.
     """
-    ahead_s = clock_ahead(world)
-    record_timeline(step, world, ahead_s)  # the first makes what the others find made
-    timelines: list[Timeline] = []
-    started = perf_counter()
-    with no_garbage_collection():
-        while len(timelines) < MAX_STEPS:
-            is_late = len(timelines) >= MIN_STEPS and perf_counter() - started >= time_limit_s
-            if world.told_by_first(is_late, bool):
-                break
-            timelines.append(record_timeline(step, world, ahead_s))
-    return timelines
-
-
-def record_timeline(step: Step, world: World, ahead_s: float) -> Timeline:
-    """Train one step, with marks."""
     recorder = _Recorder(clock_of(world.devices))
     step.listen(recorder)
     world.devices.synchronize()
-    world.largest([0.0])  # start together
+    world.all_reduce_max(0.0)  # start together
     started = recorder.clock.start()
     step.compute_gradients()
     recorder.begin("optimizer")
@@ -83,9 +73,9 @@ def record_timeline(step: Step, world: World, ahead_s: float) -> Timeline:
     recorder.end()
     world.devices.synchronize()
     ended = perf_counter()
-    step.listen(NOBODY)
+    step.listen(SILENT)
     mine = (started - ahead_s, ended - ahead_s, recorder.spans(world.rank))
-    seen = world.gather(mine, tuple[float, float, list[Span]])
+    seen = world.all_gather(mine, tuple[float, float, list[Span]])
     origin = min(start for start, _, _ in seen)
     end_s = max(end for _, end, _ in seen) - origin
     spans = [
@@ -101,10 +91,10 @@ def record_timeline(step: Step, world: World, ahead_s: float) -> Timeline:
 
 
 def exposed_waits(spans: list[Span]) -> list[Span]:
-    """For each action that began late although its data had been made: from then until it began.
+    """Return, for each action that began late although its data had been made, the time between.
 
     This is the part of a transfer, and of its launch, that nothing hid. What a GPU waits before the
-    data have been made is no transfer's fault, and idle.
+    data have been made is not due to the transfer, and counts as idle.
     """
     maker_of = {id(user): maker for maker, user in dependencies(spans)}
     waits = []
@@ -120,12 +110,12 @@ def exposed_waits(spans: list[Span]) -> list[Span]:
 
 
 def clock_ahead(world: World) -> float:
-    """How far this host's clock is ahead of the first rank's, in seconds.
+    """Return the seconds by which this host's clock is ahead of the first rank's.
 
     Processes of one host share its clock. Else it is asked for 20 times, and the quickest answer is
     believed, which is right to within half the time it took (Cristian 1989).
     """
-    hosts = [place.host for place in world.gather(world.place(), RankPlace)]
+    hosts = [place.host for place in world.all_gather(world.place(), RankPlace)]
     mine = 0.0
     for rank in range(1, world.size):
         if hosts[rank] != hosts[0] and world.rank in (0, rank):

@@ -1,37 +1,45 @@
-"""What each layer takes, for stages of equal times."""
+"""Times of the layers, for stages of equal times."""
 
 from statistics import median
 
 import torch
-from torch import nn
 
 from mp.distributed.world import World
-from mp.hardware.precision import element_type
 from mp.timing.timer import time_step
-from study.case import Case
+from mp.workload import Workload
 
 TIMES = 7
 
 
-def measure_layers(case: Case, world: World) -> list[float]:
-    """Seconds of one micro-batch, forward and backward, for every layer.
+def measure_layers(workload: Workload, world: World) -> list[float]:
+    """Return the seconds of forward and backward of one micro-batch, for every layer.
 
-    All layers but the first are alike; the first has no ReLU and no gradient of its input. Measured
-    by the first rank, with the others at the same work, and believed by all.
+    Layers that are written alike, of inputs alike, are timed once; the first has no gradient of its
+    input. Measured by the first rank, with the others at the same work, and believed by all.
     """
-    first, other = (_seconds(case, world, is_first=is_first) for is_first in (True, False))
-    return world.told_by_first([first] + [other] * (case.depth - 1), list[float])
+    case = workload.case
+    activations = workload.activations(case.batch_size // case.micro_batches)
+    seconds: dict[tuple[object, ...], float] = {}
+    times = []
+    for number, like in enumerate(activations[:-1]):
+        with torch.device("meta"):
+            text = repr(workload.layer(number))
+        key = text, like.shape, like.dtype, number == 0
+        if key not in seconds:
+            seconds[key] = _seconds(workload, number, like, world)
+        times.append(seconds[key])
+    return world.broadcast(times, list[float])
 
 
-def _seconds(case: Case, world: World, *, is_first: bool) -> float:
-    dtype = element_type(case)
-    layer = nn.Linear(case.dim, case.dim, device=world.device, dtype=dtype)
-    rows = case.batch_size // case.micro_batches
-    x = torch.randn(rows, case.dim, device=world.device, dtype=dtype, requires_grad=not is_first)
-    gradient = torch.randn_like(x)
+def _seconds(workload: Workload, number: int, like: torch.Tensor, world: World) -> float:
+    with torch.device(world.device):
+        layer = workload.layer(number).to(workload.dtype)
+        drawn = workload.batch(like.shape[0])[0] if number == 0 else torch.randn(like.shape)
+    x = drawn.to(like.dtype).requires_grad_(number > 0)
+    gradient = torch.randn_like(layer(x))
 
     def run() -> None:
-        layer(x if is_first else torch.relu(x)).backward(gradient)
+        layer(x).backward(gradient)
 
     run()  # the first call chooses kernels
     return median([time_step(run, world.devices) for _ in range(TIMES)])

@@ -1,4 +1,4 @@
-"""Sends between ranks: that data arrive unchanged, and how long they take."""
+"""Sends between ranks: checked byte by byte, then timed."""
 
 from statistics import median
 from time import perf_counter
@@ -7,8 +7,6 @@ import torch
 import torch.distributed as dist
 
 from mp.distributed.world import World
-from mp.hardware.precision import element_type
-from study.case import Case
 from study.errors import CaseError
 from study.results.ceilings import CopyRate
 
@@ -17,21 +15,24 @@ BANDWIDTH_BYTES = {"cuda": 2**28, "cpu": 2**24}
 TIMES = 10
 
 
-def measure_links(case: Case, world: World, borders: list[tuple[int, int]]) -> list[CopyRate]:
-    """For each pair of ranks that a border lies between, both ways; on the first rank.
+def measure_links(world: World, message_bytes: dict[tuple[int, int], int]) -> list[CopyRate]:
+    """Check and time sends, for each pair of ranks that send.
 
     One pair after another sends random bytes, which the receiver compares with what it draws from
     the same seed, then is timed there and back: half of it is one way. The bandwidth is that of a
-    large message whose receipt is acknowledged by one element.
+    large message whose receipt is acknowledged by one byte.
+
+    Args:
+        world: the ranks.
+        message_bytes: the size of a message, by (source, target).
 
     Raises:
         CaseError: on every rank, if what arrives is not what was sent.
     """
-    pairs = sorted({(a, b) for a, b in borders} | {(b, a) for a, b in borders})
     rates = []
-    for source, target in pairs:
-        mine = _measure(case, world, source, target) if world.rank in (source, target) else None
-        arrived, rate = world.gather(mine, tuple[bool, CopyRate] | None)[target] or (True, None)
+    for (source, target), size in message_bytes.items():
+        mine = _measure(world, source, target, size) if world.rank in (source, target) else None
+        arrived, rate = world.all_gather(mine, tuple[bool, CopyRate] | None)[target] or (True, None)
         if not arrived:
             raise CaseError(f"what GPU {source} sends to GPU {target} does not arrive unchanged")
         if rate is not None:
@@ -39,10 +40,8 @@ def measure_links(case: Case, world: World, borders: list[tuple[int, int]]) -> l
     return rates
 
 
-def _measure(case: Case, world: World, source: int, target: int) -> tuple[bool, CopyRate]:
-    """Whether data arrive, and how fast, as this one of the two ranks sees it."""
-    rows = case.batch_size // case.micro_batches
-    message = rows * case.dim * element_type(case).itemsize
+def _measure(world: World, source: int, target: int, message: int) -> tuple[bool, CopyRate]:
+    """Return whether data arrive, and how fast, as this one of the two ranks sees it."""
     large = BANDWIDTH_BYTES[world.device.type]
     arrived = _arrives(world, source, target)
     latency_s = _there_and_back(world, source, target, 1, 1) / 2
@@ -74,7 +73,7 @@ def _arrives(world: World, source: int, target: int) -> bool:
 
 
 def _there_and_back(world: World, source: int, target: int, there: int, back: int) -> float:
-    """Seconds for so many bytes there and so many back, the median of some."""
+    """Return the median seconds for `there` bytes to the target and `back` bytes from it."""
     out, answer = (torch.zeros(n, dtype=torch.uint8, device=world.device) for n in (there, back))
     times = []
     for _ in range(TIMES + 1):

@@ -1,8 +1,9 @@
-"""No rank waits for one that will not come: every process tells once a second that it lives.
+"""Heartbeats, so that no rank waits for one that is dead.
 
-The first rank listens; where another says that it failed, or falls silent, it gives up for all. The
-others end as soon as the first is gone, or its store no longer answers. So the death of a rank ends
-the case within half a minute, wherever the living ones wait, be it in a collective.
+Every process counts a beat a second in the store. Where another rank announces a failure, or falls
+silent, the first rank gives up for all. The others end as soon as the first is gone, or its store
+no longer answers. So the death of a rank ends the case within half a minute, wherever the living
+ones wait, be it in a collective.
 """
 
 import os
@@ -16,7 +17,8 @@ from collections.abc import Callable
 import msgspec
 import torch.distributed as dist
 
-from mp.launcher.failure_files import said_loss, say_loss
+from mp.launcher.failure_files import read_failure, write_failure
+from mp.rendezvous.failure import FAILED, RankFailure, announce_failure
 from mp.rendezvous.store import COME_S, Store
 from study.errors import CaseError
 from study.outcome import ResultOutcome
@@ -24,29 +26,19 @@ from study.results.result import RANK_LOST
 
 BEAT_S = 1.0
 SILENT_S = 15.0  # longer than any library call that keeps Python from running
-BEATS, FAILED, HOST, OVER, GONE = "beats", "failed", "host", "over", "gone"
+BEATS, HOST, OVER, GONE = "beats", "host", "over", "gone"
 WENT = "fell silent; it was killed, or its node went down"
 NEVER_CAME = f"did not come within {COME_S:.0f} s; is its node reachable?"
 
 
-class RankFailure(msgspec.Struct, frozen=True):
-    """What ended a rank, in its own words or in those of the first rank, which missed it."""
-
-    rank: int
-    host: str
-    type: str
-    message: str
-    outcome: ResultOutcome
-
-    def __str__(self) -> str:
-        where = f" on {self.host}" if self.host else ""
-        return f"rank {self.rank}{where}: {self.message}"
-
-
 class Watchdog(threading.Thread):
-    """Tells the others that this rank lives, and finds out who does not.
+    """Sends the heartbeats of this rank, and checks those of the others.
 
-    `give_up` is called on the first rank, in this thread, with the failure of another.
+    Args:
+        rank: this one.
+        size: how many ranks there are.
+        store: of all ranks, on a connection for this thread alone.
+        give_up: called on the first rank, in this thread, with the failure of another.
     """
 
     def __init__(
@@ -66,11 +58,11 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         try:
             if self.rank:
-                threading.Thread(target=self._miss_first, daemon=True).start()
+                threading.Thread(target=self._check_first, daemon=True).start()
             while not self.is_over.wait(BEAT_S):
                 self.store.add(f"{BEATS}/{self.rank}", 1)
                 self.unheard = 0
-                failure = self._failure(self.store)
+                failure = self._find_failure(self.store)
                 if failure is not None and not self.is_over.is_set():
                     self._end(failure)
         except (dist.DistError, RuntimeError) as error:
@@ -79,8 +71,8 @@ class Watchdog(threading.Thread):
                     RankFailure(0, "", type(error).__name__, "the first rank is gone", "error")
                 )
 
-    def _miss_first(self) -> None:
-        """The store is the first rank's: where that stands still, so does every beat, unanswered.
+    def _check_first(self) -> None:
+        """End this process where the first rank, which holds the store, stands still.
 
         Waits are counted, not seconds: a library call may keep both threads from running.
         """
@@ -89,16 +81,16 @@ class Watchdog(threading.Thread):
             if self.unheard * BEAT_S > SILENT_S:
                 self._end(RankFailure(0, "", RANK_LOST, "fell silent", "error"))
 
-    def _failure(self, store: Store) -> RankFailure | None:
+    def _find_failure(self, store: Store) -> RankFailure | None:
         if store.check([FAILED]):
             return msgspec.json.decode(store.get(FAILED), type=RankFailure)
         if self.rank:
             return None
-        if (lost := said_loss("lost")) is not None and lost[0]:
+        if (lost := read_failure("lost")) is not None and lost[0]:
             return RankFailure(lost[0], socket.gethostname(), RANK_LOST, lost[1], "error")
-        return self._silent(store)
+        return self._find_silent(store)
 
-    def _silent(self, store: Store) -> RankFailure | None:
+    def _find_silent(self, store: Store) -> RankFailure | None:
         for rank, (beats, since) in self.last.items():
             now = time.monotonic()
             if (seen := store.add(f"{BEATS}/{rank}", 0)) != beats:
@@ -112,28 +104,31 @@ class Watchdog(threading.Thread):
         print(f"mpbench: {failure}", file=sys.stderr, flush=True)
         if self.rank == 0 and failure.rank != 0:
             self.give_up(failure)
-        say_loss("missed", (failure.rank, failure.message))
+        write_failure("missed", (failure.rank, failure.message))
         os._exit(1)
 
-    def tell(self, store: Store, error: Exception, outcome: ResultOutcome) -> None:
-        """Say what ended this rank; the first to say so is believed.
+    def announce(self, store: Store, error: Exception, outcome: ResultOutcome) -> None:
+        """Tell the others what ended this rank, and give the first one time to act on it.
 
         A lost connection is more likely another's end than this rank's, so that is waited for.
+
+        Args:
+            store: of all ranks.
+            error: what ended this one.
+            outcome: of the case.
         """
         if _is_lost_connection(error):
             time.sleep(SILENT_S + 5 * BEAT_S)
         if self.rank and not isinstance(error, CaseError):
             traceback.print_exception(error)  # now: the first rank may end this process
-        words = str(error).splitlines()[0] if str(error) else ""
-        failure = RankFailure(self.rank, socket.gethostname(), type(error).__name__, words, outcome)
         if self.rank == 0:
             self.stop()  # this thread must not end the process before the result is written
-        store.compare_set(FAILED, "", msgspec.json.encode(failure).decode())
+        announce_failure(store, self.rank, error, outcome)
         if self.rank:
             time.sleep(5 * BEAT_S)  # the first rank ends this process once it has heard
 
     def stop(self) -> None:
-        """From here on nobody misses this rank, and it misses nobody."""
+        """Stop sending and checking heartbeats."""
         self.is_over.set()
 
 

@@ -1,13 +1,13 @@
-"""This process among those of the other GPUs: who it is, and what all agree on.
+"""The ranks of a case and their collectives for control.
 
-Ranks meet by a store that believes nobody without their secret. The connections that Gloo and NCCL
-then make for data and for words are not authenticated: whoever gets into one can change
-numbers or end the run. So words are typed, and none of them can be a command.
+Ranks meet by a store that rejects whoever lacks their secret. The connections that Gloo and NCCL
+then make are not authenticated: whoever gets into one can change numbers or end the run. So
+messages are typed, and none of them can be a command.
 """
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,12 +17,14 @@ import msgspec
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.distributed_c10d import PrefixStore
 
-from mp.distributed.watchdog import GONE, HOST, OVER, RankFailure, Watchdog
-from mp.failure import outcome_of
+from mp.distributed.watchdog import GONE, HOST, OVER, Watchdog
+from mp.engine import outcome_of
 from mp.hardware.devices import Devices, usable_gpus
 from mp.hardware.mismatch import gpu_mismatch
-from mp.launcher.failure_files import say_loss
+from mp.launcher.failure_files import write_failure
+from mp.rendezvous.failure import RankFailure
 from mp.rendezvous.meeting import open_stores
 from mp.rendezvous.secret import take_secret
 from mp.rendezvous.store import Store
@@ -32,12 +34,21 @@ from study.results.environment import RankPlace
 
 T = TypeVar("T")
 LOOPBACK = "lo"  # Linux's name of the interface
-LEAVE_S = 20.0  # a trace may have to be written
+SHUTDOWN_S = 20.0  # a trace may have to be written
 
 
 @dataclass(frozen=True)
 class World:
-    """The ranks of a case, one for each GPU. `control` is a group of CPUs, for words, not data."""
+    """The ranks of a case, one for each GPU, as one of them.
+
+    Attributes:
+        rank: of this process.
+        size: how many there are.
+        device: of this rank.
+        store: which all ranks share.
+        control: a process group of CPUs, for messages and not for data.
+        watchdog: of this rank.
+    """
 
     rank: int
     size: int
@@ -56,19 +67,14 @@ class World:
         """The one device of this rank."""
         return Devices([self.device], [self.device])
 
-    def gather(self, mine: T, kind: Any) -> list[T]:
-        """What every rank has to say, in order, on all of them.
+    def all_gather(self, mine: T, kind: Any) -> list[T]:
+        """Return the value of every rank, in order, on all of them; all must be of type `kind`."""
+        return [_from_bytes(its, kind) for its in self.all_gather_numbers(_as_bytes(mine))]
 
-        Args:
-            kind: the type of what each says; anything else is refused.
-        """
-        return [_from_bytes(its, kind) for its in self.gather_numbers(_as_bytes(mine))]
+    def all_gather_numbers(self, mine: torch.Tensor) -> list[torch.Tensor]:
+        """Return the 1-d CPU tensor of every rank, in order, on all of them.
 
-    def gather_numbers(self, mine: torch.Tensor) -> list[torch.Tensor]:
-        """The tensor of every rank, in order, on all of them.
-
-        Args:
-            mine: of one dimension, on the CPU, of the same dtype on all; of any length.
+        All have the same dtype, and any length.
         """
         lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
         dist.all_gather(lengths, torch.tensor([len(mine)]), group=self.control)
@@ -78,27 +84,23 @@ class World:
         dist.all_gather(said, padded, group=self.control)
         return [its[: int(length)] for its, length in zip(said, lengths, strict=True)]
 
-    def largest(self, values: Sequence[float]) -> list[float]:
-        """The largest of every rank's first value, second value, ...; nobody goes on before all."""
-        numbers = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.control)
-        return [float(number) for number in numbers]
+    def all_reduce_max(self, value: float) -> float:
+        """Return the largest value of all ranks, once all have come so far."""
+        number = torch.tensor([value], dtype=torch.float64)
+        dist.all_reduce(number, dist.ReduceOp.MAX, group=self.control)
+        return number.item()
 
-    def told_by_first(self, words: T, kind: Any) -> T:
-        """What the first rank says.
-
-        Args:
-            kind: the type of what it says; anything else is refused.
-        """
-        data = _as_bytes(words)
+    def broadcast(self, value: T, kind: Any) -> T:
+        """Return the first rank's value, which must be of type `kind`."""
+        data = _as_bytes(value)
         length = torch.tensor([len(data)])
         dist.broadcast(length, src=0, group=self.control)
         said = data if self.rank == 0 else torch.empty(int(length), dtype=torch.uint8)
         dist.broadcast(said, src=0, group=self.control)
-        return words if self.rank == 0 else _from_bytes(said, kind)
+        return value if self.rank == 0 else _from_bytes(said, kind)
 
     def place(self) -> RankPlace:
-        """Where this rank runs."""
+        """Return where this rank runs."""
         return RankPlace(
             rank=self.rank,
             host=socket.gethostname(),
@@ -107,42 +109,44 @@ class World:
         )
 
     def fail(self, error: Exception, outcome: ResultOutcome) -> None:
-        """Tell the others what ended this rank; what all found out together needs no telling."""
+        """Announce what ended this rank, unless all ranks found it out together."""
         if self.rank and isinstance(error, CaseError) and not isinstance(error, GpuMismatch):
             return
-        self.watchdog.tell(self.store, error, outcome)
+        self.watchdog.announce(self.store, error, outcome)
 
-    def leave(self) -> None:
-        """End together, the first rank last, which holds the store; nobody is missed any more."""
+    def shutdown(self) -> None:
+        """End together, the first rank last, since it holds the store."""
         self.watchdog.stop()
         with suppress(dist.DistError, RuntimeError):  # one that is lost now changes nothing
-            self._say(OVER)
+            self._set(OVER)
             self._await_all(OVER)
             dist.destroy_process_group()
-            self._say(GONE)
+            self._set(GONE)
             if self.rank == 0:
                 self._await_all(GONE)
 
-    def _say(self, word: str) -> None:
-        self.store.set(f"{word}/{self.rank}", "")
+    def _set(self, key: str) -> None:
+        self.store.set(f"{key}/{self.rank}", "")
 
-    def _await_all(self, word: str) -> None:
-        every = [f"{word}/{rank}" for rank in range(self.size)]
-        self.store.wait(every, timedelta(seconds=LEAVE_S))
+    def _await_all(self, key: str) -> None:
+        every = [f"{key}/{rank}" for rank in range(self.size)]
+        self.store.wait(every, timedelta(seconds=SHUTDOWN_S))
 
 
 def join(
     gpus: int,
     policy: str,
     give_up: Callable[[RankFailure], None],
-    prove: Callable[[], None] = lambda: None,
+    check: Callable[[], None] = lambda: None,
 ) -> World:
     """Meet the other ranks.
 
     Args:
+        gpus: of the case, one for each rank.
         policy: `cuda` takes real GPUs only; `cpu` computes on CPUs; `auto` takes real GPUs if every
             rank has one of its own.
-        prove: raises where this rank must not go on; called once the others would hear of it.
+        give_up: called on the first rank, in a thread, when another is lost.
+        check: raises where this rank must not go on; called once the others would hear of it.
 
     Raises:
         GpuMismatch: policy `cuda`, and a rank sees too few GPUs.
@@ -155,31 +159,31 @@ def join(
         store, for_watchdog = open_stores(rank, size, take_secret())
     except CaseError as error:
         if rank:
-            say_loss("missed", (0, str(error)))
+            write_failure("missed", (0, str(error)))
         raise
     store.set(f"{HOST}/{rank}", socket.gethostname())
     watchdog = Watchdog(rank, size, for_watchdog, give_up)
     watchdog.start()
     world = World(rank, size, torch.device("cpu"), store, None, watchdog)
     try:
-        prove()
+        check()
         return _with_groups(world, _choose_device(world, policy))
     except Exception as error:
-        watchdog.tell(store, error, outcome_of(error))
+        watchdog.announce(store, error, outcome_of(error))
         raise
 
 
-def _as_bytes(words: object) -> torch.Tensor:
-    return torch.frombuffer(bytearray(msgspec.msgpack.encode(words)), dtype=torch.uint8)
+def _as_bytes(value: object) -> torch.Tensor:
+    return torch.frombuffer(bytearray(msgspec.msgpack.encode(value)), dtype=torch.uint8)
 
 
 def _from_bytes(data: torch.Tensor, kind: Any) -> Any:
-    """The words of this type; no pickle, in which a stranger's words could be a command."""
+    """Decode a value of this type; not by pickle, in which a stranger's could be a command."""
     return msgspec.msgpack.decode(data.numpy().tobytes(), type=kind)
 
 
 def _choose_device(world: World, policy: str) -> torch.device:
-    """A GPU of its own for every rank, or the CPU for all."""
+    """Return a GPU of its own for every rank, or the CPU for all."""
     local_rank, local_size = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     there = [] if policy == "cpu" else usable_gpus()
     if policy == "cuda" and len(there) < local_size:
@@ -199,7 +203,7 @@ def _with_groups(world: World, device: torch.device) -> World:
     os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")
     dist.init_process_group(
         "nccl" if on_gpu else "gloo",
-        store=dist.PrefixStore("group", world.store),
+        store=PrefixStore("group", world.store),
         rank=world.rank,
         world_size=world.size,
         device_id=device if on_gpu else None,

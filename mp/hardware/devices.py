@@ -1,14 +1,14 @@
-"""Which devices a case runs on: real GPUs, or logical ones where there are too few."""
+"""Devices of a case: real GPUs, or logical ones where there are too few."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
 from mp.hardware.logical import LogicalGPU, logical_gpus
 from mp.hardware.mismatch import gpu_mismatch
 from mp.model import all_gpus
-
-POLICIES = ("auto", "cpu", "cuda")
+from study.results.result import Job
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,20 @@ class Devices:
         return isinstance(self.gpus[0], LogicalGPU)
 
     def real_device(self, gpu: int) -> torch.device:
-        """The real device below this GPU."""
+        """Return the real device below this GPU."""
         return self.real[0] if self.emulated else self.real[gpu]
 
     def put(self, x: torch.Tensor, gpu: int) -> torch.Tensor:
-        """x on this GPU, outside of any baton passing."""
-        placed = x.to(self.real_device(gpu))
-        return self.gpus[gpu].hold(placed) if self.emulated else placed
+        """Return x on this GPU, outside of any baton passing."""
+        placed, target = x.to(self.real_device(gpu)), self.gpus[gpu]
+        return target.hold(placed) if isinstance(target, LogicalGPU) else placed
 
     def index_of(self, x: torch.Tensor) -> int:
-        """The GPU (0 .. gpus-1) on which x lies now."""
-        return self.gpus[0].home_of(x).index if self.emulated else self.gpus.index(x.device)
+        """Return the GPU (0 .. gpus-1) on which x lies now."""
+        first = self.gpus[0]
+        if isinstance(first, LogicalGPU):
+            return cast(LogicalGPU, first.home_of(x)).gpu
+        return self.real.index(x.device)
 
     def synchronize(self) -> None:
         """Wait until every real device has done all its work."""
@@ -49,14 +52,15 @@ def usable_gpus() -> list[torch.device]:
 
 
 def visible_gpus() -> int:
-    """How many CUDA GPUs torch sees."""
+    """Count the CUDA GPUs that torch sees."""
     return len(usable_gpus())
 
 
 def choose_devices(gpus: int, policy: str) -> Devices:
-    """The devices for a case of `gpus` GPUs.
+    """Return the devices for a case of `gpus` GPUs.
 
     Args:
+        gpus: how many the case takes.
         policy: `cuda` takes real GPUs only; `cpu` emulates on the CPU; `auto` takes real GPUs
             where there are enough, else emulates on the first GPU, else on the CPU.
 
@@ -70,3 +74,21 @@ def choose_devices(gpus: int, policy: str) -> Devices:
         raise gpu_mismatch(gpus, len(real))
     shared = real[0] if real else torch.device("cpu")
     return Devices(logical_gpus(shared, gpus), [shared])
+
+
+def check_allocation(job: Job, policy: str) -> None:
+    """Compare the GPUs requested, those Slurm allocated and those torch sees.
+
+    Under Slurm the allocation must be known and exact. Under policy `cuda` torch must see exactly
+    that many GPUs, or, without Slurm, at least that many. Policy `cpu` asks torch nothing.
+
+    Raises:
+        GpuMismatch: they do not agree; its message holds the three numbers and the likely cause.
+    """
+    requested, allocated, visible = job.requested_gpus, job.allocated_gpus, job.visible_gpus
+    on_slurm = job.executor == "slurm"
+    agree = not on_slurm or allocated == requested
+    if policy == "cuda":
+        agree &= visible == requested if on_slurm else (visible or 0) >= requested
+    if not agree:
+        raise gpu_mismatch(requested, visible, allocated, on_slurm)

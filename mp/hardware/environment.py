@@ -1,9 +1,10 @@
-"""Where a case was measured: host, CPU, GPUs and software. Null is unknown."""
+"""Environment of a measurement: host, CPU, GPUs, software and code. Null is unknown."""
 
 import os
 import platform
 import re
 import socket
+import subprocess
 from fnmatch import fnmatchcase
 from importlib.metadata import distributions
 from itertools import combinations
@@ -14,7 +15,9 @@ import torch
 from mp.hardware import nvml
 from mp.hardware.devices import Devices
 from mp.hardware.precision import tf32_enabled
+from study.paths import ROOT
 from study.results.environment import Environment, Gpu, GpuState
+from study.results.result import Code
 
 States = dict[int, GpuState]  # by the GPU's index
 
@@ -53,10 +56,18 @@ PACKAGES = (
     "nvidia-cudnn-*",
     "nvidia-nccl-*",
 )
+# What a job runs. Grids, profiles and what makes the report change no measurement.
+MEASURING = ("jobs", "mp", "study", "submit.py")
 
 
 def describe_environment(devices: Devices, before: States, after: States) -> Environment:
-    """The environment of the devices that were used, with the GPUs' states from `read_states`."""
+    """Return the environment of the devices that were used.
+
+    Args:
+        devices: those of this process.
+        before: states of its real GPUs, from `read_states`, before the timed steps.
+        after: the same after them.
+    """
     gpus = _real_gpus(devices)
     return Environment(
         host=socket.gethostname(),
@@ -81,9 +92,29 @@ def describe_environment(devices: Devices, before: States, after: States) -> Env
 
 
 def read_states(devices: Devices) -> States:
-    """The real GPUs as they are now; for a state that means something, while they are busy."""
+    """Read the state of each real GPU; it says something only while they are busy."""
     states = {gpu.index: nvml.gpu_state(gpu) for gpu in _real_gpus(devices)}
     return {index: state for index, state in states.items() if state is not None}
+
+
+def describe_code(root: Path = ROOT) -> Code:
+    """Return the commit checked out, and the files that differ from it."""
+    commit = _git(root, "rev-parse", "HEAD")
+    names = ("--name-only", "--no-renames", "--relative", "-z")
+    changes = _git(root, "diff", *names, "HEAD", "--", *MEASURING)
+    if commit is None or changes is None:
+        return Code(commit=None, dirty=None)
+    changed = tuple(sorted(set(changes.split("\0")) - {""}))
+    return Code(commit=commit.strip(), dirty=bool(changed), changed=changed)
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _real_gpus(devices: Devices) -> list[torch.device]:
@@ -114,7 +145,7 @@ def _cpu_name() -> str | None:
 
 
 def _cpu_affinity() -> int | None:
-    """How many CPUs this process may use, where the system tells."""
+    """Count the CPUs that this process may use, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
@@ -132,7 +163,7 @@ def _nccl_version() -> str | None:
 
 
 def _package_versions() -> dict[str, str]:
-    """Versions by normalised name, of what is installed; as in an import, the first one counts."""
+    """Return installed versions by normalised name; as in an import, the first one counts."""
     versions: dict[str, str] = {}
     for package in distributions():
         name = re.sub(r"[-_.]+", "-", package.name or "").lower()

@@ -1,6 +1,6 @@
-"""The largest rate of matrix products that a device reaches: what a step can be held against."""
+"""The largest rate of matrix products that a device reaches, as a ceiling for the step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
@@ -21,8 +21,8 @@ SUSTAINED_S = {"cuda": 0.5, "cpu": 0.1}
 
 
 @dataclass(frozen=True)
-class _Product:
-    """An operand is stored transposed where a layer's own product has it so."""
+class Product:
+    """A matrix product (m, k) @ (k, n), and which operand is stored transposed."""
 
     m: int
     n: int
@@ -31,21 +31,31 @@ class _Product:
 
     @property
     def flops(self) -> int:
+        """Floating-point operations."""
         return 2 * self.m * self.n * self.k
 
 
-def measure_gemm(case: Case, devices: Devices) -> list[GemmRate]:
-    """For each real device the fastest of the case's own products and a large cube.
+def measure_gemm(case: Case, devices: Devices, products: list[Product]) -> list[GemmRate]:
+    """Measure, on each real device, the fastest of the case's own products and a large cube.
 
     In the case's dtype, on normally distributed numbers: the power that a product draws, and so
     the GPU's clock, depends on them.
+
+    Args:
+        case: gives the dtype.
+        devices: those of this process.
+        products: those of a layer's forward and backward.
+
+    Raises:
+        torch.OutOfMemoryError: none of the products fits on a device.
     """
-    return [_fastest(case, device) for device in devices.real]
+    return [_fastest(case, device, products) for device in devices.real]
 
 
-def _fastest(case: Case, device: torch.device) -> GemmRate:
-    rates: dict[_Product, float] = {}
-    for product in _products(case, device):
+def _fastest(case: Case, device: torch.device, products: list[Product]) -> GemmRate:
+    cube = CUBE[device.type]
+    rates: dict[Product, float] = {}
+    for product in (*products, Product(cube, cube, cube, "right")):
         # The cube need not fit; the case's own products must, or their step will not.
         with suppress(torch.OutOfMemoryError):
             rates[product] = _largest_rate(case, device, product)
@@ -67,16 +77,7 @@ def _fastest(case: Case, device: torch.device) -> GemmRate:
     )
 
 
-def _products(case: Case, device: torch.device) -> Iterator[_Product]:
-    """A layer's forward, input gradient and weight gradient, and the cube."""
-    yield _Product(case.batch_size, case.dim, case.dim, "right")
-    yield _Product(case.batch_size, case.dim, case.dim, "neither")
-    yield _Product(case.dim, case.dim, case.batch_size, "left")
-    cube = CUBE[device.type]
-    yield _Product(cube, cube, cube, "right")
-
-
-def _largest_rate(case: Case, device: torch.device, product: _Product) -> float:
+def _largest_rate(case: Case, device: torch.device, product: Product) -> float:
     run = _runner(case, device, product)
     run(1)  # the first call chooses a kernel
     count = max(1, round(BURST_S / run(1)))
@@ -84,9 +85,9 @@ def _largest_rate(case: Case, device: torch.device, product: _Product) -> float:
 
 
 def _sustained_rate(
-    case: Case, device: torch.device, product: _Product, rate: float
+    case: Case, device: torch.device, product: Product, rate: float
 ) -> tuple[float, float]:
-    """(seconds, operations per second)"""
+    """Return (seconds, operations per second) of a long row of products."""
     run = _runner(case, device, product)
     run(1)
     count = max(1, round(SUSTAINED_S[device.type] * rate / product.flops))
@@ -94,8 +95,8 @@ def _sustained_rate(
     return seconds, product.flops * count / seconds
 
 
-def _runner(case: Case, device: torch.device, product: _Product) -> Callable[[int], float]:
-    """What computes the product a number of times in a row and tells the seconds that took."""
+def _runner(case: Case, device: torch.device, product: Product) -> Callable[[int], float]:
+    """Return a function that times `count` products in a row, in seconds."""
     dtype = element_type(case)
 
     def operand(rows: int, columns: int, transposed: bool) -> torch.Tensor:
@@ -106,14 +107,18 @@ def _runner(case: Case, device: torch.device, product: _Product) -> Callable[[in
     left = operand(product.m, product.k, product.transposed == "left")
     right = operand(product.k, product.n, product.transposed == "right")
     out = torch.empty((product.m, product.n), device=device, dtype=dtype)
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda device: None
+    on_gpu = device.type == "cuda"
+
+    def wait() -> None:
+        if on_gpu:
+            torch.cuda.synchronize(device)
 
     def run(count: int) -> float:
-        wait(device)
+        wait()
         start = perf_counter()
         for _ in range(count):
             torch.mm(left, right, out=out)
-        wait(device)
+        wait()
         return perf_counter() - start
 
     return run

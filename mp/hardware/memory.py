@@ -11,16 +11,19 @@ from study.results.measurement import GpuMemory
 
 
 def release_cache() -> None:
-    """Give back what torch keeps for later, so that peaks do not hold what came before."""
+    """Return torch's cached memory to the GPU, so that peaks do not hold what came before."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 @dataclass(frozen=True)
-class Scratch:
-    """Bytes of a GPU that are no tensors of the step; None on a CPU.
+class Workspace:
+    """Memory of a GPU that is no tensor of the step; None on a CPU.
 
-    `workspace` stays; `reduction` comes and goes with every sum over a micro-batch's `rows`.
+    Attributes:
+        workspace: bytes that stay allocated.
+        reduction: bytes that come and go with every sum over the rows of a micro-batch.
+        rows: how many rows those are.
     """
 
     workspace: int | None = None
@@ -28,12 +31,15 @@ class Scratch:
     rows: int | None = None
 
 
-def measure_scratch(case: Case, devices: Devices) -> dict[torch.device, Scratch]:
-    """What torch and cuBLAS hold for themselves on each real device, while nothing else is left."""
-    return {d: _scratch(case, d) if d.type == "cuda" else Scratch() for d in devices.real}
+def measure_workspaces(case: Case, devices: Devices) -> dict[torch.device, Workspace]:
+    """Measure what torch and cuBLAS hold for themselves on each real device.
+
+    To be called while no tensor is left there.
+    """
+    return {d: _workspace(case, d) if d.type == "cuda" else Workspace() for d in devices.real}
 
 
-def _scratch(case: Case, device: torch.device) -> Scratch:
+def _workspace(case: Case, device: torch.device) -> Workspace:
     workspace = torch.cuda.memory_allocated(device)
     dtype = element_type(case)
     count = case.batch_size // case.micro_batches
@@ -42,25 +48,25 @@ def _scratch(case: Case, device: torch.device) -> Scratch:
     before = torch.cuda.memory_allocated(device)
     total = rows.sum(0)  # as backward does for a bias's gradient
     peak = torch.cuda.max_memory_allocated(device)
-    return Scratch(workspace, peak - before - total.numel() * total.element_size(), count)
+    return Workspace(workspace, peak - before - total.numel() * total.element_size(), count)
 
 
 def reset_peaks(devices: Devices) -> None:
-    """Start the peaks anew on every real GPU."""
+    """Reset the peaks of every real GPU."""
     for device in devices.real:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
 
 
 def peaks(device: torch.device) -> tuple[int | None, int | None]:
-    """Peak bytes allocated to tensors, and reserved by torch; (None, None) on a CPU."""
+    """Return peak bytes (allocated to tensors, reserved by torch); (None, None) on a CPU."""
     if device.type != "cuda":
         return None, None
     return torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
 
 
 def driver_used(device: torch.device) -> int | None:
-    """Bytes in use on the GPU as its driver sees it; None on a CPU."""
+    """Return the bytes in use on the GPU as its driver sees it; None on a CPU."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)
@@ -68,11 +74,15 @@ def driver_used(device: torch.device) -> int | None:
 
 
 def describe_memory(
-    layers: list[int], devices: Devices, scratch: dict[torch.device, Scratch], first: int = 0
+    layers: list[int], devices: Devices, workspaces: dict[torch.device, Workspace], first: int = 0
 ) -> list[GpuMemory]:
-    """Memory of every GPU; null for logical ones, whose device is not theirs alone.
+    """Return the memory of every GPU; null for logical ones, whose device is not theirs alone.
 
-    The first of the devices is the case's GPU `first`.
+    Args:
+        layers: how many layers each GPU holds.
+        devices: the GPUs, all or one of the case's.
+        workspaces: from `measure_workspaces`.
+        first: the number that the first of the devices has in the case.
     """
     entries = []
     for gpu, count in enumerate(layers):
@@ -85,9 +95,9 @@ def describe_memory(
                 layers=count,
                 peak_allocated_bytes=peak_allocated,
                 peak_reserved_bytes=peak_reserved,
-                workspace_bytes=scratch[device].workspace,
-                reduction_bytes=scratch[device].reduction,
-                reduction_rows=scratch[device].rows,
+                workspace_bytes=workspaces[device].workspace,
+                reduction_bytes=workspaces[device].reduction,
+                reduction_rows=workspaces[device].rows,
                 driver_used_bytes=driver_used(device),
             )
         )

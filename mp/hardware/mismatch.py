@@ -52,7 +52,7 @@ def _of_visibility(requested: int, visible: int | None, on_slurm: bool) -> str |
 
 
 def _of_none() -> str | None:
-    """Why torch sees no GPU at all."""
+    """Return why torch sees no GPU at all."""
     if not torch.backends.cuda.is_built():
         return f"this torch ({torch.__version__}) is built without CUDA; install one with CUDA"
     try:

@@ -1,7 +1,7 @@
-"""What NVML tells of a GPU: its driver, limits, state and links. Null is what it does not tell.
+"""NVML queries: driver, limits, state and links of GPUs. Null is what NVML does not know.
 
-NVML is asked by UUID, since it knows no CUDA_VISIBLE_DEVICES. Every question stands alone: one
-that this GPU or driver does not support costs no other.
+GPUs are found by UUID, since NVML ignores CUDA_VISIBLE_DEVICES. Every query fails alone: one that
+this GPU or driver does not support costs no other.
 """
 
 from collections.abc import Callable
@@ -37,35 +37,35 @@ PATHS = {
 
 
 def driver_version() -> str | None:
-    """The version of NVIDIA's driver."""
+    """Return the version of NVIDIA's driver."""
     _ask(pynvml.nvmlInit)
     return _ask(pynvml.nvmlSystemGetDriverVersion)
 
 
 def gpu_count() -> int | None:
-    """How many GPUs the machine has, whatever CUDA shows of them."""
+    """Count the GPUs of the machine, whatever CUDA shows of them."""
     _ask(pynvml.nvmlInit)
     return _ask(pynvml.nvmlDeviceGetCount)
 
 
 def mig_is_on() -> bool:
-    """Whether a GPU of the machine is split by MIG."""
+    """Return whether a GPU of the machine is split by MIG."""
     modes = [_ask(_mig_mode, index) for index in range(gpu_count() or 0)]
     return pynvml.NVML_DEVICE_MIG_ENABLE in modes
 
 
 def max_sm_clock_hz(device: torch.device) -> int | None:
-    """The highest clock that the GPU's multiprocessors can have."""
+    """Return the highest clock of the GPU's multiprocessors."""
     return _ask(lambda: pynvml.nvmlDeviceGetMaxClockInfo(_find(device), pynvml.NVML_CLOCK_SM) * MHZ)
 
 
 def power_limit_w(device: torch.device) -> float | None:
-    """The power limit in force."""
+    """Return the power limit in force."""
     return _ask(lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(_find(device)) / 1000)
 
 
 def gpu_state(device: torch.device) -> GpuState | None:
-    """The GPU at this moment; None where NVML does not find it."""
+    """Return the GPU's state at this moment; None where NVML does not find it."""
     gpu = _ask(_find, device)
     if gpu is None:
         return None
@@ -80,7 +80,7 @@ def gpu_state(device: torch.device) -> GpuState | None:
 
 
 def gpu_link(a: torch.device, b: torch.device) -> GpuLink:
-    """How two GPUs are connected.
+    """Return how two GPUs are connected.
 
     An NVLink to an NVSwitch counts as one to the other GPU, as in nvidia-smi's NV#: NVML names
     the switch as what lies at its end, and all GPUs of a host hang on the same switches.
@@ -96,7 +96,7 @@ def gpu_link(a: torch.device, b: torch.device) -> GpuLink:
 
 
 def _ask(question: Callable[..., T], *about: Any) -> T | None:
-    """NVML's answer, or None where it has none."""
+    """Return NVML's answer, or None where it has none."""
     try:
         return question(*about)
     except pynvml.NVMLError:
@@ -104,7 +104,7 @@ def _ask(question: Callable[..., T], *about: Any) -> T | None:
 
 
 def _find(device: torch.device) -> Any:
-    """NVML's handle of the GPU."""
+    """Return NVML's handle of the GPU."""
     pynvml.nvmlInit()  # once more does no harm: NVML counts
     return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
 
@@ -118,7 +118,7 @@ def _clock_hz(gpu: Any, clock: int) -> int:
 
 
 def _throttle_reasons(gpu: Any) -> list[str]:
-    """A word for every reason; one that has no word yet is its bit."""
+    """Return a word for every reason; an unknown one is named by its bit."""
     bits = pynvml.nvmlDeviceGetCurrentClocksEventReasons(gpu)
     reasons = [1 << place for place in range(bits.bit_length()) if bits >> place & 1]
     idle = pynvml.nvmlClocksEventReasonGpuIdle
@@ -126,7 +126,7 @@ def _throttle_reasons(gpu: Any) -> list[str]:
 
 
 def _nvlinks(a: torch.device, b: torch.device) -> int | None:
-    """How many active NVLinks of GPU a lead to GPU b; None where no link's end is known."""
+    """Count the active NVLinks from GPU a to GPU b; None where no link's end is known."""
     gpu, bus_id = _find(a), pynvml.nvmlDeviceGetPciInfo(_find(b)).busId
     links = range(pynvml.NVML_NVLINK_MAX_LINKS)
     known = [leads for link in links if (leads := _ask(_leads_to, gpu, link, bus_id)) is not None]
@@ -134,7 +134,7 @@ def _nvlinks(a: torch.device, b: torch.device) -> int | None:
 
 
 def _leads_to(gpu: Any, link: int, bus_id: bytes) -> bool:
-    """Whether the link is active and has the GPU of this bus id, or an NVSwitch, at its end."""
+    """Return whether the link is active and ends at the GPU of this bus id or at an NVSwitch."""
     if pynvml.nvmlDeviceGetNvLinkState(gpu, link) != pynvml.NVML_FEATURE_ENABLED:
         return False
     end = _ask(pynvml.nvmlDeviceGetNvLinkRemoteDeviceType, gpu, link)

@@ -1,4 +1,4 @@
-"""What a case computes with: the type of its numbers, and whether float32 products are TF32."""
+"""Precision of a case: the type of its numbers, and whether float32 products run as TF32."""
 
 import torch
 
@@ -6,7 +6,7 @@ from study.case import Case
 
 
 def element_type(case: Case) -> torch.dtype:
-    """What weights and data are kept in."""
+    """Return the type in which weights and data are kept."""
     return torch.bfloat16 if case.dtype == "bfloat16" else torch.float32
 
 
@@ -16,5 +16,5 @@ def set_precision(case: Case) -> None:
 
 
 def tf32_enabled() -> bool:
-    """Whether float32 matrix products on CUDA run as TF32."""
+    """Return whether float32 matrix products on CUDA run as TF32."""
     return str(torch.get_float32_matmul_precision()) != "highest"

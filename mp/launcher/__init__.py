@@ -1,1 +1,1 @@
-"""Start a process for each GPU of this machine."""
+"""Start a process for each GPU of this machine; no torch is needed here."""

@@ -1,8 +1,8 @@
-"""What ranks that were started together leave for one another, in a folder of their own.
+"""Files by which locally launched ranks report failures, in a folder of theirs.
 
 `lost`: which rank ended badly, and how, from the process that started all. `missed`: what a rank
-that ends missed of another. `untold` is there from the beginning, until the first rank tells its
-result: to remove it needs no room on a disk.
+that ends missed of another. `untold` exists until the first rank writes its result: to remove it
+needs no room on a disk.
 """
 
 import os
@@ -21,8 +21,8 @@ Loss = tuple[int, str]  # which rank, and how it ended
 
 
 @contextmanager
-def folder_for_words() -> Iterator[Path]:
-    """An empty folder, for the ranks that this process starts meanwhile."""
+def failure_folder() -> Iterator[Path]:
+    """Make a folder for the ranks that this process starts meanwhile."""
     with TemporaryDirectory(prefix="mpbench-") as name:
         folder = Path(name)
         (folder / UNTOLD).touch()
@@ -30,28 +30,34 @@ def folder_for_words() -> Iterator[Path]:
 
 
 def value_for(folder: Path) -> str:
-    """What the variable says to the ranks that this process starts."""
+    """Return the value of the variable for the ranks that this process starts."""
     return f"{os.getpid()}:{folder}"
 
 
 def is_rank() -> bool:
-    """Whether this process is one of several that were started together.
+    """Return whether this process is one of several that were started together.
 
     The variable may be left over in a shell: only a child of who set it is meant.
     """
     return os.environ.get(FOLDER, "").startswith(f"{os.getppid()}:")
 
 
-def say_loss(word: Word, loss: Loss, folder: Path | None = None) -> None:
-    """Leave word of a lost rank; on a full disk there is none, as no rank must fail for it."""
+def write_failure(word: Word, loss: Loss, folder: Path | None = None) -> None:
+    """Report a lost rank; on a full disk nothing is written, since no rank must fail for it.
+
+    Args:
+        word: who reports: the launcher (`lost`) or a rank (`missed`).
+        loss: the rank, and how it ended.
+        folder: of the files; by default that of this rank, if it is one.
+    """
     rank, how = loss
     if (folder := folder or _folder()) is not None and folder.is_dir():
         with suppress(OSError):
             write_atomically(folder / word, f"{rank} {how}".encode(), durable=False)
 
 
-def said_loss(word: Word, folder: Path | None = None) -> Loss | None:
-    """The lost rank that word was left of; None where none was."""
+def read_failure(word: Word, folder: Path | None = None) -> Loss | None:
+    """Return the reported loss; None where there is none."""
     if (folder := folder or _folder()) is None:
         return None
     try:
@@ -61,15 +67,15 @@ def said_loss(word: Word, folder: Path | None = None) -> Loss | None:
     return int(rank), how
 
 
-def say_told() -> None:
-    """The first rank is about to tell its result."""
+def mark_result_written() -> None:
+    """Note that the first rank writes its result from here on."""
     if (folder := _folder()) is not None:
         with suppress(OSError):
             (folder / UNTOLD).unlink(missing_ok=True)
 
 
-def has_told(folder: Path) -> bool:
-    """Whether the first rank came so far."""
+def is_result_written(folder: Path) -> bool:
+    """Return whether the first rank came so far."""
     return not (folder / UNTOLD).exists()
 
 

@@ -1,4 +1,4 @@
-"""A process for each GPU on this machine, where no Slurm has started one for each already.
+"""The launcher of ranks on this machine, where no Slurm has started them already.
 
 A rank knows itself by the variables that torchrun sets as well: RANK, WORLD_SIZE, LOCAL_RANK,
 LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT; and that it was started here by one of ours, since a
@@ -20,12 +20,12 @@ from types import FrameType
 from mp.launcher.failure_files import (
     FOLDER,
     Loss,
-    folder_for_words,
-    has_told,
+    failure_folder,
     is_rank,
-    said_loss,
-    say_loss,
+    is_result_written,
+    read_failure,
     value_for,
+    write_failure,
 )
 from mp.rendezvous.secret import SECRET, new_secret
 from study.errors import ConfigError
@@ -38,19 +38,21 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def is_first() -> bool:
-    """Whether this process is the one that reports and writes: the only one, or rank 0."""
+    """Return whether this process reports and writes the result: the only one, or rank 0."""
     return not is_rank() or os.environ["RANK"] == "0"
 
 
 def start_ranks(count: int, on_loss: Callable[[Loss], None] = lambda loss: None) -> int:
-    """Run this very command `count` times, as ranks; 0 if all end well, else 1.
+    """Run this very command `count` times, as ranks, which die with this process.
 
-    2, with a line that says so, where this machine cannot hold as many. Each rank has cores of its
-    own, where there are enough, and as many threads. All of them die with this process.
+    Each has cores of its own, where there are enough, and as many threads.
 
     Args:
-        on_loss: told of the rank that was lost first, once all have ended, where the first of them
-            did not come to tell its result.
+        count: how many.
+        on_loss: called with (rank, how) of the first failed rank if rank 0 ended without a result.
+
+    Returns:
+        The exit code: 0 if all end well, 2 where this machine cannot hold as many, else 1.
     """
     try:
         check_processes(count)
@@ -61,25 +63,25 @@ def start_ranks(count: int, on_loss: Callable[[Loss], None] = lambda loss: None)
     share = len(cores) // count
     port, secret = free_port(), new_secret()
     children = []
-    with _cleaning_up(), folder_for_words() as words:
+    with _cleaning_up(), failure_folder() as folder:
         try:
             for rank in range(count):
                 own = cores[rank * share : (rank + 1) * share]
-                children.append(_start(rank, count, port, secret, own, words))
-            loss = _wait(children, words)
+                children.append(_start(rank, count, port, secret, own, folder))
+            loss = _wait(children, folder)
         finally:
             for child in children:
                 child.kill()
                 child.wait()
-        is_untold = not has_told(words)
-    if loss is not None and is_untold:
+        is_unwritten = not is_result_written(folder)
+    if loss is not None and is_unwritten:
         on_loss(loss)
     return int(any(child.returncode for child in children))
 
 
 @contextmanager
 def _cleaning_up() -> Iterator[None]:
-    """Let SIGTERM end this process through what cleans up behind it."""
+    """Turn SIGTERM into SystemExit, so that cleanup runs."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
@@ -92,7 +94,7 @@ def _cleaning_up() -> Iterator[None]:
 
 
 def _start(
-    rank: int, count: int, port: int, secret: str, cores: list[int], words: Path
+    rank: int, count: int, port: int, secret: str, cores: list[int], folder: Path
 ) -> subprocess.Popen[bytes]:
     defaults = {
         "OMP_NUM_THREADS": str(max(1, len(cores))),
@@ -105,7 +107,7 @@ def _start(
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
-        FOLDER: value_for(words),
+        FOLDER: value_for(folder),
         SECRET: secret,
     }
     parent = os.getpid()
@@ -124,28 +126,28 @@ def _start(
     )
 
 
-def _wait(children: list[subprocess.Popen[bytes]], words: Path) -> Loss | None:
-    """Wait for all; once one has failed, which is returned, no longer than the grace time."""
+def _wait(children: list[subprocess.Popen[bytes]], folder: Path) -> Loss | None:
+    """Wait for all, but after a failure, which is returned, no longer than the grace time."""
     loss, failed_at = None, 0.0
     while True:
         are_over = all(child.poll() is not None for child in children)
-        if loss is None and (loss := _first_loss(children, words)) is not None:
+        if loss is None and (loss := _first_loss(children, folder)) is not None:
             failed_at = time.monotonic()
             rank, how = loss
             print(f"mpbench: job failed: rank {rank} {how}", file=sys.stderr, flush=True)
-            say_loss("lost", loss, words)
+            write_failure("lost", loss, folder)
         grace_s = GRACE_S if children[0].poll() is None else LAST_S
         if are_over or (loss is not None and time.monotonic() > failed_at + grace_s):
             return loss
         time.sleep(POLL_S)
 
 
-def _first_loss(children: list[subprocess.Popen[bytes]], words: Path) -> Loss | None:
-    """The rank that has ended badly; one that ended for want of another leaves word of that."""
+def _first_loss(children: list[subprocess.Popen[bytes]], folder: Path) -> Loss | None:
+    """Return the rank that ended badly; a rank that ended for want of another reports that one."""
     ended = {rank: child.returncode for rank, child in enumerate(children) if child.poll()}
     if not ended:
         return None
-    missed = said_loss("missed", words)
+    missed = read_failure("missed", folder)
     if missed is not None and ended.get(missed[0], 1) > 0:  # no signal, which says more
         return missed
     rank = min(ended) if missed is None else missed[0]
@@ -158,7 +160,7 @@ def _end(code: int) -> str:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at now."""
+    """Return a port of this machine that nobody listens at now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What ranks have said, by name: kept by the first rank, asked by all.
+"""A key-value store in the first rank's memory, asked by all ranks.
 
 The operations are those of torch's key-value store, since torch's groups of processes meet by it.
 """

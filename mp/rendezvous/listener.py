@@ -1,4 +1,4 @@
-"""The first rank takes the others in, and answers what they ask of its board."""
+"""The listener of the first rank: it admits the other ranks, and answers their requests."""
 
 import selectors
 import socket

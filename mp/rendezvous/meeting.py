@@ -1,4 +1,4 @@
-"""Where this rank meets the others, checked before anything waits for it."""
+"""The meeting point of the ranks, checked before anything waits for it."""
 
 import errno
 import os
@@ -10,9 +10,9 @@ from typing import Any
 
 import torch.distributed as dist
 
-from mp.distributed.watchdog import Watchdog
 from mp.rendezvous.board import Board
 from mp.rendezvous.channel import PROOF_S, Channel, Unproven, prove_to_first
+from mp.rendezvous.failure import announce_failure
 from mp.rendezvous.listener import BACKLOG, Listener
 from mp.rendezvous.store import COME_S, DistantBoard, Store
 from study.errors import CaseError
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True)
 class MeetingPoint:
-    """Where the first rank listens.
+    """The addresses at which the first rank listens.
 
     Attributes:
         name: address and port as they were given.
@@ -76,7 +76,7 @@ def open_stores(rank: int, size: int, secret: bytes) -> list[Store]:
     Raises:
         CaseError: the ranks cannot meet; it says why.
     """
-    point = _meeting_point(rank, size, secret)
+    point = _meeting_point(rank, secret)
     if rank:
         return [Store(DistantBoard(channel)) for channel in _reach(rank, point, secret)]
     board = Board()
@@ -84,7 +84,7 @@ def open_stores(rank: int, size: int, secret: bytes) -> list[Store]:
     return [Store(board)] * CONNECTIONS
 
 
-def _meeting_point(rank: int, size: int, secret: bytes) -> MeetingPoint:
+def _meeting_point(rank: int, secret: bytes) -> MeetingPoint:
     if problem := os.environ.get(NOWHERE):
         raise CaseError(problem)
     address, port = os.environ["MASTER_ADDR"], _port(os.environ["MASTER_PORT"])
@@ -94,7 +94,7 @@ def _meeting_point(rank: int, size: int, secret: bytes) -> MeetingPoint:
         places = _resolve(address, port)
     except OSError:
         error = CaseError(f"{address} does not resolve on this node ({host}); {REMEDY}")
-        _tell_first(rank, size, second, secret, error)
+        _tell_first(rank, second, secret, error)
         raise error from None
     if rank == 0:
         places = [place for place in places if place.is_ours]
@@ -116,7 +116,7 @@ def _resolve(address: str, port: int) -> list[Place]:
 
 
 def _second_place(port: int) -> list[Place]:
-    """Where the first rank listens besides, if ranks run on several nodes."""
+    """Return where else the first rank listens, if ranks run on several nodes."""
     address = os.environ.get(FIRST_NODE)
     if not address or os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
         return []
@@ -206,13 +206,13 @@ def connect(place: Place, secret: bytes) -> Channel:
         raise
 
 
-def _tell_first(rank: int, size: int, places: list[Place], secret: bytes, error: CaseError) -> None:
+def _tell_first(rank: int, places: list[Place], secret: bytes, error: CaseError) -> None:
     """Tell the first rank of this error, in case that it has not failed for the same reason."""
     if rank == 0 or (channel := _reach_soon(places, secret)) is None:
         return
     with channel.connection, suppress(dist.DistError):
-        store = Store(DistantBoard(channel))
-        Watchdog(rank, size, store, lambda failure: None).tell(store, error, "error")
+        announce_failure(Store(DistantBoard(channel)), rank, error, "error")
+        time.sleep(TELL_S)  # the first rank ends this process once it has heard
 
 
 def _reach_soon(places: list[Place], secret: bytes) -> Channel | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import msgspec
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import Store as TorchStore
 
 from mp.rendezvous.board import Answer, Board, Request
 from mp.rendezvous.channel import Channel, Unproven
@@ -38,7 +39,7 @@ class DistantBoard:
             raise dist.DistNetworkError(f"the first rank is gone: {error}") from None
 
 
-class Store(dist.Store):
+class Store(TorchStore):
     """torch's interface to a board; for any thread."""
 
     def __init__(self, board: Board | DistantBoard) -> None:

@@ -1,1 +1,1 @@
-"""One process with all GPUs."""
+"""All GPUs of a case in one process, which passes the baton between them."""

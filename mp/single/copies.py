@@ -1,7 +1,6 @@
-"""Copies between the GPUs of a case: first proven to arrive, then timed."""
+"""Copies between the GPUs of a case: first checked byte by byte, then timed."""
 
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
@@ -10,7 +9,7 @@ import torch
 from mp.hardware.devices import Devices
 from mp.placement import layer_map
 from mp.timing.clocks import clock_of
-from study.case import Case
+from mp.workload import Workload
 from study.errors import CaseError
 from study.results.ceilings import CopyRate
 
@@ -21,7 +20,7 @@ COPIES = 30
 TIME_LIMIT_S = 0.3
 
 
-def measure_copies(case: Case, devices: Devices) -> list[CopyRate]:
+def measure_copies(workload: Workload, devices: Devices) -> list[CopyRate]:
     """Check and time the copies of every pair of GPUs that passes the baton, both ways.
 
     One GPU, real or shared by logical ones, or the CPU, copies within itself: GPU 0 to GPU 0.
@@ -30,24 +29,24 @@ def measure_copies(case: Case, devices: Devices) -> list[CopyRate]:
         CaseError: bytes did not arrive as they were sent. A driver may report peer access between
             GPUs that corrupt each other's data, e.g. behind an IOMMU.
     """
-    return [_measure(case, devices, source, target) for source, target in pairs(case, devices)]
+    sizes = messages(workload, devices).items()
+    element = workload.dtype.itemsize
+    return [_measure(devices, source, target, size, element) for (source, target), size in sizes]
 
 
-def pairs(case: Case, devices: Devices) -> Iterator[tuple[int, int]]:
-    """(source, target) of every copy that a step needs, each once."""
-    gpus = layer_map(case.depth, case.gpus, case.split)
-    borders = sorted({(a, b) for a, b in pairwise(gpus) if a != b})
-    if devices.emulated or not borders:
-        yield 0, 0
-        return
-    for a, b in borders:
-        yield a, b
-        yield b, a
+def messages(workload: Workload, devices: Devices) -> dict[tuple[int, int], int]:
+    """Return the bytes that a step copies, at most, by (source, target)."""
+    case = workload.case
+    gpu_of_layer = layer_map(case.depth, case.gpus, case.split)
+    sizes = workload.message_bytes(gpu_of_layer, case.batch_size)
+    if sizes and not devices.emulated:
+        return sizes
+    return {(0, 0): max(sizes.values(), default=workload.activations(case.batch_size)[-1].nbytes)}
 
 
-def _measure(case: Case, devices: Devices, source: int, target: int) -> CopyRate:
-    element = 2 if case.dtype == "bfloat16" else 4
-    message_bytes = case.batch_size * case.dim * element
+def _measure(
+    devices: Devices, source: int, target: int, message_bytes: int, element: int
+) -> CopyRate:
     checked_bytes = CHECK_BYTES_WITHIN if source == target else CHECK_BYTES
     check(devices, source, target, checked_bytes)
     check(devices, source, target, message_bytes)
@@ -67,9 +66,16 @@ def _measure(case: Case, devices: Devices, source: int, target: int) -> CopyRate
 
 
 def check(devices: Devices, source: int, target: int, size: int) -> None:
-    """Send random bytes, and compare what lies on the target with what lies on the source.
+    """Send random bytes, and compare them on the host, byte by byte, with what arrived.
 
-    Both are compared on the host, byte by byte, which proves more than a checksum.
+    Args:
+        devices: the GPUs.
+        source: the GPU that sends.
+        target: the GPU that receives.
+        size: in bytes.
+
+    Raises:
+        CaseError: a byte differs.
     """
     seed = torch.Generator().manual_seed(size)
     words = torch.randint(2**63 - 1, (size // 8 + 1,), generator=seed)
@@ -92,7 +98,7 @@ def _copy(devices: Devices, source: int, target: int) -> Callable[[torch.Tensor]
 
 
 def _seconds(devices: Devices, source: int, target: int, size: int) -> float:
-    """The median time of a copy on the source's clock, each from all devices idle."""
+    """Return the median seconds of a copy on the source's clock, each from all devices idle."""
     x = torch.ones(size, dtype=torch.uint8, device=devices.real_device(source))
     copy, clock = _copy(devices, source, target), clock_of(devices)
     times: list[float] = []

@@ -16,7 +16,7 @@ class GraphedStep:
 
     def __init__(self, step: TrainingStep, devices: Devices) -> None:
         self.eager = step
-        step.loss = None  # its autograd graph would tie the parameters to another stream
+        del step.last_loss  # its autograd graph would tie the parameters to another stream
         with torch.cuda.device(devices.real[0]):
             side = torch.cuda.Stream()
             self._warm_up(side)
@@ -25,7 +25,7 @@ class GraphedStep:
             with torch.cuda.graph(self.graph, stream=side):
                 step()
 
-    def _warm_up(self, side):
+    def _warm_up(self, side: torch.cuda.Stream) -> None:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(WARMUP_STEPS):
@@ -36,6 +36,6 @@ class GraphedStep:
         self.graph.replay()
 
     @property
-    def loss(self):
-        """The loss of the step that ran last."""
+    def loss(self) -> float:
+        """The mean over the batch in the step that ran last."""
         return self.eager.loss

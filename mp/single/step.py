@@ -1,42 +1,68 @@
-"""One training step: zero_grad, forward, MSE loss, backward, optimizer step."""
+"""One training step: zero_grad, forward, loss, backward, optimizer step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
+from mp.engine import Gradients, gradients_of
 from mp.hardware.devices import Devices
-from mp.hardware.precision import element_type
 from mp.model import LargeLinearModelMP
+from mp.workload import LinearStack, SplitModel, Workload, make_optimizer
 from study.case import Case
 
-LEARNING_RATE = 0.01
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
-
+@dataclass
 class TrainingStep:
-    """A model, its optimizer and one fixed batch; calling it trains one step."""
+    """A model, its optimizer and one fixed batch; calling it trains one step.
 
-    def __init__(self, model, optimizer, x, target):
-        self.model = model
-        self.optimizer = optimizer
-        self.x = x
-        self.target = target
+    Attributes:
+        model: maps x to the output, on the last GPU.
+        optimizer: of the model's parameters.
+        loss_of: maps output and target to the loss.
+        x: the input, (batch, dim), on the first GPU.
+        target: (batch, dim), on the last GPU.
+        last_loss: of the step that ran last, with its autograd graph.
+    """
 
-    def __call__(self):
+    model: SplitModel | LargeLinearModelMP
+    optimizer: torch.optim.Optimizer
+    loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    x: torch.Tensor
+    target: torch.Tensor
+    last_loss: torch.Tensor = field(init=False)
+
+    def __call__(self) -> None:
         self.forward()
         self.backward()
         self.optimizer.step()
 
-    def forward(self):
+    def forward(self) -> None:
         """Compute the loss; gradients of the step before are dropped first."""
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss = nn.functional.mse_loss(self.model(self.x), self.target)
+        self.last_loss = self.loss_of(self.model(self.x), self.target)
 
-    def backward(self):
+    def backward(self) -> None:
         """Compute the gradients of the loss."""
-        self.loss.backward()
+        self.last_loss.backward()
 
-    def parameters_per_gpu(self):
-        """For each GPU the parameters of its layers."""
+    def compute_gradients(self) -> None:
+        """Run forward and backward."""
+        self.forward()
+        self.backward()
+
+    @property
+    def loss(self) -> float:
+        """The mean over the batch in the step that ran last."""
+        return float(self.last_loss.item())
+
+    def gradients(self) -> Gradients:
+        """Return the gradients of each layer, on the CPU."""
+        return {number: gradients_of(layer) for number, layer in enumerate(self.model.layers)}
+
+    def parameters_per_gpu(self) -> list[list[nn.Parameter]]:
+        """Return, for each GPU, the parameters of its layers."""
         model = self.model
         return [
             [p for i, layer in enumerate(model.layers) if model.gpu_of_layer[i] == gpu
@@ -45,18 +71,22 @@ class TrainingStep:
         ]  # fmt: skip
 
 
-def build_step(case: Case, devices: Devices) -> TrainingStep:
-    """The case's model and batch.
+def build_step(
+    case: Case, devices: Devices, make_workload: Callable[[Case], Workload] = LinearStack
+) -> TrainingStep:
+    """Build the case's model and batch.
 
     Weights and data are drawn on the CPU from the case's seed, layer by layer, so that every
     split and every device starts from the same numbers.
+
+    Args:
+        case: the case, of which `devices` are the GPUs.
+        devices: where layers, input and target go.
+        make_workload: makes what the case trains.
     """
-    torch.manual_seed(case.seed)
-    dtype = element_type(case)
-    model = LargeLinearModelMP(case.dim, case.depth, devices.gpus, case.split).to(dtype)
-    optimizer = OPTIMIZERS[case.optimizer](model.parameters(), lr=LEARNING_RATE)
-    if case.execution == "cuda_graph" and case.optimizer == "adam":
-        optimizer.param_groups[0]["capturable"] = True  # its step count must live on the GPU
-    x = torch.randn(case.batch_size, case.dim).to(dtype)
-    target = torch.randn(case.batch_size, case.dim).to(dtype)
-    return TrainingStep(model, optimizer, devices.put(x, 0), devices.put(target, case.gpus - 1))
+    workload = make_workload(case)
+    model = workload.split_model(devices.gpus).to(workload.dtype)
+    optimizer = make_optimizer(case, model.parameters())
+    x, target = (workload.cast(part) for part in workload.batch(case.batch_size))
+    x, target = devices.put(x, 0), devices.put(target, case.gpus - 1)
+    return TrainingStep(model, optimizer, workload.loss, x, target)

@@ -1,6 +1,8 @@
-"""The transfer ledger: what one training step was seen to move, not what it should move."""
+"""Counts of what one training step was seen to move between GPUs, not what it should move."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -10,8 +12,8 @@ from mp.single.step import TrainingStep
 from study.results.result import PairTransfers, Phase, Transfers
 
 
-class _Ledger(TorchFunctionMode):
-    """Watches every `Tensor.to` of a forward pass, and the way back of what it moved.
+class TransferCounter(TorchFunctionMode):
+    """Counts the moves of every `Tensor.to` in a forward pass, and those of their gradients.
 
     A call moved data if its result lies in other memory than its argument.
     """
@@ -24,7 +26,13 @@ class _Ledger(TorchFunctionMode):
         self.moves: Counter[tuple[int, int, Phase]] = Counter()
         self.bytes: Counter[tuple[int, int, Phase]] = Counter()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
         if func is not torch.Tensor.to:
             return func(*args, **(kwargs or {}))
         source = self.devices.index_of(args[0])
@@ -32,7 +40,7 @@ class _Ledger(TorchFunctionMode):
         self._saw(args[0], moved, source, self.devices.index_of(moved))
         return moved
 
-    def _saw(self, before, after, source, target):
+    def _saw(self, before: torch.Tensor, after: torch.Tensor, source: int, target: int) -> None:
         layer, self.calls = self.calls, self.calls + 1  # `forward` calls `.to` once a layer
         if before.data_ptr() == after.data_ptr():
             return
@@ -43,32 +51,34 @@ class _Ledger(TorchFunctionMode):
                 lambda inputs, outputs: self._saw_gradient(target, source, outputs[0], inputs[0])
             )
 
-    def _saw_gradient(self, source, target, before, after):
+    def _saw_gradient(
+        self, source: int, target: int, before: torch.Tensor, after: torch.Tensor
+    ) -> None:
         if before.data_ptr() != after.data_ptr():
             self._count(source, target, "backward", after)
 
-    def _count(self, source, target, phase, tensor):
+    def _count(self, source: int, target: int, phase: Phase, tensor: torch.Tensor) -> None:
         self.moves[source, target, phase] += 1
         self.bytes[source, target, phase] += tensor.nbytes
 
 
 def observe_transfers(step: TrainingStep, devices: Devices) -> Transfers:
-    """Train one step under the ledger. Bytes are those of the tensors moved."""
-    ledger = _Ledger(devices)
-    with ledger:
+    """Train one step and count its moves. Bytes are those of the tensors moved."""
+    counter = TransferCounter(devices)
+    with counter:
         step.forward()
     step.backward()
     devices.synchronize()
     pairs = [
-        PairTransfers(source=s, target=t, phase=p, moves=n, bytes=ledger.bytes[s, t, p])
-        for (s, t, p), n in sorted(ledger.moves.items())
+        PairTransfers(source=s, target=t, phase=p, moves=n, bytes=counter.bytes[s, t, p])
+        for (s, t, p), n in sorted(counter.moves.items())
     ]
     return Transfers(
-        to_calls_per_forward=ledger.calls,
+        to_calls_per_forward=counter.calls,
         moves_forward=sum(pair.moves for pair in pairs if pair.phase == "forward"),
         moves_backward=sum(pair.moves for pair in pairs if pair.phase == "backward"),
         bytes_forward=sum(pair.bytes for pair in pairs if pair.phase == "forward"),
         bytes_backward=sum(pair.bytes for pair in pairs if pair.phase == "backward"),
-        moved_before_layers=ledger.moved_before_layers,
+        moved_before_layers=counter.moved_before_layers,
         by_pair=pairs,
     )

@@ -10,10 +10,9 @@ import warnings
 
 import torch
 
-from mp.distributed.correctness import check_equals_unsplit
-from mp.distributed.pipeline import PipelineStep
+from mp.correctness import check_equals_unsplit
+from mp.distributed.engine import DistributedEngine
 from mp.distributed.stages import make_stages
-from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World, join
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
@@ -39,11 +38,14 @@ def cases(ranks: int) -> list[Case]:
     return found
 
 
-def build(case: Case, world: World):
-    if case.schedule == "tensor":
-        return TensorParallelStep(case, world)
-    # The first layer takes as long as three: stages of different numbers of layers.
-    return PipelineStep(case, make_stages(case, [3.0] + [1.0] * (case.depth - 1)), world)
+def engine_of(case: Case, world: World, break_it: bool) -> DistributedEngine:
+    engine = DistributedEngine(case, world)
+    if engine.stages is not None:
+        # The first layer takes as long as three: stages of different numbers of layers.
+        engine.stages = make_stages(case, [3.0] + [1.0] * (case.depth - 1))
+    build = engine.build
+    engine.build = lambda small: broken(build(small), break_it)
+    return engine
 
 
 def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> int:
@@ -55,12 +57,12 @@ def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> int:
     for case in cases(ranks):
         words = "equal"
         try:
-            check_equals_unsplit(case, world, lambda small: broken(build(small, world), break_it))
+            check_equals_unsplit(engine_of(case, world, break_it))
         except CaseError as error:
             words = str(error)
         if rank == 0:
             print(f"{ranks} {case.schedule} {case.micro_batches}: {words}", flush=True)
-    world.leave()
+    world.shutdown()
     return 0
 
 

@@ -6,7 +6,8 @@ import torch
 from mp.hardware.devices import Devices, choose_devices
 from mp.hardware.gemm import measure_gemm
 from mp.single import copies
-from mp.single.copies import check, measure_copies, pairs
+from mp.single.copies import check, measure_copies, messages
+from mp.workload import LinearStack
 from study.case import Case
 from study.errors import CaseError
 
@@ -15,7 +16,7 @@ TWO = [torch.device("cpu"), torch.device("cpu", 0)]  # two names of one memory
 
 
 def test_devices_that_are_shared_copy_within_themselves():
-    (rate,) = measure_copies(CASE, choose_devices(2, "cpu"))
+    (rate,) = measure_copies(LinearStack(CASE), choose_devices(2, "cpu"))
     assert (rate.source, rate.target, rate.peer_access) == (0, 0, None)
     assert rate.message_bytes == 8 * 64 * 4
     assert min(rate.latency_s, rate.message_s, rate.bandwidth_bytes_per_s) > 0
@@ -28,7 +29,7 @@ def test_devices_that_are_shared_copy_within_themselves():
 def test_real_gpus_are_checked_in_every_pair_that_passes_the_baton_both_ways(gpus, expected):
     real = [torch.device("cuda", gpu) for gpu in range(gpus)]
     case = Case(depth=6, gpus=gpus)
-    assert list(pairs(case, Devices(real, real))) == expected
+    assert list(messages(LinearStack(case), Devices(real, real))) == expected
 
 
 def test_one_flipped_byte_fails_the_case_and_names_the_pair(monkeypatch):
@@ -52,7 +53,7 @@ def test_zeros_that_arrive_instead_of_data_are_seen(monkeypatch):
 
 
 def test_every_real_device_has_a_largest_rate_of_matrix_products():
-    (rate,) = measure_gemm(CASE, choose_devices(2, "cpu"))
+    (rate,) = measure_gemm(CASE, choose_devices(2, "cpu"), LinearStack(CASE).products())
     assert rate.device == "cpu"
     assert rate.dtype == "float32"
     assert 0 < rate.sustained_flop_per_s <= rate.flop_per_s

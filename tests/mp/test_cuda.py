@@ -5,8 +5,9 @@ import torch
 
 from mp.correctness import check_possible
 from mp.hardware.devices import Devices, choose_devices
+from mp.measure import record_timelines
 from mp.single.cuda_graph import GraphedStep
-from mp.single.instruments import record_timelines
+from mp.single.engine import SingleEngine
 from mp.single.step import build_step
 from mp.single.transfers import observe_transfers
 from mp.timing.timeline import break_down
@@ -28,7 +29,7 @@ def test_one_gpu_is_real_and_more_are_emulated_on_it():
 
 # torch says so where the backward pass of a model on GPU and CPU is the first to use the GPU.
 @pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS:UserWarning")
-def test_the_ledger_sees_copies_between_two_real_devices():
+def test_the_counter_sees_copies_between_two_real_devices():
     case = Case(depth=4, gpus=2, dim=16, batch_size=4)
     real = [torch.device("cuda", 0), torch.device("cpu")]
     devices = Devices(real, real)
@@ -39,7 +40,7 @@ def test_the_ledger_sees_copies_between_two_real_devices():
 
 
 @pytest.mark.parametrize("gpus", [2, 5])
-def test_the_ledger_sees_copies_between_logical_gpus(gpus):
+def test_the_counter_sees_copies_between_logical_gpus(gpus):
     devices = choose_devices(torch.cuda.device_count() + gpus, "auto")
     case = Case(depth=20, gpus=len(devices.gpus), dim=16, batch_size=4)
     seen = observe_transfers(build_step(case, devices), devices)
@@ -98,7 +99,8 @@ def test_the_peak_of_shared_memory_is_predicted_within_five_percent(batch_size):
 def test_the_parts_of_a_step_add_up_on_the_clocks_of_the_gpus(gpus):
     devices = choose_devices(gpus, "auto")
     case = Case(depth=20, gpus=gpus, dim=4096, batch_size=512)
-    found = break_down(record_timelines(build_step(case, devices), devices, 10.0), "cuda_events")
+    engine = SingleEngine(case, devices)
+    found = break_down(record_timelines(engine, engine.build(case), 10.0), "cuda_events")
     for gpu in found.per_gpu:
         # Gradients of weights are part of backward; here they are not told apart.
         keys = [k for k in gpu.__struct_fields__ if k not in ("index", "weight_gradient_s")]
@@ -136,13 +138,13 @@ def test_a_cuda_graph_has_the_losses_of_eager_steps(optimizer, tolerance):
     for _ in range(10):
         eager()
         graphed()
-        theirs.append(eager.loss.item())
-        ours.append(graphed.loss.item())
+        theirs.append(eager.loss)
+        ours.append(graphed.loss)
     assert ours == pytest.approx(theirs, rel=tolerance)
     assert len(set(ours)) == len(ours)
 
 
-def test_a_graphed_case_is_measured_without_marks():
+def test_a_graphed_case_has_no_instrumented_steps():
     result = measured(1, dim=256, execution="cuda_graph")
     assert result.measurement.breakdown is None
     assert result.measurement.forward_s == []

@@ -2,16 +2,16 @@
 
 import socket
 import time
-from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from jobs.worker import rank
 from mp.distributed import world
-from mp.distributed.watchdog import FAILED
 from mp.launcher.launcher import free_port
 from mp.rendezvous import meeting
 from mp.rendezvous.board import Board
+from mp.rendezvous.failure import FAILED, RankFailure
 from mp.rendezvous.listener import Listener
 from mp.rendezvous.secret import SECRET, new_secret
 from study.errors import CaseError
@@ -52,7 +52,7 @@ def test_a_name_that_does_not_resolve_is_named_with_what_to_do(join, rank):
 
 def test_the_first_rank_is_told_of_a_name_that_another_cannot_resolve(join, monkeypatch):
     port, secret = free_port(), new_secret()
-    monkeypatch.setattr(meeting, "Watchdog", Telling)
+    monkeypatch.setattr(meeting, "TELL_S", 1)
     board = Board()
     listening = [socket.create_server(("127.0.0.1", port))]
     listener = Listener(listening, bytes.fromhex(secret), board, 1)
@@ -61,17 +61,8 @@ def test_the_first_rank_is_told_of_a_name_that_another_cannot_resolve(join, monk
     said = join(1, MASTER_ADDR="gpu1.invalid", **where)
     assert said.startswith("gpu1.invalid does not resolve on this node")
     listener.join(PATIENCE_S)
-    assert board.values[FAILED].decode() == said
-
-
-class Telling(SimpleNamespace):
-    """A watchdog that tells, and waits for nobody to end it."""
-
-    def __init__(self, *arguments):
-        super().__init__()
-
-    def tell(self, store, error, outcome):
-        store.compare_set(FAILED, "", str(error))
+    told = msgspec.json.decode(board.values[FAILED], type=RankFailure)
+    assert (told.rank, told.message) == (1, said)
 
 
 def test_nobody_waits_long_for_a_first_rank_that_has_failed_too(join):

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from mp.hardware import devices, nvml
-from mp.hardware.devices import choose_devices, visible_gpus
+from mp.hardware.devices import check_allocation, choose_devices, visible_gpus
 from mp.hardware.mismatch import BINDING, gpu_mismatch
-from mp.hardware.proof import prove_gpus
 from study.errors import GpuMismatch
 from tests.mp.test_outcome import job
 
@@ -53,12 +52,12 @@ def test_the_three_numbers_come_first():
 def test_nothing_is_said_of_slurm_where_there_is_none():
     assert said(2, 1) == "GPUs requested: 2, visible to torch: 1"
     with pytest.raises(GpuMismatch, match=r"^GPUs requested: 3, visible to torch: 2$"):
-        prove_gpus(job(executor="local", visible=2), "cuda")
+        check_allocation(job(executor="local", visible=2), "cuda")
 
 
 def test_a_job_of_which_slurm_does_not_tell_its_gpus_says_so():
     with pytest.raises(GpuMismatch, match="allocated by Slurm: unknown, visible to torch: not ask"):
-        prove_gpus(job(executor="slurm", visible=None), "cpu")
+        check_allocation(job(executor="slurm", visible=None), "cpu")
 
 
 @pytest.mark.skipif(torch.backends.cuda.is_built(), reason="this torch has CUDA")

@@ -115,10 +115,10 @@ def ranks_that_run(text, tmp_path, monkeypatch):
 
 def test_a_first_rank_that_stands_still_is_named_by_the_one_that_missed_it(tmp_path, monkeypatch):
     text = (
-        "from mp.launcher.failure_files import say_loss\n"
+        "from mp.launcher.failure_files import write_failure\n"
         "if os.environ['RANK'] == '0':\n"
         "    time.sleep(600)\n"
-        "say_loss('missed', (0, 'fell silent'))\n"
+        "write_failure('missed', (0, 'fell silent'))\n"
         "sys.exit(1)\n"
     )
     assert ranks_that_run(text, tmp_path, monkeypatch) == [(0, "fell silent")]
@@ -165,7 +165,7 @@ def test_a_rank_that_dies_at_the_very_end_takes_no_result_with_it(tmp_path):
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "if os.environ.get('RANK') == '1':\n"
         "    from mp.distributed.world import World\n"
-        "    World.leave = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    World.shutdown = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
         "runpy.run_module('mp', run_name='__main__', alter_sys=True)\n"
     )
     done = subprocess.run(
@@ -178,7 +178,7 @@ def test_a_rank_that_dies_at_the_very_end_takes_no_result_with_it(tmp_path):
 
 
 def test_what_the_first_rank_has_told_is_not_told_again(tmp_path, monkeypatch):
-    text = "from mp.launcher.failure_files import say_told\nsay_told()\nsys.exit(1)\n"
+    text = "import mp.launcher.failure_files as f\nf.mark_result_written()\nsys.exit(1)\n"
     assert ranks_that_run(text, tmp_path, monkeypatch) == []
 
 

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 import torch.distributed as dist
 
-from mp.distributed.watchdog import FAILED
 from mp.launcher.launcher import free_port
 from mp.rendezvous import channel, meeting
 from mp.rendezvous.board import Request
 from mp.rendezvous.channel import HEADER, Unproven, prove_to_first, prove_to_other
+from mp.rendezvous.failure import FAILED
 from mp.rendezvous.listener import Listener
 from study.errors import CaseError
 from tests.conftest import PATIENCE_S

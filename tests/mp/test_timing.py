@@ -5,19 +5,24 @@ import gc
 import pytest
 
 from mp.hardware.devices import choose_devices
-from mp.single.step import build_step
-from mp.timing.timer import time_steps
+from mp.measure import time_steps
+from mp.single.engine import SingleEngine
 from study.case import Case
 
 
 @pytest.fixture
-def devices():
-    return choose_devices(2, "cpu")
+def engine():
+    return SingleEngine(Case(depth=2, gpus=2, dim=8, batch_size=2), choose_devices(2, "cpu"))
 
 
 @pytest.fixture
-def step(devices):
-    return build_step(Case(depth=2, gpus=2, dim=8, batch_size=2), devices)
+def world(engine):
+    return engine.world
+
+
+@pytest.fixture
+def step(engine):
+    return engine.build(engine.case)
 
 
 def after(steps):
@@ -29,31 +34,31 @@ def ignore(times, elapsed_s):
     pass
 
 
-def test_steps_are_timed_until_the_rule_has_a_verdict(step, devices):
-    times, verdict = time_steps(step, devices, after(7), ignore)
-    assert (len(times), verdict) == (7, "enough")
+def test_steps_are_timed_until_the_rule_has_a_reason(step, world):
+    times, reason = time_steps(step, world, after(7), ignore)
+    assert (len(times), reason) == (7, "enough")
     assert min(times) > 0
 
 
-def test_a_rule_may_want_no_step_at_all(step, devices):
-    assert time_steps(step, devices, after(0), ignore) == ([], "enough")
+def test_a_rule_may_want_no_step_at_all(step, world):
+    assert time_steps(step, world, after(0), ignore) == ([], "enough")
 
 
-def test_every_timed_step_trains(step, devices):
+def test_every_timed_step_trains(step, world):
     before = step.model.layers[0].weight.clone()
-    time_steps(step, devices, after(1), ignore)
+    time_steps(step, world, after(1), ignore)
     assert not before.equal(step.model.layers[0].weight)
 
 
-def test_progress_is_told_after_every_step(step, devices):
+def test_progress_is_told_after_every_step(step, world):
     told = []
-    time_steps(step, devices, after(4), lambda times, elapsed: told.append((len(times), elapsed)))
+    time_steps(step, world, after(4), lambda times, elapsed: told.append((len(times), elapsed)))
     assert [steps for steps, _ in told] == [1, 2, 3, 4]
     assert [elapsed for _, elapsed in told] == sorted(elapsed for _, elapsed in told)
 
 
-def test_no_garbage_is_collected_during_the_steps(step, devices):
+def test_no_garbage_is_collected_during_the_steps(step, world):
     collecting = []
-    time_steps(step, devices, after(3), lambda times, elapsed: collecting.append(gc.isenabled()))
+    time_steps(step, world, after(3), lambda times, elapsed: collecting.append(gc.isenabled()))
     assert collecting == [False] * 3
     assert gc.isenabled()

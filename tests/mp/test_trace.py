@@ -7,8 +7,8 @@ from collections import defaultdict
 import pytest
 
 from mp.hardware.devices import choose_devices
-from mp.single.instruments import record_timelines
-from mp.single.step import build_step
+from mp.measure import record_timelines
+from mp.single.engine import SingleEngine
 from mp.timing.chrome_trace import write_trace
 from study.case import Case
 
@@ -16,8 +16,8 @@ from study.case import Case
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory):
     case = Case(depth=6, gpus=3, dim=32, batch_size=8)
-    devices = choose_devices(3, "cpu")
-    timelines = record_timelines(build_step(case, devices), devices, 0.0)
+    engine = SingleEngine(case, choose_devices(3, "cpu"))
+    timelines = record_timelines(engine, engine.build(case), 0.0)
     path = tmp_path_factory.mktemp("trace") / "trace.json"
     write_trace(path, timelines, case, ["cpu"] * 3, emulated=True)
     return json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""The ledger's observations against the closed form."""
+"""The counted transfers against the closed form."""
 
 import pytest
 

@@ -16,6 +16,7 @@ from mp.distributed.world import join
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
 from mp.timing.timeline import break_down
+from mp.workload import LinearStack
 from report.analysis.pipeline_memory import predict_pipeline
 from report.data.measured import measured
 from study.validation import make_case
@@ -33,7 +34,7 @@ def as_rank(rank: int, port: int) -> None:
     torch.set_num_threads(1)
     world = join(2, "cpu", print)
     case = make_case({**SIZES, "schedule": "gpipe"}, "test")
-    step = PipelineStep(case, make_stages(case), world)
+    step = PipelineStep(LinearStack(case), make_stages(case), world)
     step()  # makes what the others find made
     seen = break_down([record_timeline(step, world, 0.0)], "host")
     already = [found for found in gc.get_objects() if isinstance(found, torch.Tensor)]
@@ -43,7 +44,7 @@ def as_rank(rank: int, port: int) -> None:
     made = measuring(scheduled("gpipe", dtype="float32", **SIZES), breakdown=seen)
     predicted = predict_pipeline(measured(made), 0)[rank].total
     print(f"rank {rank}: {live.peak} {predicted}", flush=True)  # Gloo prints lines of its own
-    world.leave()
+    world.shutdown()
 
 
 if __name__ == "__main__":

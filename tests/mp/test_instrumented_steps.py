@@ -1,4 +1,4 @@
-"""Where a step's time goes: marks where the baton is passed, and training as without them."""
+"""Instrumented steps: timestamps where the baton is passed, and training as without them."""
 
 import itertools
 
@@ -6,16 +6,26 @@ import pytest
 import torch
 
 from mp.hardware.devices import choose_devices
-from mp.single.instruments import record_timeline, record_timelines
-from mp.single.step import build_step
+from mp.measure import record_timelines
+from mp.single.engine import SingleEngine
+from mp.single.instruments import record_timeline
 from mp.timing.timeline import break_down
 from study.case import Case
 
 
 def made(gpus=3, **keys):
+    engine = engine_of(gpus, **keys)
+    return engine.build(engine.case), engine.devices
+
+
+def engine_of(gpus=3, **keys):
     case = Case(depth=6, gpus=gpus, dim=32, batch_size=8, **keys)
-    devices = choose_devices(gpus, "cpu")
-    return build_step(case, devices), devices
+    return SingleEngine(case, choose_devices(gpus, "cpu"))
+
+
+def recorded(time_limit_s, gpus=3):
+    engine = engine_of(gpus)
+    return record_timelines(engine, engine.build(engine.case), time_limit_s)
 
 
 def test_one_gpu_after_another_works_and_passes_the_baton():
@@ -54,8 +64,7 @@ def test_the_bytes_of_a_pass_are_those_of_the_baton():
 
 @pytest.mark.parametrize("gpus", [1, 2, 5])
 def test_the_parts_of_every_gpu_add_up_to_the_step(gpus):
-    step, devices = made(gpus)
-    found = break_down(record_timelines(step, devices, 10.0), "host")
+    found = break_down(recorded(10.0, gpus), "host")
     parts = ("forward_s", "backward_s", "optimizer_s", "transfer_in_s", "transfer_out_s", "idle_s")
     assert len(found.per_gpu) == gpus
     for gpu in found.per_gpu:
@@ -72,13 +81,13 @@ def test_the_phases_add_up_to_the_step():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_steps_with_marks_train_as_steps_without(optimizer):
-    marked, devices = made(optimizer=optimizer)
+def test_instrumented_steps_train_as_others(optimizer):
+    instrumented, devices = made(optimizer=optimizer)
     plain, _ = made(optimizer=optimizer)
     for _ in range(3):
-        record_timeline(marked, devices)
+        record_timeline(instrumented, devices)
         plain()
-    for ours, theirs in zip(marked.model.parameters(), plain.model.parameters(), strict=True):
+    for ours, theirs in zip(instrumented.model.parameters(), plain.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
 
@@ -89,14 +98,12 @@ def test_the_step_is_afterwards_what_it_was():
     assert (step.model.devices, len(step.optimizer.param_groups[0]["params"])) == before
 
 
-def test_a_time_limit_that_has_passed_still_leaves_three_steps_with_marks():
-    step, devices = made()
-    assert len(record_timelines(step, devices, 1e-9)) == 3
+def test_a_time_limit_that_has_passed_still_leaves_three_instrumented_steps():
+    assert len(recorded(1e-9)) == 3
 
 
 def test_the_typical_step_is_the_one_of_median_length():
-    step, devices = made()
-    timelines = record_timelines(step, devices, 1e-9)
+    timelines = recorded(1e-9)
     found = break_down(timelines, "host")
     middle = sorted(timelines, key=lambda timeline: timeline.step_s)[1]
     assert [span.end_s for span in found.typical_step] == [span.end_s for span in middle.spans]

@@ -1,0 +1,173 @@
+"""Workloads: the layers, batch and loss that a case trains, and its optimizer.
+
+The linear stack is the only one so far. Another model is a class beside it: ordered layers that
+each map one tensor to one, a batch and a loss.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import nn
+
+from mp.hardware.gemm import Product
+from mp.hardware.logical import LogicalGPU
+from mp.hardware.precision import element_type
+from mp.model import LargeLinearModelMP
+from mp.placement import boundaries, layer_map
+from study.case import Case
+
+LEARNING_RATE = 0.01
+OPTIMIZERS: dict[str, type[torch.optim.SGD | torch.optim.Adam]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+}
+Device = torch.device | LogicalGPU
+
+
+class SplitModel(nn.Module):
+    """The layers of a workload in one process, each on its GPU, as in the homework's model.
+
+    Args:
+        layers: in order, on the CPU.
+        devices: one entry for each GPU, anything that `.to()` takes.
+        gpu_of_layer: the GPU of each layer.
+    """
+
+    def __init__(
+        self, layers: Iterable[nn.Module], devices: Sequence[Device], gpu_of_layer: list[int]
+    ) -> None:
+        super().__init__()
+        self.devices, self.gpu_of_layer = devices, gpu_of_layer
+        self.layers = nn.ModuleList(
+            layer.to(devices[gpu]) for layer, gpu in zip(layers, gpu_of_layer, strict=True)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map x of shape (batch, ...) to the last layer's output, on the last GPU."""
+        for layer, gpu in zip(self.layers, self.gpu_of_layer, strict=True):
+            x = layer(x.to(self.devices[gpu]))
+        return x
+
+
+class Workload(ABC):
+    """What a case trains. All splits draw the same layers and then the same batch, on the CPU.
+
+    Attributes:
+        case: gives sizes, seed, dtype and optimizer.
+        dtype: of parameters and activations.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.dtype = element_type(case)
+
+    @abstractmethod
+    def layer(self, number: int) -> nn.Module:
+        """Make layer `number` (0 .. depth-1), which maps (rows, ...) to (rows, ...)."""
+
+    @abstractmethod
+    def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw input and target, each (rows, ...)."""
+
+    @abstractmethod
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the scalar loss, a mean over the rows."""
+
+    def layers(self) -> Iterator[nn.Module]:
+        """Draw all layers in order, in float32, from the case's seed. Draw the batch after them."""
+        torch.manual_seed(self.case.seed)
+        for number in range(self.case.depth):
+            yield self.layer(number)
+
+    def cast(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x in the case's dtype; integers stay integers."""
+        return x.to(self.dtype) if x.is_floating_point() else x
+
+    def split_model(self, devices: Sequence[Device]) -> SplitModel | LargeLinearModelMP:
+        """Draw the model for one process with all GPUs, in float32."""
+        case = self.case
+        return SplitModel(self.layers(), devices, layer_map(case.depth, case.gpus, case.split))
+
+    def activations(self, rows: int) -> list[torch.Tensor]:
+        """Return tensors without data like each layer's input, then the output: (rows, ...)."""
+        with torch.device("meta"), torch.no_grad():
+            found = [self.cast(self.batch(rows)[0])]
+            for number in range(self.case.depth):
+                found.append(self.layer(number).to(self.dtype)(found[-1]))
+        return found
+
+    def message_bytes(self, gpu_of_layer: list[int], rows: int) -> dict[tuple[int, int], int]:
+        """Return the bytes of the largest activation between each pair of GPUs, both ways.
+
+        Its gradient, which goes the other way, is as large.
+        """
+        activations, sizes = self.activations(rows), dict[tuple[int, int], int]()
+        for layer in boundaries(gpu_of_layer):
+            source, target = gpu_of_layer[layer - 1], gpu_of_layer[layer]
+            for pair in ((source, target), (target, source)):
+                sizes[pair] = max(sizes.get(pair, 0), activations[layer].nbytes)
+        return dict(sorted(sizes.items()))
+
+    def products(self) -> list[Product]:
+        """Return the matrix products of a layer's forward and backward, where they are known."""
+        return []
+
+
+class LinearLayer(nn.Module):
+    """ReLU, but not before the first layer, and `nn.Linear(dim, dim)`."""
+
+    def __init__(self, dim: int, *, is_first: bool) -> None:
+        super().__init__()
+        self.is_first = is_first
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (rows, dim) to (rows, dim)."""
+        output: torch.Tensor = self.linear(x if self.is_first else torch.relu(x))
+        return output
+
+
+class LinearStack(Workload):
+    """The homework's model: `depth` linear layers with ReLU between them, and MSE loss."""
+
+    def layer(self, number: int) -> nn.Module:
+        """Make layer `number`."""
+        return LinearLayer(self.case.dim, is_first=number == 0)
+
+    def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw input and target, each (rows, dim)."""
+        return torch.randn(rows, self.case.dim), torch.randn(rows, self.case.dim)
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the mean squared error of two tensors (rows, dim)."""
+        return nn.functional.mse_loss(output, target)
+
+    def split_model(self, devices: Sequence[Device]) -> LargeLinearModelMP:
+        """Draw the homework's model itself."""
+        torch.manual_seed(self.case.seed)
+        return LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
+
+    def activations(self, rows: int) -> list[torch.Tensor]:
+        """Return tensors without data, (rows, dim): all alike."""
+        like = torch.empty(rows, self.case.dim, dtype=self.dtype, device="meta")
+        return [like] * (self.case.depth + 1)
+
+    def products(self) -> list[Product]:
+        """Return those of a layer's forward, of its input's and of its weight's gradient."""
+        rows, dim = self.case.batch_size, self.case.dim
+        return [
+            Product(rows, dim, dim, "right"),
+            Product(rows, dim, dim, "neither"),
+            Product(dim, dim, rows, "left"),
+        ]
+
+
+def make_optimizer(
+    case: Case, parameters: Iterable[nn.Parameter]
+) -> torch.optim.SGD | torch.optim.Adam:
+    """Return the case's optimizer of these parameters."""
+    optimizer = OPTIMIZERS[case.optimizer](parameters, lr=LEARNING_RATE)
+    if case.execution == "cuda_graph" and case.optimizer == "adam":
+        optimizer.param_groups[0]["capturable"] = True  # its step count must live on the GPU
+    return optimizer
