@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from mp.engine import Communicator
 from mp.hardware import POLICIES
 from mp.hardware.devices import choose_devices
 from mp.hardware.precision import set_precision
@@ -59,7 +60,7 @@ def measure(device: str, texts: list[str]) -> list[float]:
     """Warm up, then time the steps until they are known well enough."""
     pairs = (text.split("=", 1) for text in texts)
     case = make_case({key: parse_value(key, value, "case") for key, value in pairs}, "case")
-    engine = SingleEngine(case, choose_devices(case.gpus, device))
+    engine = SingleEngine(case, Communicator(choose_devices(case.gpus, device)))
     set_precision(case)
     step = engine.build(case)
     time_steps(step, engine.world, WarmupRule(case), lambda times, elapsed: None)

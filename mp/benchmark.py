@@ -50,7 +50,7 @@ def run_benchmark(
         Exception: whatever ends the case: CaseError, torch.OutOfMemoryError, or any other.
     """
     case, world, devices = engine.case, engine.world, engine.world.devices
-    outputs = Outputs(engine.emulated, environment=engine.describe_environment({}, {}))
+    outputs = Outputs(world.emulated, environment=engine.describe_environment({}, {}))
     keep(outputs)
     placement = engine.place(report)
     outputs = replace(outputs, placement=placement)
@@ -64,7 +64,7 @@ def run_benchmark(
     check_equals_unsplit(engine)
     set_precision(case)
     report(Progress(phase="matrix products"))
-    mine = measure_gemm(case, devices, engine.workload(case).products())
+    mine = measure_gemm(case, devices, engine.workload.products())
     rates = [rate for its in world.all_gather(mine, list[GemmRate]) for rate in its]
     outputs = replace(outputs, ceilings=Ceilings(gemm=rates, copies=copies))
     keep(outputs)
@@ -84,21 +84,14 @@ def run_benchmark(
     if trace is not None and done.timelines and world.rank == 0:
         names = [f"{place.device} of {place.host}" for place in environment.ranks]
         names = names or [str(devices.real_device(gpu)) for gpu in range(case.gpus)]
-        try_to_write_trace(trace, engine, done.timelines, names)
+        _try_to_write_trace(trace, engine, done.timelines, names)
 
 
-def try_to_write_trace(
+def _try_to_write_trace(
     path: Path, engine: Engine[S], timelines: list[Timeline], devices: list[str]
 ) -> None:
-    """Write the trace, or say on stderr why there is none: it costs no measurement.
-
-    Args:
-        path: of the file.
-        engine: gives the case.
-        timelines: of the instrumented steps.
-        devices: the name of each GPU's device.
-    """
+    """Write the trace, or say on stderr why there is none: it costs no measurement."""
     try:
-        write_trace(path, timelines, engine.case, devices, engine.emulated)
+        write_trace(path, timelines, engine.case, devices, engine.world.emulated)
     except OSError as error:
         print(f"note: no trace: {path}: {error.strerror}", file=sys.stderr)

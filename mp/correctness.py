@@ -41,21 +41,21 @@ def check_equals_unsplit(engine: Engine[S]) -> None:
     Raises:
         CaseError: on every rank, if they differ.
     """
-    case = small_case(engine.case)
+    case = _small_case(engine.case)
     torch.set_float32_matmul_precision("highest")
     step = engine.build(case)
     step.compute_gradients()
     losses = engine.world.all_gather(step.loss, float | None)
-    gradients = gather_gradients(step.gradients(), engine.world)
+    gradients = _gather_gradients(step.gradients(), engine.world)
     problem = None
     if engine.world.rank == 0:
-        expected = compute_unsplit(engine.workload(case))
-        problem = find_difference(case, losses, gradients, *expected)
+        expected = _compute_unsplit(engine.make_workload(case))
+        problem = _find_difference(case, losses, gradients, *expected)
     if (problem := engine.world.broadcast(problem, str | None)) is not None:
         raise CaseError(f"schedule: {case.schedule}: {problem}")
 
 
-def small_case(case: Case) -> Case:
+def _small_case(case: Case) -> Case:
     """Return the case with layers and micro-batches as small as its schedule allows."""
     return msgspec.structs.replace(
         case,
@@ -66,7 +66,7 @@ def small_case(case: Case) -> Case:
     )
 
 
-def compute_unsplit(workload: Workload) -> tuple[torch.Tensor, Gradients]:
+def _compute_unsplit(workload: Workload) -> tuple[torch.Tensor, Gradients]:
     """Return loss and gradients of the same layers in one piece, on the CPU."""
     layers = list(workload.layers())
     x, target = workload.batch(workload.case.batch_size)
@@ -77,22 +77,14 @@ def compute_unsplit(workload: Workload) -> tuple[torch.Tensor, Gradients]:
     return loss.detach(), {number: gradients_of(layer) for number, layer in enumerate(layers)}
 
 
-def find_difference(
+def _find_difference(
     case: Case,
     losses: list[float | None],
     gradients: list[Gradients],
     loss: torch.Tensor,
     expected: Gradients,
 ) -> str | None:
-    """Return in words what differs from the unsplit model; None where nothing does.
-
-    Args:
-        case: gives the schedule, which says whether ranks share layers.
-        losses: of every rank; None where it has none.
-        gradients: of every rank.
-        loss: the unsplit model's.
-        expected: the unsplit model's gradients.
-    """
+    """Return in words what differs from the unsplit model; None where nothing does."""
     for rank, (its_loss, its_gradients) in enumerate(zip(losses, gradients, strict=True)):
         if its_loss is not None and differ(torch.tensor(its_loss), loss):
             return f"the loss is {its_loss:.6g}; it differs from the unsplit model's, {loss:.6g}"
@@ -117,7 +109,7 @@ def differ(ours: torch.Tensor, reference: torch.Tensor) -> bool:
     return not (ours - reference).abs().max().item() <= allowed
 
 
-def gather_gradients(mine: Gradients, world: Communicator) -> list[Gradients]:
+def _gather_gradients(mine: Gradients, world: Communicator) -> list[Gradients]:
     """Return the float32 gradients of every rank, in order, on all of them."""
     shapes = {number: [tuple(part.shape) for part in parts] for number, parts in mine.items()}
     flat = [part.reshape(-1) for parts in mine.values() for part in parts]

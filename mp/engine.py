@@ -1,12 +1,13 @@
-"""Engines: the two ways a case runs, behind one protocol.
+"""Engines: the two ways a case runs, behind one interface.
 
 `mp/single` holds all GPUs in one process; `mp/distributed` has a process, a rank, for each. The
 phases of a benchmark, the measurement and the check of correctness know only what is here.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -14,13 +15,13 @@ from torch import nn
 from mp.hardware.devices import Devices
 from mp.hardware.environment import States
 from mp.timing.timeline import Timeline
-from mp.workload import Workload
+from mp.workload import LinearStack, Workload
 from study.case import Case
 from study.errors import GpuMismatch
 from study.outcome import ResultOutcome
 from study.results.ceilings import CopyRate
 from study.results.environment import Environment
-from study.results.result import Placement, Transfers
+from study.results.result import PairTransfers, Placement, Transfers
 from study.storage.progress import Progress
 
 T = TypeVar("T")
@@ -28,56 +29,39 @@ ProgressCallback = Callable[[Progress], None]
 Gradients = dict[int, list[torch.Tensor]]  # of each parameter in order, by layer, on the CPU
 
 
-class Communicator(Protocol):
-    """The processes of a case, as one of them sees the others. Rank 0 decides and reports."""
-
-    @property
-    def rank(self) -> int:
-        """The number of this process."""
-
-    @property
-    def size(self) -> int:
-        """How many processes there are."""
-
-    @property
-    def devices(self) -> Devices:
-        """The GPUs of this process."""
-
-    def all_gather(self, mine: T, kind: Any) -> list[T]:
-        """Return the value of every rank, in order, on all of them; `kind` is its type."""
-
-    def all_gather_numbers(self, mine: torch.Tensor) -> list[torch.Tensor]:
-        """Return the 1-d CPU tensor of every rank, in order, on all of them."""
-
-    def all_reduce_max(self, value: float) -> float:
-        """Return the largest value of all ranks, once all have come so far."""
-
-    def broadcast(self, value: T, kind: Any) -> T:
-        """Return the value of rank 0; `kind` is its type."""
-
-
 @dataclass(frozen=True)
-class OneProcess:
-    """The communicator of a process that has all GPUs."""
+class Communicator:
+    """The ranks of a case, as one of them sees the others; here one process is all there are.
+
+    Attributes:
+        devices: the GPUs of this process.
+        rank: its number; rank 0 decides and reports.
+        size: how many ranks there are.
+    """
 
     devices: Devices
     rank: int = 0
     size: int = 1
 
+    @property
+    def emulated(self) -> bool:
+        """True where GPUs are emulated."""
+        return self.devices.emulated
+
     def all_gather(self, mine: T, kind: Any) -> list[T]:
-        """Return this process's value alone."""
+        """Return the value of every rank, in order, on all of them; all must be of type `kind`."""
         return [mine]
 
     def all_gather_numbers(self, mine: torch.Tensor) -> list[torch.Tensor]:
-        """Return this process's tensor alone."""
+        """Return the 1-d CPU tensor of every rank, in order, on all of them; of one dtype."""
         return [mine]
 
     def all_reduce_max(self, value: float) -> float:
-        """Return the value."""
+        """Return the largest value of all ranks, once all have come so far."""
         return value
 
     def broadcast(self, value: T, kind: Any) -> T:
-        """Return the value."""
+        """Return the value of rank 0, which must be of type `kind`."""
         return value
 
 
@@ -100,47 +84,66 @@ class Step(Protocol):
 S = TypeVar("S", bound=Step)
 
 
-class Engine(Protocol[S]):
-    """How the steps of a case are built, observed and recorded.
+class Engine(ABC, Generic[S]):
+    """How the steps of a case are built, observed and recorded. All ranks call the same methods.
 
-    Attributes:
+    Args:
         case: the case.
-        workload: makes what a case trains.
-        emulated: True where GPUs are emulated.
+        world: its ranks.
+        make_workload: makes what a case trains.
     """
 
-    case: Case
-    workload: Callable[[Case], Workload]
-    emulated: bool
+    def __init__(
+        self,
+        case: Case,
+        world: Communicator,
+        make_workload: Callable[[Case], Workload] = LinearStack,
+    ) -> None:
+        self.case, self.world, self.make_workload = case, world, make_workload
+        self.workload = make_workload(case)
 
-    @property
-    def world(self) -> Communicator:
-        """The processes of the case."""
-
+    @abstractmethod
     def place(self, report: ProgressCallback) -> Placement:
         """Decide, before anything else is asked, which GPU holds which layer."""
 
+    @abstractmethod
     def describe_environment(self, before: States, after: States) -> Environment:
         """Describe the environment of all ranks, with the states of this process's GPUs."""
 
+    @abstractmethod
     def measure_copies(self) -> list[CopyRate]:
-        """Check and time the copies between GPUs that pass data.
+        """Check that data arrive between GPUs that pass them, else raise CaseError; time that."""
 
-        Raises:
-            CaseError: data did not arrive as they were sent.
-        """
-
+    @abstractmethod
     def build(self, case: Case) -> S:
         """Build the step of the case, or of one of other sizes that is placed alike."""
 
     def prepare(self, step: S) -> Callable[[], None]:
         """Return what is timed: the step, or a CUDA graph of it."""
+        return step
 
+    @abstractmethod
     def observe_transfers(self, step: S) -> Transfers:
         """Train one step and count what all GPUs moved."""
 
+    @abstractmethod
     def record_timeline(self, step: S) -> Timeline:
         """Train one instrumented step."""
+
+
+def sum_transfers(pairs: list[PairTransfers], moved_before_layers: list[int]) -> Transfers:
+    """Return the transfers of all pairs of GPUs with their sums."""
+    forward = [pair for pair in pairs if pair.phase == "forward"]
+    backward = [pair for pair in pairs if pair.phase == "backward"]
+    return Transfers(
+        to_calls_per_forward=None,
+        moves_forward=sum(pair.moves for pair in forward),
+        moves_backward=sum(pair.moves for pair in backward),
+        bytes_forward=sum(pair.bytes for pair in forward),
+        bytes_backward=sum(pair.bytes for pair in backward),
+        moved_before_layers=moved_before_layers,
+        by_pair=pairs,
+    )
 
 
 def gradients_of(layer: nn.Module) -> list[torch.Tensor]:

@@ -65,18 +65,18 @@ def measure(
     losses = world.all_gather(step.loss, float | None)
     run = engine.prepare(step)
     warmup, how_warmed = time_steps(
-        run, world, WarmupRule(case), partial(announce, report, case, "warm-up")
+        run, world, WarmupRule(case), partial(_announce, report, case, "warm-up")
     )
-    before = states_under_load(run, devices, warmup)
+    before = _states_under_load(run, devices, warmup)
     reset_peaks(devices)
     rule = StoppingRule(case)
     stopped_by: StoppedBy
-    times, stopped_by = time_steps(run, world, rule, partial(announce, report, case, "timing"))
+    times, stopped_by = time_steps(run, world, rule, partial(_announce, report, case, "timing"))
     mine = layers_per_gpu[world.rank :][: len(devices.gpus)]
     memory = describe_memory(mine, devices, workspaces, first=world.rank)
     per_gpu = [gpu for its in world.all_gather(memory, list[GpuMemory]) for gpu in its]
     shared = peaks(devices.real[0]) if devices.emulated else (None, None)
-    after = states_under_load(run, devices, times)
+    after = _states_under_load(run, devices, times)
 
     timelines = []
     if case.execution == "eager":  # the kernels of a graph are launched without us
@@ -154,14 +154,8 @@ def record_timelines(engine: Engine[S], step: S, time_limit_s: float) -> list[Ti
     return timelines
 
 
-def states_under_load(run: Callable[[], None], devices: Devices, times: list[float]) -> States:
-    """Read the GPUs' states while steps are queued on them: an idle GPU lowers its clocks.
-
-    Args:
-        run: the step.
-        devices: those of this process.
-        times: seconds of some steps, by which the number of queued ones is chosen.
-    """
+def _states_under_load(run: Callable[[], None], devices: Devices, times: list[float]) -> States:
+    """Read the GPUs' states while steps are queued on them: an idle GPU lowers its clocks."""
     if devices.real[0].type != "cuda":
         return {}
     steps = min(MAX_LOAD_STEPS, round(LOAD_S / median(times)) if times else 1)
@@ -172,18 +166,10 @@ def states_under_load(run: Callable[[], None], devices: Devices, times: list[flo
     return states
 
 
-def announce(
+def _announce(
     report: ProgressCallback, case: Case, phase: str, times: list[float], elapsed_s: float
 ) -> None:
-    """Report a step, with the seconds that the limits of its phase leave at most.
-
-    Args:
-        report: told of it.
-        case: gives the limits.
-        phase: `warm-up` or `timing`.
-        times: seconds of the phase's steps so far.
-        elapsed_s: since the phase began.
-    """
+    """Report a step, with the seconds that the limits of its phase leave at most."""
     timing = phase == "timing"
     steps = case.steps if timing else case.warmup_steps
     limit_s = case.time_limit_s if timing else case.time_limit_s / 2

@@ -29,6 +29,7 @@ WORKER = ROOT / "jobs/worker/__main__.py"
 # Within a part, which other rooms a room (a folder or a file of the part) may import.
 NUMBERS = {"wording", "data", "analysis"}
 SHOWN = ("tables", "answers", "figures", "facts", "listings", "compare", "title")
+ENGINES = {"engine", "workload", "placement", "hardware", "timing"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "report": {
         "wording": set(),
@@ -40,7 +41,25 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(SHOWN, NUMBERS | {"document"}),
         "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
-    }
+    },
+    "mp": {
+        "placement": set(),
+        "model": {"placement"},
+        "hardware": {"model"},
+        "timing": {"hardware"},
+        "rendezvous": set(),
+        "launcher": {"rendezvous"},
+        "workload": {"model", "placement", "hardware"},
+        "engine": {"workload", "hardware", "timing"},
+        "single": ENGINES | {"model"},
+        "distributed": ENGINES | {"rendezvous", "launcher"},
+        "measure": {"engine", "hardware", "timing"},
+        "correctness": {"engine", "workload", "placement", "hardware"},
+        "benchmark": {"engine", "measure", "correctness", "hardware", "timing"},
+        "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous"}
+        | {"single", "distributed"},
+        "__main__": {"run", "hardware", "launcher"},
+    },
 }
 
 sources = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -116,6 +135,19 @@ def test_a_room_imports_only_the_rooms_below_it(part):
 @pytest.mark.parametrize("part", ROOMS)
 def test_no_module_imports_one_that_imports_it(part):
     TopologicalSorter(modules_of(part)).prepare()
+
+
+def test_only_one_room_of_the_benchmark_knows_both_engines():
+    rooms = ROOMS["mp"]
+    assert "distributed" not in rooms["single"]
+    assert "single" not in rooms["distributed"]
+    assert [room for room, below in rooms.items() if {"single", "distributed"} & below] == ["run"]
+
+
+def test_what_only_starts_ranks_imports_no_torch(run):
+    code = "import mp.__main__, sys; print('torch' in sys.modules)"
+    done = run("-c", code)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
 def test_the_worker_imports_the_benchmark_only_once_it_runs():

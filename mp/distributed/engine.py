@@ -15,7 +15,7 @@ from mp.distributed.stages import make_stages
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.transfers import observe_collectives, observe_sends
 from mp.distributed.world import World, join
-from mp.engine import ProgressCallback, outcome_of
+from mp.engine import Engine, ProgressCallback, outcome_of
 from mp.hardware.devices import Devices, check_allocation
 from mp.hardware.environment import States, describe_environment
 from mp.rendezvous.failure import RankFailure
@@ -30,14 +30,8 @@ from study.storage.progress import Progress
 RankStep = PipelineStep | TensorParallelStep
 
 
-class DistributedEngine:
-    """An engine as one of its ranks sees it; every rank calls the same methods.
-
-    Args:
-        case: the case.
-        world: its ranks.
-        make_workload: makes what the case trains.
-    """
+class DistributedEngine(Engine[RankStep]):
+    """An engine as one of its ranks sees it."""
 
     def __init__(
         self,
@@ -45,8 +39,8 @@ class DistributedEngine:
         world: World,
         make_workload: Callable[[Case], Workload] = LinearStack,
     ) -> None:
-        self.case, self.world, self.workload = case, world, make_workload
-        self.emulated = world.emulated
+        super().__init__(case, world, make_workload)
+        self.world: World = world
         self.stages = make_stages(case) if case.schedule != "tensor" else None
 
     def place(self, report: ProgressCallback) -> Placement:
@@ -56,7 +50,7 @@ class DistributedEngine:
             return Placement(gpu_of_layer=[], layers_per_gpu=counts)
         if self.case.balance == "time":
             report(Progress(phase="time the layers"))
-            times = measure_layers(self.workload(self.case), self.world)
+            times = measure_layers(self.workload, self.world)
             self.stages = make_stages(self.case, times)
         return self.stages.placement()
 
@@ -80,18 +74,14 @@ class DistributedEngine:
             return []
         rows = self.case.batch_size // self.case.micro_batches
         gpu_of_layer = self.stages.placement().gpu_of_layer
-        return measure_links(self.world, self.workload(self.case).message_bytes(gpu_of_layer, rows))
+        return measure_links(self.world, self.workload.message_bytes(gpu_of_layer, rows))
 
     def build(self, case: Case) -> RankStep:
         """Build this rank's part of the step of the case, or of one of other sizes."""
-        workload = self.workload(case)
+        workload = self.make_workload(case)
         if self.stages is None:
             return TensorParallelStep(workload, self.world)
         return PipelineStep(workload, self.stages, self.world)
-
-    def prepare(self, step: RankStep) -> Callable[[], None]:
-        """Return the step."""
-        return step
 
     def observe_transfers(self, step: RankStep) -> Transfers:
         """Train one step and count what all ranks sent or reduced."""

@@ -4,7 +4,6 @@ Layers take turns: one split by columns, whose outputs stay where they are, then
 partial sums are added up by an all-reduce (Megatron-LM, Shoeybi et al. 2019).
 """
 
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -125,13 +124,7 @@ class _CollectiveReporter(TorchDispatchMode):
         self.phase = phase
         self.listener.begin(phase)
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if any(issubclass(kind, (DTensor, AsyncCollectiveTensor)) for kind in types):
             return NotImplemented  # first let it say what its parts do
         namespace, _, operation = func.name().partition("::")
@@ -141,7 +134,7 @@ class _CollectiveReporter(TorchDispatchMode):
             self.listener.on_collective(self.phase, operation, args[0].nbytes)
         return func(*args, **(kwargs or {}))
 
-    def _wait(self, func: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def _wait(self, func: Any, args: Any) -> Any:
         self.listener.end()
         self.listener.begin("collective")
         done = func(*args)

@@ -3,10 +3,13 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
+
 from mp.distributed.listener import SILENT, StepListener
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World
+from mp.engine import sum_transfers
 from study.results.result import Collective, PairTransfers, Phase, Transfers
 
 
@@ -45,23 +48,9 @@ def observe_sends(step: PipelineStep, world: World) -> Transfers:
         )
         for (target, phase), n in sorted(counter.moves.items())
     ]
-    pairs = [
-        pair for its_pairs in world.all_gather(mine, list[PairTransfers]) for pair in its_pairs
-    ]
-    forward = [pair for pair in pairs if pair.phase == "forward"]
-    backward = [pair for pair in pairs if pair.phase == "backward"]
-    senders = {
-        stage for its_stages in world.all_gather(counter.senders, set[int]) for stage in its_stages
-    }
-    return Transfers(
-        to_calls_per_forward=None,
-        moves_forward=sum(pair.moves for pair in forward),
-        moves_backward=sum(pair.moves for pair in backward),
-        bytes_forward=sum(pair.bytes for pair in forward),
-        bytes_backward=sum(pair.bytes for pair in backward),
-        moved_before_layers=sorted(step.stages.layers(stage + 1)[0] for stage in senders),
-        by_pair=pairs,
-    )
+    pairs = [pair for its in world.all_gather(mine, list[PairTransfers]) for pair in its]
+    senders = {stage for its in world.all_gather(counter.senders, set[int]) for stage in its}
+    return sum_transfers(pairs, sorted(step.stages.layers(stage + 1)[0] for stage in senders))
 
 
 def observe_collectives(step: TensorParallelStep, world: World) -> Transfers:
@@ -73,16 +62,7 @@ def observe_collectives(step: TensorParallelStep, world: World) -> Transfers:
         )
         for (operation, phase), n in sorted(counter.calls.items())
     )
-    return Transfers(
-        to_calls_per_forward=None,
-        moves_forward=0,
-        moves_backward=0,
-        bytes_forward=0,
-        bytes_backward=0,
-        moved_before_layers=[],
-        by_pair=[],
-        collectives=together,
-    )
+    return msgspec.structs.replace(sum_transfers([], []), collectives=together)
 
 
 def _count(step: PipelineStep | TensorParallelStep, world: World) -> CommunicationCounter:

@@ -18,7 +18,7 @@ import msgspec
 import torch.distributed as dist
 
 from mp.launcher.failure_files import read_failure, write_failure
-from mp.rendezvous.failure import FAILED, RankFailure, announce_failure
+from mp.rendezvous.failure import FAILED, RankFailure
 from mp.rendezvous.store import COME_S, Store
 from study.errors import CaseError
 from study.outcome import ResultOutcome
@@ -123,7 +123,9 @@ class Watchdog(threading.Thread):
             traceback.print_exception(error)  # now: the first rank may end this process
         if self.rank == 0:
             self.stop()  # this thread must not end the process before the result is written
-        announce_failure(store, self.rank, error, outcome)
+        words = str(error).splitlines()[0] if str(error) else ""
+        host, kind = socket.gethostname(), type(error).__name__
+        RankFailure(self.rank, host, kind, words, outcome).announce(store)
         if self.rank:
             time.sleep(5 * BEAT_S)  # the first rank ends this process once it has heard
 

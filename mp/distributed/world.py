@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from torch import nn
 from torch.distributed.distributed_c10d import PrefixStore
 
 from mp.distributed.watchdog import GONE, HOST, OVER, Watchdog
-from mp.engine import outcome_of
+from mp.engine import Communicator, outcome_of
 from mp.hardware.devices import Devices, usable_gpus
 from mp.hardware.mismatch import gpu_mismatch
 from mp.launcher.failure_files import write_failure
@@ -37,45 +37,36 @@ LOOPBACK = "lo"  # Linux's name of the interface
 SHUTDOWN_S = 20.0  # a trace may have to be written
 
 
-@dataclass(frozen=True)
-class World:
+@dataclass(frozen=True, kw_only=True)
+class World(Communicator):
     """The ranks of a case, one for each GPU, as one of them.
 
     Attributes:
-        rank: of this process.
-        size: how many there are.
-        device: of this rank.
         store: which all ranks share.
         control: a process group of CPUs, for messages and not for data.
         watchdog: of this rank.
     """
 
-    rank: int
-    size: int
-    device: torch.device
     store: Store
     control: Any
     watchdog: Watchdog
 
     @property
-    def emulated(self) -> bool:
-        """True where the ranks compute on CPUs."""
-        return bool(self.device.type == "cpu")
+    def device(self) -> torch.device:
+        """The one device of this rank."""
+        return self.devices.real[0]
 
     @property
-    def devices(self) -> Devices:
-        """The one device of this rank."""
-        return Devices([self.device], [self.device])
+    def emulated(self) -> bool:
+        """True where the ranks compute on CPUs."""
+        return self.device.type == "cpu"
 
     def all_gather(self, mine: T, kind: Any) -> list[T]:
         """Return the value of every rank, in order, on all of them; all must be of type `kind`."""
         return [_from_bytes(its, kind) for its in self.all_gather_numbers(_as_bytes(mine))]
 
     def all_gather_numbers(self, mine: torch.Tensor) -> list[torch.Tensor]:
-        """Return the 1-d CPU tensor of every rank, in order, on all of them.
-
-        All have the same dtype, and any length.
-        """
+        """Return the 1-d CPU tensor of every rank, in order, on all of them; of one dtype."""
         lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
         dist.all_gather(lengths, torch.tensor([len(mine)]), group=self.control)
         longest = max(int(length) for length in lengths)
@@ -164,13 +155,24 @@ def join(
     store.set(f"{HOST}/{rank}", socket.gethostname())
     watchdog = Watchdog(rank, size, for_watchdog, give_up)
     watchdog.start()
-    world = World(rank, size, torch.device("cpu"), store, None, watchdog)
+    world = World(
+        devices=_alone(torch.device("cpu")),
+        rank=rank,
+        size=size,
+        store=store,
+        control=None,
+        watchdog=watchdog,
+    )
     try:
         check()
         return _with_groups(world, _choose_device(world, policy))
     except Exception as error:
         watchdog.announce(store, error, outcome_of(error))
         raise
+
+
+def _alone(device: torch.device) -> Devices:
+    return Devices([device], [device])
 
 
 def _as_bytes(value: object) -> torch.Tensor:
@@ -209,7 +211,7 @@ def _with_groups(world: World, device: torch.device) -> World:
         device_id=device if on_gpu else None,
     )
     control = dist.new_group(backend="gloo") if on_gpu else dist.group.WORLD
-    return World(world.rank, world.size, device, world.store, control, world.watchdog)
+    return replace(world, devices=_alone(device), control=control)
 
 
 def _listen_no_wider_than_needed() -> None:

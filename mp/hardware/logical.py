@@ -5,7 +5,6 @@ is therefore a target on the shared device for which `x.to(gpu)` makes a real co
 on another logical GPU, and none when it lies on this one, just as between real GPUs.
 """
 
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -25,13 +24,7 @@ class BatonTarget(torch.Tensor):
     gpu: int
 
     @classmethod
-    def __torch_function__(
-        cls,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.to and len(args) == 2 and isinstance(args[1], cls):
             return args[1].receive(args[0])
         return super().__torch_function__(func, types, args, kwargs or {})

@@ -1,5 +1,6 @@
 """Memory of every GPU, not only of the current one."""
 
+import gc
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from study.results.measurement import GpuMemory
 
 def release_cache() -> None:
     """Return torch's cached memory to the GPU, so that peaks do not hold what came before."""
+    gc.collect()  # the first optimizer of a process is held by frames of what torch imports for it
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

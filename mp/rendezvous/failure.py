@@ -1,7 +1,5 @@
 """The failure of a rank, as the store tells it to all others."""
 
-import socket
-
 import msgspec
 
 from mp.rendezvous.store import Store
@@ -23,16 +21,6 @@ class RankFailure(msgspec.Struct, frozen=True):
         where = f" on {self.host}" if self.host else ""
         return f"rank {self.rank}{where}: {self.message}"
 
-
-def announce_failure(store: Store, rank: int, error: Exception, outcome: ResultOutcome) -> None:
-    """Tell all ranks what ended this one, if no other failure was announced before.
-
-    Args:
-        store: of all ranks.
-        rank: this one.
-        error: what ended it.
-        outcome: of the case.
-    """
-    words = str(error).splitlines()[0] if str(error) else ""
-    failure = RankFailure(rank, socket.gethostname(), type(error).__name__, words, outcome)
-    store.compare_set(FAILED, "", msgspec.json.encode(failure).decode())
+    def announce(self, store: Store) -> None:
+        """Tell all ranks, if no other failure was announced before."""
+        store.compare_set(FAILED, "", msgspec.json.encode(self).decode())

@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from mp.rendezvous.board import Board
 from mp.rendezvous.channel import PROOF_S, Channel, Unproven, prove_to_first
-from mp.rendezvous.failure import announce_failure
+from mp.rendezvous.failure import RankFailure
 from mp.rendezvous.listener import BACKLOG, Listener
 from mp.rendezvous.store import COME_S, DistantBoard, Store
 from study.errors import CaseError
@@ -211,7 +211,8 @@ def _tell_first(rank: int, places: list[Place], secret: bytes, error: CaseError)
     if rank == 0 or (channel := _reach_soon(places, secret)) is None:
         return
     with channel.connection, suppress(dist.DistError):
-        announce_failure(Store(DistantBoard(channel)), rank, error, "error")
+        failure = RankFailure(rank, socket.gethostname(), "CaseError", str(error), "error")
+        failure.announce(Store(DistantBoard(channel)))
         time.sleep(TELL_S)  # the first rank ends this process once it has heard
 
 

@@ -16,7 +16,7 @@ class GraphedStep:
 
     def __init__(self, step: TrainingStep, devices: Devices) -> None:
         self.eager = step
-        del step.last_loss  # its autograd graph would tie the parameters to another stream
+        step.last_loss = None  # its autograd graph would tie the parameters to another stream
         with torch.cuda.device(devices.real[0]):
             side = torch.cuda.Stream()
             self._warm_up(side)

@@ -1,7 +1,7 @@
 """One training step: zero_grad, forward, loss, backward, optimizer step."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from mp.workload import LinearStack, SplitModel, Workload, make_optimizer
 from study.case import Case
 
 
-@dataclass
+@dataclass(eq=False)
 class TrainingStep:
     """A model, its optimizer and one fixed batch; calling it trains one step.
 
@@ -31,7 +31,7 @@ class TrainingStep:
     loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     x: torch.Tensor
     target: torch.Tensor
-    last_loss: torch.Tensor = field(init=False)
+    last_loss: torch.Tensor | None = None
 
     def __call__(self) -> None:
         self.forward()
@@ -45,6 +45,7 @@ class TrainingStep:
 
     def backward(self) -> None:
         """Compute the gradients of the loss."""
+        assert self.last_loss is not None
         self.last_loss.backward()
 
     def compute_gradients(self) -> None:
@@ -55,6 +56,7 @@ class TrainingStep:
     @property
     def loss(self) -> float:
         """The mean over the batch in the step that ran last."""
+        assert self.last_loss is not None
         return float(self.last_loss.item())
 
     def gradients(self) -> Gradients:

@@ -1,12 +1,13 @@
 """Counts of what one training step was seen to move between GPUs, not what it should move."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import torch
 from torch.overrides import TorchFunctionMode
 
+from mp.engine import sum_transfers
 from mp.hardware.devices import Devices
 from mp.single.step import TrainingStep
 from study.results.result import PairTransfers, Phase, Transfers
@@ -26,13 +27,7 @@ class TransferCounter(TorchFunctionMode):
         self.moves: Counter[tuple[int, int, Phase]] = Counter()
         self.bytes: Counter[tuple[int, int, Phase]] = Counter()
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not torch.Tensor.to:
             return func(*args, **(kwargs or {}))
         source = self.devices.index_of(args[0])
@@ -73,12 +68,5 @@ def observe_transfers(step: TrainingStep, devices: Devices) -> Transfers:
         PairTransfers(source=s, target=t, phase=p, moves=n, bytes=counter.bytes[s, t, p])
         for (s, t, p), n in sorted(counter.moves.items())
     ]
-    return Transfers(
-        to_calls_per_forward=counter.calls,
-        moves_forward=sum(pair.moves for pair in pairs if pair.phase == "forward"),
-        moves_backward=sum(pair.moves for pair in pairs if pair.phase == "backward"),
-        bytes_forward=sum(pair.bytes for pair in pairs if pair.phase == "forward"),
-        bytes_backward=sum(pair.bytes for pair in pairs if pair.phase == "backward"),
-        moved_before_layers=counter.moved_before_layers,
-        by_pair=pairs,
-    )
+    transfers = sum_transfers(pairs, counter.moved_before_layers)
+    return msgspec.structs.replace(transfers, to_calls_per_forward=counter.calls)

@@ -7,6 +7,8 @@ How: `right`; `broken`, with a wrong gradient; `pickle_free`, where all unpickli
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -48,12 +50,17 @@ def engine_of(case: Case, world: World, break_it: bool) -> DistributedEngine:
     return engine
 
 
-def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> int:
+def meet(rank: int, ranks: int, port: int) -> World:
+    """Meet the other ranks, which are forked from one process."""
     knows = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
     os.environ |= {key: str(n) for key, n in {**knows, "MASTER_PORT": port}.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", SECRET: "5e" * 32}
     torch.set_num_threads(1)
-    world = join(ranks, "cpu", print)
+    return join(ranks, "cpu", print)
+
+
+def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> None:
+    world = meet(rank, ranks, port)
     for case in cases(ranks):
         words = "equal"
         try:
@@ -63,7 +70,19 @@ def as_rank(rank: int, ranks: int, port: int, break_it: bool) -> int:
         if rank == 0:
             print(f"{ranks} {case.schedule} {case.micro_batches}: {words}", flush=True)
     world.shutdown()
-    return 0
+
+
+def fork(ranks: int, run: Callable[[int, int, int], None]) -> bool:
+    """Run `run(rank, ranks, port)` in so many forked processes; return whether all end well."""
+    port = free_port()
+    children = []
+    for rank in range(ranks):
+        if (child := os.fork()) == 0:
+            run(rank, ranks, port)
+            os._exit(0)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return not any(codes)
 
 
 def broken(step, is_broken: bool):
@@ -87,14 +106,7 @@ def main(counts: list[int], how: str) -> int:
     if how == "pickle_free":
         forbid_pickles()
     for ranks in counts:
-        port = free_port()
-        children = []
-        for rank in range(ranks):
-            if (child := os.fork()) == 0:
-                os._exit(as_rank(rank, ranks, port, how == "broken"))
-            children.append(child)
-        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-        if any(codes):
+        if not fork(ranks, partial(as_rank, break_it=how == "broken")):
             return 1
     return 0
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mp.correctness import check_possible
+from mp.engine import Communicator
 from mp.hardware.devices import Devices, choose_devices
 from mp.measure import record_timelines
 from mp.single.cuda_graph import GraphedStep
@@ -99,7 +100,7 @@ def test_the_peak_of_shared_memory_is_predicted_within_five_percent(batch_size):
 def test_the_parts_of_a_step_add_up_on_the_clocks_of_the_gpus(gpus):
     devices = choose_devices(gpus, "auto")
     case = Case(depth=20, gpus=gpus, dim=4096, batch_size=512)
-    engine = SingleEngine(case, devices)
+    engine = SingleEngine(case, Communicator(devices))
     found = break_down(record_timelines(engine, engine.build(case), 10.0), "cuda_events")
     for gpu in found.per_gpu:
         # Gradients of weights are part of backward; here they are not told apart.

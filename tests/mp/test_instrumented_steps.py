@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 
+from mp.engine import Communicator
 from mp.hardware.devices import choose_devices
 from mp.measure import record_timelines
 from mp.single.engine import SingleEngine
@@ -15,12 +16,12 @@ from study.case import Case
 
 def made(gpus=3, **keys):
     engine = engine_of(gpus, **keys)
-    return engine.build(engine.case), engine.devices
+    return engine.build(engine.case), engine.world.devices
 
 
 def engine_of(gpus=3, **keys):
     case = Case(depth=6, gpus=gpus, dim=32, batch_size=8, **keys)
-    return SingleEngine(case, choose_devices(gpus, "cpu"))
+    return SingleEngine(case, Communicator(choose_devices(gpus, "cpu")))
 
 
 def recorded(time_limit_s, gpus=3):

@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from mp.engine import Communicator
 from mp.hardware.devices import choose_devices
 from mp.measure import time_steps
 from mp.single.engine import SingleEngine
@@ -12,7 +13,8 @@ from study.case import Case
 
 @pytest.fixture
 def engine():
-    return SingleEngine(Case(depth=2, gpus=2, dim=8, batch_size=2), choose_devices(2, "cpu"))
+    case = Case(depth=2, gpus=2, dim=8, batch_size=2)
+    return SingleEngine(case, Communicator(choose_devices(2, "cpu")))
 
 
 @pytest.fixture

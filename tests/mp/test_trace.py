@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import pytest
 
+from mp.engine import Communicator
 from mp.hardware.devices import choose_devices
 from mp.measure import record_timelines
 from mp.single.engine import SingleEngine
@@ -16,7 +17,7 @@ from study.case import Case
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory):
     case = Case(depth=6, gpus=3, dim=32, batch_size=8)
-    engine = SingleEngine(case, choose_devices(3, "cpu"))
+    engine = SingleEngine(case, Communicator(choose_devices(3, "cpu")))
     timelines = record_timelines(engine, engine.build(case), 0.0)
     path = tmp_path_factory.mktemp("trace") / "trace.json"
     write_trace(path, timelines, case, ["cpu"] * 3, emulated=True)
