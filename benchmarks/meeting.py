@@ -1,4 +1,4 @@
-"""How long four ranks take to meet: by our store, whose ranks prove themselves, and by torch's.
+"""Seconds that four ranks take to meet: by our store, whose ranks prove themselves, and torch's.
 
     python benchmarks/meeting.py [--runs 15] [--ranks 4]
 
@@ -29,18 +29,18 @@ from study.statistics.samples import quartiles
 
 
 def by_our_store(ranks: int) -> None:
-    """As a case does."""
+    """Meet as a case does."""
     join(ranks, "cpu", print).all_reduce_max(0.0)
 
 
 def by_torchs_store(ranks: int) -> None:
-    """As torchrun's processes do."""
+    """Meet as torchrun's processes do."""
     dist.init_process_group("gloo", init_method="env://")
     dist.all_reduce(torch.zeros(1))
 
 
 def seconds(meet: Callable[[int], None], ranks: int) -> float:
-    """Until the last of so many ranks has met the others."""
+    """Return the seconds until the last of so many ranks has met the others."""
     port, secret = free_port(), new_secret()
     ready = Barrier(ranks)
     took: Queue[float] = Queue()
@@ -69,6 +69,7 @@ def seconds(meet: Callable[[int], None], ranks: int) -> float:
 
 
 def main() -> None:
+    """Print the medians of both."""
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)

@@ -59,6 +59,7 @@ class BareLoop:
 
 
 def main() -> None:
+    """Print the medians and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--device", choices=("cpu", "cuda"), default=None)

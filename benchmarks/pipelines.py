@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
+    """Start the ranks, or be one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     for key, value in (("gpus", 2), ("depth", 8), ("dim", 1024), ("batch-size", 2048)):
         parser.add_argument(f"--{key}", type=int, default=value)

@@ -1,4 +1,4 @@
-"""How soon the median of every case of a grid is known to ±0.5 %, from its results.
+"""Time until the median of every case of a grid is known to ±0.5 %, from its results.
 
     python submit.py --grid homework --results R && python benchmarks/precision.py R
 
@@ -15,6 +15,7 @@ from study.statistics.samples import Interval, estimate
 
 
 def main() -> None:
+    """Print a row for each case."""
     print(
         "| case | emulated | steps | seconds | half-width | stopped by |\n|---|---|---|---|---|---|"
     )

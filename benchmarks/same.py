@@ -29,6 +29,7 @@ CASE = ("depth=20", "gpus=1", "dim=4096", "time_limit_s=5")
 
 
 def main() -> None:
+    """Print a line for each pair."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--device", choices=POLICIES, default="auto")

@@ -1,4 +1,4 @@
-"""How long the entry points take before any work: medians over several runs.
+"""Startup time of the entry points before any work: medians over several runs.
 
 python benchmarks/startup.py
 """
@@ -26,6 +26,7 @@ def seconds(*arguments: str) -> list[float]:
 
 
 def main() -> None:
+    """Print a line for each entry point."""
     with tempfile.TemporaryDirectory() as results:
         make_results(results)
         for arguments in (

@@ -25,6 +25,7 @@ from mp.timing.timer import time_step
 
 
 def main() -> None:
+    """Print a row for each number of micro-batches."""
     parser = argparse.ArgumentParser(description=__doc__)
     for key, value in (("stages", 2), ("depth", 8), ("dim", 1024), ("batch-size", 2048)):
         parser.add_argument(f"--{key}", type=int, default=value)

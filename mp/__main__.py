@@ -29,6 +29,7 @@ with first_contact():
 
 
 def main() -> int:
+    """Run the case of the command line; return the exit code."""
     arguments = parse_arguments()
     try:
         if sys.stdout is None:
@@ -114,7 +115,9 @@ def check_trace(path: Path | None, case: Case) -> None:
     if path is None:
         return
     if case.execution == "cuda_graph":
-        raise ConfigError("--trace", "a CUDA graph has no marks inside; use --execution eager")
+        raise ConfigError(
+            "--trace", "a CUDA graph has no instrumented steps; use --execution eager"
+        )
     check_target(path, "--trace")
 
 

@@ -66,9 +66,10 @@ class Communicator:
 
 
 class Step(Protocol):
-    """One training step. Calling it computes gradients and runs the optimizer."""
+    """This process's part of a training step."""
 
-    def __call__(self) -> None: ...
+    def __call__(self) -> None:
+        """Train one step."""
 
     def compute_gradients(self) -> None:
         """Run forward and backward of the whole batch."""
@@ -85,7 +86,7 @@ S = TypeVar("S", bound=Step)
 
 
 class Engine(ABC, Generic[S]):
-    """How the steps of a case are built, observed and recorded. All ranks call the same methods.
+    """Builds, observes and records the steps of a case. All ranks call the same methods.
 
     Args:
         case: the case.

@@ -1,18 +1,19 @@
-"""From a case to its result, whatever happens on the way."""
+"""The result of a case, whatever happens while it runs."""
 
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
 from mp.benchmark import Outputs, run_benchmark
-from mp.engine import Engine, ProgressCallback, outcome_of
+from mp.engine import Communicator, Engine, ProgressCallback, outcome_of
+from mp.hardware.devices import check_allocation, choose_devices
 from mp.hardware.environment import describe_code
 from mp.launcher.failure_files import Loss
 from mp.rendezvous.failure import RankFailure
-from mp.single import engine as single
+from mp.single.engine import SingleEngine
 from study.case import Case
 from study.errors import CaseError
 from study.outcome import ResultOutcome
@@ -71,7 +72,7 @@ def lost_case(case: Case, job: Job, loss: Loss) -> Result:
     Args:
         case: the case.
         job: the attempt.
-        loss: the rank, and how it ended.
+        loss: (rank, how it ended).
     """
     rank, how = loss
     failure = CaseFailure(type=RANK_LOST, message=f"rank {rank} on {gethostname()}: {how}")
@@ -81,11 +82,12 @@ def lost_case(case: Case, job: Job, loss: Loss) -> Result:
 def _open_engine(
     case: Case, job: Job, policy: str, give_up: Callable[[RankFailure], None]
 ) -> AbstractContextManager[Engine[Any]]:
-    if not case.in_processes:
-        return single.open_engine(case, job, policy)
-    from mp.distributed import engine as distributed  # takes a second to import
+    if case.in_processes:
+        from mp.distributed.engine import open_engine  # takes a second to import
 
-    return distributed.open_engine(case, job, policy, give_up)
+        return open_engine(case, job, policy, give_up)
+    check_allocation(job, policy)
+    return nullcontext(SingleEngine(case, Communicator(choose_devices(case.gpus, policy))))
 
 
 def _result(

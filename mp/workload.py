@@ -26,13 +26,7 @@ Device = torch.device | LogicalGPU
 
 
 class SplitModel(nn.Module):
-    """The layers of a workload in one process, each on its GPU, as in the homework's model.
-
-    Args:
-        layers: in order, on the CPU.
-        devices: one entry for each GPU, anything that `.to()` takes.
-        gpu_of_layer: the GPU of each layer.
-    """
+    """Layers in one process, each moved to its GPU, as in the homework's model."""
 
     def __init__(
         self, layers: Iterable[nn.Module], devices: Sequence[Device], gpu_of_layer: list[int]
@@ -51,12 +45,7 @@ class SplitModel(nn.Module):
 
 
 class Workload(ABC):
-    """What a case trains. All splits draw the same layers and then the same batch, on the CPU.
-
-    Attributes:
-        case: gives sizes, seed, dtype and optimizer.
-        dtype: of parameters and activations.
-    """
+    """The layers, batch and loss of a case. Every split draws the same, in order, on the CPU."""
 
     def __init__(self, case: Case) -> None:
         self.case = case

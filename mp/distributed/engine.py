@@ -1,4 +1,4 @@
-"""The engine of a case whose GPUs have a process, a rank, each."""
+"""The engine of a case with a process, a rank, for each GPU."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -18,7 +18,7 @@ from study.results.measurement import SpanKind
 from study.schedules import SCHEDULES
 
 
-class ReportingStage(PipelineStage):
+class _ReportingStage(PipelineStage):
     """torch's stage, which reports to a listener when it computes and what it sends.
 
     Chunks are micro-batches: (batch / micro_batches, dim).
@@ -100,11 +100,11 @@ class PipelineStep:
 
     def _make_part(
         self, stage: int, activations: list[torch.Tensor], world: World
-    ) -> ReportingStage:
-        """Make a stage, which is told the shapes: else torch sends them along, as pickles."""
+    ) -> _ReportingStage:
+        """Make a stage of known shapes: else torch sends them along, as pickles."""
         numbers = list(self.held[stage])
         x, output = activations[numbers[0]], activations[numbers[-1] + 1]
-        return ReportingStage(
+        return _ReportingStage(
             nn.Sequential(*self.held[stage].values()),
             stage,
             self.stages.count,
@@ -130,6 +130,7 @@ class PipelineStep:
         return [parameter for part in self.parts for parameter in part.submod.parameters()]
 
     def __call__(self) -> None:
+        """Train one step."""
         self.compute_gradients()
         self.optimizer.step()
 

@@ -1,6 +1,6 @@
 """A training step with every layer split over all GPUs: torch.distributed.tensor.parallel.
 
-Layers take turns: one split by columns, whose outputs stay where they are, then one by rows, whose
+Layers alternate: one split by columns, whose outputs stay where they are, then one by rows, whose
 partial sums are added up by an all-reduce (Megatron-LM, Shoeybi et al. 2019).
 """
 
@@ -54,6 +54,7 @@ class TensorParallelStep:
         self.listener = SILENT
 
     def __call__(self) -> None:
+        """Train one step."""
         self.compute_gradients()
         self.optimizer.step()
 

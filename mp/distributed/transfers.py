@@ -24,6 +24,7 @@ class CommunicationCounter(StepListener):
         self.reduced_bytes: Counter[tuple[str, Phase]] = Counter()
 
     def on_send(self, phase: Phase, stage: int, operations: list[Any]) -> None:
+        """Count the tensors that a stage sends."""
         if operations and phase == "forward":
             self.senders.add(stage)
         for operation in operations:
@@ -31,6 +32,7 @@ class CommunicationCounter(StepListener):
             self.bytes[operation.peer, phase] += operation.tensor.nbytes
 
     def on_collective(self, phase: Phase, operation: str, size: int) -> None:
+        """Count a collective."""
         self.calls[operation, phase] += 1
         self.reduced_bytes[operation, phase] += size
 

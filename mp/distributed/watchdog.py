@@ -56,6 +56,7 @@ class Watchdog(threading.Thread):
         self.last = dict.fromkeys(range(1, size), (0, time.monotonic()))
 
     def run(self) -> None:
+        """Send and check heartbeats until stopped."""
         try:
             if self.rank:
                 threading.Thread(target=self._check_first, daemon=True).start()
@@ -72,7 +73,7 @@ class Watchdog(threading.Thread):
                 )
 
     def _check_first(self) -> None:
-        """End this process where the first rank, which holds the store, stands still.
+        """End this process where the first rank, which holds the store, no longer answers.
 
         Waits are counted, not seconds: a library call may keep both threads from running.
         """

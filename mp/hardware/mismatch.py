@@ -1,4 +1,4 @@
-"""The error of GPUs whose numbers do not agree, and the likely cause of it."""
+"""The error of GPU counts that do not agree, with its likely cause."""
 
 import os
 import re

@@ -1,1 +1,1 @@
-"""How ranks find and trust one another, and what they share."""
+"""The meeting of ranks, their proof of the secret, and the store that they share."""

@@ -1,4 +1,4 @@
-"""The failure of a rank, as the store tells it to all others."""
+"""The failure of a rank, announced to all others by the store."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ FAILED = "failed"  # the key of the first failure that was announced
 
 
 class RankFailure(msgspec.Struct, frozen=True):
-    """What ended a rank, in its own words or in those of the first rank, which missed it."""
+    """The error that ended a rank, announced by itself or by the first rank, which missed it."""
 
     rank: int
     host: str

@@ -35,6 +35,7 @@ class Listener(threading.Thread):
         self.has_told = False
 
     def run(self) -> None:
+        """Listen until no rank is missing."""
         with selectors.DefaultSelector() as ready:
             for listening in self.listening:
                 listening.setblocking(False)

@@ -71,7 +71,12 @@ class MeetingPoint:
 def open_stores(rank: int, size: int, secret: bytes) -> list[Store]:
     """Return the store of all ranks twice, with a connection each: for work, for the watchdog.
 
-    The first rank holds it from now on, and waits for nobody.
+    The first rank holds it from now on, and does not wait for the others.
+
+    Args:
+        rank: of this process.
+        size: how many ranks there are.
+        secret: of the run.
 
     Raises:
         CaseError: the ranks cannot meet; it says why.
@@ -207,7 +212,7 @@ def connect(place: Place, secret: bytes) -> Channel:
 
 
 def _tell_first(rank: int, places: list[Place], secret: bytes, error: CaseError) -> None:
-    """Tell the first rank of this error, in case that it has not failed for the same reason."""
+    """Announce this error to the first rank, which may not have failed for the same reason."""
     if rank == 0 or (channel := _reach_soon(places, secret)) is None:
         return
     with channel.connection, suppress(dist.DistError):

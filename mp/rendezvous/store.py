@@ -81,7 +81,16 @@ class Store(TorchStore):
             raise dist.DistStoreError(f"{', '.join(keys)} did not come within {patience_s:.0f} s")
 
     def compare_set(self, key: str, expected: str | bytes, desired: str | bytes) -> bytes:
-        """Set a value if the old one is as expected, a missing one as empty; return the new one."""
+        """Set a value if the old one is as expected.
+
+        Args:
+            key: of the value.
+            expected: the old value; empty if there is none.
+            desired: the new value.
+
+        Returns:
+            The value from then on.
+        """
         values = (_bytes(expected), _bytes(desired))
         answer = self.ask(Request("compare_set", (key,), values))
         return answer if isinstance(answer, bytes) else b""

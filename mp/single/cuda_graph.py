@@ -33,6 +33,7 @@ class GraphedStep:
         torch.cuda.current_stream().wait_stream(side)
 
     def __call__(self) -> None:
+        """Train one step."""
         self.graph.replay()
 
     @property

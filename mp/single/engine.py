@@ -1,10 +1,8 @@
 """The engine of a case with all GPUs, real or logical, in one process."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from mp.engine import Communicator, Engine, ProgressCallback
-from mp.hardware.devices import check_allocation, choose_devices
+from mp.engine import Engine, ProgressCallback
 from mp.hardware.environment import States, describe_environment
 from mp.placement import layer_map
 from mp.single.copies import measure_copies
@@ -16,7 +14,7 @@ from mp.timing.timeline import Timeline
 from study.case import Case
 from study.results.ceilings import CopyRate
 from study.results.environment import Environment
-from study.results.result import Job, Placement, Transfers
+from study.results.result import Placement, Transfers
 
 
 class SingleEngine(Engine[TrainingStep]):
@@ -52,14 +50,3 @@ class SingleEngine(Engine[TrainingStep]):
     def record_timeline(self, step: TrainingStep) -> Timeline:
         """Train one instrumented step."""
         return record_timeline(step, self.world.devices)
-
-
-@contextmanager
-def open_engine(case: Case, job: Job, policy: str) -> Iterator[SingleEngine]:
-    """Give the engine of a case, on the devices that `policy` chooses.
-
-    Raises:
-        GpuMismatch: the GPUs are not those that the job asked for.
-    """
-    check_allocation(job, policy)
-    yield SingleEngine(case, Communicator(choose_devices(case.gpus, policy)))

@@ -18,9 +18,6 @@ class TrainingStep:
     """A model, its optimizer and one fixed batch; calling it trains one step.
 
     Attributes:
-        model: maps x to the output, on the last GPU.
-        optimizer: of the model's parameters.
-        loss_of: maps output and target to the loss.
         x: the input, (batch, dim), on the first GPU.
         target: (batch, dim), on the last GPU.
         last_loss: of the step that ran last, with its autograd graph.
@@ -34,6 +31,7 @@ class TrainingStep:
     last_loss: torch.Tensor | None = None
 
     def __call__(self) -> None:
+        """Train one step."""
         self.forward()
         self.backward()
         self.optimizer.step()

@@ -1,1 +1,1 @@
-"""How a step is timed, and when it has been timed enough."""
+"""Timing of steps: timers, clocks, stopping rules and timelines."""

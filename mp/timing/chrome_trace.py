@@ -23,9 +23,17 @@ Event = dict[str, Any]
 def write_trace(
     path: Path, timelines: list[Timeline], case: Case, devices: list[str], emulated: bool
 ) -> None:
-    """Write the steps one after another; OSError where the file cannot be written.
+    """Write the steps one after another.
 
-    `devices` are the names of what the GPUs are, or are emulated on.
+    Args:
+        path: of the file.
+        timelines: of the steps.
+        case: the case.
+        devices: the name of each GPU's real device.
+        emulated: True where several GPUs share one.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     events = [*_names(devices, emulated), *_steps(timelines)]
     about = {"case": case.as_dict(), "case_id": case.case_id, "emulated": emulated}
@@ -81,7 +89,7 @@ def _slice(span: Span, start_s: float, step: int) -> Event:
 
 
 def _hand_overs(timeline: Timeline, start_s: float, step: int) -> Iterator[Event]:
-    """The arrows of a pipeline: from what made data to what another GPU made of them."""
+    """Yield the arrows of a pipeline, from producer to consumer."""
     for number, (maker, user) in enumerate(dependencies(timeline.spans)):
         arrow = {"name": "send", "cat": "send", "id": f"{step}.{number}", "tid": COMPUTE}
         made, used = maker.end_s - PAUSE_S / 1e3, user.start_s + PAUSE_S / 1e3  # inside the slices
@@ -90,7 +98,7 @@ def _hand_overs(timeline: Timeline, start_s: float, step: int) -> Iterator[Event
 
 
 def _pass(span: Span, start_s: float, step: int) -> Iterator[Event]:
-    """The arrow of a pass, and the sender's bytes on their way."""
+    """Yield the arrow of a pass, and the sender's bytes on their way."""
     arrow = {"name": "baton", "cat": "baton", "id": f"{step}.{span.number}"}
     place = {"pid": span.gpu, "tid": TRANSFER}
     middle = _us(start_s + (span.start_s + span.end_s) / 2)  # an arrow ties to the slice around it

@@ -1,4 +1,4 @@
-"""When warm-up is over, and when there are enough timed steps."""
+"""Rules that end warm-up and timed steps."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LOOK_AGAIN = 1.25  # times as many steps; looking takes time, and looking often 
 
 
 def is_steady(times: Sequence[float]) -> bool | None:
-    """Whether the last two windows of step times (seconds) agree; None where they do not fit in.
+    """Return whether two windows of step times (seconds) agree; None where they do not fit in.
 
     The newer median must lie within the older window's quartiles or within 1 % of its median. After
     pyperf, which calibrates its warm-up by comparing two windows in this way.
@@ -45,7 +45,7 @@ class WarmupRule:
     def __call__(
         self, times: Sequence[float], elapsed_s: float
     ) -> Literal["steady", "limit"] | None:
-        """Why to stop after these step times (seconds), or None to go on."""
+        """Return the reason to stop after these step times (seconds), or None to go on."""
         if len(times) % WINDOW_STEPS == 0 and is_steady(times):
             return "steady"
         is_long = len(times) >= self.case.warmup_steps or elapsed_s >= self.case.time_limit_s / 2
@@ -55,7 +55,7 @@ class WarmupRule:
 class StoppingRule:
     """Ends the timed steps of a case once their median is known well enough.
 
-    The 95 % interval of the median is looked at after 30 steps and 10 seconds, and again each time
+    The 95 % interval of the median is computed after 30 steps and 10 seconds, and again each time
     there are a quarter more steps.
     """
 
@@ -64,7 +64,7 @@ class StoppingRule:
         self.next_look = FIRST_LOOK
 
     def __call__(self, times: Sequence[float], elapsed_s: float) -> StoppedBy | None:
-        """Why to stop after these step times (seconds), or None to go on."""
+        """Return the reason to stop after these step times (seconds), or None to go on."""
         if self._looks(len(times), elapsed_s) and self.is_narrow(times, interval([times])):
             return "converged"
         if len(times) >= self.case.steps:
@@ -80,7 +80,7 @@ class StoppingRule:
         return True
 
     def is_narrow(self, times: Sequence[float], found: Interval | None) -> bool:
-        """Whether the interval is as narrow as the case asks for."""
+        """Return whether the interval is as narrow as the case asks for."""
         if found is None:
             return False
         return found.half_width(estimate([times])) <= self.case.ci_half_width

@@ -1,4 +1,4 @@
-"""Where a step's time went: spans of compute and transfer on every GPU.
+"""Timelines of a step: spans of compute and transfer on every GPU.
 
 GPU 0   forward  out                                    in  backward  optimizer
 GPU 1            in  forward  backward  out                           optimizer
@@ -15,7 +15,7 @@ RECEIVING: tuple[SpanKind, ...] = ("transfer_in", "collective")
 
 @dataclass(frozen=True)
 class Span:
-    """Something that one GPU did, in seconds since the step's start.
+    """An action of one GPU, in seconds since the step's start.
 
     A transfer is two spans, one on each side, with the other GPU as `peer`, and a `number`. In a
     pipeline a span of compute is for one stage and micro-batch, and of a transfer, which goes on
@@ -34,7 +34,7 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration."""
         return self.end_s - self.start_s
 
 
@@ -53,22 +53,22 @@ class Timeline:
     phase_ends_s: tuple[float, float] | None = None
 
     def seconds(self, gpu: int, kind: SpanKind) -> float:
-        """What this GPU spent on this kind of work."""
+        """Return the seconds that this GPU spent on this kind of work."""
         return sum(span.seconds for span in self.spans if (span.gpu, span.kind) == (gpu, kind))
 
     def idle_s(self, gpu: int) -> float:
-        """What is left of the step on the GPU's own clock."""
+        """Return the rest of the step on the GPU's own clock."""
         return self.ends_s[gpu] - sum(span.seconds for span in self.spans if span.gpu == gpu)
 
     def phases_s(self) -> tuple[float, float, float]:
-        """Forward, backward and optimizer of the whole step; they add up to it."""
+        """Return the seconds of forward, backward and optimizer; they add up to the step."""
         assert self.phase_ends_s is not None
         forward_end, backward_end = self.phase_ends_s
         return forward_end, backward_end - forward_end, self.step_s - backward_end
 
 
 def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"]) -> Breakdown:
-    """The sums of every GPU, an entry for each step, and the spans of a typical one."""
+    """Return the seconds of every GPU by kind, for each step, and the spans of a typical one."""
     gpus = range(len(timelines[0].ends_s))
     return Breakdown(
         clock=clock,
@@ -102,19 +102,19 @@ def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"])
 
 
 def dependencies(spans: list[Span]) -> list[tuple[Span, Span]]:
-    """(what made data, what another GPU made of them) for all that crossed between stages."""
+    """Return (producer, consumer) for all data that crossed between stages of two GPUs."""
     made = {(s.kind == "forward", s.stage, s.micro_batch): s for s in spans if _makes_data(s)}
     pairs = [(made[need], span) for span in spans if (need := _needs(span)) in made]
     return [(maker, user) for maker, user in pairs if maker.gpu != user.gpu]
 
 
 def _makes_data(span: Span) -> bool:
-    """Whether another stage waits for what this makes."""
+    """Return whether another stage waits for the output."""
     return span.stage is not None and span.kind != "weight_gradient"
 
 
 def _needs(span: Span) -> tuple[bool, int, int | None] | None:
-    """What an action needs from another stage: (is it a forward, stage, micro-batch)."""
+    """Return the action whose output this one needs: (is it a forward, stage, micro-batch)."""
     if span.stage is None or not _makes_data(span):
         return None
     is_forward = span.kind == "forward"
@@ -127,6 +127,6 @@ def _seconds_if_any(timelines: list[Timeline], gpu: int, kind: SpanKind) -> list
 
 
 def _typical(timelines: list[Timeline]) -> Timeline:
-    """The step of median length."""
+    """Return the step of median length."""
     ranked = sorted(timelines, key=lambda timeline: timeline.step_s)
     return ranked[len(ranked) // 2]
