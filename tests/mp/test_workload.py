@@ -20,10 +20,10 @@ from mp.engine import Communicator, Gradients, gradients_of
 from mp.hardware.devices import choose_devices
 from mp.single.engine import SingleEngine
 from mp.workload import LinearStack, Workload
-from study.case import make_case
 from study.errors import CaseError
 from study.paths import ROOT
 from study.schedules import PIPELINES
+from study.validation import make_case
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import fork, meet
 
