@@ -33,7 +33,7 @@ class Kind:
     headings: Sequence[str]  # columns that a table without any measurement still has
     rows: Callable[[Results], list[Cells]]  # cells of each case, by heading
     details: Sequence[Callable[[Results], Table]]  # tables behind the answers
-    answers: Callable[[Results], list[str]]
+    answers: Callable[[Results], list[str]]  # sentences below the table
     figures: Callable[[Results], Sequence[Figure | None]]  # None where there is nothing to draw
     listings: Sequence[tuple[str, str]]  # source files, and the function of each to show
     facts: Callable[[Results], list[str]]  # lines above the table, after those of every kind

@@ -102,13 +102,25 @@ class Account:
         self.now = self.shared_most = 0
 
     def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
-        """Add to what a GPU holds until further notice; negative to free."""
+        """Add bytes that stay until they are subtracted.
+
+        Args:
+            gpu: Where.
+            gradients: Bytes of gradients.
+            activations: Bytes of activations.
+        """
         self.gradients[gpu] += gradients
         self.activations[gpu] += activations
         self.now += gradients + activations
 
     def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
-        """Record what this GPU holds, with short-lived bytes, if it is its most."""
+        """Record what this GPU holds, with short-lived bytes, if it is its most.
+
+        Args:
+            gpu: Where.
+            activations: Short-lived bytes of activations.
+            temporaries: Short-lived bytes of other kinds.
+        """
         gradients, kept = self.gradients[gpu], self.activations[gpu] + activations
         here = gradients + kept + temporaries
         if here > self.most[gpu][0]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from report.analysis.comparison import verdict, why_incomparable
+from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.names import HOW
-from study.case import KEYS
 
 MAY_DIFFER = (*HOW, "gpus")
 
@@ -27,10 +27,9 @@ def naive_on(gpus: int, result: MeasuredCase, results: list[MeasuredCase]) -> Me
         result: The case to match; schedule, its keys and GPUs may differ.
         results: The cases to search.
     """
-    same = [key for key in KEYS if key not in (*MAY_DIFFER, "repeat")]
     for other in results:
-        alike = all(getattr(other.case, key) == getattr(result.case, key) for key in same)
-        if alike and other.case.schedule == "naive" and other.case.gpus == gpus:
+        is_naive = other.case.schedule == "naive" and other.case.gpus == gpus
+        if is_naive and not differing([other, result], *MAY_DIFFER):
             return other
     return None
 

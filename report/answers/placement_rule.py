@@ -31,7 +31,7 @@ def answer(results: list[MeasuredCase]) -> list[str]:
 
 
 def _layers(result: MeasuredCase) -> str | None:
-    """Where layers are, if a GPU has no single run of them."""
+    """Return the rule of a schedule by which a GPU has no single run of layers, if it has one."""
     return SCHEDULES[result.case.schedule].layers
 
 

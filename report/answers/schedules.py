@@ -1,4 +1,4 @@
-"""What would help: schedules that are faster than naive, and their costs."""
+"""Schedules that would help: which are faster than naive, and their costs."""
 
 from collections.abc import Sequence
 from statistics import fmean

@@ -14,7 +14,7 @@ CAPPED = 0.95  # of a GPU's highest clock
 
 def notes_on(row: Row, result: MeasuredCase) -> str:
     """Return all notes on a row as one cell; empty for none."""
-    parts = (_convergence, _outliers, _marks, _clocks, _nodes)
+    parts = (_convergence, _outliers, _instrumentation, _clocks, _nodes)
     notes = (*(part(result) for part in parts), _jobs(row))
     return "; ".join(note for some in notes for note in some)
 
@@ -39,7 +39,7 @@ def _outliers(result: MeasuredCase) -> Iterator[str]:
         yield f"outliers: {count} of {sum(map(len, result.steps_s))} steps"
 
 
-def _marks(result: MeasuredCase) -> Iterator[str]:
+def _instrumentation(result: MeasuredCase) -> Iterator[str]:
     cost = instrumentation_cost(result)
     if cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST:
         yield f"steps with marks took {signed_percent(cost)}: their parts are not those of a step"

@@ -82,10 +82,10 @@ def _with_unit(value: float, units: Sequence[Unit]) -> str:
 
 
 def count_of(count: int, one: str, many: str | None = None) -> str:
-    """Return `1 GPU` or `5 GPUs`."""
+    """Return `1 GPU` or `5 GPUs`; `many` is the plural if it is not `one` with an s."""
     return f"{count} {plural(count, one, many)}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return the word with an s (or `many`) unless the count is 1."""
+    """Return the word for a count of one, else `many`, or the word with an s."""
     return one if count == 1 else many or f"{one}s"

@@ -22,7 +22,7 @@ from report.data.measured import measured
 from study.validation import make_case
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled
-from tests.report.test_predicted_memory import LiveBytes
+from tests.report.test_naive_memory import LiveBytes
 
 SIZES = {"depth": 8, "gpus": 2, "dim": 64, "batch_size": 4096, "micro_batches": 4}
 

@@ -102,7 +102,7 @@ def test_the_peak_is_that_of_the_tensors_that_are_alive_in_a_step(gpus, batch_si
     step = build_step(case, choose_devices(gpus, "cpu"))
     step()
     step.optimizer.zero_grad()
-    with LiveBytes(*step.model.parameters(), step.x, step.target, step.loss) as live:
+    with LiveBytes(*step.model.parameters(), step.x, step.target, step.last_loss) as live:
         step()
     expected = predict(case, step.model.gpu_of_layer).shared_peak
     assert live.peak == pytest.approx(expected, rel=0.02)
