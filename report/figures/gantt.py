@@ -10,18 +10,7 @@ from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
-from report.figures.style import (
-    BLUE,
-    EDGE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
-    YELLOW,
-    draw,
-)
+from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, draw
 from report.wording.units import TIMES, percent, unit_for
 from study.results.measurement import TimeSpan
 

@@ -1,6 +1,6 @@
 """Peak memory of each GPU: predicted parts, and the measured peak."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -13,18 +13,7 @@ from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
-from report.figures.style import (
-    BLACK,
-    BLUE,
-    EDGE,
-    GREEN,
-    GREY,
-    ORANGE,
-    SKY,
-    SMALL,
-    YELLOW,
-    draw,
-)
+from report.figures.style import BLACK, BLUE, EDGE, GREEN, GREY, ORANGE, SKY, SMALL, YELLOW, draw
 from report.wording.units import SIZES, data_size, unit_for
 
 CAPTION = "Memory of each GPU at the peak of a step"
@@ -100,14 +89,7 @@ def _groups(results: list[MeasuredCase]) -> list[list[Bar]]:
 
 def _parts(held: MemoryBreakdown, allocated: int | None) -> tuple[int, ...]:
     rest = 0 if allocated is None else max(0, allocated - held.total)
-    return (
-        held.parameters,
-        held.gradients,
-        held.optimizer_state,
-        held.activations,
-        held.temporaries,
-        rest,
-    )
+    return (*astuple(held), rest)
 
 
 def _plot_bar(axes: Axes, bar: Bar, unit: float) -> None:

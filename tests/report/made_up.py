@@ -11,15 +11,7 @@ from study.results.ceilings import Ceilings, CopyRate, GemmRate
 from study.results.environment import Environment, Gpu, GpuLink, GpuState
 from study.results.file import encode
 from study.results.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan
-from study.results.result import (
-    CaseFailure,
-    Code,
-    Job,
-    PairTransfers,
-    Placement,
-    Result,
-    Transfers,
-)
+from study.results.result import CaseFailure, Code, Job, PairTransfers, Placement, Result, Transfers
 from study.statistics.bootstrap import interval
 from study.storage.files import write_atomically
 from study.storage.ledger import Ended, Submission, append
