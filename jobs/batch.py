@@ -4,21 +4,17 @@ The file is on disk before the call, so that whatever happens in between, a job 
 a job that the ledger does not know can be told from others.
 """
 
-import os
-import secrets
 import uuid
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from jobs.planned import PlannedCase
-from jobs.profile import Profile
 from jobs.worker.meeting import Meeting
 from study.case import Case
 from study.storage.files import NOT_THE_DATA, SECRET_FILE, read_file, write_atomically
 from study.storage.ledger import BatchName, Submission
-from study.storage.store import Store, now, user_name
+from study.storage.store import Store
 
 MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
 
@@ -51,66 +47,15 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
         """Return the ledger's line once this has become a job."""
+        ours = msgspec.structs.asdict(self)
         return Submission(
-            case=self.case,
+            **{key: ours[key] for key in Submission.__struct_fields__ if key in ours},
             case_id=self.case.case_id,
-            grid=self.grid,
-            overrides=self.overrides,
-            executor=self.executor,
             job_id=job_id,
             job_name=self.case.job_name,
             log=str(log),
             requested_gpus=self.case.gpus,
-            timeout_min=self.timeout_min,
-            submitted_at=self.submitted_at,
-            batch=self.batch,
-            user=self.user,
-            cluster=self.cluster,
-            number=self.number,
-            slurm_clock_s=self.slurm_clock_s,
         )
-
-
-def make_assignments(
-    batch: list[PlannedCase],
-    name: str,
-    profile: Profile,
-    store: Store,
-    cluster: str | None = None,
-    slurm_clock_s: int | None = None,
-) -> list[Assignment]:
-    """Return what the jobs of a batch are to do, in the batch's order.
-
-    Args:
-        batch: the cases.
-        name: the batch's name.
-        profile: where the jobs run.
-        store: the folder of their results.
-        cluster: Slurm's ClusterName.
-        slurm_clock_s: Slurm's clock now, in seconds since 1970.
-    """
-    return [
-        Assignment(
-            batch=name,
-            case=planned.case,
-            grid=planned.grid,
-            overrides=planned.overrides,
-            device=profile.device,
-            executor=profile.executor,
-            results=str(store.folder.parent),
-            profile=profile.name,
-            timeout_min=profile.timeout_min,
-            user=user_name(os.getuid()),
-            cluster=cluster,
-            submitted_at=now(),
-            trace=planned.trace,
-            number=planned.number,
-            slurm_clock_s=slurm_clock_s,
-            meeting=profile.meeting(),
-            secret=secrets.token_hex(32),
-        )
-        for planned in batch
-    ]
 
 
 def new_batch_name(store: Store) -> str:

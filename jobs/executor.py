@@ -4,10 +4,14 @@ A new executor is a subclass of each, and an entry in jobs/executors.py. Only wh
 their ids or ranks from the environment is there a third, of jobs.worker.environment.JobEnvironment.
 """
 
+import os
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from jobs.batch import Assignment, new_batch_name, write_batch
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes
@@ -15,7 +19,7 @@ from jobs.status.case_status import CaseStatus, Snapshot
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.ledger import Attempt, Submission
-from study.storage.store import Store
+from study.storage.store import Store, now, user_name
 
 
 class NoAnswer(ConfigError):
@@ -109,10 +113,6 @@ class Poller(ABC):
             ConfigError: the executor refuses.
         """
 
-    def unrecorded(self, cancelled: list[CaseStatus]) -> list[CaseStatus]:
-        """Return those of these cancelled cases of whose jobs the executor keeps no record."""
-        return []
-
 
 class Executor(ABC):
     """Runs the jobs of one profile, for one folder of results.
@@ -178,6 +178,41 @@ class Executor(ABC):
     ) -> Iterator[tuple[str, str]]:
         """Yield a title and the script of each batch, for --dry-run."""
         return iter(())
+
+    def write_batch(
+        self, planned: list[PlannedCase], cluster: str | None = None, clock_s: int | None = None
+    ) -> tuple[Path, list[Assignment]]:
+        """Write to disk what the jobs of a batch are to do, and return the file and its content.
+
+        Args:
+            planned: the cases, in the order of the batch.
+            cluster: Slurm's ClusterName.
+            clock_s: Slurm's clock now, in seconds since 1970.
+        """
+        name = new_batch_name(self.store)
+        assignments = [
+            Assignment(
+                batch=name,
+                case=each.case,
+                grid=each.grid,
+                overrides=each.overrides,
+                device=self.profile.device,
+                executor=self.profile.executor,
+                results=str(self.store.folder.parent),
+                profile=self.profile.name,
+                timeout_min=self.profile.timeout_min,
+                user=user_name(os.getuid()),
+                cluster=cluster,
+                submitted_at=now(),
+                trace=each.trace,
+                number=each.number,
+                slurm_clock_s=clock_s,
+                meeting=self.profile.meeting(),
+                secret=secrets.token_hex(32),
+            )
+            for each in planned
+        ]
+        return write_batch(self.store, assignments), assignments
 
     @abstractmethod
     def submit(

@@ -120,7 +120,9 @@ class Monitor:
             if done.jobs:
                 self.refresh()  # keeps what Slurm says of them now
             if done.pending and poller.problem is None:
-                self.tracker(store).note_cancelled(poller.unrecorded(done.pending))
+                now = self.snapshots[store.profile].statuses
+                gone = [s for s in done.pending if now[s.submission.case_id].state is None]
+                self.tracker(store).note_cancelled(gone)
             jobs += done.jobs
             left_alone += done.left_alone
         return Cancellation(jobs, [], left_alone)

@@ -80,7 +80,7 @@ class SubmitOrder:
             raise NoAnswer("nothing was submitted", poller.problem)
         tracker = JobTracker(self.store, self.pollers, record, self.profile.result_wait_s)
         snapshot = tracker.refresh()
-        check_orphans(snapshot)
+        _check_orphans(snapshot)
         bad, notes = self.nodes_to_leave_out(snapshot)
         planned = make_plan(
             self.grids, self.overrides, self.executor, snapshot, self.policy, bad=bad
@@ -118,12 +118,8 @@ class SubmitOrder:
         ]
 
 
-def check_orphans(snapshot: Snapshot) -> None:
-    """Refuse to submit while queued jobs of this folder cannot tell their cases any more.
-
-    Raises:
-        ConfigError: it names the jobs.
-    """
+def _check_orphans(snapshot: Snapshot) -> None:
+    """Refuse to submit while queued jobs of this folder cannot tell their cases any more."""
     if snapshot.orphans:
         jobs = " ".join(snapshot.orphans)
         raise ConfigError(

@@ -65,7 +65,7 @@ def make_plan(
     planned: dict[Case, PlannedCase] = {}
     for grid in grids:
         for case in grid.cases():
-            check_possible(case, executor, grid)
+            _check_possible(case, executor, grid)
             if case not in planned:
                 tried = snapshot.attempts.get(case.case_id, [])
                 number = 1 + max((a.submission.number for a in tried), default=0)
@@ -85,17 +85,8 @@ def _traced(planned: PlannedCase, store: Store) -> PlannedCase:
     return replace(planned, trace=True, left_out=left_out)
 
 
-def check_possible(case: Case, executor: Executor, grid: Grid) -> None:
-    """Refuse a case that this profile's machines can never run.
-
-    Args:
-        case: of the grid.
-        executor: what would run it.
-        grid: what the message names.
-
-    Raises:
-        ConfigError: it names the key and what to do.
-    """
+def _check_possible(case: Case, executor: Executor, grid: Grid) -> None:
+    """Refuse a case that this profile's machines can never run."""
     profile = executor.profile
     if (problem := executor.find_problem(case)) is not None:
         raise ConfigError(grid.source, f"{problem} ({profile.source})")

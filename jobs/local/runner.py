@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as ProgressBar
 
-from jobs.batch import make_assignments, new_batch_name, write_batch
 from jobs.executor import Executor, Poller
 from jobs.job_log import find_cause, last_line
 from jobs.local.process import LocalPoller, process_name
@@ -104,16 +103,14 @@ class LocalExecutor(Executor):
     def _run(self, planned: PlannedCase, show: Callable[[str], None]) -> tuple[Submission, str]:
         """Run the case, and return its submission and a line on its end."""
         store, case = self.store, planned.case
-        batch = new_batch_name(store)
-        log = store.log_path(case.case_id, batch)
-        (assignment,) = make_assignments([planned], batch, self.profile, store)
-        path = write_batch(store, [assignment])
+        path, (assignment,) = self.write_batch([planned])
+        log = store.log_path(case.case_id, assignment.batch)
         (aside,) = archive_old_results([planned], store)
         child = _start_worker(path, log)
         submission = assignment.submitted_as(process_name(child.pid), log)
         try:
             append(store.submissions, submission)
-            _follow(child, store.progress_path(case, batch), show)
+            _follow(child, store.progress_path(case, assignment.batch), show)
         except (KeyboardInterrupt, OSError) as error:
             _stop(child)
             store.put_back(case, aside)

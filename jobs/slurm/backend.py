@@ -1,19 +1,21 @@
 """The Slurm executor: the contract of jobs/executor.py, by the other files of this folder."""
 
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
-from jobs.batch import batch_path, make_assignments, new_batch_name, write_batch
+from jobs.batch import batch_path
 from jobs.executor import Executor, NoAnswer, NotNoted, Poller, Unsure
 from jobs.planned import PlannedCase
 from jobs.profile import Limits, Profile, check_types
-from jobs.slurm.commands import clock_in, slurm_config
+from jobs.slurm.commands import clock_in, current_user, run_command, slurm_config
 from jobs.slurm.layout import nodes_of, why_impossible
 from jobs.slurm.nodes import count_others, exclude_nodes
 from jobs.slurm.poller import SlurmPoller
 from jobs.slurm.preflight import check_with_slurm
+from jobs.slurm.queue import jobs_in_queue
 from jobs.slurm.recovery import keep_job_id
-from jobs.slurm.sbatch import Request, SbatchCall, sbatch_call, worker_command
-from jobs.slurm.submission import cancel_replaced, lanes_for, make_batches, queue_batch
+from jobs.slurm.sbatch import NotQueued, Request, SbatchCall, sbatch_call, worker_command
+from jobs.slurm.submission import Lanes, make_batches
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes
 from jobs.status.case_status import Snapshot
 from jobs.status.results import archive_old_results
@@ -78,8 +80,8 @@ class SlurmExecutor(Executor):
         """Ask sbatch whether it would take the jobs."""
         if planned:
             batches = make_batches(planned, slurm_config())
-            requests = {self.request_of(batch): batch for batch in batches}
-            check_with_slurm(self.profile, requests.keys(), lambda r: self.script_of(requests[r]))
+            scripts = {self.request_of(batch): self.script_of(batch) for batch in batches}
+            check_with_slurm(self.profile, scripts)
 
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]
@@ -90,7 +92,7 @@ class SlurmExecutor(Executor):
         except NoAnswer:
             config = {}
         batches = make_batches(planned, config)
-        lanes = lanes_for(batches, self.profile.max_parallel, running)
+        lanes = self._lanes(batches, running)
         for number, batch in enumerate(batches, start=1):
             first = batch[0].case.case_id
             title = first if len(batch) == 1 else f"{len(batch)} cases like {first}"
@@ -109,9 +111,9 @@ class SlurmExecutor(Executor):
         """Submit the cases, and yield each call's submissions once they are in the ledger."""
         config = slurm_config()
         batches = make_batches(planned, config)
-        lanes = lanes_for(batches, self.profile.max_parallel, running)
+        lanes = self._lanes(batches, running)
         for batch in batches:
-            cancel_replaced(batch)
+            _cancel_replaced(batch)
             submissions = self._submit(batch, config, lanes.next())
             lanes.put(submissions[0].array)
             yield submissions
@@ -120,14 +122,11 @@ class SlurmExecutor(Executor):
         self, batch: list[PlannedCase], config: dict[str, str], after: Sequence[str]
     ) -> list[Submission]:
         store = self.store
-        name = new_batch_name(store)
-        cluster, clock_s = config.get("ClusterName"), clock_in(config)
-        assignments = make_assignments(batch, name, self.profile, store, cluster, clock_s)
-        path = write_batch(store, assignments)
+        path, assignments = self.write_batch(batch, config.get("ClusterName"), clock_in(config))
+        name = path.stem
         aside = archive_old_results(batch, store)
         try:
-            call = self._call(batch, name, after)
-            job_id = queue_batch(call, worker_command(path, self.profile), path)
+            job_id = self._queue(self._call(batch, name, after), path)
         except Unsure:
             raise  # the job may run and write its result where the old one was
         except BaseException:
@@ -146,6 +145,30 @@ class SlurmExecutor(Executor):
             raise NotNoted(submissions, error) from None
         return submissions
 
+    def _queue(self, call: SbatchCall, batch: Path) -> str:
+        """Return the id of the queued job, also where sbatch queued it and failed to say so."""
+        try:
+            command = worker_command(batch, self.profile)
+            return call.submit_script(command, batch.with_suffix(".sh"))
+        except (NotQueued, NoAnswer) as error:
+            try:
+                jobs = jobs_in_queue([current_user()])
+            except NoAnswer as silence:
+                hint = "if the job was queued all the same, the next run finds it"
+                raise Unsure("sbatch", f"{error}; {silence}; {hint}") from None
+            for job in jobs:
+                if job.batch == batch.stem:
+                    return job.job_id.partition("_")[0]
+            raise
+
+    def _lanes(self, batches: list[list[PlannedCase]], running: Sequence[Submission]) -> Lanes:
+        """Return the lanes of these batches: arrays, which limit themselves, come one by one."""
+        most = self.profile.max_parallel
+        has_arrays = any(len(batch) > 1 for batch in batches)
+        single = [submission.job_id for submission in running if not submission.is_element]
+        arrays = dict.fromkeys(submission.array for submission in running if submission.is_element)
+        return Lanes(1 if most and has_arrays else most, single, list(arrays))
+
     def request_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> Request:
         """Return what the batch asks of Slurm; its jobs begin when those of `after` have ended."""
         first, names = batch[0].case, {planned.case.job_name for planned in batch}
@@ -162,3 +185,9 @@ class SlurmExecutor(Executor):
     def _call(self, batch: list[PlannedCase], name: str, after: Sequence[str]) -> SbatchCall:
         label = batch[0].case.case_id if len(batch) == 1 else f"{len(batch)}-cases"
         return sbatch_call(self.request_of(batch, after), label, name, self.profile, self.store)
+
+
+def _cancel_replaced(batch: list[PlannedCase]) -> None:
+    held = [planned.replaces for planned in batch if planned.replaces is not None]
+    if held and (done := run_command("scancel", *held)).returncode != 0:
+        raise ConfigError("scancel", f"{done.stderr.strip()}; held jobs cannot be replaced")

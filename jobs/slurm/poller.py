@@ -118,12 +118,6 @@ class SlurmPoller(Poller):
         pending = [s for s in elements if s.submission.batch in batches]
         return Cancellation(jobs, pending, left_alone(asked, token))
 
-    def unrecorded(self, cancelled: list[CaseStatus]) -> list[CaseStatus]:
-        """Return those of these cancelled cases whose jobs squeue does not show."""
-        submissions = [status.submission for status in cancelled]
-        known = self.find(submissions, settled={s.case_id for s in submissions})
-        return [status for status in cancelled if status.submission.case_id not in known]
-
     def knows(self, submission: Submission) -> bool:
         """Return whether this cluster, asked by this user, can tell anything of the job."""
         of_here = submission.cluster in (None, self.cluster)

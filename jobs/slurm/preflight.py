@@ -1,7 +1,6 @@
 """Refuse what Slurm would refuse or never start, before anything is written or queued."""
 
 import re
-from collections.abc import Callable, Iterable
 
 from jobs.executor import NoAnswer
 from jobs.profile import Profile
@@ -25,22 +24,15 @@ _KEYS = {
 }
 
 
-def check_with_slurm(
-    profile: Profile, requests: Iterable[Request], script_of: Callable[[Request], str]
-) -> None:
-    """Ask Slurm, once for each set of resources, whether it would take the jobs at all.
-
-    Args:
-        profile: of the jobs.
-        requests: one at least.
-        script_of: makes the sbatch script of a request.
+def check_with_slurm(profile: Profile, scripts: dict[Request, str]) -> None:
+    """Ask Slurm, once for each set of resources, whether it would take the jobs of these scripts.
 
     Raises:
         ConfigError: it would not, or would never start one.
     """
-    alike = {(r.gpus, r.in_processes, r.exclude, r.size > 1): r for r in requests}
+    alike = {(r.gpus, r.in_processes, r.exclude, r.size > 1): r for r in scripts}
     for request in alike.values():
-        done = run_command("sbatch", "--test-only", stdin=script_of(request))
+        done = run_command("sbatch", "--test-only", stdin=scripts[request])
         if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
             raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
     _check_time_limit(profile)

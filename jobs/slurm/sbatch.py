@@ -141,7 +141,7 @@ def sbatch_call(
         ConfigError: submitit does not take a parameter, or every job sets it itself.
     """
     parameters = dict(profile.submitit or {})
-    check_parameters(parameters, profile)
+    _check_parameters(parameters, profile)
     call = SbatchCall(store.logs, batch)
     try:
         if request.in_processes and parameters.get("slurm_use_srun") is False:
@@ -226,12 +226,8 @@ def _rendezvous_line(profile: Profile) -> str:
     return f'export {CHOSEN}="$({either})"'
 
 
-def check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
-    """Refuse names that submitit does not know and values that it would misread.
-
-    Raises:
-        ConfigError: it names the parameter and what is allowed.
-    """
+def _check_parameters(parameters: dict[str, Any], profile: Profile) -> None:
+    """Refuse names that submitit does not know and values that it would misread."""
     types = typing.get_type_hints(_make_sbatch_string)
     for name, value in parameters.items():
         if name not in SbatchCall.parameter_names():

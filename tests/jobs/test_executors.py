@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from jobs import executors
-from jobs.batch import make_assignments, new_batch_name, write_batch
 from jobs.executor import Cancellation, Executor, Poller
 from jobs.launch import launch
 from jobs.monitor import Monitor, cancel_jobs, show_status
@@ -75,10 +74,8 @@ class ProcessExecutor(Executor):
 
     def submit(self, planned, running):
         for each in planned:
-            batch = new_batch_name(self.store)
-            (assignment,) = make_assignments([each], batch, self.profile, self.store)
-            path = write_batch(self.store, [assignment])
-            log = self.store.log_path(each.case.case_id, batch)
+            path, (assignment,) = self.write_batch([each])
+            log = self.store.log_path(each.case.case_id, assignment.batch)
             with log.open("w") as file:
                 child = subprocess.Popen(
                     [*self.command, str(path)], cwd=ROOT, stdout=file, stderr=file

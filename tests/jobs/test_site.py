@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.batch import Assignment, make_assignments, new_batch_name, read_batch, write_batch
+from jobs.batch import Assignment, read_batch
+from jobs.executors import executor_of
 from jobs.planned import PlannedCase
 from jobs.profiles import choose_profile
 from jobs.slurm.sbatch import Request, sbatch_call, worker_command
@@ -138,8 +139,7 @@ def test_where_to_meet_travels_in_the_batch_and_batches_of_before_stay_readable(
     store.prepare()
     item = PlannedCase(case=Case(depth=2, gpus=2), grid="g", overrides={}, trace=False)
     mine = profile("rendezvous: {suffix: -ib0, ports: 4000-5000}")
-    (assignment,) = make_assignments([item], new_batch_name(store), mine, store)
-    path = write_batch(store, [assignment])
+    path, _ = executor_of(mine, store).write_batch([item])
     assert read_batch(path)[0].meeting == Meeting(suffix="-ib0", first_port=4000, last_port=5000)
     before = msgspec.json.decode(path.read_bytes())
     del before[0]["meeting"]
