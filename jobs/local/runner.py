@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from statistics import median
 from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from jobs.executor import Executor, Poller
@@ -88,7 +87,9 @@ class LocalExecutor(Executor):
             for number, each in enumerate(planned):
                 bar.update(task, description=each.case.case_id, phase="start")
                 try:
-                    submission, summary = self._run(each, partial(_show, bar, task))
+                    submission, summary = self._run(
+                        each, lambda phase: bar.update(task, phase=phase)
+                    )
                 except OSError as error:
                     if number == 0:
                         raise  # nothing was measured
@@ -126,10 +127,6 @@ class LocalExecutor(Executor):
             why = cause.line if cause else ": ".join(filter(None, [ended, last_line(log)]))
             _note_end(submission, store, "error", why if cause else f"{why}; see {log}")
         return submission, _summary(case, result, why, log)
-
-
-def _show(bar: ProgressBar, task: TaskID, phase: str) -> None:
-    bar.update(task, phase=phase)
 
 
 def _start_worker(batch: Path, log: Path) -> subprocess.Popen[bytes]:

@@ -101,7 +101,7 @@ class SlurmPoller(Poller):
 
     def orphans(self, store: Store) -> list[str]:
         """Return the ids of jobs of this folder that have not ended and whose batch is gone."""
-        return [job.job_id for job in find_orphans(store, self.queue)]
+        return find_orphans(store, self.queue)
 
     def cancel(self, asked: list[CaseStatus], snapshot: Snapshot, token: str) -> Cancellation:
         """Cancel those live jobs of these cases that Slurm lists as ours at this moment."""

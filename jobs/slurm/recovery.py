@@ -57,7 +57,7 @@ def _from_scripts(store: Store, known_batches: set[str]) -> Iterable[Submission]
             yield assignment.submitted_as(element, store.log_path(element, batch))
 
 
-def find_orphans(store: Store, queue: Iterable[SlurmJob]) -> list[SlurmJob]:
-    """Return jobs of this folder that have not ended and whose batch file is gone."""
+def find_orphans(store: Store, queue: Iterable[SlurmJob]) -> list[str]:
+    """Return the ids of jobs of this folder that have not ended and whose batch file is gone."""
     ours = (job for job in queue if (job.batch or "").startswith(store.token) and not job.is_final)
-    return [job for job in ours if not batch_path(store, str(job.batch)).exists()]
+    return [job.job_id for job in ours if not batch_path(store, str(job.batch)).exists()]

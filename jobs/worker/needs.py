@@ -31,7 +31,7 @@ def check_python() -> None:
     else:
         return
     rank = int(os.environ.get("SLURM_PROCID", 0))
-    mark = f"[rank {rank}] " if rank else ""  # as jobs.rank marks lines
+    mark = f"[rank {rank}] " if rank else ""  # as jobs/worker/rank.py marks lines
     # In one piece: srun would put its own words between the line and its end.
     sys.stderr.write(f"{mark}mpbench: job failed: {python} {problem}\n")
     sys.exit(2)
