@@ -50,9 +50,8 @@ class Monitor:
         if results.exists() and not results.is_dir():
             raise ConfigError("--results", f"{results} is no folder; name the folder of results")
         if cluster not in ("auto", *profiles):
-            raise ConfigError(
-                "--cluster", f"{quoted(cluster)} is no profile: {', '.join(profiles)}"
-            )
+            problem = f"{quoted(cluster)} is no profile: {', '.join(profiles)}"
+            raise ConfigError("--cluster", problem)
         stores = [Store(results, path.name) for path in sorted(results.glob("*")) if path.is_dir()]
         used = [store for store in stores if store.batches.exists() or store.submissions.exists()]
         self.results = results
@@ -114,8 +113,6 @@ class Monitor:
         jobs, left_alone = [], []
         for name, poller in self.pollers.items():
             own = [status for status in asked if status.submission.executor == name]
-            if not own:
-                continue
             done = poller.cancel(own, self.snapshots[store.profile], store.token)
             if done.jobs:
                 self.refresh()  # keeps what Slurm says of them now

@@ -14,9 +14,8 @@ class PlannedCase:
     """A case of the plan. `left_out` says why it will not run; None means it will.
 
     Attributes:
-        failed: it has ended, and not well.
         number: which attempt at its case the next job is, from 1.
-        previous: how its last attempt ended, if there was one and it runs again.
+        previous: the outcome of its last attempt, if it runs again.
         exclude: nodes that failed it, joined by commas; its next job leaves them out.
         replaces: a job that is held for ever, to be cancelled first.
         trace: its job writes a trace next to the result.
@@ -54,8 +53,8 @@ def check_gpu_hours(planned: list[PlannedCase], profile: Profile, most: float | 
 
     Args:
         planned: the cases that run.
-        profile: gives the time limit of a job.
-        most: GPU-hours allowed; None is no limit.
+        profile: has the time limit of a job.
+        most: GPU-hours; None is no limit.
 
     Raises:
         ConfigError: the plan could cost more, or nothing bounds its cost.

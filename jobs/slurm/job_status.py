@@ -110,8 +110,7 @@ def to_cancel(asked: list[CaseStatus], snapshot: Snapshot, token: str) -> list[S
     Args:
         asked: the cases.
         snapshot: all cases of the folder.
-        token: the mark of the results folder: neither an id that was given anew nor a copied
-            folder hits another job.
+        token: the mark of the folder, so that no reused id and no copied folder hits another job.
     """
     newest = [o.submission for o in asked if _is_alive(o) and o.is_marked]
     earlier = [a.submission for o in asked for a in snapshot.earlier.get(o.submission.case_id, [])]

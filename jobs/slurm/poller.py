@@ -105,9 +105,10 @@ class SlurmPoller(Poller):
 
     def cancel(self, asked: list[CaseStatus], snapshot: Snapshot, token: str) -> Cancellation:
         """Cancel those live jobs of these cases that Slurm lists as ours at this moment."""
-        chosen = to_cancel(asked, snapshot, token)
-        self.refresh()
-        jobs = self.listed(chosen)
+        jobs = []
+        if chosen := to_cancel(asked, snapshot, token):
+            self.refresh()
+            jobs = self.listed(chosen)
         ids = join_ids(jobs)
         if ids and (done := run_command("scancel", *ids)).returncode != 0:
             problem = f"{done.stderr.strip()}; see which jobs remain with --status"

@@ -102,10 +102,8 @@ class Request:
     """A request for `size` jobs with `gpus` GPUs each.
 
     Attributes:
-        name: the job's name, as squeue shows it.
         in_processes: each job has a task for each GPU, else one for all of them.
         exclude: nodes to leave out, joined by commas.
-        requeue: let Slurm start the job again after a failure of its node.
         after: ids of jobs that end before these begin.
     """
 

@@ -83,8 +83,6 @@ class Snapshot:
         endings: all ends that were seen, in that order.
         earlier: attempts before the newest that are still alive, of each case that has any.
         orphans: ids of queued jobs of ours that name a batch file that is gone.
-        notes: what a person should know, e.g. that Slurm does not answer.
-        results: the result files that were read.
         batches: the batches that the ledger names.
         broken_lines: how many lines of the ledger cannot be read.
     """

@@ -10,11 +10,8 @@ class JobEnvironment:
     """A job of an executor that gives its jobs no facts; others subclass it.
 
     Attributes:
-        job_id: the job's id as a person sees it.
         index: the place of the job's case in its batch.
         attempt: which start of this job this is, from 1.
-        nodes: on how many nodes the job runs.
-        allocated_gpus: the GPUs given to the job; None where nobody says.
     """
 
     job_id: str | None = None

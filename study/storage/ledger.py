@@ -120,10 +120,12 @@ def log_of(submission: Submission, store: Store) -> Path:
 
     The ledger's path is not taken: it may lead anywhere.
     """
-    job = submission.job_id if submission.executor == "slurm" else submission.case_id
-    before = {f"{job}_0_log.out", f"{submission.case_id}.log"}
     named = Path(submission.log).name
-    return store.logs / named if named in before else store.log_path(job, submission.batch)
+    if named in (f"{submission.job_id}_0_log.out", f"{submission.case_id}.log"):
+        return store.logs / named
+    of_case = store.log_path(submission.case_id, submission.batch)
+    of_job = store.log_path(submission.job_id, submission.batch)
+    return of_case if named == of_case.name else of_job
 
 
 def are_nodes(text: str) -> bool:
