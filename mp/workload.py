@@ -6,6 +6,7 @@ each map one tensor to one, a batch and a loss.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,10 +19,7 @@ from mp.placement import boundaries, layer_map
 from study.case import Case
 
 LEARNING_RATE = 0.01
-OPTIMIZERS: dict[str, type[torch.optim.SGD | torch.optim.Adam]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-}
+OPTIMIZERS: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 Device = torch.device | LogicalGPU
 
 
@@ -152,11 +150,9 @@ class LinearStack(Workload):
         ]
 
 
-def make_optimizer(
-    case: Case, parameters: Iterable[nn.Parameter]
-) -> torch.optim.SGD | torch.optim.Adam:
+def make_optimizer(case: Case, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Return the case's optimizer of these parameters."""
-    optimizer = OPTIMIZERS[case.optimizer](parameters, lr=LEARNING_RATE)
+    optimizer: torch.optim.Optimizer = OPTIMIZERS[case.optimizer](parameters, lr=LEARNING_RATE)
     if case.execution == "cuda_graph" and case.optimizer == "adam":
         optimizer.param_groups[0]["capturable"] = True  # its step count must live on the GPU
     return optimizer
