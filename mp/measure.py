@@ -50,9 +50,7 @@ def measure(
     workspaces: dict[torch.device, Workspace],
     report: ProgressCallback,
 ) -> MeasuredSteps:
-    """Measure a step that has run once, before any training. Every rank gets the same.
-
-    Each kind of figure comes from steps of its own.
+    """Measure a step that has run once, untrained: each kind of figure by separate steps.
 
     Args:
         engine: of the case.

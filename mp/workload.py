@@ -101,18 +101,16 @@ class Workload(ABC):
         return []
 
 
-class LinearLayer(nn.Module):
-    """ReLU, but not before the first layer, and `nn.Linear(dim, dim)`."""
+class LinearLayer(nn.Linear):
+    """`nn.Linear(dim, dim)` of ReLU of its input; of the input itself in the first layer."""
 
-    def __init__(self, dim: int, *, is_first: bool) -> None:
-        super().__init__()
-        self.is_first = is_first
-        self.linear = nn.Linear(dim, dim)
+    def __init__(self, dim: int, *, has_relu: bool) -> None:
+        super().__init__(dim, dim)
+        self.has_relu = has_relu
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (rows, dim) to (rows, dim)."""
-        output: torch.Tensor = self.linear(x if self.is_first else torch.relu(x))
-        return output
+        return nn.functional.linear(torch.relu(x) if self.has_relu else x, self.weight, self.bias)
 
 
 class LinearStack(Workload):
@@ -120,7 +118,7 @@ class LinearStack(Workload):
 
     def layer(self, number: int) -> nn.Module:
         """Make layer `number`."""
-        return LinearLayer(self.case.dim, is_first=number == 0)
+        return LinearLayer(self.case.dim, has_relu=number > 0)
 
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw input and target, each (rows, dim)."""

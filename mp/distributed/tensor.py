@@ -105,7 +105,10 @@ def _share(layer: nn.Module, number: int, depth: int, mesh: DeviceMesh) -> Linea
     if number % 2 == 0:
         is_last = number == depth - 1
         style = ColwiseParallel(output_layouts=Replicate()) if is_last else ColwiseParallel()
-    parallelize_module(layer.linear, mesh, style, src_data_rank=None)
+    if layer.has_relu:  # in a hook, so that it comes before the input is made a DTensor
+        layer.has_relu = False
+        layer.register_forward_pre_hook(lambda _, args: torch.relu(args[0]))
+    parallelize_module(layer, mesh, style, src_data_rank=None)
     return layer
 
 

@@ -155,14 +155,8 @@ def join(
     store.set(f"{HOST}/{rank}", socket.gethostname())
     watchdog = Watchdog(rank, size, for_watchdog, give_up)
     watchdog.start()
-    world = World(
-        devices=_alone(torch.device("cpu")),
-        rank=rank,
-        size=size,
-        store=store,
-        control=None,
-        watchdog=watchdog,
-    )
+    cpu = _alone(torch.device("cpu"))  # until all know who has a GPU
+    world = World(cpu, rank, size, store=store, control=None, watchdog=watchdog)
     try:
         check()
         return _with_groups(world, _choose_device(world, policy))

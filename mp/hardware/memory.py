@@ -34,10 +34,7 @@ class Workspace:
 
 
 def measure_workspaces(case: Case, devices: Devices) -> dict[torch.device, Workspace]:
-    """Measure what torch and cuBLAS hold for themselves on each real device.
-
-    To be called while no tensor is left there.
-    """
+    """Measure what torch and cuBLAS hold on each real device, where no tensor may be left."""
     return {d: _workspace(case, d) if d.type == "cuda" else Workspace() for d in devices.real}
 
 
