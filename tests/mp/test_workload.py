@@ -156,8 +156,7 @@ def ranks():
 
 @pytest.mark.parametrize("schedule", PIPELINES)
 def test_a_model_added_here_has_the_gradients_of_one_piece_on_ranks(ranks, schedule):
-    said = sorted(line for line in ranks if line.startswith(f"{schedule} rank"))
-    assert said == [f"{schedule} rank {rank}: equal" for rank in range(RANKS)]
+    assert f"{schedule}: equal" in ranks
 
 
 def test_a_model_added_here_is_measured_on_ranks_with_stages_of_equal_times(ranks):
@@ -176,7 +175,9 @@ def as_rank(rank, ranks, port):
         step = engine.build(engine.case)
         step.compute_gradients()
         off = worst_difference(step.gradients(), unsplit_gradients(engine.case))
-        print(f"{schedule} rank {rank}: {'equal' if off < 1e-5 else off}", flush=True)
+        worst = world.all_reduce_max(off)
+        if rank == 0:
+            print(f"{schedule}: {'equal' if worst < 1e-5 else worst}", flush=True)
     known = []
     engine = DistributedEngine(case_of(ranks, "1f1b", balance="time"), world, ResidualNet)
     run_benchmark(engine, lambda progress: None, known.append)
