@@ -102,7 +102,7 @@ class Poller(ABC):
 
     @abstractmethod
     def cancel(self, asked: list[CaseStatus], snapshot: Snapshot, token: str) -> Cancellation:
-        """Cancel the live jobs of these cases, whichever attempt they are.
+        """Cancel the live jobs of these cases, whichever attempt they are; return what was done.
 
         Args:
             asked: the cases, of which the newest jobs are this executor's.
@@ -116,6 +116,11 @@ class Poller(ABC):
 
 class Executor(ABC):
     """Runs the jobs of one profile, for one folder of results.
+
+    Args:
+        profile: where jobs run.
+        store: the folder of results.
+        requeue: let Slurm restart jobs whose node failed.
 
     Attributes:
         in_background: jobs go on after submit.py has ended.

@@ -153,7 +153,7 @@ def _is_of(grid: Grid, submission: Submission) -> bool:
 
 
 def show_status(monitor: Monitor) -> int:
-    """Print the status of every case; 1 if one failed or is missing, or if nobody can tell."""
+    """Print the status of every case; return 1 if one failed, is missing or cannot be known."""
     check_results(monitor.results)
     return conclude(monitor, monitor.refresh())
 
@@ -166,7 +166,7 @@ def watch_jobs(typed: CommandLine) -> int:
 
 
 def conclude(monitor: Monitor, seen: Overview, typed: CommandLine | None = None) -> int:
-    """Print the status of every case; 1 if one failed or is missing, or if nobody can tell.
+    """Print the status of every case; return 1 if one failed, is missing or cannot be known.
 
     Args:
         monitor: whose executors may not answer.

@@ -50,7 +50,7 @@ def measure(
     workspaces: dict[torch.device, Workspace],
     report: ProgressCallback,
 ) -> MeasuredSteps:
-    """Measure a step that has run once, untrained: each kind of figure by separate steps.
+    """Return the measurement of a step that has run once: each kind of figure by separate steps.
 
     Args:
         engine: of the case.
@@ -132,7 +132,7 @@ def time_steps(
 
 
 def record_timelines(engine: Engine[S], step: S, time_limit_s: float) -> list[Timeline]:
-    """Train instrumented steps: 20, or those of the time limit, but 3 at least.
+    """Return the timelines of instrumented steps: 20, or as many as the time allows, 3 at least.
 
     Args:
         engine: of the case.

@@ -24,7 +24,13 @@ Device = torch.device | LogicalGPU
 
 
 class SplitModel(nn.Module):
-    """Layers in one process, each moved to its GPU, as in the homework's model."""
+    """Layers in one process, each moved to its GPU, as in the homework's model.
+
+    Args:
+        layers: in order.
+        devices: the GPUs.
+        gpu_of_layer: the number of each layer's GPU.
+    """
 
     def __init__(
         self, layers: Iterable[nn.Module], devices: Sequence[Device], gpu_of_layer: list[int]

@@ -31,7 +31,13 @@ RankStep = PipelineStep | TensorParallelStep
 
 
 class DistributedEngine(Engine[RankStep]):
-    """An engine as one of its ranks sees it."""
+    """An engine as one of its ranks sees it.
+
+    Args:
+        case: the case.
+        world: all ranks.
+        make_workload: makes what the case trains.
+    """
 
     def __init__(
         self,
@@ -102,7 +108,7 @@ class DistributedEngine(Engine[RankStep]):
 def open_engine(
     case: Case, job: Job, policy: str, give_up: Callable[[RankFailure], None]
 ) -> Iterator[DistributedEngine]:
-    """Meet the other ranks, and give the engine of the case to one of them.
+    """Meet the other ranks, and yield the engine of the case as this one has it.
 
     An error that passes is announced to the other ranks; without one, all end together.
 

@@ -71,6 +71,11 @@ class _ReportingStage(PipelineStage):
 class PipelineStep:
     """This rank's stages, its optimizer and, on the first and the last, the batch.
 
+    Args:
+        workload: what the case trains.
+        stages: those of all ranks.
+        world: all ranks.
+
     Attributes:
         x: the input, (batch, dim), on the rank of the first stage.
         target: (batch, dim), on the rank of the last stage.

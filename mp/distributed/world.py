@@ -130,7 +130,7 @@ def join(
     give_up: Callable[[RankFailure], None],
     check: Callable[[], None] = lambda: None,
 ) -> World:
-    """Meet the other ranks.
+    """Meet the other ranks, and return what they share.
 
     Args:
         gpus: of the case, one for each rank.

@@ -36,7 +36,7 @@ class Product:
 
 
 def measure_gemm(case: Case, devices: Devices, products: list[Product]) -> list[GemmRate]:
-    """Measure, on each real device, the fastest of the case's own products and a large cube.
+    """Measure, on each real device, the case's own products and a large cube; return the fastest.
 
     In the case's dtype, on normally distributed numbers: the power that a product draws, and so
     the GPU's clock, depends on them.

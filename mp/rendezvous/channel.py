@@ -25,7 +25,13 @@ class Unproven(Exception):
 
 
 class Channel:
-    """Messages to and from the other side of a proven connection."""
+    """Messages to and from the other side of a proven connection.
+
+    Args:
+        connection: to the other side.
+        key_out: signs what is sent.
+        key_in: proves what is received.
+    """
 
     def __init__(self, connection: socket.socket, key_out: bytes, key_in: bytes) -> None:
         self.connection = connection

@@ -22,6 +22,12 @@ class Listener(threading.Thread):
 
     A stranger costs a thread for some seconds at most: beyond `MOST_UNPROVEN` the oldest is closed,
     so that whoever floods the port keeps no rank out, which needs but milliseconds.
+
+    Args:
+        listening: the sockets at which ranks meet.
+        secret: of the run.
+        board: what ranks read and write once they have proven themselves.
+        expected: the number of connections.
     """
 
     def __init__(

@@ -67,7 +67,14 @@ class _Recorder:
         return end
 
     def transfer(self, source: int, target: int, start: Moment, size: int) -> None:
-        """Note a copy of `size` bytes that has been launched, at `start` on the source."""
+        """Note a copy that has been launched.
+
+        Args:
+            source: the GPU that it comes from.
+            target: the GPU that it goes to.
+            start: its beginning, on the source.
+            size: in bytes.
+        """
         sent = (source, self.clock.mark(source))
         received = (target, self.clock.mark(target))
         self.transfers.append((source, target, start, sent, received, size))

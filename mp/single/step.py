@@ -74,7 +74,7 @@ class TrainingStep:
 def build_step(
     case: Case, devices: Devices, make_workload: Callable[[Case], Workload] = LinearStack
 ) -> TrainingStep:
-    """Build the case's model and batch.
+    """Return the training step of the case, with its model and batch.
 
     Weights and data are drawn on the CPU from the case's seed, layer by layer, so that every
     split and every device starts from the same numbers.

@@ -33,7 +33,7 @@ NEUTRAL_KEYS: dict[str, Any] = {
 
 
 def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> "Account":
-    """Follow a step to the peak of each GPU and of all together, without cuBLAS's workspace.
+    """Return the peak of each GPU and of all together, without cuBLAS's workspace.
 
     Args:
         case: The configuration.

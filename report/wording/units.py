@@ -82,10 +82,16 @@ def _with_unit(value: float, units: Sequence[Unit]) -> str:
 
 
 def count_of(count: int, one: str, many: str | None = None) -> str:
-    """Return `1 GPU` or `5 GPUs`; `many` is the plural if it is not `one` with an s."""
+    """Return `1 GPU` or `5 GPUs`, with the word of `plural`."""
     return f"{count} {plural(count, one, many)}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return the word for a count of one, else `many`, or the word with an s."""
+    """Return a word for a count.
+
+    Args:
+        count: of the things.
+        one: the word for one of them.
+        many: the word for several, if it is not `one` with an s.
+    """
     return one if count == 1 else many or f"{one}s"
