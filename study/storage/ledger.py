@@ -196,15 +196,6 @@ def _lines(ledger: Path) -> Iterator[bytes]:
     yield from (line for line in io.BytesIO(text) if line.strip())
 
 
-def batches_in(ledger: Path) -> set[str]:
-    """Return the names of the batches in the ledger.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return {event.batch for event in read(ledger)[0]}
-
-
 def attempts_of_each_case(events: list[Event]) -> dict[str, list[Attempt]]:
     """Return the attempts at every case, oldest first, by case id; the last end of each counts."""
     attempts: dict[tuple[str, str], Attempt] = {}

@@ -16,7 +16,7 @@ from jobs.status.tracker import JobTracker
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.files import write_atomically
-from study.storage.ledger import Ended, append, batches_in, log_of, read
+from study.storage.ledger import Ended, append, log_of, read
 from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.jobs.fake_slurm import FakeSlurm, squeue_line
@@ -198,7 +198,7 @@ def test_nothing_is_submitted_through_a_link_that_came_with_a_folder(received, t
     folder.symlink_to(tmp_path / "outside")
     store = Store(received, "testcluster")
     with pytest.raises(ConfigError, match=f"{name} is a link, and came with a folder"):
-        store.check_links(batches_in(store.submissions))
+        store.check_links({event.batch for event in read(store.submissions)[0]})
 
 
 def test_one_ledger_that_cannot_be_read_hides_no_other_profile(received, tmp_path):
