@@ -138,7 +138,8 @@ def test_a_rank_that_raises_is_named_with_its_words(desk):
 
 
 def test_a_rank_that_is_refused_memory_is_oom_host(desk):
-    starved = "import mp.distributed.engine\nif rank == '1': starve(300_000_000)"
+    modules = "mp.benchmark, mp.distributed.engine, mp.single.engine"  # of what mp.run loads
+    starved = f"import {modules}\nif rank == '1': starve(300_000_000)"
     desk.submit("--set", "dim=9000", **fault(starved))
     with ends_wholly(desk):
         desk.wait_for("oom_host")
