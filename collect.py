@@ -25,9 +25,9 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
+    from report.data.export import render_csv, render_json
     from report.data.filters import filter_tables
     from report.data.load import ProfileResults, load_results
-    from report.data.raw import render_csv, render_json
     from report.data.selection import GridTable, select_tables
     from report.formats.markdown import render
     from report.options import check_options, parse_options

@@ -15,7 +15,7 @@ __all__ = ["drop_outer_job_variables", "slurm_cluster_name"]
 
 
 def _slurm() -> type[Executor]:
-    from jobs.slurm.backend import SlurmExecutor
+    from jobs.slurm.executor import SlurmExecutor
 
     return SlurmExecutor
 

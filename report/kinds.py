@@ -11,15 +11,15 @@ from report.data.measured import MeasuredCase
 from report.document import Figure, Table
 from report.tables import (
     bubbles,
-    cells,
+    columns,
     copies,
     flops,
     memory_parts,
-    schedule_cells,
+    schedule_columns,
     schedule_costs,
     time_use,
 )
-from report.tables.cells import Cells
+from report.tables.columns import Cells
 from study.grid import TABLES
 
 Results = list[MeasuredCase]
@@ -84,8 +84,8 @@ def _schedule_figures(results: Results) -> list[Figure | None]:
 KINDS = {
     "step_time": Kind(
         question=step_time.QUESTION,
-        headings=(cells.STEP_TIME, "time per layer"),
-        rows=each(cells.step_time),
+        headings=(columns.STEP_TIME, "time per layer"),
+        rows=each(columns.step_time),
         details=[flops.make_table],
         answers=step_time.answer,
         figures=_step_time_figures,
@@ -95,7 +95,7 @@ KINDS = {
     "layer_map": Kind(
         question="Where the data moves",
         headings=("data moves before layer",),
-        rows=each(cells.layer_map),
+        rows=each(columns.layer_map),
         details=[],
         answers=layer_map.answer,
         figures=_layer_map_figures,
@@ -105,7 +105,7 @@ KINDS = {
     "placement_rule": Kind(
         question="Which GPU gets which layer",
         headings=("layers of GPU 0",),
-        rows=each(cells.layers_of_gpus),
+        rows=each(columns.layers_of_gpus),
         details=[],
         answers=placement_rule.answer,
         figures=_placement_figures,
@@ -119,18 +119,18 @@ KINDS = {
     ),
     "memory": Kind(
         question="Whether all GPUs are utilised and whether adding GPUs makes training faster",
-        headings=(cells.STEP_TIME, "memory of GPU 0"),
-        rows=each(cells.memory),
+        headings=(columns.STEP_TIME, "memory of GPU 0"),
+        rows=each(columns.memory),
         details=[time_use.make_table, memory_parts.make_table, flops.make_table],
         answers=memory.answer,
         figures=_memory_figures,
         listings=[],
-        facts=cells.memory_facts,
+        facts=columns.memory_facts,
     ),
     "transfers": Kind(
         question="How often data moves",
         headings=("`.to` calls per forward", "moves forward", "moves backward"),
-        rows=each(cells.transfers),
+        rows=each(columns.transfers),
         details=[copies.make_table],
         answers=transfers.answer,
         figures=_transfer_figures,
@@ -139,13 +139,13 @@ KINDS = {
     ),
     "schedules": Kind(
         question=schedules.QUESTION,
-        headings=schedule_cells.HEADINGS,
-        rows=schedule_cells.rows,
+        headings=schedule_columns.HEADINGS,
+        rows=schedule_columns.rows,
         details=[schedule_costs.make_table, bubbles.make_table, flops.make_table],
         answers=schedules.answer,
         figures=_schedule_figures,
         listings=[],
-        facts=lambda results: [schedule_cells.FACT],
+        facts=lambda results: [schedule_columns.FACT],
     ),
 }
 assert tuple(KINDS) == TABLES, "study.grid.TABLES names other kinds of tables than report.kinds"

@@ -6,8 +6,8 @@ from time import perf_counter
 import torch
 import torch.distributed as dist
 
-from mp.distributed.listener import SILENT, StepListener
 from mp.distributed.pipeline import PipelineStep
+from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World
 from mp.timing.clocks import Clock, Mark, clock_of

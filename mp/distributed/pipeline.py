@@ -9,8 +9,8 @@ from torch import nn
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import PipelineScheduleSingle, get_schedule_class
 
-from mp.distributed.listener import SILENT, StepListener
 from mp.distributed.stages import Stages
+from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
 from mp.engine import Gradients, gradients_of
 from mp.workload import Workload, make_optimizer

@@ -19,7 +19,7 @@ from torch.distributed.tensor.parallel import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mp.distributed.listener import SILENT, StepListener
+from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
 from mp.engine import Gradients
 from mp.workload import LinearLayer, Workload, make_optimizer

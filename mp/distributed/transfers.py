@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from mp.distributed.listener import SILENT, StepListener
 from mp.distributed.pipeline import PipelineStep
+from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World
 from mp.engine import sum_transfers

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from report.data.selection import GridTable
 from report.document import Table
-from report.tables.cells import Cells
+from report.tables.columns import Cells
 from report.tables.notes import notes_on
 from report.wording.names import gpu_count, heading, key_text
 from report.wording.units import UNKNOWN

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
-from jobs.slurm.backend import SlurmExecutor
+from jobs.slurm.executor import SlurmExecutor
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.store import Store

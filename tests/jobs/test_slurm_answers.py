@@ -14,8 +14,8 @@ from jobs.lock import Busy, results_lock
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.slurm import commands
-from jobs.slurm.backend import SlurmExecutor
 from jobs.slurm.commands import current_user
+from jobs.slurm.executor import SlurmExecutor
 from jobs.slurm.job_status import to_cancel
 from jobs.slurm.nodes import nodes_by_state
 from jobs.slurm.poller import SlurmPoller
@@ -644,7 +644,7 @@ def test_a_ledger_that_takes_no_line_is_told_with_the_job_that_is_queued(store, 
     def full(ledger, *events):
         raise OSError(28, "No space left on device", str(ledger))
 
-    monkeypatch.setattr("jobs.slurm.backend.append", full)
+    monkeypatch.setattr("jobs.slurm.executor.append", full)
     with pytest.raises(NotNoted, match=r"submissions.jsonl: No space.*; job 23 is queued") as error:
         submit_one(store)
     assert [submission.job_id for submission in error.value.submissions] == ["23"]

@@ -56,7 +56,7 @@ def test_a_ledger_that_cannot_be_appended_leaves_a_queued_job_and_is_no_2(
     def full(ledger, *events):
         raise OSError(28, "No space left on device", str(ledger))
 
-    monkeypatch.setattr("jobs.slurm.backend.append", full)
+    monkeypatch.setattr("jobs.slurm.executor.append", full)
     assert launch(order(store)) == 1
     error = capsys.readouterr().err
     assert f"{store.submissions}: No space left on device; job 23 is queued" in error

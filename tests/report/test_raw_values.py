@@ -6,8 +6,8 @@ import json
 
 import msgspec
 
+from report.data.export import render_csv, render_json
 from report.data.load import load_results
-from report.data.raw import render_csv, render_json
 from report.data.selection import select_tables
 from study.results.file import decode
 from tests.report.made_up import failed, grid, result, write

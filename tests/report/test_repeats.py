@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from report.data.export import render_csv, render_json
 from report.data.load import load_results
-from report.data.raw import render_csv, render_json
 from report.data.selection import select_tables
 from tests.report.made_up import case, failed, grid, result, submit, write
 from tests.report.shown import answer_of, cells, only_section

@@ -6,7 +6,7 @@ from report.analysis.bubble import bubbles
 from report.analysis.speedup import Factor, factor_over, naive_on
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
-from report.tables.cells import STEP_TIME, Cells
+from report.tables.columns import STEP_TIME, Cells
 from report.wording.units import UNKNOWN, percent
 from study.stages import bubble_share
 
