@@ -7,7 +7,8 @@ from pathlib import Path
 from jobs.batch import Assignment
 from jobs.planned import PlannedCase
 from study.outcome import Outcome
-from study.results.file import ResultError, read_result
+from study.results.file import read_result
+from study.results.validation import ResultError
 from study.storage.ledger import Submission
 from study.storage.store import Store
 

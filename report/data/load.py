@@ -10,8 +10,9 @@ from pathlib import Path
 
 from study.case import Case
 from study.outcome import Outcome
-from study.results.file import ResultError, read_result
+from study.results.file import read_result
 from study.results.result import Result
+from study.results.validation import ResultError
 from study.storage.ledger import Attempt, Submission, attempts_of_each_case, read
 from study.storage.progress import read_progress
 from study.storage.store import Store

@@ -1,30 +1,17 @@
 """Encode results, and decode them with validation."""
 
-from datetime import datetime
-from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
-from study.case import Case
 from study.errors import ConfigError
-from study.results.ceilings import Ceilings
-from study.results.measurement import GpuTime, Measurement
-from study.results.result import SCHEMA_VERSION, Placement, Result
-from study.results.validation import find_problem
-from study.schedules import SCHEDULES
+from study.results.result import SCHEMA_VERSION, Result
+from study.results.validation import ResultError, check_result
 from study.storage.files import NOT_THE_DATA, read_file
-from study.validation import check_together
 
-LEAST_STEP_S = 1e-9  # no clock of ours tells less
 MAX_BYTES = 64 * 1024 * 1024  # two million steps; more is something else
 
 _DECODER = msgspec.json.Decoder(Result)
-_times_of = attrgetter(*(key for key in GpuTime.__struct_fields__ if key.endswith("_s")))
-
-
-class ResultError(Exception):
-    """A file that is no result of this schema version; the message says why."""
 
 
 class _Header(msgspec.Struct):
@@ -54,7 +41,7 @@ def decode(data: bytes) -> Result:
     """
     try:
         result = _decode_result(data)
-        _check_consistency(result)
+        check_result(result)
     except (*NOT_THE_DATA, ConfigError, ValueError) as error:
         raise ResultError(f"is not a result: {error}") from None
     return result
@@ -71,79 +58,3 @@ def _decode_result(data: bytes) -> Result:
     if version != SCHEMA_VERSION:
         raise ResultError(f"has schema_version {version}; this code reads {SCHEMA_VERSION}")
     return result
-
-
-def _check_consistency(result: Result) -> None:
-    """Check what a report would show as a measurement without being one."""
-    if result.case_id != result.case.case_id:
-        raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
-    check_together(result.case, "its case")
-    for moment in (result.job.started_at, result.job.finished_at):
-        datetime.fromisoformat(moment)
-    if (result.outcome == "ok") != (result.error is None):
-        raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
-    if result.outcome == "ok":
-        _check_measurement(result)
-
-
-def _check_measurement(result: Result) -> None:
-    parts = (result.placement, result.measurement, result.transfers, result.ceilings)
-    if result.environment is None or any(part is None for part in parts):
-        raise ResultError("has outcome ok but lacks a part of the measurement")
-    placement, measurement, ceilings = result.placement, result.measurement, result.ceilings
-    case = result.case
-    assert placement is not None
-    assert measurement is not None
-    assert ceilings is not None
-    _check_placement(placement, case)
-    if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
-        raise ResultError("lacks a GPU under per_gpu")
-    _check_times(measurement)
-    if (problem := find_problem(case, placement, measurement, result.emulated)) is not None:
-        raise ResultError(problem)
-    _check_breakdown(measurement, case.gpus)
-    _check_ceilings(ceilings, case.gpus)
-
-
-def _check_placement(placement: Placement, case: Case) -> None:
-    """Check that every layer has a GPU or, split into shares, every GPU a share of every layer."""
-    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
-    layers = case.depth
-    if SCHEDULES[case.schedule].family == "tensor":
-        counts, layers = [case.depth] * case.gpus, 0
-    if len(placement.gpu_of_layer) != layers or placement.layers_per_gpu != counts:
-        raise ResultError("has a placement that does not fit its depth and GPUs")
-
-
-def _check_times(measurement: Measurement) -> None:
-    times = measurement.step_times_s
-    if not times or min(times) < LEAST_STEP_S:
-        raise ResultError("has outcome ok but lacks positive step times")
-    interval = measurement.median_ci_s
-    if interval is not None and not 0 < interval[0] <= interval[1]:
-        raise ResultError(f"has an interval from {interval[0]} to {interval[1]} seconds")
-
-
-def _check_breakdown(measurement: Measurement, gpus: int) -> None:
-    """Check that every GPU and phase has one figure for each instrumented step."""
-    breakdown = measurement.breakdown
-    if breakdown is None:
-        return
-    if [gpu.index for gpu in breakdown.per_gpu] != list(range(gpus)):
-        raise ResultError("lacks a GPU in its breakdown")
-    if max(map(attrgetter("gpu"), breakdown.typical_step), default=0) >= gpus:
-        raise ResultError("has a typical step with a GPU that it does not have")
-    phases = [measurement.forward_s, measurement.backward_s, measurement.optimizer_s]
-    lists = phases if any(phases) else []  # the phases of a pipeline's GPUs lie side by side
-    for gpu in breakdown.per_gpu:
-        lists += _times_of(gpu)
-    counts = {len(values) for values in lists if values is not None}
-    if not breakdown.step_times_s or counts != {len(breakdown.step_times_s)}:
-        raise ResultError("has a breakdown whose parts are not of the same steps")
-
-
-def _check_ceilings(ceilings: Ceilings, gpus: int) -> None:
-    if not ceilings.gemm:
-        raise ResultError("has no matrix product under ceilings")
-    if any(max(copy.source, copy.target) >= gpus for copy in ceilings.copies):
-        raise ResultError("has copies of a GPU that it does not have")

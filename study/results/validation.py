@@ -1,109 +1,101 @@
-"""Find what makes a measurement impossible, beyond the types of its numbers."""
+"""Check a result beyond the types of its fields: its parts fit one another and its case."""
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
-from statistics import median
+from datetime import datetime
+from operator import attrgetter
 
 from study.case import Case
-from study.results.measurement import Measurement, TimeSpan
-from study.results.result import Placement
+from study.results.ceilings import Ceilings
+from study.results.measurement import GpuTime, Measurement
+from study.results.plausible import find_problem
+from study.results.result import Placement, Result
 from study.schedules import SCHEDULES
-from study.stages import gpu_of_stage
+from study.validation import check_together
 
-NEARLY = 1e-5  # seconds: marks of one GPU, read against the host's clock
-OF_BACKWARD = ("backward", "input_gradient")
-COMPUTE = ("forward", *OF_BACKWARD, "weight_gradient")
-SHARED = ("forward", "backward", "collective", "optimizer")
-OTHERS = "has a typical step whose actions are not those of its schedule"
+LEAST_STEP_S = 1e-9  # no clock of ours tells less
+_times_of = attrgetter(*(key for key in GpuTime.__struct_fields__ if key.endswith("_s")))
 
 
-def find_problem(
-    case: Case, placement: Placement, measurement: Measurement, emulated: bool
-) -> str | None:
-    """Return what is impossible about a measurement, as the end of a sentence; None if nothing is.
+class ResultError(Exception):
+    """A file that is no result of this schema version; the message says why."""
 
-    Args:
-        case: the case that was measured.
-        placement: where its layers were.
-        measurement: its step times and typical step.
-        emulated: whether its GPUs were logical.
+
+def check_result(result: Result) -> None:
+    """Check what a report would show as a measurement without being one.
+
+    Raises:
+        ResultError: it is none.
+        ConfigError: its case could not run.
+        ValueError: a time is none.
     """
-    if not emulated and any(not gpu.device.startswith("cuda") for gpu in measurement.per_gpu):
-        return "is of a device that is no GPU, and not emulated"
-    interval, times = measurement.median_ci_s, measurement.step_times_s
-    if interval is not None and not interval[0] <= median(times) <= interval[1]:
-        return f"has a median of {median(times)} s outside of its interval"
-    if (stages := placement.stage_of_layer) is not None:
-        of_stage = gpu_of_stage(case)
-        if any(not 0 <= stage < len(of_stage) for stage in stages) or placement.gpu_of_layer != [
-            of_stage[stage] for stage in stages
-        ]:
-            return "has stages that do not fit its schedule or its placement"
-    elif SCHEDULES[case.schedule].is_chunked:
-        return "lacks the stage of each layer, of which a GPU holds several"
-    if measurement.breakdown is None:
-        return None
-    spans = measurement.breakdown.typical_step
-    if any(span.end_s < span.start_s for span in spans):
-        return "has a typical step in which something ends before it begins"
-    if spans and max(span.end_s for span in spans) <= 0:
-        return "has a typical step without a length"
-    return _why_no_step(case, spans) if case.in_processes else None
+    if result.case_id != result.case.case_id:
+        raise ResultError(f"names case_id {result.case_id}; its case is {result.case.case_id}")
+    check_together(result.case, "its case")
+    for moment in (result.job.started_at, result.job.finished_at):
+        datetime.fromisoformat(moment)
+    if (result.outcome == "ok") != (result.error is None):
+        raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
+    if result.outcome == "ok":
+        _check_measurement(result)
 
 
-def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """Find what no step of several processes has: a GPU does one thing at a time."""
-    why_not_this = _why_no_pipeline if SCHEDULES[case.schedule].is_pipeline else _why_no_shares
-    if (problem := why_not_this(case, spans)) is not None:
-        return problem
-    for gpu in range(case.gpus):
-        here = sorted((s for s in spans if s.gpu == gpu), key=lambda s: (s.start_s, s.end_s))
-        if any(after.start_s < before.end_s - NEARLY for before, after in pairwise(here)):
-            return "has a typical step in which a GPU does two things at once"
-    if any(span.peer is not None and not 0 <= span.peer < case.gpus for span in spans):
-        return "has a typical step with a GPU that it does not have"
-    return None
+def _check_measurement(result: Result) -> None:
+    parts = (result.placement, result.measurement, result.transfers, result.ceilings)
+    if result.environment is None or any(part is None for part in parts):
+        raise ResultError("has outcome ok but lacks a part of the measurement")
+    placement, measurement, ceilings = result.placement, result.measurement, result.ceilings
+    case = result.case
+    assert placement is not None
+    assert measurement is not None
+    assert ceilings is not None
+    _check_placement(placement, case)
+    if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
+        raise ResultError("lacks a GPU under per_gpu")
+    _check_times(measurement)
+    if (problem := find_problem(case, placement, measurement, result.emulated)) is not None:
+        raise ResultError(problem)
+    _check_breakdown(measurement, case.gpus)
+    _check_ceilings(ceilings, case.gpus)
 
 
-def _why_no_shares(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """Find what no step of tensor parallelism has: no stages; every GPU goes both ways."""
-    kinds = {(span.gpu, span.kind) for span in spans}
-    needed = {(gpu, kind) for gpu in range(case.gpus) for kind in ("forward", "backward")}
-    if not needed <= kinds or {kind for _, kind in kinds} - set(SHARED):
-        return OTHERS
-    return OTHERS if any(span.stage is not None for span in spans) else None
+def _check_placement(placement: Placement, case: Case) -> None:
+    """Check that every layer has a GPU or, split into shares, every GPU a share of every layer."""
+    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
+    layers = case.depth
+    if SCHEDULES[case.schedule].family == "tensor":
+        counts, layers = [case.depth] * case.gpus, 0
+    if len(placement.gpu_of_layer) != layers or placement.layers_per_gpu != counts:
+        raise ResultError("has a placement that does not fit its depth and GPUs")
 
 
-def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
-    """Find what no pipeline has: each stage computes every micro-batch once each way."""
-    of_stage = gpu_of_stage(case)
-    computes = [span for span in spans if span.kind in COMPUTE]
-    expected = {
-        (name, stage, micro_batch)
-        for name in ("forward", "backward")
-        for stage in range(len(of_stage))
-        for micro_batch in range(case.micro_batches)
-    }
-    actions = Counter(
-        ("backward" if span.kind in OF_BACKWARD else span.kind, span.stage, span.micro_batch)
-        for span in computes
-    )
-    seen = {action for action in actions if action[0] != "weight_gradient"}
-    weights = {("backward", *action[1:]) for action in actions.keys() - seen}
-    if any(span.kind == "collective" for span in spans) or _goes_back(computes):
-        return OTHERS
-    if seen != expected or not weights <= expected or max(actions.values()) > 1:
-        return OTHERS
-    if any(span.gpu != of_stage[span.stage or 0] for span in computes):
-        return "has a typical step with a stage on another GPU than its own"
-    return None
+def _check_times(measurement: Measurement) -> None:
+    times = measurement.step_times_s
+    if not times or min(times) < LEAST_STEP_S:
+        raise ResultError("has outcome ok but lacks positive step times")
+    interval = measurement.median_ci_s
+    if interval is not None and not 0 < interval[0] <= interval[1]:
+        raise ResultError(f"has an interval from {interval[0]} to {interval[1]} seconds")
 
 
-def _goes_back(computes: Sequence[TimeSpan]) -> bool:
-    """Return whether a backward begins before the forward of its stage and micro-batch."""
-    forward = {(s.stage, s.micro_batch): s.start_s for s in computes if s.kind == "forward"}
-    return any(
-        span.start_s < forward.get((span.stage, span.micro_batch), span.start_s)
-        for span in computes
-    )
+def _check_breakdown(measurement: Measurement, gpus: int) -> None:
+    """Check that every GPU and phase has one figure for each instrumented step."""
+    breakdown = measurement.breakdown
+    if breakdown is None:
+        return
+    if [gpu.index for gpu in breakdown.per_gpu] != list(range(gpus)):
+        raise ResultError("lacks a GPU in its breakdown")
+    if max(map(attrgetter("gpu"), breakdown.typical_step), default=0) >= gpus:
+        raise ResultError("has a typical step with a GPU that it does not have")
+    phases = [measurement.forward_s, measurement.backward_s, measurement.optimizer_s]
+    lists = phases if any(phases) else []  # the phases of a pipeline's GPUs lie side by side
+    for gpu in breakdown.per_gpu:
+        lists += _times_of(gpu)
+    counts = {len(values) for values in lists if values is not None}
+    if not breakdown.step_times_s or counts != {len(breakdown.step_times_s)}:
+        raise ResultError("has a breakdown whose parts are not of the same steps")
+
+
+def _check_ceilings(ceilings: Ceilings, gpus: int) -> None:
+    if not ceilings.gemm:
+        raise ResultError("has no matrix product under ceilings")
+    if any(max(copy.source, copy.target) >= gpus for copy in ceilings.copies):
+        raise ResultError("has copies of a GPU that it does not have")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from study.results.file import ResultError, read_result
+from study.results.file import read_result
+from study.results.validation import ResultError
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/local"
 

@@ -5,7 +5,8 @@ import json
 import msgspec
 import pytest
 
-from study.results.file import ResultError, decode, encode
+from study.results.file import decode, encode
+from study.results.validation import ResultError
 from tests.report.made_up import failed, result
 
 MEASURED = result(gpus=2)
