@@ -24,6 +24,8 @@ from study.storage.ledger import Ended, Submission, append, read
 from study.storage.store import Store
 from tests.conftest import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 GRID = Grid(
     name="g", source="g.yaml", title="g", table="memory", axes={"gpus": (1,)},
     setting={"depth": 1, "dim": 8, "batch_size": 2, "warmup_steps": 0, "steps": 3},

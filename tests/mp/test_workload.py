@@ -27,6 +27,8 @@ from study.validation import make_case
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import fork, meet
 
+pytestmark = pytest.mark.long
+
 DEPTH, RANKS, MICRO, CLASSES = 6, 2, 4, 10
 SIZES = {"depth": DEPTH, "dim": 8, "batch_size": 16, "warmup_steps": 1, "steps": 3}
 

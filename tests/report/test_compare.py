@@ -5,6 +5,8 @@ import pytest
 from study.grid import load_grids
 from tests.report.made_up import failed, measuring, result, submit, write
 
+pytestmark = pytest.mark.long
+
 NOISY = [0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11]
 
 

@@ -11,6 +11,8 @@ from report.document import Document, Figure, Listing, Section, Table
 from report.formats.pdf import render_pdf
 from study.errors import ConfigError
 
+pytestmark = pytest.mark.long
+
 DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="{height}">'
     '<rect x="10" y="10" width="180" height="40" fill="#0a7bc1"/></svg>'
