@@ -13,14 +13,13 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.gantt import SPAN_STYLES, kind_of
-from report.figures.style import LEGEND_LINE, SMALL, darker, draw
+from report.figures.style import LEGEND_LINE, PALE, SMALL, darker, draw
 from report.wording.names import schedule_name
 from report.wording.units import TIMES, percent, seconds, unit_for
 from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
 
 CAPTION = "What each GPU does during a typical step, schedule by schedule"
-WAITS = "#F0F0F0"
 HEIGHT = 0.94  # of a row
 MAX_CASES, MAX_GPUS = 8, 32  # that fit
 OTHERWISE = 0.05  # of a timed step; a larger difference is mentioned
@@ -51,7 +50,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
             for kind, (colour, _) in SPAN_STYLES.items()
             if kind in seen
         ]
-        keys.append(Patch(facecolor=WAITS, label="waits"))
+        keys.append(Patch(facecolor=PALE, label="waits"))
         drawing.legend(handles=keys, loc="outside lower center", ncols=(len(keys) + 1) // 2)
 
     source = origin(shown)
@@ -94,7 +93,7 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
         here = [span for span in spans if span.gpu == gpu]
         bars = [(0, end), *((s.start_s / unit, (s.end_s - s.start_s) / unit) for s in here)]
         at = (gpu - HEIGHT / 2, HEIGHT)
-        axes.broken_barh(bars, at, facecolors=[WAITS, *map(_shade, here)], linewidth=0)
+        axes.broken_barh(bars, at, facecolors=[PALE, *map(_shade, here)], linewidth=0)
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

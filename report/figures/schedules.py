@@ -12,7 +12,18 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import origin
 from report.figures.points import TimeAxis
-from report.figures.style import BLACK, BLUE, EDGE, EMULATED, GREY, LEGEND_LINE, ORANGE, SMALL, draw
+from report.figures.style import (
+    BLACK,
+    BLUE,
+    DIM,
+    EDGE,
+    EMULATED,
+    GREY,
+    LEGEND_LINE,
+    ORANGE,
+    SMALL,
+    draw,
+)
 from report.wording.units import count_of, seconds
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
@@ -69,7 +80,7 @@ def _plot_row(
     axes: Axes, row: int, result: MeasuredCase | None, here: list[MeasuredCase], time_axis: TimeAxis
 ) -> None:
     if result is None:
-        axes.text(0, row, " not measured", va="center", fontsize=SMALL, color="#555555")
+        axes.text(0, row, " not measured", va="center", fontsize=SMALL, color=DIM)
         return
     low, end, high = time_axis.reach(result)
     hatch = EMULATED if result.emulated else None

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Drawing
 # Okabe and Ito's colours, safe for the colour-blind; neighbours differ in grey too.
 BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#E69F00", "#009E73"
 YELLOW, RED, SKY, PURPLE = "#F0E442", "#D55E00", "#56B4E9", "#CC79A7"
-GREY = "#D9D9D9"
+GREY, PALE, DIM = "#D9D9D9", "#F0F0F0", "#555555"
 GPU_COLOURS = (BLUE, ORANGE, GREEN, YELLOW, RED, SKY, PURPLE)
 SERIES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
 EMULATED = "////"  # hatch of bars from emulated GPUs
@@ -58,7 +58,7 @@ def draw(height: float, origin: str, plot: Callable[[Drawing], None]) -> str:
         matplotlib.rcdefaults()  # ignore the user's style
         matplotlib.rcParams.update(STYLE)
         drawing = Drawing(figsize=(WIDTH, height), layout="constrained")
-        colour = RED if origin.startswith("emulated") else "#555555"
+        colour = RED if origin.startswith("emulated") else DIM
         drawing.suptitle(origin, x=0.99, ha="right", fontsize=SMALL, color=colour)
         plot(drawing)
         return to_svg(drawing)
