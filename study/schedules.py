@@ -23,8 +23,7 @@ class Schedule:
         family: `naive` is one process with all GPUs, the others have one for each.
         keys: the keys of a case that not every schedule has, and this one does.
         chunks: the values of `chunks_per_gpu` that it takes.
-        in_rounds: whether micro-batches go in rounds of equal size.
-        least: the fewest micro-batches for p GPUs.
+        accepts: (p, m) to whether it runs m micro-batches on p GPUs.
         gpu_of_stage: (p, v) to the GPU of each stage.
         layers: where its layers are, as a sentence, unless every GPU has one run of layers.
         torch_class: the class of torch.distributed.pipelining; None for what is no pipeline.
@@ -38,8 +37,7 @@ class Schedule:
     family: Literal["naive", "pipeline", "tensor"]
     keys: tuple[str, ...]
     chunks: range
-    in_rounds: bool
-    least: Callable[[int], int]
+    accepts: Callable[[int, int], bool]
     gpu_of_stage: Callable[[int, int], list[int]]
     layers: str | None
     torch_class: str | None
@@ -61,17 +59,20 @@ class Schedule:
         """True if a GPU holds several runs of layers."""
         return "chunks_per_gpu" in self.keys
 
-    def accepts(self, gpus: int, batch_size: int, micro_batches: int) -> bool:
-        """Return whether a batch can go through the pipeline in so many micro-batches.
 
-        Args:
-            gpus: the stages, or rounds of stages, of the pipeline.
-            batch_size: rows of a batch.
-            micro_batches: the parts into which the batch is cut.
-        """
-        if batch_size % micro_batches or micro_batches < self.least(gpus):
-            return False
-        return not self.in_rounds or micro_batches % (micro_batches // gpus) == 0
+def any_number(p: int, m: int) -> bool:
+    """Accept every number of micro-batches."""
+    return True
+
+
+def one_a_gpu(p: int, m: int) -> bool:
+    """Accept as many micro-batches as GPUs, and more."""
+    return m >= p
+
+
+def equal_rounds(p: int, m: int) -> bool:
+    """Accept micro-batches that go in rounds of equal size, each of which fills the GPUs."""
+    return m >= p and m % (m // p) == 0
 
 
 def _in_turn(p: int, v: int) -> list[int]:
@@ -104,8 +105,7 @@ SCHEDULES = {
         family="naive",
         keys=(),
         chunks=ALWAYS,
-        in_rounds=False,
-        least=lambda p: 1,
+        accepts=any_number,
         gpu_of_stage=_in_turn,
         layers=None,
         torch_class=None,
@@ -118,8 +118,7 @@ SCHEDULES = {
         family="pipeline",
         keys=_OF_PIPELINES,
         chunks=ALWAYS,
-        in_rounds=False,
-        least=lambda p: 1,
+        accepts=any_number,
         gpu_of_stage=_in_turn,
         layers=None,
         torch_class="GPipe",
@@ -133,8 +132,7 @@ SCHEDULES = {
         family="pipeline",
         keys=_OF_PIPELINES,
         chunks=ALWAYS,
-        in_rounds=False,
-        least=lambda p: p,
+        accepts=one_a_gpu,
         gpu_of_stage=_in_turn,
         layers=None,
         torch_class="1F1B",
@@ -146,8 +144,7 @@ SCHEDULES = {
         family="pipeline",
         keys=_OF_CHUNKED,
         chunks=range(2, ALWAYS.stop),
-        in_rounds=True,
-        least=lambda p: p,
+        accepts=equal_rounds,
         gpu_of_stage=_in_turn,
         layers="Interleaved, the stages are dealt to the GPUs in turn, round after round.",
         torch_class="Interleaved1F1B",
@@ -161,8 +158,7 @@ SCHEDULES = {
         family="pipeline",
         keys=_OF_PIPELINES,
         chunks=ALWAYS,
-        in_rounds=True,
-        least=lambda p: p,
+        accepts=equal_rounds,
         gpu_of_stage=_in_turn,
         layers=None,
         torch_class="InterleavedZeroBubble",  # with one stage a GPU
@@ -176,8 +172,7 @@ SCHEDULES = {
         family="pipeline",
         keys=_OF_CHUNKED,
         chunks=range(2, 3),
-        in_rounds=False,
-        least=lambda p: p,
+        accepts=one_a_gpu,
         gpu_of_stage=_as_a_v,
         layers="As a V, the stages are dealt to the GPUs in turn, and then once more backwards.",
         torch_class="ZBVZeroBubble",
@@ -189,8 +184,7 @@ SCHEDULES = {
         family="tensor",
         keys=(),
         chunks=ALWAYS,
-        in_rounds=False,
-        least=lambda p: 1,
+        accepts=any_number,
         gpu_of_stage=_in_turn,
         layers="With tensor parallelism every GPU holds a share of every layer.",
         torch_class=None,

@@ -4,7 +4,7 @@ from typing import Any
 
 from study.case import DEFAULTS, Case, check_value
 from study.errors import ConfigError
-from study.schedules import ALWAYS, SCHEDULES, has_key, schedules_with
+from study.schedules import ALWAYS, SCHEDULES, equal_rounds, has_key, schedules_with
 from study.stages import chunks_of
 
 MAX_SHOWN, MAX_TRIED = 8, 10_000
@@ -101,13 +101,16 @@ def _check_stages(case: Case, source: object) -> None:
 
 
 def _check_micro_batches(case: Case, source: object) -> None:
-    schedule = SCHEDULES[case.schedule]
-    if schedule.accepts(case.gpus, case.batch_size, case.micro_batches):
+    accepts = SCHEDULES[case.schedule].accepts
+
+    def is_taken(m: int) -> bool:
+        return case.batch_size % m == 0 and accepts(case.gpus, m)
+
+    if is_taken(case.micro_batches):
         return
-    tried = range(1, min(case.batch_size, MAX_TRIED) + 1)
-    counts = [m for m in tried if schedule.accepts(case.gpus, case.batch_size, m)]
+    counts = [m for m in range(1, min(case.batch_size, MAX_TRIED) + 1) if is_taken(m)]
     fit = ", ".join(map(str, counts[:MAX_SHOWN])) + (", ..." if counts[MAX_SHOWN:] else "")
-    rounds = ", which goes in rounds of equal size" if schedule.in_rounds else ""
+    rounds = ", which goes in rounds of equal size" if accepts is equal_rounds else ""
     allowed = f"use {fit}{rounds}" if fit else f"use a batch_size that is a multiple of {case.gpus}"
     raise ConfigError(
         source,
