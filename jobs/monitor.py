@@ -122,6 +122,8 @@ class Monitor:
                 self.tracker(store).note_cancelled(gone)
             jobs += done.jobs
             left_alone += done.left_alone
+        strange = [s.submission for s in asked if s.submission.executor not in self.pollers]
+        left_alone += [f"not cancelled: {s.job_id}: no executor {s.executor} here" for s in strange]
         return Cancellation(jobs, [], left_alone)
 
     def _is_asked_for(self, seen: CaseStatus) -> bool:

@@ -78,7 +78,8 @@ class SubmitOrder:
         poller.refresh()
         if needed and poller.problem is not None:
             raise NoAnswer("nothing was submitted", poller.problem)
-        tracker = JobTracker(self.store, self.pollers, record, self.profile.result_wait_s)
+        others = self.pollers.keys() - {self.profile.executor}
+        tracker = JobTracker(self.store, self.pollers, record, self.profile.result_wait_s, others)
         snapshot = tracker.refresh()
         _check_orphans(snapshot)
         bad, notes = self.nodes_to_leave_out(snapshot)

@@ -60,7 +60,7 @@ class Profile(msgspec.Struct, frozen=True):
     gpu_request: Annotated[
         str, _text(_GPU_REQUEST, r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
     ] = "gpus_per_node"
-    max_parallel: Annotated[int, _whole("jobs")] | None = None
+    max_parallel: Annotated[int, _whole("jobs")] = 0  # no limit
     result_wait_s: Annotated[int, _whole("seconds", least=0)] = RESULT_WAIT_S
     submitit: dict[str, Any] | None = None
     python: Annotated[str, Meta(description=f"is no text; {_PYTHON}")] | None = None

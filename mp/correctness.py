@@ -12,6 +12,7 @@ from mp.workload import Workload
 from study.case import Case
 from study.errors import CaseError
 from study.results.result import Placement, Transfers
+from study.schedules import SCHEDULES
 
 DIM = 16  # of a layer, or of a GPU's share of it
 ROWS = 4  # of a micro-batch
@@ -59,7 +60,7 @@ def _small_case(case: Case) -> Case:
     """Return the case with layers and micro-batches as small as its schedule allows."""
     return msgspec.structs.replace(
         case,
-        dim=DIM * (case.gpus if case.schedule == "tensor" else 1),
+        dim=DIM * (case.gpus if SCHEDULES[case.schedule].family == "tensor" else 1),
         batch_size=ROWS * case.micro_batches,
         dtype="float32",
         optimizer="sgd",
@@ -97,7 +98,7 @@ def _find_difference(
                     by = (part - reference).abs().max().item()
                     return f"{where} differs from the unsplit model's by {by:.3g}"
     # With tensor parallelism every rank has a share of each layer; else one rank has all of it.
-    held = set.intersection if case.schedule == "tensor" else set.union
+    held = set.intersection if SCHEDULES[case.schedule].family == "tensor" else set.union
     if missing := expected.keys() - held(*(set(its_gradients) for its_gradients in gradients)):
         return f"the gradients of layers {sorted(missing)} are missing"
     return None

@@ -9,7 +9,7 @@ from study.paths import ROOT
 from tests.test_imports import SOURCES
 
 MANY = 3  # parameters from which on each of them is described
-QUESTIONS = {"What", "Whether", "How", "Where", "Who", "Whose", "Which", "When"}
+QUESTIONS = {"What", "Why", "Whether", "How", "Where", "Who", "Whose", "Which", "When"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # The report prints functions of these two, for a homework, so they stay as they are.
 HANDED_IN = {ROOT / "mp/model.py", ROOT / "mp/placement.py"}

@@ -163,7 +163,7 @@ class SlurmExecutor(Executor):
 
     def _lanes(self, batches: list[list[PlannedCase]], running: Sequence[Submission]) -> Lanes:
         """Return the lanes of these batches: arrays, which limit themselves, come one by one."""
-        most = self.profile.max_parallel
+        most = self.profile.max_parallel or None
         has_arrays = any(len(batch) > 1 for batch in batches)
         single = [submission.job_id for submission in running if not submission.is_element]
         arrays = dict.fromkeys(submission.array for submission in running if submission.is_element)

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from jobs.status.results import ResultFiles, ResultHead
 from study.outcome import Outcome
@@ -49,7 +48,7 @@ class CaseStatus:
     is_news: bool = False
     overrules: bool = False
     has_earlier_result: bool = False
-    told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"] = "disk"
+    told_by: str = "disk"
 
     @property
     def has_own_cause(self) -> bool:

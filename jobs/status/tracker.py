@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -33,6 +33,7 @@ class JobTracker:
         record: write what ended, and what was recovered, into the ledger; False only looks. None is
             to write where this user has submitted into this very folder, as --status does.
         result_wait_s: how long a result may take to be seen from here after its job has ended.
+        unasked: executors whose pollers are refreshed only if the folder has jobs of theirs.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class JobTracker:
         pollers: Mapping[str, Poller],
         record: bool | None = None,
         result_wait_s: float = RESULT_WAIT_S,
+        unasked: Collection[str] = (),
     ) -> None:
+        self.unasked = unasked
         self.store = store
         self.pollers = pollers
         self.record = record
@@ -50,6 +53,8 @@ class JobTracker:
     def refresh(self) -> Snapshot:
         """Return the status of every case by what the executors said last."""
         events, broken = read(self.store.submissions)
+        for name in {e.executor for e in events if isinstance(e, Submission)} & {*self.unasked}:
+            self.pollers[name].refresh()
         recovered = self._recover(events, broken)
         attempts = attempts_of_each_case([*events, *recovered])
         newest = {case_id: self._newest(tried) for case_id, tried in attempts.items()}

@@ -25,6 +25,7 @@ from study.case import Case
 from study.results.ceilings import CopyRate
 from study.results.environment import Environment, RankPlace
 from study.results.result import Job, Placement, Transfers
+from study.schedules import SCHEDULES
 from study.storage.progress import Progress
 
 RankStep = PipelineStep | TensorParallelStep
@@ -47,7 +48,7 @@ class DistributedEngine(Engine[RankStep]):
     ) -> None:
         super().__init__(case, world, make_workload)
         self.world: World = world
-        self.stages = make_stages(case) if case.schedule != "tensor" else None
+        self.stages = make_stages(case) if SCHEDULES[case.schedule].family != "tensor" else None
 
     def place(self, report: ProgressCallback) -> Placement:
         """Place the layers; for stages of equal times, time each layer first."""

@@ -86,7 +86,7 @@ def check_allocation(job: Job, policy: str) -> None:
         GpuMismatch: they do not agree; its message holds the three numbers and the likely cause.
     """
     requested, allocated, visible = job.requested_gpus, job.allocated_gpus, job.visible_gpus
-    on_slurm = job.executor == "slurm"
+    on_slurm = job.slurm_job_id is not None
     agree = not on_slurm or allocated == requested
     if policy == "cuda":
         agree &= visible == requested if on_slurm else (visible or 0) >= requested

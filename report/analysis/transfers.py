@@ -6,6 +6,7 @@ from itertools import pairwise
 from report.wording.units import count_of
 from study.case import Case
 from study.results.result import Collective
+from study.schedules import SCHEDULES
 from study.stages import gpu_of_stage
 
 COLLECTIVES = {
@@ -21,7 +22,7 @@ def stage_boundaries(case: Case) -> int:
     N - 1 for N GPUs with one run of layers each; 2 (N - 1) for a V, which folds back within the
     last GPU.
     """
-    if case.schedule == "tensor":
+    if SCHEDULES[case.schedule].family == "tensor":
         return 0
     return sum(a != b for a, b in pairwise(gpu_of_stage(case)))
 

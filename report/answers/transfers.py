@@ -6,6 +6,7 @@ from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import count_of, data_size
 from study.results.result import Transfers
+from study.schedules import SCHEDULES
 
 QUESTION = "How communication grows with the GPU count"
 
@@ -37,7 +38,7 @@ def _growths(results: list[MeasuredCase]) -> list[str]:
 def _growth(pair: Pair) -> str:
     few, many = pair.least, pair.most
     a, b = few.transfers, many.transfers
-    if many.case.schedule == "tensor":
+    if SCHEDULES[many.case.schedule].family == "tensor":
         return _growth_of_collectives(pair)
     law = all(
         moves == expected_moves(result.case)

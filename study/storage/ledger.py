@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 from msgspec import Meta
@@ -21,9 +21,9 @@ from study.storage.store import Store
 
 MAX_BYTES = 512 * 1024 * 1024  # half a million lines; more is something else
 MOST_BROKEN = 10_000  # lines
-# What becomes a word of Slurm's commands or part of a path is what Slurm and we write, and no more.
-_OF_SLURM, _OF_A_PROCESS = r"\d{1,20}(_\d{1,10})?", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}:\d{1,10}"
-JobId = Annotated[str, Meta(pattern=rf"\A({_OF_SLURM}|{_OF_A_PROCESS})\Z")]
+# What becomes a word of a command or part of a path has a pattern: 17, 17_3, node:4711, 17.server.
+# Without a digit it could be a word that a command knows.
+JobId = Annotated[str, Meta(pattern=r"\A(?=.*\d)[A-Za-z0-9][A-Za-z0-9_.-]{0,254}(:\d{1,10})?\Z")]
 BatchName = Annotated[str, Meta(pattern=r"\A(mpbench-[0-9a-f]{8}-[0-9a-f]{1,32})?\Z")]
 NODES = r"\A([A-Za-z0-9][A-Za-z0-9_.,\[\]-]*)?\Z"
 Nodes = Annotated[str, Meta(pattern=NODES)]
@@ -70,18 +70,17 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     @property
     def array(self) -> str:
         """The job's id without the index of an array's element."""
-        return self.job_id.partition("_")[0]
+        return self.job_id.partition("_")[0] if self.is_element else self.job_id
 
     @property
     def index(self) -> int:
         """The place of the case in its batch: an array element's index, else 0."""
-        index = self.job_id.partition("_")[2]
-        return int(index) if index.isdigit() else 0
+        return int(self.job_id.partition("_")[2]) if self.is_element else 0
 
     @property
     def is_element(self) -> bool:
         """True if the job is an element of an array."""
-        return "_" in self.job_id
+        return re.fullmatch(r"\d+_\d{1,10}", self.job_id) is not None
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
@@ -99,7 +98,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="e
     reason: str
     nodes: Nodes
     elapsed_s: Annotated[int, Meta(ge=0, le=10**9)] | None
-    told_by: Literal["squeue", "scontrol", "sacct", "disk", "submit.py"]
+    told_by: Annotated[str, Meta(pattern=r"\A[a-z][a-z_.]{0,31}\Z")]
     seen_at: str
     state_reason: str = ""
 
@@ -137,19 +136,29 @@ def append(ledger: Path, *events: Event) -> None:
     """Add lines and wait until they are on disk: a job without a line would be forgotten.
 
     Raises:
+        ValueError: a line, e.g. the id of a job, would not be read again.
         OSError: they cannot be written, or the ledger is no file of ours; it names the ledger.
     """
     try:
         with os.fdopen(open_own(ledger, os.O_APPEND), "a+b") as file:
             # A line that a crash cut off must not swallow the next one.
             cut_off = file.tell() > 0 and _last_byte(file) != b"\n"
-            lines = [msgspec.json.encode(event) + b"\n" for event in events]
+            lines = [_line_of(event) for event in events]
             file.write(b"\n" * cut_off + b"".join(lines))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         error.filename = error.filename or str(ledger)  # a full disk names no file
         raise
+
+
+def _line_of(event: Event) -> bytes:
+    line = msgspec.json.encode(event)
+    try:
+        msgspec.json.decode(line, type=Event)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"the ledger would not read job {event.job_id}: {error}") from None
+    return line + b"\n"
 
 
 def drop_broken_lines(ledger: Path) -> None:

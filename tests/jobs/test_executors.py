@@ -67,7 +67,7 @@ class ProcessExecutor(Executor):
 
     @classmethod
     def check_profile(cls, profile, given):
-        if profile.max_parallel is not None:
+        if profile.max_parallel:
             raise ConfigError(profile.source, "max_parallel: all run at once; remove it")
 
     @staticmethod
@@ -82,7 +82,7 @@ class ProcessExecutor(Executor):
                 child = subprocess.Popen(
                     [*self.command, str(path)], cwd=ROOT, stdout=file, stderr=file
                 )
-            submission = assignment.submitted_as(f"here:{child.pid}", log)
+            submission = assignment.submitted_as(f"{child.pid}.server-1", log)
             started[submission.job_id] = child
             append(self.store.submissions, submission)
             yield [submission]
@@ -125,7 +125,7 @@ def wait():
 
 def test_a_case_is_measured_by_a_job_of_a_new_executor(profile, store, capsys):
     assert submit(profile, store) == 0
-    assert "submitted job here:" in capsys.readouterr().out
+    assert ".server-1" in capsys.readouterr().out
     wait()
     assert "1 ok" in status(store, capsys)
     submission, ended = read(store.submissions)[0]
@@ -161,7 +161,7 @@ def test_the_jobs_of_a_new_executor_are_cancelled_and_run_again(profile, store, 
     submit(profile, store, ("sh", "-c", "exec sleep 600"))
     began = time.monotonic()
     assert cancel_jobs(Monitor(store.folder.parent, "auto", [GRID])) == 0
-    assert "cancelled: 1 (here:" in capsys.readouterr().out
+    assert ".server-1)" in capsys.readouterr().out.partition("cancelled: 1 (")[2]
     assert time.monotonic() - began < PATIENCE_S
     assert read(store.submissions)[0][-1].outcome == "cancelled"
     submit(profile, store, ("true",))

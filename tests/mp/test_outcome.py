@@ -25,7 +25,7 @@ CASE = Case(depth=6, gpus=3, dim=16, batch_size=4, warmup_steps=1, steps=4)
 def job(executor="none", requested=3, allocated=None, visible=None):
     return Job(
         executor=executor,
-        slurm_job_id=None,
+        slurm_job_id="17" if executor == "slurm" else None,
         requested_gpus=requested,
         allocated_gpus=allocated,
         visible_gpus=visible,

@@ -63,6 +63,28 @@ def test_events_are_read_as_they_were_appended(ledger):
     assert len(ledger.read_text().splitlines()) == 3
 
 
+@pytest.mark.parametrize("job_id", ["17", "17_3", "node:4711", "1234.server-1", "job-7f9c"])
+def test_the_ids_that_executors_give_are_read_again(ledger, job_id):
+    append(ledger, submitted(TWO, job_id))
+    events, broken = read(ledger)
+    assert (events[-1].job_id, broken) == (job_id, 0)
+
+
+@pytest.mark.parametrize("job_id", ["", "-17", "17 18", "../17", "17;ls", "17\n", "a:b"])
+def test_what_would_not_be_read_again_is_not_written(ledger, job_id):
+    before = ledger.read_bytes()
+    with pytest.raises(ValueError, match="the ledger would not read job"):
+        append(ledger, submitted(TWO, job_id))
+    assert ledger.read_bytes() == before
+
+
+def test_a_line_whose_schedule_is_none_costs_no_other(ledger):
+    with ledger.open("ab") as file:
+        line = msgspec.json.encode(submitted(TWO, "17"))
+        file.write(line.replace(b'"naive"', b'"naive\\n"') + b"\n")
+    assert read(ledger)[1] == 1
+
+
 def test_no_ledger_is_an_empty_one(tmp_path):
     assert read(tmp_path / "none.jsonl") == ([], 0)
 

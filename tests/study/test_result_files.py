@@ -175,3 +175,9 @@ def test_ceilings_that_cannot_be_are_refused(part, keys, complaint):
     ceilings = msgspec.structs.replace(MEASURED.ceilings, **{part: changed_entries})
     with pytest.raises(ResultError, match=complaint):
         decode(changed(ceilings=msgspec.to_builtins(ceilings)))
+
+
+def test_a_schedule_with_a_line_break_behind_it_is_none():
+    case = json.loads(encode(MEASURED))["case"] | {"schedule": "naive\n"}
+    with pytest.raises(ResultError, match=r"is not a result: .*'naive\\n'"):
+        decode(changed(case=case))

@@ -39,6 +39,7 @@ def test_five_stages_take_whole_rounds(schedule, micro_batches):
         ({"schedule": "tensor", "balance": "time"}, "it is for gpipe, 1f1b"),
         ({"schedule": "gpipe", "chunks_per_gpu": 3}, "it is for interleaved_1f1b, zbv"),
         ({"schedule": "tensor", "dim": 41}, "41 is not divisible by 5 GPUs"),
+        ({"schedule": "gpipe\n"}, "is not one of: naive, gpipe"),
         ({"schedule": "gpipe", "split": "half", "gpus": 2}, "takes split: even"),
     ],
 )
