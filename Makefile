@@ -25,7 +25,7 @@ test: .venv check
 	$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder \
 	$(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
-# What starts no ranks, jobs, browser or Slurm: under two minutes.
+# Without the files that start ranks or jobs, draw pages or need Slurm: under two minutes.
 test-fast: .venv
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" --ignore=tests/slurm
 

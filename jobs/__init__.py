@@ -1,1 +1,1 @@
-"""From a case to a Slurm job, or to a local process, and back to its state."""
+"""Jobs: plan and submit cases, watch and cancel them, and run one inside of its job."""

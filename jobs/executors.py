@@ -1,6 +1,6 @@
 """The executors that a profile may name, and what all of them need of this machine.
 
-Each is imported once it is asked for: a job's Python needs few packages.
+A backend is imported once it is asked for: a job's Python needs few packages.
 """
 
 from collections.abc import Callable

@@ -102,7 +102,8 @@ class Monitor:
         """Return what follows this profile's folder, as patiently as the profile says."""
         profile = self.profiles.get(store.profile)
         wait_s = RESULT_WAIT_S if profile is None else profile.result_wait_s
-        return JobTracker(store, self.pollers, result_wait_s=wait_s)
+        unasked = self.pollers.keys() - self._executors
+        return JobTracker(store, self.pollers, result_wait_s=wait_s, unasked=unasked)
 
     def cancel(self, store: Store, asked: list[CaseStatus]) -> Cancellation:
         """Cancel the jobs of these cases of one folder, and note their ends.
@@ -122,8 +123,12 @@ class Monitor:
                 self.tracker(store).note_cancelled(gone)
             jobs += done.jobs
             left_alone += done.left_alone
-        strange = [s.submission for s in asked if s.submission.executor not in self.pollers]
-        left_alone += [f"not cancelled: {s.job_id}: no executor {s.executor} here" for s in strange]
+        live = [status.submission for status in asked if status.is_live]
+        left_alone += [
+            f"not cancelled: {job.job_id}: no executor {job.executor} in this version"
+            for job in live
+            if job.executor not in self.pollers
+        ]
         return Cancellation(jobs, [], left_alone)
 
     def _is_asked_for(self, seen: CaseStatus) -> bool:

@@ -1,1 +1,1 @@
-"""The model-parallel benchmark itself. Knows no Slurm."""
+"""The model-parallel benchmark of one case; the only part that imports torch."""

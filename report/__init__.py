@@ -1,1 +1,1 @@
-"""From results to tables and answers. Imports no torch."""
+"""Documents made of results: tables, answers, figures. No torch is imported."""

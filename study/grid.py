@@ -153,7 +153,7 @@ def _load(path: Path) -> list[Grid]:
 def _included(path: Path, name: Any) -> Path:
     included = path.parent / f"{name}.yaml"
     if not isinstance(name, str) or not os.path.isfile(included):  # false of any name, however long
-        raise ConfigError(path, f"include: {quoted(name)} does not exist beside this file")
+        raise ConfigError(path, f"include: {quoted(name)} does not exist next to this file")
     return included
 
 
@@ -202,7 +202,7 @@ def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...])
     for key in section if isinstance(section, dict) else ():
         if key in elsewhere:
             raise ConfigError(
-                path, f"{name}.{key}: stands in the wrong place; put it under {elsewhere[key]}"
+                path, f"{name}.{key}: is in the wrong section; put it under {elsewhere[key]}"
             )
     return check_keys(section, keys, path, name)
 
@@ -212,6 +212,6 @@ def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dic
     for section, keys in SECTIONS.items():
         for key, value in _section(path, data, section, keys).items():
             if key in axes:
-                raise ConfigError(path, f"{section}.{key}: stands under axes too; keep one")
+                raise ConfigError(path, f"{section}.{key}: is under axes, too; keep one")
             setting[key] = check_value(key, value, f"{path}: {section}")
     return setting

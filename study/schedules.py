@@ -1,4 +1,4 @@
-"""The schedules of a split model, one entry for each.
+"""The schedules of a split model, one entry for each; a pipeline that torch has needs no more.
 
 Letters as in the papers: p GPUs, m micro-batches, v chunks (stages) a GPU. Bubble shares and
 activations in flight hold where forward, the gradient of the input and that of the weight take one

@@ -49,7 +49,7 @@ def reserve_of(progress: Path) -> Path:
 def write_result(store: Store, result: Result, batch: str) -> None:
     """Write the result into the room that was held for it, and remove the progress file.
 
-    A measurement of before is kept aside, and gives way to another measurement alone. What the
+    An earlier measurement is kept aside, and gives way to another measurement alone. What the
     disk refuses is printed, so that it is not lost.
 
     Args:

@@ -65,7 +65,7 @@ def _mapping_without_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict
         if not isinstance(key, yaml.ScalarNode):
             continue  # construct_mapping refuses it
         if key.value in seen:
-            raise _error(f"key {quoted(key.value)} stands twice; keep one", node)
+            raise _error(f"key {quoted(key.value)} is there twice; keep one", node)
         seen.add(key.value)
     return loader.construct_mapping(node, deep=True)
 

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from jobs import executors
@@ -191,4 +192,19 @@ def test_jobs_of_an_executor_that_this_version_lacks_count_as_live(
     submit(profile, store, ("sh", "-c", "sleep 600"))
     monkeypatch.delitem(executors.EXECUTORS, "process")
     assert "no executor process in this version" in status(store, capsys)
+    assert cancel_jobs(Monitor(store.folder.parent, "auto", [GRID])) == 1
+    assert "no executor process in this version" in capsys.readouterr().err
     assert [type(event) for event in read(store.submissions)[0]] == [Submission]
+
+
+def test_a_profile_that_has_become_another_executors_starts_no_case_twice(profile, store, capsys):
+    submit(profile, store, ("sh", "-c", "sleep 600"))
+    now_local = replace_executor(profile, "local")
+    submit(now_local, store)
+    assert "is RUNNING" in capsys.readouterr().out
+    assert len(read(store.submissions)[0]) == 1
+
+
+def replace_executor(profile, name):
+    """The profile as if its file named another executor."""
+    return msgspec.structs.replace(profile, executor=name)

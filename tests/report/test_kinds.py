@@ -1,4 +1,4 @@
-"""A kind of table is one entry: whoever adds one writes nothing else."""
+"""A kind of table is one entry, and its name among those that a grid may have."""
 
 import dataclasses
 

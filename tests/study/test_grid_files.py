@@ -60,8 +60,8 @@ def test_a_grid_with_an_unknown_key_names_the_known_ones(tmp_path, text, names):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model: {dtype: tf32}", "model.dtype: stands in the wrong place; put it under train"),
-        ("train: {dim: 8}", "train.dim: stands in the wrong place; put it under model"),
+        ("model: {dtype: tf32}", "model.dtype: is in the wrong section; put it under train"),
+        ("train: {dim: 8}", "train.dim: is in the wrong section; put it under model"),
         ("model: {micro_batches: 8}", "put it under pipeline"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_value_of_the_wrong_kind_is_named(tmp_path, text, key, value):
         ("axes: {depth: [8], gpus: [2, 4, 2]}", "axes.gpus: [2, 4, 2] names a value twice"),
         ("axes: {depth: [8]}", "axes: depth and gpus are needed"),
         ("axes: {repeat: [1, 2]}", "axes.repeat: repeats are no axis; use submit.py --repeats N"),
-        (AXES + "model: {gpus: 2}", "model.gpus: stands under axes too"),
+        (AXES + "model: {gpus: 2}", "model.gpus: is under axes, too"),
         (AXES + "model: 16", "model: 16 is not a mapping"),
         (AXES + "table: pie_chart", "table: 'pie_chart' is not one of: " + ", ".join(TABLES)),
     ],
@@ -115,8 +115,8 @@ def test_a_file_that_lacks_something_says_what(tmp_path, text, start):
     [
         ("axes: {depth: [8]", "line 1: expected ',' or '}'"),
         ("title: a\n\tb", "line 2: found character '\\t'"),
-        (AXES + AXES, "key 'axes' stands twice"),
-        ("axes:\n  gpus: [1]\n  gpus: [2]\n", "line 2: key 'gpus' stands twice"),
+        (AXES + AXES, "key 'axes' is there twice"),
+        ("axes:\n  gpus: [1]\n  gpus: [2]\n", "line 2: key 'gpus' is there twice"),
         ("? [a]\n: b\n", "unhashable key"),
         ("\x00", "special characters"),
         ("title: 2030-13-45", "month must be in 1..12"),
@@ -164,11 +164,11 @@ def test_a_grid_may_include_those_beside_it(tmp_path):
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ("include: [task1]", "include: 'task1' does not exist beside this file"),
+        ("include: [task1]", "include: 'task1' does not exist next to this file"),
         ("include: task1", "include: 'task1' is not a list of grid names"),
         ("include: []", "include: [] is not a list of grid names"),
         (AXES + "include: [a]", "a grid that includes others: unknown key 'axes'"),
-        ("include: [2]", "include: 2 does not exist beside this file"),
+        ("include: [2]", "include: 2 does not exist next to this file"),
         ("include: [" + "long" * 5000 + "]", "include: 'longlong"),
         ("include: [" + "a, " * 21 + "]", f"include: more than {MAX_INCLUDED} grids; use several"),
     ],

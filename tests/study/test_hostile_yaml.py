@@ -78,7 +78,7 @@ def test_many_keys_are_refused_before_they_are_compared(tmp_path):
 
 def test_keys_are_compared_once_each(tmp_path):
     keys = "".join(f"k{n}: 1\n" for n in range(4000))
-    assert "key 'k7' stands twice; keep one" in refusal(written(tmp_path, keys + "k7: 2\n"))
+    assert "key 'k7' is there twice; keep one" in refusal(written(tmp_path, keys + "k7: 2\n"))
 
 
 def test_a_long_file_is_not_read(tmp_path):
