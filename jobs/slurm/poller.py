@@ -228,8 +228,9 @@ class SlurmPoller(Poller):
     def _account_of(self, submission: Submission) -> SlurmJob | None:
         job = self._accounts.get(submission.job_id)
         if job is None and not Path(submission.log).exists():
-            # The array's own line is that of all elements that never started.
+            # The array's own line is that of all elements that never started; its id is 17_[3-5].
             job = self._accounts.get(submission.array)
+            job = None if job is None else replace(job, job_id=submission.job_id)
         return job if job is not None and is_job_of(job, submission) else None
 
 

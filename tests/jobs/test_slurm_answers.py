@@ -426,6 +426,16 @@ def test_what_sacct_says_of_a_whole_array_holds_for_no_element_that_ran(
     assert (seen.outcome, seen.submission.job_id) == (outcome, "17_0")
 
 
+def test_an_element_that_never_started_ends_under_its_own_id(store, slurm):
+    line = f"sbatch {store.batches}/{store.token}-170.sh"
+    whole = sacct_line(store, "17_[0-3]", "CANCELLED by 0", line=line)
+    slurm("slurmdbd").answer("sacct", whole)
+    submitted(store, "17_0")
+    seen = look(store)
+    assert (seen.outcome, seen.submission.job_id) == ("cancelled", "17_0")
+    assert read(store.submissions)[1] == 0
+
+
 def test_local_jobs_are_not_cancelled_with_scancel(store, slurm):
     slurm()
     submission = msgspec.structs.replace(attempt_of(store).submission, executor="local")
