@@ -30,9 +30,8 @@ with first_contact():
     from report.data.load import ProfileResults, load_results
     from report.data.selection import GridTable, select_tables
     from report.formats.markdown import render
+    from report.make import make_document
     from report.options import check_options, parse_options
-    from report.sections import make_section
-    from report.title import make_document
     from study.cli import parse_overrides
     from study.errors import ConfigError
     from study.grid import known_grids, load_grids
@@ -88,8 +87,9 @@ def compare(options: Namespace, profiles: list[ProfileResults]) -> int:
 def write_report(options: Namespace, grid_tables: list[GridTable]) -> None:
     """Write the report; only the format it needs is imported."""
     path: Path = options.report
-    sections = [make_section(grid_table, with_figures=True) for grid_table in grid_tables]
-    document = make_document(grid_tables, sections, options.title, options.author)
+    document = make_document(
+        grid_tables, options.title, options.author, with_figures=True, with_details=True
+    )
     if path.suffix == ".pdf":
         from report.formats.pdf import render_pdf
 
@@ -141,7 +141,8 @@ def grids_to_show(profiles: list[ProfileResults]) -> list[str]:
 
 def render_markdown(grid_tables: list[GridTable]) -> Iterator[str]:
     """Yield the document as Markdown."""
-    return render([make_section(grid_table) for grid_table in grid_tables])
+    document = make_document(grid_tables)
+    return render(document.sections, document.method)
 
 
 RENDER: dict[str, Callable[[list[GridTable]], Iterable[str]]] = {

@@ -1,4 +1,4 @@
-"""Documents: sections of facts, tables, sentences and figures, which a format renders."""
+"""Documents: questions, answers and the evidence for them, which a format renders."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,15 @@ from report.wording.units import UNKNOWN
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows of finished text; no cell is missing."""
+    """Columns and rows of finished text; no cell is missing.
+
+    `notes` are lines below the table: what the letters in its rows stand for.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -34,32 +38,86 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Section:
-    """One table, with the facts to read it above and the answers below.
+class Answer:
+    """A question and its answer: the answer itself first, then numbers, reason and caution.
 
-    `details` are the tables behind the answers. Markdown leaves figures out.
+    Remarks that answer no question have an empty one.
     """
 
-    title: str
-    facts: Sequence[str]
-    table: Table
-    answers: Sequence[str]
-    details: Sequence[Table] = ()
+    question: str
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Evidence behind a section's answers that few readers need: an appendix, or left out."""
+
+    facts: Sequence[str] = ()
+    tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     listings: Sequence[Listing] = ()
 
 
 @dataclass(frozen=True)
-class Document:
-    """A report; `about` is its title block, as names and values.
+class Section:
+    """Questions with their answers, then the table, figures and listings that show them.
 
-    The author is part of the title block and of the file's metadata; empty where nobody is named.
+    `facts` are lines to read before anything else: what was measured on what, and emulation.
+    """
+
+    title: str
+    facts: Sequence[str]
+    answers: Sequence[Answer]
+    table: Table
+    figures: Sequence[Figure] = ()
+    listings: Sequence[Listing] = ()
+    details: Details = Details()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report.
+
+    Attributes:
+        title: Its title.
+        about: Its title block, as names and values.
+        glance: The sentences that answer most, of all sections.
+        glance_figure: The figure beside them.
+        sections: One for each table.
+        method: How the numbers were measured, said once for all sections.
+        author: Part of the title block and of the file's metadata; empty where nobody is named.
     """
 
     title: str
     about: Sequence[tuple[str, str]]
     sections: Sequence[Section]
+    glance: Sequence[str] = ()
+    glance_figure: Figure | None = None
+    method: Sequence[str] = ()
     author: str = ""
+
+
+def labelled(answers: Sequence[Answer]) -> list[tuple[str, Answer]]:
+    """Return each answer with its label: Q1, Q2, …; empty for a remark that answers nothing."""
+    found, asked = [], 0
+    for answer in answers:
+        asked += bool(answer.question)
+        found.append((f"Q{asked}" if answer.question else "", answer))
+    return found
+
+
+def join_cells(*parts: dict[str, str]) -> dict[str, str]:
+    """Return the cells of a row, in order.
+
+    Raises:
+        ValueError: Two parts have a cell under the same heading; one of them would be lost.
+    """
+    row: dict[str, str] = {}
+    for part in parts:
+        if shared := row.keys() & part.keys():
+            raise ValueError(f"two columns are called {', '.join(sorted(shared))}")
+        row |= part
+    return row
 
 
 def make_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:

@@ -1,16 +1,13 @@
-"""Facts above a table: the setting, the hardware, and how the numbers were measured."""
+"""Facts above a table: the setting, the hardware, and emulation."""
 
-from report.analysis.time_use import instrumentation_cost
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.wording.hardware import shared_device
 from report.wording.names import key_name
-from report.wording.units import between, signed_percent
 from study.schedules import has_key
 
 SETTING = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed",
            "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
-CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
 def make_facts(grid_table: GridTable) -> list[str]:
@@ -21,7 +18,7 @@ def make_facts(grid_table: GridTable) -> list[str]:
         changes = ", ".join(f"{key_name(k)} {v}" for k, v in grid_table.changed.items())
         facts.append(f"Changed from the grid's own setting: {changes}.")
     if results:
-        facts += [_hardware(results), _samples(results), *_instruments(results)]
+        facts.append(_hardware(results))
     if any(result.emulated for result in results):
         facts.append(_emulation(results))
     return facts
@@ -41,37 +38,6 @@ def _hardware(results: list[MeasuredCase]) -> str:
     names = sorted({result.hardware for result in results})
     versions = sorted({f"torch {r.environment.torch}" for r in results})
     return f"Hardware: {'; '.join(names)}. {'; '.join(versions)}."
-
-
-def _samples(results: list[MeasuredCase]) -> str:
-    measurements = [job.measurement for r in results for job in r.jobs]
-    samples = between([len(m.step_times_s) for m in measurements])
-    warmup = between([m.warmup_steps for m in measurements])
-    jobs = between([len(r.jobs) for r in results])
-    in_jobs = f" in each of {jobs} jobs" if any(r.repeats for r in results) else ""
-    # An interval from one job does not show how jobs differ.
-    one_job = "; how one job differs from the next is not in them: --repeats 5 shows that"
-    return (
-        f"Samples: {samples} timed steps a case{in_jobs}, after {warmup} warm-up steps. Step times "
-        f"are medians with 95 % confidence intervals (block bootstrap)"
-        f"{'' if all(r.repeats for r in results) else one_job}."
-    )
-
-
-def _instruments(results: list[MeasuredCase]) -> list[str]:
-    """Describe the instrumented steps: how many, by which clock, and their cost."""
-    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
-    if not costs:
-        return []
-    breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
-    clocks = " and ".join(sorted({CLOCKS[breakdown.clock] for breakdown in breakdowns}))
-    steps = between([len(breakdown.step_times_s) for breakdown in breakdowns])
-    low, high = signed_percent(min(costs)), signed_percent(max(costs))
-    longer = low if low == high else f"{low} to {high}"
-    return [
-        f"Forward, backward, optimizer and where the time goes: means or medians of {steps} steps "
-        f"of their own with marks, told by {clocks}; beside a timed step these took {longer}."
-    ]
 
 
 def _emulation(results: list[MeasuredCase]) -> str:

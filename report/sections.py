@@ -1,8 +1,10 @@
 """One table of a grid as a section of a document."""
 
+from collections.abc import Sequence
+
 from report.analysis.comparison import CANNOT
 from report.data.selection import GridTable, Row
-from report.document import Section
+from report.document import Answer, Details, Figure, Section
 from report.facts import make_facts
 from report.kinds import KINDS, Kind
 from report.listings import make_listings
@@ -14,29 +16,53 @@ from study.case import Case
 NAMED = 5  # failed cases; of more, only the number is given
 
 
-def make_section(grid_table: GridTable, with_figures: bool = False) -> Section:
-    """Return what the table's kind shows of its results; figures only for who can show them."""
+def make_section(
+    grid_table: GridTable, with_figures: bool = False, with_details: bool = True
+) -> Section:
+    """Return what the table's kind shows of its results.
+
+    Args:
+        grid_table: The cases, measured or not.
+        with_figures: Draw figures, for formats that can show them.
+        with_details: Make the tables of the appendix.
+    """
     kind, results = KINDS[grid_table.grid.table], grid_table.results
-    details = [make_table(results) for make_table in kind.details]
-    figures = kind.figures(results) if with_figures and results else ()
     return Section(
         title=grid_table.grid.title,
         facts=[*make_facts(grid_table), *(kind.facts(results) if results else ())],
-        table=make_main_table(grid_table, kind.rows(results), kind.headings),
         answers=_answers(grid_table, kind),
-        details=[table for table in details if table.rows],
-        figures=[figure for figure in figures if figure is not None],
+        table=make_main_table(grid_table, kind.rows(results), kind.headings),
+        figures=_drawn(kind.figures(results)) if with_figures and results else (),
         listings=make_listings(grid_table, kind.listings),
+        details=_details(grid_table, kind, with_figures) if with_details else Details(),
     )
 
 
-def _answers(grid_table: GridTable, kind: Kind) -> list[str]:
+def make_headlines(grid_table: GridTable) -> list[str]:
+    """Return the sentences of the table's kind for the first page, best first."""
+    return KINDS[grid_table.grid.table].headlines(grid_table.results) if grid_table.results else []
+
+
+def _details(grid_table: GridTable, kind: Kind, with_figures: bool) -> Details:
+    results = grid_table.results
+    tables = [make_table(results) for make_table in kind.detail_tables]
+    return Details(
+        tables=[table for table in tables if table.rows],
+        figures=_drawn(kind.detail_figures(results)) if with_figures and results else (),
+    )
+
+
+def _drawn(figures: Sequence[Figure | None]) -> list[Figure]:
+    return [figure for figure in figures if figure is not None]
+
+
+def _answers(grid_table: GridTable, kind: Kind) -> list[Answer]:
     if not grid_table.results:
-        return [f"{kind.question} {CANNOT}: no case has been measured."]
+        return [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
     return [*kind.answers(grid_table.results), *_missing(grid_table.rows)]
 
 
-def _missing(rows: list[Row]) -> list[str]:
+def _missing(rows: list[Row]) -> list[Answer]:
     """Say how many cases are missing, and which of them failed, the first few by name."""
     missing = [row for row in rows if row.measured is None]
     if not missing:
@@ -44,7 +70,7 @@ def _missing(rows: list[Row]) -> list[str]:
     failed = [f"{_name(row.case)} ({row.outcome})" for row in missing if row.outcome is not None]
     more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
     named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
-    return [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"]
+    return [Answer("", [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"])]
 
 
 def _name(case: Case) -> str:

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from report.data.selection import GridTable, Row
-from report.document import Document, Section
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
 from study.results.result import Code, Result
@@ -13,20 +12,8 @@ TITLE = "What happens when a model is split over several GPUs"
 FILES = 3  # changed files that are named
 
 
-def make_document(
-    grid_tables: list[GridTable],
-    sections: list[Section],
-    title: str | None = None,
-    author: str | None = None,
-) -> Document:
-    """Return the document of these sections, with a title block from their results.
-
-    Args:
-        grid_tables: The tables that the sections show.
-        sections: One for each table.
-        title: Replaces the default title.
-        author: Named in the title block and the file's metadata.
-    """
+def make_about(grid_tables: list[GridTable], author: str | None = None) -> list[tuple[str, str]]:
+    """Return the title block of a document with these tables, as names and values."""
     rows = _rows(grid_tables)
     jobs = [job for row in rows for job in row.jobs]
     results = [job.result for job in jobs if job.result is not None]
@@ -43,8 +30,12 @@ def make_document(
     ]
     if len(jobs) > len(rows):
         about.append(("Jobs", _counts([[job] for job in jobs])))
-    own = grid_tables[0].grid.title if len(grid_tables) == 1 else TITLE
-    return Document(title or own, about, sections, author or "")
+    return about
+
+
+def make_title(grid_tables: list[GridTable]) -> str:
+    """Return the title of the only table, or of a document with several."""
+    return grid_tables[0].grid.title if len(grid_tables) == 1 else TITLE
 
 
 def _rows(grid_tables: list[GridTable]) -> list[Row]:

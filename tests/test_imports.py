@@ -29,7 +29,7 @@ WORKER = ROOT / "jobs/worker/__main__.py"
 
 # Within a part, which other rooms a room (a folder or a file of the part) may import.
 NUMBERS = {"wording", "data", "analysis"}
-SHOWN = ("tables", "answers", "figures", "facts", "listings", "compare", "title")
+SHOWN = ("tables", "answers", "figures", "facts", "listings", "compare", "title", "method")
 ENGINES = {"engine", "workload", "placement", "hardware", "timing"}
 OF_EXECUTORS = {"executor", "job_log", "planned", "profile", "status", "worker"}
 ROOMS: dict[str, dict[str, set[str]]] = {
@@ -78,6 +78,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(SHOWN, NUMBERS | {"document"}),
         "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
+        "make": NUMBERS | {"document", "sections", "title", "method"},
     },
     "mp": {
         "placement": set(),

@@ -3,13 +3,16 @@
 from itertools import groupby
 
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.units import count_of, runs
 from study.results.result import PairTransfers, Placement, Transfers
 
+QUESTION = "How many layers does each GPU get, and where does the data move?"
 
-def answer(results: list[MeasuredCase]) -> list[str]:
+
+def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Return a sentence for each case."""
-    return [_where_it_moves(result) for result in results]
+    return [Answer(QUESTION, [_where_it_moves(result) for result in results])]
 
 
 def _where_it_moves(result: MeasuredCase) -> str:

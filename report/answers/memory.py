@@ -13,6 +13,7 @@ from report.analysis.comparison import (
 from report.analysis.time_use import TimeUse, instrumentation_warning, time_use
 from report.answers import sweep
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.hardware import shared_device
 from report.wording.units import count_of, data_size, percent, ratio, seconds
 from study.statistics.comparison import Comparison
@@ -23,14 +24,14 @@ MOSTLY = 0.75  # of the GPUs at work at a time
 OVERLAP = 0.01  # of a step; less is not worth a word
 
 
-def answer(results: list[MeasuredCase]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Describe what every GPU holds and does, then what adding GPUs does to the step time."""
-    return [
-        _all_hold_layers(results),
-        *_utilization(results),
-        *_adding_gpus(results),
+    found = [
+        Answer("Are all GPUs utilised?", [_all_hold_layers(results), *_utilization(results)]),
+        Answer("Does adding GPUs make training faster?", _adding_gpus(results)),
         *sweep.answer(results),
     ]
+    return [answer for answer in found if answer.sentences]
 
 
 def _all_hold_layers(results: list[MeasuredCase]) -> str:

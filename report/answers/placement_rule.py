@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.units import plural
 from study.schedules import SCHEDULES
 
@@ -22,12 +23,16 @@ RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
 BALANCED = "Balanced by time, layers go to stages so that none of them takes much longer."
 
 
-def answer(results: list[MeasuredCase]) -> list[str]:
+QUESTION = "Which GPU gets layer i?"
+
+
+def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Return the rule of each split, the maps that break it, and the rules of other schedules."""
     ruled = [r for r in results if r.case.balance == "layers" and not _layers(r)]
     splits = dict.fromkeys(result.case.split for result in ruled)
     others = dict.fromkeys(_layers(r) or BALANCED for r in results if r not in ruled)
-    return [*(_answer_for(s, [r for r in ruled if r.case.split == s]) for s in splits), *others]
+    rules = [_answer_for(s, [r for r in ruled if r.case.split == s]) for s in splits]
+    return [Answer(QUESTION, [*rules, *others])]
 
 
 def _layers(result: MeasuredCase) -> str | None:

@@ -10,6 +10,7 @@ from report.analysis.time_use import instrumentation_warning
 from report.analysis.transfers import counted, total_bytes
 from report.answers import waiting
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.names import schedule_name
 from report.wording.units import count_of, data_size, percent, ratio, seconds
 from study.stages import allowed_speed_up
@@ -20,14 +21,15 @@ NAMED = 6  # cases; of more, only the number is given
 SAME_MEMORY = 0.05  # relative; peaks that differ by less are called equal
 
 
-def answer(results: list[MeasuredCase]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[Answer]:
     """For every GPU count above 1, compare each schedule with naive, and explain the fastest."""
     sentences = _about_processes(results)
     for label, alike in groups(results, *MAY_DIFFER).items():
         for gpus in sorted({result.case.gpus for result in alike}):
             if gpus > 1:
                 sentences += [f"{label}{text}" for text in _on(gpus, alike)]
-    return sentences or [f"{QUESTION} {CANNOT}: it takes 2 GPUs or more."]
+    found = sentences or [f"{QUESTION} {CANNOT}: it takes 2 GPUs or more."]
+    return [Answer("What would help?", found)]
 
 
 def _about_processes(results: list[MeasuredCase]) -> list[str]:

@@ -16,6 +16,7 @@ from report.analysis.depth_fit import fit_depth
 from report.answers import sweep
 from report.answers.work import time_per_layer, work
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.units import ratio, seconds
 from study.statistics.samples import estimate
 
@@ -26,18 +27,25 @@ DOUBT = (
 )
 
 
-def answer(results: list[MeasuredCase]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Tell the cost of launching; compare the least with the greatest depth, all else equal."""
-    launching = _launching(results)
-    others = sweep.answer(results)
+    found = [
+        Answer("What does launching kernels one by one cost?", _launching(results)),
+        Answer("Does more depth make a step faster, and why?", _depths(results)),
+        *sweep.answer(results),
+    ]
+    return [answer for answer in found if answer.sentences]
+
+
+def _depths(results: list[MeasuredCase]) -> list[str]:
     found = pairs(results, "depth")
     if is_swept_instead(results, "depth"):
-        return [*launching, *others]
+        return []
     if not found:
-        return [*launching, f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}.", *others]
+        return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}."]
     problems = [(pair, why_incomparable(pair.least, pair.most, "depth")) for pair in found]
     compared = [line for pair, problem in problems if problem is None for line in _compare(pair)]
-    return [*launching, *compared, *refusals(QUESTION, problems), *_lines(results), *others]
+    return [*compared, *refusals(QUESTION, problems), *_lines(results)]
 
 
 def _lines(results: list[MeasuredCase]) -> list[str]:

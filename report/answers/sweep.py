@@ -11,15 +11,19 @@ from report.analysis.comparison import (
 )
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.names import key_name
 from report.wording.units import ratio, seconds
 from study.statistics.samples import estimate
 
 
-def answer(results: list[MeasuredCase]) -> list[str]:
-    """Return sentences for each key of `SWEPT` in which cases differ, all else equal."""
+def answer(results: list[MeasuredCase]) -> list[Answer]:
+    """Answer for each key of `SWEPT` in which cases differ, all else equal."""
     differing = [key for key in SWEPT if differs(results, key)]
-    return [sentence for key in differing for sentence in _answer(results, key)]
+    return [
+        Answer(f"Does {key_name(key)} change the step time?", _answer(results, key))
+        for key in differing
+    ]
 
 
 def _answer(results: list[MeasuredCase], key: str) -> list[str]:

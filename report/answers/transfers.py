@@ -3,6 +3,7 @@
 from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
 from report.analysis.transfers import counted, expected_moves, is_chain, total_bytes
 from report.data.measured import MeasuredCase
+from report.document import Answer
 from report.wording.names import schedule_name
 from report.wording.units import count_of, data_size
 from study.results.result import Transfers
@@ -11,10 +12,13 @@ from study.schedules import SCHEDULES
 QUESTION = "How communication grows with the GPU count"
 
 
-def answer(results: list[MeasuredCase]) -> list[str]:
+def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Describe one forward pass of each case, then the growth with the GPU count."""
     counted = "; ".join(_counted(result) for result in results)
-    return [f"In one forward pass, {counted}.", *_growths(results)]
+    return [
+        Answer("How often is `.to` called, and data moved?", [f"In one forward pass, {counted}."]),
+        Answer("How does communication grow with the number of GPUs?", _growths(results)),
+    ]
 
 
 def _counted(result: MeasuredCase) -> str:

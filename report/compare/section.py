@@ -4,7 +4,7 @@ from report.analysis.step_time import step_time
 from report.compare.pairs import CasePair, ResultSet
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
-from report.document import Section, make_rows
+from report.document import Answer, Section, make_rows
 from report.wording.units import UNKNOWN, count_of
 
 VERDICTS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
@@ -36,7 +36,7 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -
         title=f"{after.name} beside {before.name}",
         facts=[f"{facts} {_torch(rows)}" if rows else facts],
         table=make_rows("", [_cells(row, labels) for row in rows]),
-        answers=[answer],
+        answers=[Answer("", [answer])],
     )
 
 

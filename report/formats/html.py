@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
-from report.document import Document, Figure, Listing, Section, Table
+from report.document import Answer, Document, Figure, Listing, Section, Table, labelled
 from study.text import printable
 
 STYLE = Path(__file__).parent / "page.css"
@@ -74,22 +74,44 @@ def render_html(document: Document) -> str:
 </header>
 {_around("nav", _around("ol", links), 'aria-label="Contents"')}
 <main>
-{"".join(sections)}</main>
+{_glance(document, page)}{"".join(sections)}{_method(document)}</main>
 <script>{script}</script>
 </body>
 </html>
 """
 
 
+def _glance(document: Document, page: Page) -> str:
+    """Return the sentences of the whole document, and a figure."""
+    if not document.glance:
+        return ""
+    figure = document.glance_figure
+    shown = "" if figure is None else _figure(figure, page)
+    sentences = _around("ul", "".join(f"<li>{_text(text)}</li>\n" for text in document.glance))
+    return _around("section", f"<h2>At a glance</h2>\n{sentences}{shown}", 'id="glance"')
+
+
+def _method(document: Document) -> str:
+    sentences = "".join(map(_paragraph, document.method))
+    title = "<h2>How it was measured</h2>\n"
+    return _around("section", title + sentences, 'id="method"') if sentences else ""
+
+
 def _section(number: int, section: Section, page: Page) -> str:
+    details = section.details
+    more = [
+        *(_figure(figure, page) for figure in details.figures),
+        *(_table(table, table.caption, page) for table in details.tables),
+        *(_listing(listing, page) for listing in details.listings),
+    ]
     parts = [
         f"<h2>{_text(section.title)}</h2>\n",
         _around("div", "".join(map(_fact, section.facts)), 'class="facts"'),
-        *(_figure(figure, page) for figure in section.figures),
+        *(_answer(label, answer) for label, answer in labelled(section.answers)),
         _table(section.table, section.title, page),
-        _around("div", "".join(map(_paragraph, section.answers)), 'class="answers"'),
-        *(_table(table, table.caption, page) for table in section.details),
+        *(_figure(figure, page) for figure in section.figures),
         *(_listing(listing, page) for listing in section.listings),
+        _around("details", "<summary>Details</summary>\n" + "".join(more)) if more else "",
     ]
     return f'<section id="section-{number}">\n{"".join(parts)}</section>\n'
 
@@ -97,6 +119,12 @@ def _section(number: int, section: Section, page: Page) -> str:
 def _fact(fact: str) -> str:
     kind = ' class="emulated"' if fact.startswith("EMULATED") else ""
     return f"<p{kind}>{_text(fact)}</p>\n"
+
+
+def _answer(label: str, answer: Answer) -> str:
+    question = f"<h3>{label}. {_text(answer.question)}</h3>\n" if label else ""
+    sentences = "".join(map(_paragraph, answer.sentences))
+    return question + _around("div", sentences, 'class="answers"')
 
 
 def _paragraph(text: str) -> str:
@@ -113,7 +141,11 @@ def _table(table: Table, caption: str, page: Page) -> str:
     # A scrolling region needs a name to be reached by the keyboard.
     label = f'class="wide" role="region" tabindex="0" aria-label="{_plain(caption)}"'
     shown = _around("div", f"<table{kind}>\n{content}</table>\n", label)
-    return _around("figure", page.caption("Table", caption) + shown)
+    return _around("figure", page.caption("Table", caption) + shown + _notes(table))
+
+
+def _notes(table: Table) -> str:
+    return _around("div", "".join(map(_paragraph, table.notes)), 'class="notes"')
 
 
 def _cell(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from report.document import Listing, Section, Table
+from report.document import Listing, Section, Table, labelled
 from study.text import one_line
 
 ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\|[*~`"} | {"<": "&lt;"})
@@ -13,25 +13,35 @@ CODE = re.compile(r"(`[^`|\\]+`)")
 CHANGED = (*"\\|[*~`<_&", "  ", "\n ", " \n")  # besides what cannot be printed
 
 
-def render(sections: list[Section]) -> Iterator[str]:
-    """Yield all sections piece by piece: tables may have many thousand lines."""
+def render(sections: Sequence[Section], method: Sequence[str] = ()) -> Iterator[str]:
+    """Yield all sections piece by piece: tables may have many thousand lines.
+
+    Args:
+        sections: The sections.
+        method: How the numbers were measured; comes last.
+    """
     for number, section in enumerate(sections):
         yield "\n\n" if number else ""
         yield from _section(section)
+    if method:
+        yield "\n\n## How it was measured\n\n" + "\n\n".join(_escape_all(method))
     yield "\n"
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f"## {escape(section.title)}\n\n"
-    yield "  \n".join(_escape_all(section.facts)) + "\n\n"
+    yield f"## {escape(section.title)}"
+    if section.facts:
+        yield "\n\n" + "  \n".join(_escape_all(section.facts))
+    for label, answer in labelled(section.answers):
+        yield f"\n\n**{label} {escape(answer.question)}**" if label else ""
+        yield "".join(f"\n\n{text}" for text in _escape_all(answer.sentences))
     if section.table.columns:
-        yield from _table(section.table)
         yield "\n\n"
-    yield "\n\n".join(_escape_all(section.answers))
-    for table in section.details:
+        yield from _table(section.table)
+    for table in section.details.tables:
         yield "\n\n"
         yield from _table(table)
-    for listing in section.listings:
+    for listing in (*section.listings, *section.details.listings):
         yield "\n\n" + _listing(listing)
 
 
@@ -48,6 +58,8 @@ def _table(table: Table) -> Iterator[str]:
     for number, cells in enumerate(lines):
         yield "\n" if number else ""
         yield f"| {' | '.join(map(str.ljust, cells, widths))} |"
+    if table.notes:
+        yield "\n\n" + "  \n".join(_escape_all(table.notes))
 
 
 def _escape_all(texts: Sequence[str]) -> Sequence[str]:

@@ -8,10 +8,11 @@ Typst's own fonts are used.
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import typst
 
-from report.document import Document
+from report.document import Answer, Document, labelled
 from study.errors import ConfigError
 from study.text import one_line, printable
 
@@ -32,9 +33,17 @@ def render_pdf(document: Document) -> bytes:
 
 
 def _compile(document: Document) -> bytes:
-    data = json.dumps(_printable(asdict(document)))
+    data = json.dumps(_printable(_labelled(asdict(document))))
     inputs = {"document": data}
     return typst.compile(TEMPLATE, format="pdf", sys_inputs=inputs, ignore_system_fonts=True)
+
+
+def _labelled(data: dict[str, Any]) -> dict[str, Any]:
+    """Give every answer its label."""
+    for section in data["sections"]:
+        answers = [Answer(**answer) for answer in section["answers"]]
+        section["answers"] = [{"label": label, **asdict(a)} for label, a in labelled(answers)]
+    return data
 
 
 def _culprit(document: Document) -> str:
@@ -55,4 +64,6 @@ def _printable(value: object, key: str = "") -> object:
         return [_printable(part) for part in value]
     if key == "code":
         return "\n".join(printable(line.expandtabs()) for line in str(value).splitlines())
+    if value is None:
+        return None
     return printable(str(value), keep="\n\t") if key == "svg" else one_line(str(value))

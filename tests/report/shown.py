@@ -27,13 +27,18 @@ def only_section(folder: Path, name: str = "task4") -> Section:
 def answer_of(folder: Path, name: str, *results) -> str:
     """The sentences below the one table of these results."""
     write(folder, "slurm", *results)
-    return "\n".join(only_section(folder, name).answers)
+    return "\n".join(sentences(only_section(folder, name)))
+
+
+def sentences(section: Section) -> list[str]:
+    """All sentences of its answers."""
+    return [sentence for answer in section.answers for sentence in answer.sentences]
 
 
 def details_of(folder: Path, name: str) -> dict[str, Table]:
     """The tables behind the answers, by the words of their caption up to a comma."""
     return {table.caption.split(",")[0].split(" of a")[0].split(":")[0]: table
-            for table in only_section(folder, name).details}  # fmt: skip
+            for table in only_section(folder, name).details.tables}  # fmt: skip
 
 
 def cells(shown: Section | Table) -> list[dict[str, str]]:

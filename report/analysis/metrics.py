@@ -1,0 +1,80 @@
+"""Scalars of a measured case: throughput, speed-up, efficiency and cost of a step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from report.analysis.speedup import MAY_DIFFER, why_not_ranked
+from report.analysis.step_time import step_time
+from report.data.labels import differing
+from report.data.measured import MeasuredCase
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of one case; None is unknown.
+
+    Attributes:
+        step_time_s: Median step in seconds.
+        ci_low_s: Lower end of its 95 % interval in seconds.
+        ci_high_s: Upper end.
+        samples_per_s: Rows of the batch divided by the step time.
+        base_gpus: GPUs of the case that the speed-up is over: the fewest that were measured.
+        speed_up: Step time of that case divided by this one's; None on emulated GPUs.
+        efficiency: `speed_up * base_gpus / gpus`: 1 is perfect sharing.
+        gpu_seconds_per_step: GPUs times step time; None on emulated GPUs.
+        peak_bytes_max: Peak memory of the fullest GPU in bytes.
+    """
+
+    step_time_s: float
+    ci_low_s: float | None
+    ci_high_s: float | None
+    samples_per_s: float
+    base_gpus: int | None
+    speed_up: float | None
+    efficiency: float | None
+    gpu_seconds_per_step: float | None
+    peak_bytes_max: int | None
+
+
+def metrics(result: MeasuredCase, results: Sequence[MeasuredCase]) -> Metrics:
+    """Return the figures of a case.
+
+    Args:
+        result: The case.
+        results: The cases in which to find the one that the speed-up is over.
+    """
+    found, case = step_time(result), result.case
+    base = baseline(result, results)
+    speed_up = None if base is None else step_time(base).estimate_s / found.estimate_s
+    base_gpus = None if base is None else base.case.gpus
+    fullest = result.fullest_gpu
+    return Metrics(
+        step_time_s=found.estimate_s,
+        ci_low_s=None if found.interval is None else found.interval.low,
+        ci_high_s=None if found.interval is None else found.interval.high,
+        samples_per_s=case.batch_size / found.estimate_s,
+        base_gpus=base_gpus,
+        speed_up=speed_up,
+        efficiency=None if speed_up is None else speed_up * (base_gpus or 0) / case.gpus,
+        gpu_seconds_per_step=None if result.emulated else case.gpus * found.estimate_s,
+        peak_bytes_max=None if fullest is None else fullest.peak_allocated_bytes,
+    )
+
+
+def baseline(result: MeasuredCase, results: Sequence[MeasuredCase]) -> MeasuredCase | None:
+    """Return the comparable case on the fewest GPUs: naive, or else of the same schedule.
+
+    None on emulated GPUs, whose step times say nothing of GPU counts.
+    """
+    if result.emulated:
+        return None
+    candidates = [other for other in results if _may_be_base(other, result)]
+    return min(candidates, key=lambda r: (r.case.gpus, r.case.schedule != "naive"), default=None)
+
+
+def _may_be_base(other: MeasuredCase, result: MeasuredCase) -> bool:
+    if other is result:
+        return True
+    pair = [other, result]
+    is_alike = other.case.schedule == "naive" or not differing(pair, "gpus")
+    return is_alike and not differing(pair, *MAY_DIFFER) and why_not_ranked(other, result) is None

@@ -1,0 +1,46 @@
+"""Sentences on the way the numbers of a document were measured, said once for all sections."""
+
+from report.analysis.time_use import instrumentation_cost
+from report.data.measured import MeasuredCase
+from report.wording.units import between, signed_percent
+
+CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
+
+
+def make_method(results: list[MeasuredCase]) -> list[str]:
+    """Return how steps were timed, what the intervals mean, and where the parts of a step are from.
+
+    The sentences hold for all results of the document; empty where nothing was measured.
+    """
+    if not results:
+        return []
+    return [_samples(results), *_instruments(results)]
+
+
+def _samples(results: list[MeasuredCase]) -> str:
+    measurements = [job.measurement for r in results for job in r.jobs]
+    samples = between([len(m.step_times_s) for m in measurements])
+    warmup = between([m.warmup_steps for m in measurements])
+    return (
+        "Every step is timed from all GPUs idle to all GPUs idle (`torch.cuda.synchronize()` "
+        "before each clock reading), after warm-up steps that are left out. Step times are medians "
+        f"of {samples} timed steps a job, after {warmup} warm-up steps, with 95 % confidence "
+        "intervals."
+    )
+
+
+def _instruments(results: list[MeasuredCase]) -> list[str]:
+    """Describe the instrumented steps: how many, by which clock, and their cost."""
+    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
+    if not costs:
+        return []
+    breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
+    clocks = " and ".join(sorted({CLOCKS[breakdown.clock] for breakdown in breakdowns}))
+    steps = between([len(breakdown.step_times_s) for breakdown in breakdowns])
+    low, high = signed_percent(min(costs)), signed_percent(max(costs))
+    longer = low if low == high else f"{low} to {high}"
+    return [
+        "Timed steps carry no instruments. Forward, backward, optimizer and idle times come from "
+        f"{steps} separate, instrumented steps a case, timed by {clocks}; compared with a timed "
+        f"step they took {longer}."
+    ]
