@@ -9,7 +9,8 @@ from report.wording.units import UNKNOWN, count_of
 
 VERDICTS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
 RATIO = "after / before (95 % CI)"
-FINEST = 0.01  # what verdicts on single jobs can find; a gate of 0 % asks for no more
+FINEST = 0.015  # what verdicts on single jobs can find; a gate of 0 % asks for no more
+ROUNDING = 1e-9  # 0.103 / 0.1 - 1 is a little less than 0.03
 
 
 def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -> Section:
@@ -120,4 +121,4 @@ def _may_be_slower(row: CasePair, limit: float) -> bool:
 
 def _is_slower(row: CasePair, limit: float) -> bool:
     found = row.verdict
-    return found is not None and found.kind == "slower" and found.ratio - 1 >= limit
+    return found is not None and found.kind == "slower" and found.ratio - 1 >= limit - ROUNDING

@@ -1,13 +1,14 @@
-"""The 95 % confidence interval of the median step time, and of a ratio of two, by the bootstrap.
+"""The 95 % confidence interval of a step time, and of a ratio of two.
 
-Neighbouring steps depend on each other, so blocks of them are drawn rather than steps. All steps of
-a job have the job in common, so of several jobs, jobs are drawn first (Kalibera & Jones 2013: the
-highest repeated level decides).
+One job: the block bootstrap, since neighbouring steps depend on each other, widened to the range of
+medians of a few long blocks, since a few blocks tell too little of levels that last for seconds.
+Several jobs: Student's and Welch's t on their medians (study/statistics/between_jobs.py).
 
 Loads numpy and scipy, a quarter of a second: what only shows results imports it when it must.
 """
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -15,8 +16,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from study.statistics.between_jobs import (
+    JOB_SD,
+    log_mean,
+    normal_draws,
+    repeats_to_tell,
+    t_draws,
+    welch_half_width,
+)
 from study.statistics.comparison import Comparison
-from study.statistics.samples import Interval, Samples, are_enough, estimate
+from study.statistics.samples import Interval, Samples, across_blocks, are_enough, estimate, hull
 
 Floats = NDArray[np.float64]
 
@@ -25,16 +34,57 @@ RESAMPLES = 1000
 MAX_TIMES = 10  # a block of as many correlation times is long enough, however many steps there are
 MIN_BLOCKS = 3  # too few blocks tell too little of how blocks differ
 NUMBERS_AT_ONCE = 2**18  # 2 MiB: bounds the memory, and stays in the cache
-# The steps of one job do not know what another job would have found: on an H100, whose clock moves
-# in steps of 0.8 %, medians of the same case differ from job to job by 0.4 % (standard deviation).
-# This much is allowed for where a sample is one job; with more, 1 % would no longer be found.
-JOB_SD = 0.002
 
 
 def interval(jobs: Samples) -> Interval | None:
     """Return the 95 % confidence interval; None for fewer than 6 steps in all, and for two jobs."""
-    deviations = _log_deviations(jobs)
-    return None if deviations is None else Interval(*_bounds(estimate(jobs), deviations))
+    if not are_enough(jobs):
+        return None
+    value = estimate(jobs)
+    if len(jobs) > 1:
+        reach = math.exp(log_mean(jobs).half_width)
+        return Interval(value / reach, value * reach)
+    found = Interval(*_bounds(value, _log_deviations(jobs[0], np.random.default_rng(0))))
+    return hull(found, across_blocks(jobs[0]))
+
+
+def compare(a_jobs: Samples, b_jobs: Samples) -> Comparison | None:
+    """Compare b to a; None where either has too few steps for an interval, or two jobs.
+
+    Where both have 3 jobs or more, by Welch's t. Else draws of where either median may lie are
+    subtracted on the log scale: of one job its bootstrap and what jobs differ by (JOB_SD, or what
+    those of the other sample differ by, if that is more), of several Student's t.
+    """
+    if not (are_enough(a_jobs) and are_enough(b_jobs)):
+        return None
+    ratio, counts = estimate(b_jobs) / estimate(a_jobs), (len(a_jobs), len(b_jobs))
+    if min(counts) > 1:
+        a_mean, b_mean = log_mean(a_jobs), log_mean(b_jobs)
+        reach = math.exp(welch_half_width(a_mean, b_mean))
+        bounds, sds = (ratio / reach, ratio * reach), (a_mean.job_sd, b_mean.job_sd)
+    else:
+        several = [jobs for jobs in (a_jobs, b_jobs) if len(jobs) > 1]
+        job_sd = max([JOB_SD, *(log_mean(jobs).job_sd for jobs in several)])
+        a, b = (_draws(jobs, job_sd, seed) for seed, jobs in enumerate((a_jobs, b_jobs), 1))
+        bounds = _bounds(ratio, b - a)
+        sds = _sd_of_a_job(a_jobs, a), _sd_of_a_job(b_jobs, b)
+    repeats = repeats_to_tell(math.hypot(*sds) / math.sqrt(2))
+    return Comparison(ratio, *bounds, counts, repeats)
+
+
+def _draws(jobs: Samples, job_sd: float, seed: int) -> Floats:
+    """Return equally likely deviations (log) of the true value from the one found.
+
+    Samples to be compared need seeds of their own: with the same one they deviate alike.
+    """
+    random = np.random.default_rng(seed)
+    if len(jobs) > 1:
+        return t_draws(log_mean(jobs), random, RESAMPLES)
+    return _log_deviations(jobs[0], random) + normal_draws(job_sd, random, RESAMPLES)
+
+
+def _sd_of_a_job(jobs: Samples, draws: Floats) -> float:
+    return float(np.std(draws)) if len(jobs) == 1 else log_mean(jobs).job_sd
 
 
 def _bounds(value: float, deviations: Floats) -> tuple[float, float]:
@@ -43,51 +93,14 @@ def _bounds(value: float, deviations: Floats) -> tuple[float, float]:
     return float(value * low), float(value * high)
 
 
-def compare(a_jobs: Samples, b_jobs: Samples) -> Comparison | None:
-    """Compare b to a; None where either has too few steps for an interval.
-
-    The two are resampled independently, and their deviations subtracted on the log scale; each was
-    expanded as its own number of blocks or jobs demands, and one job widened by JOB_SD.
-    """
-    a, b = _deviations(a_jobs, seed=1), _deviations(b_jobs, seed=2)
-    if a is None or b is None:
-        return None
-    ratio = estimate(b_jobs) / estimate(a_jobs)
-    return Comparison(ratio, *_bounds(ratio, b - a))
-
-
-def _deviations(jobs: Samples, seed: int) -> Floats | None:
-    found = _log_deviations(jobs, seed)
-    if found is None or len(jobs) > 1:
-        return found
-    return found + np.random.default_rng((seed, len(found))).normal(0, JOB_SD, len(found))
-
-
-def _log_deviations(jobs: Samples, seed: int = 0) -> Floats | None:
-    """Return log(resampled estimate / estimate) of 1000 resamples, expanded.
-
-    None for fewer than 6 steps, and for two jobs, of which t says that their difference tells next
-    to nothing (t_1 = 12.7).
-
-    Samples to be compared need seeds of their own: with the same one they deviate alike. Where both
-    jobs and their steps are drawn, the noise of the steps counts twice: too wide, not too narrow.
-    """
-    if not are_enough(jobs):
-        return None
-    times = [np.asarray(job, dtype=np.float64) for job in jobs]
-    lengths = [_block_length(steps) for steps in times]
-    random = np.random.default_rng(seed)
-    drawn = random.integers(len(jobs), size=(RESAMPLES, len(jobs)))
-    medians = np.empty(drawn.shape)
-    for job, (steps, length) in enumerate(zip(times, lengths, strict=True)):
-        medians[drawn == job] = _resampled(steps, length, int(np.sum(drawn == job)), random)
-    value = estimate(jobs)
-    deviations: Floats = np.log(_medians(medians) / value)
-    if len(jobs) > 1:
-        return deviations * _expansion(len(jobs))
-    expanded = deviations * _expansion(len(times[0]) / lengths[0])
+def _log_deviations(times: Sequence[float], random: np.random.Generator) -> Floats:
+    """Return log(resampled median / median) of 1000 resamples of a job, expanded."""
+    steps = np.asarray(times, dtype=np.float64)
+    length, value = _block_length(steps), float(np.median(steps))
+    deviations = np.log(_resampled(steps, length, RESAMPLES, random) / value)
+    expanded = deviations * _expansion(len(steps) / length)
     # However few its steps, the median of one job lies among them.
-    return np.clip(expanded, *np.log([times[0].min() / value, times[0].max() / value]))
+    return np.clip(expanded, *np.log([steps.min() / value, steps.max() / value]))
 
 
 def _expansion(units: float) -> float:

@@ -1,23 +1,42 @@
 """The verdict on two step times: the ratio of their medians and its interval."""
 
-import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from study.statistics.digits import (
+    factor_and_interval,
+    interval_of_ratio,
+    percent_and_interval,
+    percent_rounded_up,
+    short_percent,
+)
 
 Kind = Literal["faster", "slower", "same", "undecided"]
 
 NOTICEABLE = 0.005  # a smaller difference is none, however certain: the gap that nvbench uses
 SAME = 0.02  # a ratio known to be this near to 1 is as good as 1
-FACTOR = 1.25  # from here on, "33 % faster" could be read as 1.33 or as 1.5 times as fast
+FACTOR = 1.5  # from here on a factor says more than a percentage
+
+
+class Repeats(NamedTuple):
+    """As many jobs of each case find this difference (a share) in nine of ten attempts."""
+
+    jobs: int
+    difference: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The step time of b divided by that of a, and its 95 % confidence interval."""
+    """The step time of b divided by that of a, and its 95 % confidence interval.
+
+    `jobs` counts those of a and b, and `repeats` says how many would tell; None if nobody knows.
+    """
 
     ratio: float
     low: float
     high: float
+    jobs: tuple[int, int] | None = None
+    repeats: Repeats | None = None
 
     @property
     def kind(self) -> Kind:
@@ -34,41 +53,65 @@ class Comparison:
             b: the name of the other.
             plural: whether b is several.
         """
-        low, high = self.low - 1, self.high - 1
-        match self.kind:
-            case "same":
-                sure = "detectable difference" if low <= 0 <= high else "difference that matters"
-                within = f"within ±{_rounded_up(self._farthest):.1f} %"
-                return f"no {sure} between {a} and {b} ({within})"
-            case "undecided":
-                signed = f"95 % CI {_signed(low)} to {_signed(high)} %"
-                return f"{a} and {b} cannot be told apart ({signed})"
-            case "slower" if self.ratio >= FACTOR:
-                takes = "take" if plural else "takes"
-                times = _times(self.ratio, self.low, self.high, f"long as {a}")
-                return f"{b} {takes} {times}"
-        is_ = f"{b} {'are' if plural else 'is'}"
+        if self.kind == "same":
+            return self._no_difference(a, b)
+        if self.kind == "undecided":
+            return self._open(a, b, plural)
+        return self._difference(a, b, plural)
+
+    def _no_difference(self, a: str, b: str) -> str:
+        sure = "detectable difference" if self._holds_one else "difference that matters"
+        within = f"within ±{percent_rounded_up(self._farthest)}"
+        repeats = self._what_repeats_show if self._holds_one else ""
+        return f"no {sure} between {a} and {b} ({within}{repeats})"
+
+    def _open(self, a: str, b: str, plural: bool) -> str:
+        interval = f"({interval_of_ratio(self.low, self.high)}{self._what_repeats_show})"
+        if self._holds_one:
+            return f"{a} and {b} cannot be told apart{self._from_jobs} {interval}"
+        more = "more" if self.ratio > 1 else "less"
+        takes = f"{b} {'take' if plural else 'takes'} {more} time than {a}"
+        return f"{takes}, but whether enough to matter cannot be told{self._from_jobs} {interval}"
+
+    def _difference(self, a: str, b: str, plural: bool) -> str:
+        takes = "take" if plural else "takes"
+        if self.ratio >= FACTOR:
+            factor, interval = factor_and_interval(self.ratio, self.low, self.high)
+            return f"{b} {takes} {factor} times as long as {a} {interval}"
         if self.ratio <= 1 / FACTOR:
-            return f"{is_} {_times(1 / self.ratio, 1 / self.high, 1 / self.low, f'fast as {a}')}"
-        if self.kind == "faster":
-            low, high = -high, -low
-        by = f"{100 * abs(self.ratio - 1):.1f} % {self.kind} than {a}"
-        return f"{is_} {by} (95 % CI {100 * low:.1f} to {100 * high:.1f} %)"
+            factor, interval = factor_and_interval(1 / self.ratio, 1 / self.high, 1 / self.low)
+            return f"{b} {'are' if plural else 'is'} {factor} times as fast as {a} {interval}"
+        ends = sorted(abs(end - 1) for end in (self.low, self.high))
+        percent, interval = percent_and_interval(abs(self.ratio - 1), *ends)
+        more = "more" if self.kind == "slower" else "less"
+        return f"{b} {takes} {percent} {more} time than {a} {interval}"
 
     @property
     def _farthest(self) -> float:
         """The distance from 1 that the ratio may have."""
         return max(1 - self.low, self.high - 1)
 
+    @property
+    def _holds_one(self) -> bool:
+        """True if the two may take equally long."""
+        return self.low <= 1 <= self.high
 
-def _times(factor: float, low: float, high: float, word: str) -> str:
-    return f"{factor:.2f} times as {word} (95 % CI {low:.2f} to {high:.2f})"
+    @property
+    def _from_jobs(self) -> str:
+        """The number of jobs that were too few, if it is known."""
+        if self.jobs is None:
+            return ""
+        a, b = self.jobs
+        if a != b:
+            return f" from {min(a, b)} and {max(a, b)} jobs"
+        return " from one job each" if a == 1 else f" from {a} jobs each"
 
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def _rounded_up(share: float) -> float:
-    """Percent, to the next tenth, so that no ratio of the interval lies beyond."""
-    return math.ceil(round(1000 * share, 6)) / 10
+    @property
+    def _what_repeats_show(self) -> str:
+        """The number of jobs that would tell, where there are fewer and it is not told yet."""
+        if self.jobs is None or self.repeats is None or self.repeats.jobs <= min(self.jobs):
+            return ""
+        if self._farthest <= self.repeats.difference:
+            return ""
+        shown = short_percent(self.repeats.difference)
+        return f"; {self.repeats.jobs} jobs each would show a difference of {shown}"

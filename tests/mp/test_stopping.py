@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mp.timing.stopping import FIRST_LOOK, StoppingRule, WarmupRule, is_steady
+from mp.timing.stopping import FIRST_LOOK, FIRST_LOOK_S, StoppingRule, WarmupRule, is_steady
 from study.case import Case
 
 
@@ -62,7 +62,21 @@ def test_warmup_that_never_becomes_steady_ends_at_its_steps_or_half_the_time(lim
 def test_timed_steps_end_once_the_interval_is_narrow():
     steps, verdict = end_of(StoppingRule(case()), noisy(2000, 0.01))
     assert verdict == "converged"
-    assert FIRST_LOOK <= steps < 200
+    assert FIRST_LOOK_S / 0.2 <= steps < 200
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.01, 0.05])
+def test_a_run_of_twenty_seconds_is_as_long_whatever_it_finds(noise):
+    steps, _ = end_of(StoppingRule(case(time_limit_s=20)), noisy(2000, noise), seconds_a_step=0.1)
+    assert steps == 200
+
+
+def test_a_run_of_twenty_seconds_says_whether_it_became_narrow():
+    narrow, wide = (
+        end_of(StoppingRule(case(time_limit_s=20)), noisy(2000, noise), seconds_a_step=0.1)
+        for noise in (0.001, 0.05)
+    )
+    assert (narrow[1], wide[1]) == ("converged", "time_limit")
 
 
 def test_more_noise_takes_more_steps():
@@ -78,8 +92,8 @@ def test_a_narrower_goal_takes_more_steps():
 
 
 def test_seconds_must_have_passed_before_the_first_look():
-    steps, verdict = end_of(StoppingRule(case()), [0.1] * 1000, seconds_a_step=0.01)
-    assert (steps, verdict) == (1000, "converged")
+    steps, verdict = end_of(StoppingRule(case()), [0.1] * 3000, seconds_a_step=0.01)
+    assert (steps, verdict) == (FIRST_LOOK_S / 0.01, "converged")
 
 
 def test_no_run_of_luck_ends_the_steps_before_the_first_look():

@@ -54,6 +54,15 @@ def test_a_regression_beyond_the_limit_is_exit_code_1(compare, tmp_path, limit, 
     assert ("slower by" in done.stderr) is bool(code)
 
 
+def test_a_regression_of_exactly_the_limit_is_exit_code_1(compare, tmp_path):
+    assert 0.103 / 0.1 - 1 < 0.03
+    write(tmp_path / "old", "slurm", result(gpus=2, step_s=0.1))
+    write(tmp_path / "new", "slurm", result(gpus=2, step_s=0.103))
+    done = compare("--fail-on-regression", "3%")
+    assert done.returncode == 1
+    assert "slower by 3 % or more" in done.stderr
+
+
 def test_what_got_faster_is_no_regression(compare, tmp_path):
     write(tmp_path / "old", "slurm", result(gpus=2, step_s=0.2))
     write(tmp_path / "new", "slurm", result(gpus=2, step_s=0.1))
