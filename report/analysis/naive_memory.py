@@ -157,9 +157,12 @@ def _follow_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> A
     sizes = [gpu_of_layer.count(gpu) * layer for gpu in range(case.gpus)]
     account = Account(case, sizes)
     account.change(first, activations=rows)  # the batch
-    # The target; and the loss: torch's mse_loss keeps a buffer of the output's size.
+    # The target; and the loss: torch's mse_loss keeps a buffer of the output's size. It is that of
+    # the step before until the new one, and what mse_loss needs as it runs, are there too.
     account.change(last, activations=2 * rows)
     _forward(account, gpu_of_layer, rows)
+    if case.execution == "eager":  # a graph's tensors lie elsewhere
+        account.look(last, activations=2 * rows)
     account.look(last, activations=rows)  # the output's gradient, which then replaces it
     _backward(account, gpu_of_layer, rows, layer, reduction)
     extra = OPTIMIZER_TEMPORARIES[case.optimizer]
