@@ -6,8 +6,11 @@ Started by test_pipeline_memory.py in a process of its own; prints a line for ea
 import gc
 import os
 import warnings
+import weakref
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from mp.distributed.instruments import record_timeline
 from mp.distributed.pipeline import PipelineStep
@@ -22,9 +25,37 @@ from report.data.measured import measured
 from study.validation import make_case
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import scheduled
-from tests.report.test_naive_memory import LiveBytes
 
 SIZES = {"depth": 8, "gpus": 2, "dim": 64, "batch_size": 4096, "micro_batches": 4}
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of all storages that are alive, and the most there ever were."""
+
+    def __init__(self, *already):
+        super().__init__()
+        self.known, self.now, self.peak = set(), 0, 0
+        for tensor in already:
+            self._see(tensor)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        tree_map_only(torch.Tensor, self._see, made)
+        return made
+
+    def _see(self, tensor):
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key in self.known:
+            return
+        self.known.add(key)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key, size):
+        self.known.discard(key)
+        self.now -= size
 
 
 def as_rank(rank: int, port: int) -> None:

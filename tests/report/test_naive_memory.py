@@ -1,7 +1,6 @@
-"""Memory at the peak, from the placement alone, held against what torch allocates and what H100s showed."""
+"""Memory at the peak, from the placement alone, held against what torch allocates and H100s had."""
 
 import pytest
-import torch
 from torch.profiler import ProfilerActivity, profile
 
 from mp.hardware.devices import choose_devices
