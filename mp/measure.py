@@ -4,7 +4,7 @@ All ranks measure together; of one process there is one rank.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from time import perf_counter
@@ -134,11 +134,15 @@ def time_steps(
 def record_timelines(engine: Engine[S], step: S, time_limit_s: float) -> list[Timeline]:
     """Return the timelines of instrumented steps: 20, or as many as the time allows, 3 at least.
 
+    A plain step is timed before each, so that what the instruments cost is known of the same
+    seconds.
+
     Args:
         engine: of the case.
         step: what the engine built.
         time_limit_s: seconds after which rank 0 begins no further step.
     """
+    world = engine.world
     engine.record_timeline(step)  # the first makes what the others find made
     timelines: list[Timeline] = []
     started = perf_counter()
@@ -146,9 +150,10 @@ def record_timelines(engine: Engine[S], step: S, time_limit_s: float) -> list[Ti
         while len(timelines) < MAX_INSTRUMENTED:
             is_late = perf_counter() - started >= time_limit_s
             is_over = len(timelines) >= MIN_INSTRUMENTED and is_late
-            if engine.world.broadcast(is_over, bool):
+            if world.broadcast(is_over, bool):
                 break
-            timelines.append(engine.record_timeline(step))
+            plain_s = world.all_reduce_max(time_step(step, world.devices))
+            timelines.append(replace(engine.record_timeline(step), plain_step_s=plain_s))
     return timelines
 
 

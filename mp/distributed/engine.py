@@ -19,6 +19,7 @@ from mp.engine import Engine, ProgressCallback, outcome_of
 from mp.hardware.devices import Devices, check_allocation
 from mp.hardware.environment import States, describe_environment
 from mp.rendezvous.failure import RankFailure
+from mp.timing.clocks import Clock, clock_of
 from mp.timing.timeline import Timeline
 from mp.workload import LinearStack, Workload
 from study.case import Case
@@ -100,9 +101,13 @@ class DistributedEngine(Engine[RankStep]):
     def _ahead_s(self) -> float:
         return clock_ahead(self.world)
 
+    @cached_property
+    def _clock(self) -> Clock:
+        return clock_of(self.world.devices)
+
     def record_timeline(self, step: RankStep) -> Timeline:
         """Train one instrumented step; the timeline is that of all ranks, on every rank."""
-        return record_timeline(step, self.world, self._ahead_s)
+        return record_timeline(step, self.world, self._ahead_s, self._clock)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from mp.distributed.pipeline import PipelineStep
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.world import World
-from mp.timing.clocks import Clock, Mark, clock_of
+from mp.timing.clocks import Clock, Mark
 from mp.timing.timeline import Span, Timeline, dependencies
 from study.results.environment import RankPlace
 from study.results.measurement import SpanKind
@@ -53,7 +53,7 @@ class _Recorder(StepListener):
 
 
 def record_timeline(
-    step: PipelineStep | TensorParallelStep, world: World, ahead_s: float
+    step: PipelineStep | TensorParallelStep, world: World, ahead_s: float, clock: Clock
 ) -> Timeline:
     """Train one instrumented step; return the timeline of all ranks, on every rank.
 
@@ -61,8 +61,9 @@ def record_timeline(
         step: this rank's part.
         world: the ranks.
         ahead_s: seconds by which this host's clock is ahead, from `clock_ahead`.
+        clock: from `clock_of`, the same for all steps.
     """
-    recorder = _Recorder(clock_of(world.devices))
+    recorder = _Recorder(clock)
     step.listen(recorder)
     world.devices.synchronize()
     world.all_reduce_max(0.0)  # start together

@@ -1,6 +1,7 @@
 """The engine of a case with all GPUs, real or logical, in one process."""
 
 from collections.abc import Callable
+from functools import cached_property
 
 from mp.engine import Engine, ProgressCallback
 from mp.hardware.environment import States, describe_environment
@@ -10,6 +11,7 @@ from mp.single.cuda_graph import GraphedStep
 from mp.single.instruments import record_timeline
 from mp.single.step import TrainingStep, build_step
 from mp.single.transfers import observe_transfers
+from mp.timing.clocks import Clock, clock_of
 from mp.timing.timeline import Timeline
 from study.case import Case
 from study.results.ceilings import CopyRate
@@ -47,6 +49,10 @@ class SingleEngine(Engine[TrainingStep]):
         """Train one step and count what all GPUs moved."""
         return observe_transfers(step, self.world.devices)
 
+    @cached_property
+    def _clock(self) -> Clock:
+        return clock_of(self.world.devices)
+
     def record_timeline(self, step: TrainingStep) -> Timeline:
         """Train one instrumented step."""
-        return record_timeline(step, self.world.devices)
+        return record_timeline(step, self.world.devices, self._clock)

@@ -80,13 +80,16 @@ class Breakdown(Record, frozen=True):
 
     `clock` says who told the time: events on the GPUs, or the host beside the CPU. `step_times_s`
     are on the host's clock, from all devices idle to all devices idle, like timed steps.
-    `typical_step` are the spans of the one of median length.
+    `typical_step` are the spans of the one of median length. `plain_step_times_s` are of the timed
+    steps right before each of them, which carried no instruments; null in results from before they
+    were taken.
     """
 
     clock: Literal["cuda_events", "host"]
     step_times_s: list[Seconds]
     per_gpu: list[GpuTime]
     typical_step: list[TimeSpan]
+    plain_step_times_s: list[Seconds] | None = None
 
 
 class Measurement(Record, frozen=True):

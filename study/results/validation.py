@@ -89,6 +89,8 @@ def _check_breakdown(measurement: Measurement, gpus: int) -> None:
     lists = phases if any(phases) else []  # the phases of a pipeline's GPUs lie side by side
     for gpu in breakdown.per_gpu:
         lists += _times_of(gpu)
+    if breakdown.plain_step_times_s is not None:
+        lists = [*lists, breakdown.plain_step_times_s]
     counts = {len(values) for values in lists if values is not None}
     if not breakdown.step_times_s or counts != {len(breakdown.step_times_s)}:
         raise ResultError("has a breakdown whose parts are not of the same steps")

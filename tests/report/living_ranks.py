@@ -18,6 +18,7 @@ from mp.distributed.stages import make_stages
 from mp.distributed.world import join
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
+from mp.timing.clocks import clock_of
 from mp.timing.timeline import break_down
 from mp.workload import LinearStack
 from report.analysis.pipeline_memory import predict_pipeline
@@ -67,7 +68,7 @@ def as_rank(rank: int, port: int) -> None:
     case = make_case({**SIZES, "schedule": "gpipe"}, "test")
     step = PipelineStep(LinearStack(case), make_stages(case), world)
     step()  # makes what the others find made
-    seen = break_down([record_timeline(step, world, 0.0)], "host")
+    seen = break_down([record_timeline(step, world, 0.0, clock_of(world.devices))], "host")
     already = [found for found in gc.get_objects() if isinstance(found, torch.Tensor)]
     with LiveBytes(*already) as live:
         del already
