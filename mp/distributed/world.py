@@ -19,10 +19,12 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.distributed_c10d import PrefixStore
 
+from mp.distributed.nccl_log import NcclLog, open_nccl_log
 from mp.distributed.watchdog import GONE, HOST, OVER, Watchdog
 from mp.engine import Communicator, outcome_of
 from mp.hardware.devices import Devices, usable_gpus
 from mp.hardware.mismatch import gpu_mismatch
+from mp.hardware.variables import set_default
 from mp.launcher.failure_files import write_failure
 from mp.rendezvous.failure import RankFailure
 from mp.rendezvous.meeting import open_stores
@@ -45,11 +47,13 @@ class World(Communicator):
         store: which all ranks share.
         control: a process group of CPUs, for messages and not for data.
         watchdog: of this rank.
+        nccl_log: which tells the transports between ranks; None if there is none.
     """
 
     store: Store
     control: Any
     watchdog: Watchdog
+    nccl_log: NcclLog | None = None
 
     @property
     def device(self) -> torch.device:
@@ -91,12 +95,13 @@ class World(Communicator):
         return value if self.rank == 0 else _from_bytes(said, kind)
 
     def place(self) -> RankPlace:
-        """Return where this rank runs."""
+        """Return where this rank runs, and what has connected it to others so far."""
         return RankPlace(
             rank=self.rank,
             host=socket.gethostname(),
             device=str(self.device),
             threads=torch.get_num_threads(),
+            transports=None if self.nccl_log is None else self.nccl_log.transports(),
         )
 
     def fail(self, error: Exception, outcome: ResultOutcome) -> None:
@@ -196,7 +201,8 @@ def _with_groups(world: World, device: torch.device) -> World:
     on_gpu = device.type == "cuda"
     _listen_no_wider_than_needed()
     # Else a thread of NCCL's group asks the store once a second, and stops Python each time.
-    os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")
+    set_default("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")
+    nccl_log = open_nccl_log() if on_gpu else None
     dist.init_process_group(
         "nccl" if on_gpu else "gloo",
         store=PrefixStore("group", world.store),
@@ -205,7 +211,9 @@ def _with_groups(world: World, device: torch.device) -> World:
         device_id=device if on_gpu else None,
     )
     control = dist.new_group(backend="gloo") if on_gpu else dist.group.WORLD
-    return replace(world, devices=_alone(device), control=control)
+    if nccl_log is not None:
+        nccl_log.remove_if_open()
+    return replace(world, devices=_alone(device), control=control, nccl_log=nccl_log)
 
 
 def _listen_no_wider_than_needed() -> None:
@@ -213,4 +221,4 @@ def _listen_no_wider_than_needed() -> None:
     names = [name for _, name in socket.if_nameindex()]
     if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"] and LOOPBACK in names:
         for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
-            os.environ.setdefault(variable, LOOPBACK)
+            set_default(variable, LOOPBACK)

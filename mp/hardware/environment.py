@@ -15,31 +15,13 @@ import torch
 from mp.hardware import nvml
 from mp.hardware.devices import Devices
 from mp.hardware.precision import tf32_enabled
+from mp.hardware.variables import recorded_variables
 from study.paths import ROOT
 from study.results.environment import Environment, Gpu, GpuState
 from study.results.result import Code
 
 States = dict[int, GpuState]  # by the GPU's index
 
-# What is not named here is not recorded: an environment holds secrets, too.
-VARIABLES = (
-    "CUDA_VISIBLE_DEVICES",
-    "CUDA_LAUNCH_BLOCKING",
-    "CUDA_DEVICE_MAX_CONNECTIONS",
-    "CUBLAS_WORKSPACE_CONFIG",
-    "NVIDIA_TF32_OVERRIDE",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
-    "PYTORCH_ALLOC_CONF",
-    "PYTORCH_CUDA_ALLOC_CONF",
-    "PYTORCH_NO_CUDA_MEMORY_CACHING",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NCCL_DEBUG",
-    "NCCL_DEBUG_SUBSYS",
-    "NCCL_P2P_DISABLE",
-    "NCCL_P2P_LEVEL",
-)
 # Of the dependencies in pyproject.toml those that a job may meet, and what computes below torch.
 PACKAGES = (
     "torch",
@@ -85,7 +67,7 @@ def describe_environment(devices: Devices, before: States, after: States) -> Env
         torch=str(torch.__version__),
         python=platform.python_version(),
         packages=_package_versions(),
-        variables={name: os.environ[name] for name in VARIABLES if name in os.environ},
+        variables=recorded_variables(),
         tf32=tf32_enabled() and bool(gpus),
         float32_matmul_precision=str(torch.get_float32_matmul_precision()),
     )

@@ -72,7 +72,7 @@ def gpu_state(device: torch.device) -> GpuState | None:
     return GpuState(
         sm_clock_hz=_ask(_clock_hz, gpu, pynvml.NVML_CLOCK_SM),
         memory_clock_hz=_ask(_clock_hz, gpu, pynvml.NVML_CLOCK_MEM),
-        throttle_reasons=_ask(_throttle_reasons, gpu),
+        throttle_reasons=_throttle_reasons(gpu),
         temperature_celsius=_ask(pynvml.nvmlDeviceGetTemperature, gpu, pynvml.NVML_TEMPERATURE_GPU),
         power_w=_ask(lambda: pynvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
         utilization=_ask(lambda: pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100),
@@ -117,9 +117,16 @@ def _clock_hz(gpu: Any, clock: int) -> int:
     return int(pynvml.nvmlDeviceGetClockInfo(gpu, clock)) * MHZ
 
 
-def _throttle_reasons(gpu: Any) -> list[str]:
-    """Return a word for every reason; an unknown one is named by its bit."""
-    bits = pynvml.nvmlDeviceGetCurrentClocksEventReasons(gpu)
+def _throttle_reasons(gpu: Any) -> list[str] | None:
+    """Return a word for every reason; an unknown one is named by its bit. None if NVML knows none.
+
+    Drivers from before 535 have the query by its former name alone.
+    """
+    bits = _ask(pynvml.nvmlDeviceGetCurrentClocksEventReasons, gpu)
+    if bits is None:
+        bits = _ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, gpu)
+    if bits is None:
+        return None
     reasons = [1 << place for place in range(bits.bit_length()) if bits >> place & 1]
     idle = pynvml.nvmlClocksEventReasonGpuIdle
     return [THROTTLE_REASONS.get(reason, hex(reason)) for reason in reasons if reason != idle]

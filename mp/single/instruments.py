@@ -23,7 +23,7 @@ from study.results.measurement import SpanKind
 
 
 def record_timeline(step: TrainingStep, devices: Devices, clock: Clock) -> Timeline:
-    """Train one instrumented step.
+    """Train one instrumented step, and return its timeline.
 
     Args:
         step: the step.

@@ -46,12 +46,18 @@ class GpuLink(Record, frozen=True):
 
 
 class RankPlace(Record, frozen=True):
-    """The process of one GPU: its device, and the number of threads it computed with."""
+    """The process of one GPU: its device, and the number of threads it computed with.
+
+    `transports` are the kinds of connections that NCCL made from or to this rank, such as
+    P2P/CUMEM (peer access, by NVLink where there is one), SHM (memory of the host), NET/Socket or
+    NET/IB/GDRDMA; null where NCCL did not tell, or Gloo connects the ranks.
+    """
 
     rank: int
     host: str
     device: str
     threads: int
+    transports: tuple[str, ...] | None = None
 
 
 class Environment(Record, frozen=True):

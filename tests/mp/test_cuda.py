@@ -1,5 +1,7 @@
 """What only a GPU can show. Skipped without one; run by hand on a GPU machine."""
 
+from statistics import median
+
 import pytest
 import torch
 
@@ -20,6 +22,7 @@ from tests.mp.test_outcome import run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
+four_gpus = pytest.mark.skipif(torch.cuda.device_count() < 4, reason="needs four CUDA GPUs")
 
 
 def test_one_gpu_is_real_and_more_are_emulated_on_it():
@@ -76,13 +79,17 @@ COUNTS = [1, pytest.param(2, marks=two_gpus)]
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("batch_size", [64, 4096])
 @pytest.mark.parametrize("gpus", COUNTS)
-def test_peak_memory_is_predicted_within_five_percent(gpus, batch_size, dtype, optimizer):
+def test_peak_memory_is_predicted_within_half_a_percent_for_sgd_else_five(
+    gpus, batch_size, dtype, optimizer
+):
     keys = {"dtype": dtype, "optimizer": optimizer, "batch_size": batch_size}
     result = measured(gpus, dim=4096, **keys)
     peaks = predicted_of(in_report(result))
     for gpu, predicted in zip(result.measurement.per_gpu, peaks, strict=True):
         expected = predicted.total + gpu.workspace_bytes
-        assert gpu.peak_allocated_bytes == pytest.approx(expected, rel=0.05)
+        assert gpu.peak_allocated_bytes == pytest.approx(
+            expected, rel=0.005 if optimizer == "sgd" else 0.05
+        )
         assert gpu.peak_reserved_bytes >= gpu.peak_allocated_bytes
 
 
@@ -108,6 +115,20 @@ def test_the_parts_of_a_step_add_up_on_the_clocks_of_the_gpus(gpus):
         parts = [value for key in keys for value in getattr(gpu, key)]
         assert sum(parts) == pytest.approx(sum(found.step_times_s), rel=0.01)
         assert min(parts) >= 0
+
+
+@pytest.mark.parametrize("gpus", [*COUNTS, pytest.param(4, marks=four_gpus)])
+@pytest.mark.parametrize("depth", [6, 20])
+def test_an_instrumented_step_takes_little_longer_than_the_plain_ones_beside_it(depth, gpus):
+    engine = SingleEngine(
+        Case(depth=depth, gpus=gpus, dim=4096, batch_size=64),
+        Communicator(choose_devices(gpus, "cuda")),
+    )
+    step = engine.build(engine.case)
+    for _ in range(50):
+        step()
+    found = break_down([t for _ in range(5) for t in record_timelines(engine, step, 10.0)], "host")
+    assert median(found.step_times_s) < 1.2 * median(found.plain_step_times_s)
 
 
 @two_gpus

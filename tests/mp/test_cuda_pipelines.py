@@ -12,6 +12,8 @@ import sys
 from collections import Counter
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import torch
@@ -65,6 +67,17 @@ def test_every_pipeline_is_right_and_measured_on_the_clocks_of_the_gpus(schedule
     borders = sum(a != b for a, b in pairwise(result.placement.gpu_of_layer))
     assert result.transfers.moves_forward == borders * MICRO
     assert result.transfers.bytes_backward == borders * BATCH * DIM * 4
+
+
+@two_gpus
+@pytest.mark.parametrize("schedule", ["1f1b", "tensor"])
+def test_the_transport_between_two_gpus_of_a_host_is_known(schedule):
+    result = run(schedule, 2)
+    for place in result.environment.ranks:
+        assert place.transports, place
+        assert all(kind.startswith(("P2P/", "SHM")) for kind in place.transports), place
+    assert not {name for name in result.environment.variables if name.startswith("NCCL_DEBUG")}
+    assert not list(Path(gettempdir()).glob("mpbench-nccl-*"))
 
 
 @pytest.mark.parametrize("schedule", PIPELINES)
