@@ -17,7 +17,9 @@ with first_contact():
     from mp.hardware import POLICIES
     from mp.launcher.failure_files import Loss, is_rank, mark_result_written
     from mp.launcher.launcher import is_first, start_ranks
-    from study.case import KEYS, Case, allowed, parse_value
+    from mp.summary import summarize
+    from study.case import Case
+    from study.case_options import add_case_options, parse_case
     from study.cli import OneLineParser
     from study.errors import ConfigError
     from study.results.file import encode
@@ -25,7 +27,8 @@ with first_contact():
     from study.storage.files import check_target
     from study.storage.progress import Progress
     from study.storage.store import now
-    from study.validation import make_case
+
+PROGRAM = "python -m mp"
 
 
 def main() -> int:
@@ -34,10 +37,7 @@ def main() -> int:
     try:
         if sys.stdout is None:
             raise ConfigError("stdout", "is closed; the result goes there, so send it somewhere")
-        options = {key: getattr(arguments, key) for key in KEYS}
-        given = {key: text for key, text in options.items() if text is not None}
-        values = {key: parse_value(key, text, f"--{_flag(key)}") for key, text in given.items()}
-        case = make_case(values, "python -m mp")
+        case = parse_case(arguments, PROGRAM)
         check_trace(arguments.trace, case)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -78,7 +78,7 @@ def _job(case: Case, device: str, started: str) -> Job:
 
 
 def _show(result: Result) -> None:
-    """Print the result on stdout, and why it failed on stderr."""
+    """Print the result on stdout, and a line for a person on stderr."""
     job = msgspec.structs.replace(result.job, finished_at=now())
     mark_result_written()
     try:
@@ -89,14 +89,26 @@ def _show(result: Result) -> None:
         os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
     if result.error is not None:
         print(f"{result.outcome}: {result.error.message}", file=sys.stderr, flush=True)
+    else:
+        print(summarize(result), file=sys.stderr, flush=True)
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read an option for every key of a case, and the device."""
-    parser = OneLineParser(prog="python -m mp", description=__doc__.splitlines()[0])
-    for key in KEYS:
-        parser.add_argument(f"--{_flag(key)}", dest=key, metavar="VALUE", help=allowed(key))
-    parser.add_argument("--device", choices=POLICIES, default="auto", help="default: auto")
+    parser = OneLineParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} --depth N --gpus N [options] > result.json",
+        description="Run one case here and now. Its result goes to stdout as JSON; progress and a "
+        "summary go to stderr.",
+    )
+    add_case_options(parser)
+    parser.add_argument(
+        "--device",
+        choices=POLICIES,
+        default="auto",
+        help="auto: real GPUs if there are enough, else all emulated on one GPU, or on the CPU; "
+        "cpu: emulated on the CPU; cuda: real GPUs or none; default auto",
+    )
     parser.add_argument(
         "--trace",
         type=Path,
@@ -119,10 +131,6 @@ def check_trace(path: Path | None, case: Case) -> None:
             "--trace", "a CUDA graph has no instrumented steps; use --execution eager"
         )
     check_target(path, "--trace")
-
-
-def _flag(key: str) -> str:
-    return key.replace("_", "-")
 
 
 def _report(progress: Progress) -> None:

@@ -43,6 +43,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "cli": {"case", "errors", "quoting"},
         "stages": {"case", "schedules"},
         "validation": {"case", "errors", "schedules", "stages"},
+        "case_options": {"case", "errors", "schedules", "text", "validation"},
         "storage": {"case", "errors", "outcome", "quoting"},
         "results": {"case", "errors", "outcome", "schedules", "stages", "storage", "validation"}
         | {"statistics"},
@@ -96,7 +97,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "benchmark": {"engine", "measure", "correctness", "hardware", "timing"},
         "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous"}
         | {"single", "distributed"},
-        "__main__": {"run", "hardware", "launcher"},
+        "summary": set(),
+        "__main__": {"run", "hardware", "launcher", "summary"},
     },
 }
 

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 
 import pytest
 
+from study.case import DEFAULTS, KEYS
+from study.case_options import MEANINGS, flag
 from tests.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.long
@@ -26,13 +29,51 @@ def test_one_case_prints_its_result():
     assert done.returncode == 0
     assert result["transfers"]["moves_forward"] == 4
     assert result["emulated"] is True
+    last = done.stderr.splitlines()[-1]
+    assert re.fullmatch(
+        r"depth 20 on 5 GPUs \(emulated on the CPU\): \S+ (s|ms|µs) a step "
+        r"\(too few steps for an interval\), 3 steps, interval wider than ±0.5 %",
+        last,
+    )
 
 
 def test_an_option_of_the_wrong_type_is_one_line_and_exit_code_2():
     done = run("--depth", "six", "--gpus", "2")
     assert done.returncode == 2
-    assert done.stderr == "error: --depth: depth: 'six' is not a whole number from 1 to 100000\n"
+    assert done.stderr == "error: --depth 'six' is not a whole number from 1 to 100000\n"
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("", "--depth and --gpus are missing; write e.g. python -m mp --depth 20 --gpus 5"),
+        ("--depth 6", "--gpus is missing; write e.g. python -m mp --depth 20 --gpus 5"),
+        ("--depth 6 --gpus 3 --split half",
+         "--gpus 3 with --split half, which takes exactly 2; use --split even"),
+        ("--depth 6 --gpus 2 --schedule 1f1b --micro-batches 3",
+         "--micro-batches 3 with --schedule 1f1b, 2 GPUs and --batch-size 64; "
+         "use 2, 4, 8, 16, 32, 64"),
+        ("--depth 6 --gpus 2 --time-limit-s 0",
+         "--time-limit-s 0.0 is not a number of seconds above 0, at most 604800"),
+    ],
+)  # fmt: skip
+def test_an_error_has_the_names_of_the_options(options, error):
+    done = run(*options.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {error}\n"
+
+
+def test_help_has_the_default_of_every_option_and_says_which_are_needed():
+    done = run("--help")
+    text = " ".join(done.stdout.split())
+    assert set(MEANINGS) == set(KEYS)
+    for key, default in DEFAULTS.items():
+        described = text.split(f" {flag(key)} ")[-1].split(" --")[0]
+        assert MEANINGS[key] in described
+        assert default is None or f"default {default}" in described
+    needed = text.split("needed: ")[1].split("the case: ")[0]
+    assert re.findall("--[a-z-]+", needed) == ["--depth", "--gpus"]
 
 
 @pytest.mark.parametrize("name", ["folder", "pipe", "missing/trace.json", "x" * 256])
