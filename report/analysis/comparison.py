@@ -1,68 +1,44 @@
 """Comparisons of measurements: which are valid, the verdict on two, words of their sentences."""
 
-from dataclasses import dataclass
-
-from report.data.conditions import FOLLOWS, conditions
-from report.data.labels import differing, differs, sentence_label
+from report.analysis.verdicts.cautions import Places, find_cautions
+from report.analysis.verdicts.incomparable import why_incomparable
+from report.analysis.verdicts.pairing import (
+    CANNOT,
+    Pair,
+    extremes,
+    from_the_least,
+    groups,
+    neighbours,
+    pairs,
+    refusals,
+)
+from report.analysis.verdicts.rough import rough_words
+from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from study.statistics.comparison import Comparison
-from study.statistics.samples import are_enough
 
-CANNOT = "cannot be told from these results"
+__all__ = [
+    "CANNOT",
+    "SWEPT",
+    "Pair",
+    "cautions",
+    "extremes",
+    "from_the_least",
+    "groups",
+    "is_disturbed",
+    "is_swept_instead",
+    "neighbours",
+    "pairs",
+    "refusals",
+    "verdict",
+    "verdict_words",
+    "why_incomparable",
+    "why_no_pair",
+]
+
 # Axes that no task asks for, without those of how a case is measured. Depth, GPUs and execution
 # have other answers.
 SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The measurements with the least and the most of one key, all other keys equal.
-
-    `label` begins the sentence about them where several pairs differ in another key.
-    """
-
-    label: str
-    least: MeasuredCase
-    most: MeasuredCase
-
-
-def groups(results: list[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCase]]:
-    """Return the measurements that differ in `keys` alone, by the label of each group."""
-    others = differing(results, *keys)
-    found: dict[str, list[MeasuredCase]] = {}
-    for result in results:
-        found.setdefault(sentence_label(result, others), []).append(result)
-    return found
-
-
-def pairs(results: list[MeasuredCase], key: str) -> list[Pair]:
-    """Return a pair for every group of measurements that differ in `key` alone."""
-    return [
-        Pair(label, *extremes(group, key))
-        for label, group in groups(results, key).items()
-        if len({getattr(result.case, key) for result in group}) > 1
-    ]
-
-
-def from_the_least(results: list[MeasuredCase], key: str) -> list[Pair]:
-    """Return, per group, pairs of the measurement with the least of the key and each other one."""
-    found = []
-    for label, group in groups(results, key).items():
-        least, *others = sorted(group, key=lambda result: int(getattr(result.case, key)))
-        found += [Pair(label, least, other) for other in others]
-    return found
-
-
-def refusals(question: str, problems: list[tuple[Pair, str | None]]) -> list[str]:
-    """Return a sentence for each problem, with the labels of all pairs that have it."""
-    labels: dict[str, dict[str, None]] = {}
-    for pair, problem in problems:
-        if problem is not None:
-            labels.setdefault(problem, {})[pair.label.removesuffix(": ")] = None
-    return [
-        f"{'; '.join(found) + ': ' if any(found) else ''}{question} {CANNOT}: {problem}."
-        for problem, found in labels.items()
-    ]
 
 
 def is_swept_instead(results: list[MeasuredCase], key: str) -> bool:
@@ -77,38 +53,6 @@ def why_no_pair(results: list[MeasuredCase], key: str) -> str:
     return f"the cases differ in {' and '.join(differing(results, key))}, too"
 
 
-def extremes(group: list[MeasuredCase], key: str) -> tuple[MeasuredCase, MeasuredCase]:
-    """Return the least and the most of a key; of `execution`, eager comes first."""
-    ranked = sorted(group, key=lambda result: getattr(result.case, key), reverse=key == "execution")
-    return ranked[0], ranked[-1]
-
-
-def why_incomparable(
-    a: MeasuredCase, b: MeasuredCase, *may_differ: str, any_software: bool = False
-) -> str | None:
-    """Return the reason why two step times must not be compared; None if they may be.
-
-    Args:
-        a: A measurement.
-        b: Another one.
-        may_differ: The keys that are compared; none for two runs of one configuration.
-        any_software: Allow different versions of torch and of the driver.
-    """
-    if others := differing([a, b], *may_differ):
-        return f"the cases differ in {' and '.join(others)}, too"
-    if a.emulated != b.emulated:
-        return "some results are emulated and some are not"
-    left, right = conditions(a, any_software), conditions(b, any_software)
-    follow = [FOLLOWS.get(key) for key in may_differ]
-    for name in left:
-        if left[name] != right[name] and name not in follow:
-            values = "; ".join(sorted([left[name], right[name]]))
-            return f"they were measured {name} ({values})"
-    if not (are_enough(a.steps_s) and are_enough(b.steps_s)):
-        return "there are too few timed steps or jobs for a confidence interval"
-    return None
-
-
 def verdict(a: MeasuredCase, b: MeasuredCase) -> Comparison:
     """Compare the step times of b with those of a, which must be comparable."""
     from study.statistics.bootstrap import compare  # imported here: it needs numpy and scipy
@@ -116,3 +60,44 @@ def verdict(a: MeasuredCase, b: MeasuredCase) -> Comparison:
     found = compare(a.steps_s, b.steps_s)
     assert found is not None
     return found
+
+
+def cautions(a: MeasuredCase, b: MeasuredCase, places: Places | None = None) -> list[str]:
+    """Return what makes the comparison less than certain: short phrases, the worst first.
+
+    Args:
+        a: A measurement.
+        b: One that may be compared with it.
+        places: Phrases that tell them apart, e.g. `on 5 GPUs`; else made from their keys.
+    """
+    return [caution.text for caution in find_cautions(a, b, places)]
+
+
+def is_disturbed(a: MeasuredCase, b: MeasuredCase) -> bool:
+    """Return True if the size of a difference between the two is not to be trusted."""
+    return any(caution.disturbs for caution in find_cautions(a, b))
+
+
+def verdict_words(
+    a: MeasuredCase, b: MeasuredCase, a_name: str, b_name: str, plural: bool = False
+) -> str:
+    """Return the verdict with its cautions, as a sentence without its stop.
+
+    Of measurements that something disturbed, the caution comes first and the figure is a rough one.
+
+    Args:
+        a: The measurement that b is compared to.
+        b: The other.
+        a_name: What to call a.
+        b_name: What to call b.
+        plural: Whether b is several.
+    """
+    found = verdict(a, b)
+    about = find_cautions(a, b)
+    disturbing = [caution.text for caution in about if caution.disturbs]
+    minor = [caution.text for caution in about if not caution.disturbs]
+    words = found.words(a_name, b_name, plural)
+    if disturbing:
+        rough = rough_words(found, a_name, b_name, plural)
+        words = f"with caution, since {' and '.join(disturbing)}, {rough}"
+    return f"{words}; but {' and '.join(minor)}" if minor else words

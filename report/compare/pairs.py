@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from report.analysis.comparison import verdict, why_incomparable
 from report.data.conditions import combine
 from report.data.load import ProfileResults
-from report.data.measured import MeasuredCase
+from report.data.measured import MeasuredCase, measured
 from report.data.selection import select_tables
 from study.case import Case
 from study.grid import Grid
@@ -68,7 +68,11 @@ def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> 
         for configuration, cases in profile.repeats.items():
             if grids and configuration not in shown:
                 continue
-            combined = combine(profile.results[c] for c in cases if c in profile.results)
+            combined = combine(
+                measured(profile.results[c], profile.shared_hosts.get(c, ()))
+                for c in cases
+                if c in profile.results
+            )
             found.setdefault(profile.profile, {})[configuration] = combined
             used = 0 if combined is None else len(combined.jobs)
             unmeasured[profile.profile, configuration] = len(cases) - used

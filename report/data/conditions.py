@@ -3,37 +3,34 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from report.data.measured import MeasuredCase, measured
+from report.data.measured import MeasuredCase
+from report.data.variables import Scope, common_scope, variables
 from report.wording.hardware import threads
 from report.wording.units import UNKNOWN
-from study.results.result import Result
 
-# Visible GPUs change no speed; numbers of threads are compared themselves where a CPU computes.
-NEUTRAL_VARIABLES = (
-    "CUDA_VISIBLE_DEVICES",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-)
+VARIABLES = "with different variables"
 
 # Conditions that a key of a case changes.
 FOLLOWS = {"dtype": "with and without TF32"}
 
 
-def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, str]:
-    """Return the value of each condition by words that complete "they were measured"."""
+def conditions(result: MeasuredCase, scope: Scope, any_software: bool = False) -> dict[str, str]:
+    """Return the value of each condition by words that complete "they were measured".
+
+    Args:
+        result: A measurement.
+        scope: The variables that all measurements to compare with could have recorded.
+        any_software: Leave out the versions of torch and of the driver.
+    """
     environment = result.environment
     limits = sorted({gpu.power_limit_w or 0.0 for gpu in environment.gpus})
-    variables = {
-        k: v for k, v in sorted(environment.variables.items()) if k not in NEUTRAL_VARIABLES
-    }
     found = {
         "with different numbers of threads in a process": threads(environment) or "any, for GPUs",
         "on different hardware": result.hardware,
         "beside different CPUs": environment.cpu or UNKNOWN,
         "with different power limits": ", ".join(f"{limit:g} W" for limit in limits),
         "with and without TF32": str(environment.tf32),
-        "with different variables": str(variables),
+        VARIABLES: str(variables(result, scope)),
     }
     software = {
         "with different versions of torch": environment.torch,
@@ -42,16 +39,17 @@ def conditions(result: MeasuredCase, any_software: bool = False) -> dict[str, st
     return found if any_software else found | software
 
 
-def combine(results: Iterable[Result]) -> MeasuredCase | None:
+def combine(results: Iterable[MeasuredCase | None]) -> MeasuredCase | None:
     """Return the jobs of one configuration as one measurement; None if none was measured.
 
     If their conditions differ, the largest group counts; of equal ones that of the earliest repeat.
     """
-    jobs = [job for job in map(measured, results) if job is not None]
+    jobs = [job for job in results if job is not None]
     if len(jobs) < 2:
         return jobs[0] if jobs else None
+    scope = common_scope(jobs)
     groups: dict[tuple[object, ...], list[MeasuredCase]] = {}
     for job in jobs:
-        groups.setdefault((job.emulated, *conditions(job).values()), []).append(job)
+        groups.setdefault((job.emulated, *conditions(job, scope).values()), []).append(job)
     first, *others = max(groups.values(), key=len)
     return replace(first, repeats=others)

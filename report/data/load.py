@@ -8,6 +8,7 @@ from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 
+from report.data.hosts import shared_hosts
 from study.case import Case
 from study.outcome import Outcome
 from study.results.file import read_result
@@ -22,13 +23,18 @@ Complain = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ProfileResults:
-    """Results, submissions and attempts of one profile."""
+    """Results, submissions and attempts of one profile.
+
+    `shared_hosts` has the hosts of a case on which another job ran at the same time, of whatever
+    profile.
+    """
 
     store: Store
     results: dict[Case, Result] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+    shared_hosts: dict[Case, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def profile(self) -> str:
@@ -78,7 +84,14 @@ def load_results(results: Path, complain: Complain) -> list[ProfileResults]:
     if _is_profile(results):
         folders = [results.absolute()]
     profiles = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
+    _note_shared_hosts(profiles)
     return [p for p in profiles if p.results or p.submissions or p.unreadable]
+
+
+def _note_shared_hosts(profiles: list[ProfileResults]) -> None:
+    jobs = {(i, case): r for i, p in enumerate(profiles) for case, r in p.results.items()}
+    for (i, case), hosts in shared_hosts(jobs).items():
+        profiles[i].shared_hosts[case] = hosts
 
 
 def _is_profile(folder: Path) -> bool:

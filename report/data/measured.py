@@ -9,7 +9,7 @@ from study.case import Case
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.measurement import GpuMemory, Measurement
-from study.results.result import Placement, Result, Transfers
+from study.results.result import Code, Job, Placement, Result, Transfers
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # hashed by identity, for caches
@@ -17,7 +17,7 @@ class MeasuredCase:
     """One job's result, and the jobs that repeat it.
 
     Step times come from all jobs. What does not differ between jobs, and what only one job can
-    show, is this job's.
+    show, is this job's. `shared_hosts` are its hosts on which another job ran at the same time.
     """
 
     case: Case
@@ -27,6 +27,9 @@ class MeasuredCase:
     transfers: Transfers
     ceilings: Ceilings
     environment: Environment
+    job: Job
+    code: Code
+    shared_hosts: tuple[str, ...] = ()
     repeats: Sequence["MeasuredCase"] = field(default=())
 
     @property
@@ -38,6 +41,11 @@ class MeasuredCase:
     def steps_s(self) -> list[list[float]]:
         """The step times of each job, in seconds."""
         return [job.measurement.step_times_s for job in self.jobs]
+
+    @property
+    def hosts(self) -> set[str]:
+        """The hosts of this job."""
+        return {self.environment.host, *(rank.host for rank in self.environment.ranks)}
 
     @property
     def fullest_gpu(self) -> GpuMemory | None:
@@ -57,7 +65,7 @@ class MeasuredCase:
         return f"{count_of(count, 'GPU')}{emulation(self.environment, self.emulated)}"
 
 
-def measured(result: Result) -> MeasuredCase | None:
+def measured(result: Result, shared_hosts: tuple[str, ...] = ()) -> MeasuredCase | None:
     """Return the result as a measured case; None for a case that failed."""
     placement, measurement = result.placement, result.measurement
     transfers, ceilings = result.transfers, result.ceilings
@@ -67,5 +75,14 @@ def measured(result: Result) -> MeasuredCase | None:
     if transfers is None or ceilings is None or environment is None:
         return None
     return MeasuredCase(
-        result.case, result.emulated, placement, measurement, transfers, ceilings, environment
+        result.case,
+        result.emulated,
+        placement,
+        measurement,
+        transfers,
+        ceilings,
+        environment,
+        result.job,
+        result.code,
+        shared_hosts,
     )

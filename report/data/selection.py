@@ -11,7 +11,7 @@ from typing import Any
 
 from report.data.conditions import combine
 from report.data.load import ProfileResults
-from report.data.measured import MeasuredCase
+from report.data.measured import MeasuredCase, measured
 from study.case import DEFAULTS, Case
 from study.errors import ConfigError
 from study.grid import Grid, known_grids, load_grids
@@ -36,6 +36,7 @@ class Row:
     reason: str | None
     outcome: Outcome | None = None
     repeats: Sequence["Row"] = ()
+    shared_hosts: tuple[str, ...] = ()
 
     @property
     def jobs(self) -> list["Row"]:
@@ -45,7 +46,8 @@ class Row:
     @cached_property
     def measured(self) -> MeasuredCase | None:
         """The combined measurement of all jobs that have one."""
-        return combine(row.result for row in self.jobs if row.result is not None)
+        jobs = [(row.result, row.shared_hosts) for row in self.jobs if row.result is not None]
+        return combine(measured(*job) for job in jobs)
 
     @property
     def missing(self) -> list["Row"]:
@@ -195,4 +197,5 @@ def _row(case: Case, profile: ProfileResults) -> Row:
     if result.error is not None:
         message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
         return Row(case, result, f"failed: {result.outcome}: {message}", result.outcome)
-    return Row(case, result, None, result.outcome)
+    shared = profile.shared_hosts.get(case, ())
+    return Row(case, result, None, result.outcome, shared_hosts=shared)

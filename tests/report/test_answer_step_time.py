@@ -98,7 +98,8 @@ def test_depths_measured_on_different_gpus_are_not_compared(tmp_path):
 def test_emulated_and_real_depths_are_not_compared(tmp_path):
     other = depths({24: 0.12}, emulated=True)
     answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06}), *other)
-    assert "cannot be told from these results: some results are emulated and some are not" in answer
+    assert "depth 24 takes" not in answer
+    assert "for depth 6 and 24: some results are emulated and some are not" in answer
 
 
 def test_two_timed_steps_are_too_few_to_compare(tmp_path):

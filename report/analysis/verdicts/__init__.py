@@ -1,0 +1,1 @@
+"""Parts of a verdict: which measurements pair up, what disturbed them, and rough words."""
