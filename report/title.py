@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from report.data.commits import commit_words
 from report.data.selection import GridTable, Row
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
-from study.results.result import Result
+from study.results.result import Code, Result
+from study.text import one_line
 
 TITLE = "What happens when a model is split over several GPUs"
+FILES = 3  # changed files that are named
 
 
 def make_about(grid_tables: list[GridTable], author: str | None = None) -> list[tuple[str, str]]:
@@ -59,8 +60,27 @@ def _dates(results: list[Result]) -> str:
 
 
 def _commits(results: list[Result]) -> str:
-    texts = {commit_words(code) for code in {result.code for result in results}}
+    texts = {_commit(code) for code in {result.code for result in results}}
     return ", ".join(sorted(texts)) or UNKNOWN
+
+
+def _commit(code: Code) -> str:
+    """Return the commit, and the files that differed from it where the result names them."""
+    if code.commit is None:
+        return UNKNOWN
+    if not code.dirty:
+        return code.commit[:7]
+    changed = [one_line(path) for path in code.changed or ()]
+    if not changed:
+        return f"{code.commit[:7]} with changed files"
+    if len(changed) > FILES:
+        changed[FILES:] = [f"{len(changed) - FILES} more files"]
+    return f"{code.commit[:7]} with changes in {_listed(changed)}"
+
+
+def _listed(words: list[str]) -> str:
+    """Return `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _counts(cases: list[list[Row]]) -> str:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from report.analysis.comparison import verdict, why_incomparable
+from report.analysis.comparison import cautions, is_disturbed, verdict, why_incomparable
+from report.analysis.verdicts.rough import rough_digits
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.names import HOW
@@ -12,11 +13,28 @@ MAY_DIFFER = (*HOW, "gpus")
 
 @dataclass(frozen=True)
 class Factor:
-    """Ratio of two speeds, with its 95 % confidence interval."""
+    """Ratio of two speeds, with its 95 % confidence interval.
+
+    Attributes:
+        value: The ratio.
+        low: The lower end of the interval.
+        high: The upper end.
+        cautions: Why the value is less than certain, the worst reason first.
+        is_disturbed: Its size is not to be trusted: show it with two digits and no interval.
+    """
 
     value: float
     low: float
     high: float
+    cautions: tuple[str, ...] = ()
+    is_disturbed: bool = False
+
+    @property
+    def words(self) -> str:
+        """`1.56 (1.54 – 1.57)`, or `about 1.6` where something disturbed a measurement."""
+        if self.is_disturbed:
+            return f"about {rough_digits(self.value)}"
+        return f"{self.value:.2f} ({self.low:.2f} – {self.high:.2f})"
 
 
 def naive_on(gpus: int, result: MeasuredCase, results: list[MeasuredCase]) -> MeasuredCase | None:
@@ -44,4 +62,5 @@ def factor_over(a: MeasuredCase | None, b: MeasuredCase) -> Factor | None:
     if a is None or a is b or why_not_ranked(a, b) is not None:
         return None
     found = verdict(a, b)
-    return Factor(1 / found.ratio, 1 / found.high, 1 / found.low)
+    ends = 1 / found.high, 1 / found.low
+    return Factor(1 / found.ratio, *ends, tuple(cautions(a, b)), is_disturbed(a, b))

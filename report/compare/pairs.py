@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from report.analysis.comparison import verdict, why_incomparable
+from report.analysis.comparison import cautions, is_disturbed, verdict, why_incomparable
+from report.data.commits import why_code_differs
 from report.data.conditions import combine
 from report.data.load import ProfileResults
 from report.data.measured import MeasuredCase, measured
@@ -13,6 +14,7 @@ from study.case import Case
 from study.grid import Grid
 from study.statistics.comparison import Comparison
 
+PLACES = ("before", "after")
 Cases = dict[Case, MeasuredCase | None]
 
 
@@ -31,7 +33,11 @@ class ResultSet:
 
 @dataclass(frozen=True)
 class CasePair:
-    """A configuration in both sets; without a verdict there is a reason."""
+    """A configuration in both sets; without a verdict there is a reason.
+
+    `cautions` say why a verdict is less than certain; `is_disturbed` that the size of the
+    difference is not to be trusted.
+    """
 
     profile: str
     case: Case
@@ -40,6 +46,8 @@ class CasePair:
     verdict: Comparison | None
     reason: str = ""
     unmeasured: int = 0
+    cautions: tuple[str, ...] = ()
+    is_disturbed: bool = False
 
     @property
     def emulated(self) -> bool:
@@ -107,10 +115,13 @@ def _pair_up(profile: str, case: Case, before: Cases, after: Cases) -> CasePair:
     old, new = before.get(case), after.get(case)
     if old is None or new is None:
         return CasePair(profile, case, old, new, None, _why_missing(case, before, after))
-    problem = why_incomparable(old, new, any_software=True)
+    problem = why_incomparable(old, new, any_software=True, places=PLACES)
     if problem is not None:
         return CasePair(profile, case, old, new, None, f"not compared: {problem}")
-    return CasePair(profile, case, old, new, verdict(old, new))
+    code = why_code_differs(old, new)  # the facts above the table name both commits once
+    texts = tuple(text for text in cautions(old, new, PLACES) if text != code)
+    pair = CasePair(profile, case, old, new, verdict(old, new), cautions=texts)
+    return replace(pair, is_disturbed=is_disturbed(old, new))
 
 
 def _why_missing(case: Case, before: Cases, after: Cases) -> str:

@@ -1,11 +1,14 @@
 """Comparison of two sets of results as a section, and the gate of `--fail-on-regression`."""
 
 from report.analysis.step_time import step_time
+from report.analysis.verdicts.rough import rough_digits
 from report.compare.pairs import CasePair, ResultSet
+from report.data.commits import commit_words
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Answer, Section, make_rows
 from report.wording.units import UNKNOWN, count_of
+from study.statistics.comparison import Comparison
 
 VERDICTS = {"faster": "faster", "slower": "slower", "same": "same", "undecided": "cannot tell"}
 RATIO = "after / before (95 % CI)"
@@ -35,7 +38,7 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -
     labels = Labels(rows)
     return Section(
         title=f"{after.name} beside {before.name}",
-        facts=[f"{facts} {_torch(rows)}" if rows else facts],
+        facts=[f"{facts} {_torch(rows)} {_commits(rows)}" if rows else facts],
         table=make_rows("", [_cells(row, labels) for row in rows]),
         answers=[Answer("", [answer])],
     )
@@ -48,18 +51,36 @@ def _torch(rows: list[CasePair]) -> str:
     return f"torch {texts[0]} before, {texts[1]} after."
 
 
+def _commits(rows: list[CasePair]) -> str:
+    """Name the commits of both sets: what a comparison of two versions is about."""
+    olds = {job.code for row in rows if row.before is not None for job in row.before.jobs}
+    news = {job.code for row in rows if row.after is not None for job in row.after.jobs}
+    if olds == news:
+        return f"Commit {commit_words(olds)} both times."
+    return f"Commit {commit_words(olds)} before, {commit_words(news)} after."
+
+
 def _cells(row: CasePair, labels: Labels) -> dict[str, str]:
     cells = {"profile": row.profile} | labels.of(row)
     cells |= {"before": _step_time(row.before), "after": _step_time(row.after)}
     found = row.verdict
     if found is None:
         return cells | {RATIO: UNKNOWN, "verdict": row.reason}
-    lost = count_of(row.unmeasured, "job")
+    lost = f"{count_of(row.unmeasured, 'job')} missing or left out" if row.unmeasured else ""
     return cells | {
-        RATIO: f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})",
-        "verdict": VERDICTS[found.kind]
-        + (f"; {lost} missing or left out" if row.unmeasured else ""),
+        RATIO: _ratio(row, found),
+        "verdict": "; ".join(filter(None, [VERDICTS[found.kind], lost, _caution(row)])),
     }
+
+
+def _ratio(row: CasePair, found: Comparison) -> str:
+    if row.is_disturbed:
+        return f"about {rough_digits(found.ratio)}"
+    return f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})"
+
+
+def _caution(row: CasePair) -> str:
+    return f"but {' and '.join(row.cautions)}" if row.cautions else ""
 
 
 def _step_time(result: MeasuredCase | None) -> str:
@@ -80,7 +101,9 @@ def complaints(rows: list[CasePair], limit: float | None) -> list[str]:
     compared = [row for row in rows if row.verdict is not None]
     for row in compared:
         if _is_slower(row, limit):
-            found.append(f"slower by {100 * limit:g} % or more: {row.case.case_id} ({row.profile})")
+            case = f"{row.case.case_id} ({row.profile})"
+            caution = "; ".join(filter(None, [case, _caution(row)]))
+            found.append(f"slower by {100 * limit:g} % or more: {caution}")
     if not compared or len(compared) < len(rows):
         count = f"{len(compared)} of {len(rows)}"
         found.append(f"compared: {count} cases; a gate passes only if all were")

@@ -113,5 +113,20 @@ def why_variables_differ(a: MeasuredCase, b: MeasuredCase, scope: Scope) -> str:
     )
 
 
+def why_variables_may_differ(a: MeasuredCase, b: MeasuredCase) -> str | None:
+    """Return the variables that are known to have been set for one of two measurements alone.
+
+    None if there are none. Whether they differ is not known: a result from before these were
+    recorded does not say.
+    """
+    scope = common_scope([a, b])
+    if not scope.former:
+        return None
+    both = Scope(former=False, in_processes=scope.in_processes)
+    found = sorted({*variables(a, both)} ^ {*variables(b, both)})
+    names = [name for name in found if name not in FORMER_VARIABLES]
+    return f"only one of the two is known to have had {', '.join(names)} set" if names else None
+
+
 def _shown(value: str | None) -> str:
     return "not set" if value is None else shorten(repr(value), MAX_VALUE, placeholder=" …")

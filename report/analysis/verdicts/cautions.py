@@ -16,8 +16,10 @@ from report.data.clocks import are_unknown, faults
 from report.data.commits import why_code_differs
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
+from report.data.transports import why_transports_differ
+from report.data.variables import why_variables_may_differ
 from report.wording.names import HOW, key_name, key_text, schedule_name
-from report.wording.units import count_of
+from report.wording.units import between, count_of
 from study.schedules import SCHEDULES
 
 MOST = 3  # cautions in a sentence
@@ -92,17 +94,18 @@ def _disturbing(sides: Sides) -> Iterator[str]:
     for reason in dict.fromkeys([*faults(a), *faults(b)]):
         yield from _where(sides, f"a GPU was throttled ({reason})", _has_fault(reason))
     yield from _where(sides, "warm-up was not steady", is_unsteady)
-    for side, place in sides:
-        if has_few_steps(side):
-            yield f"there are only {count_of(steps_of(side), 'timed step')} {place}"
+    few = sorted(steps_of(side) for side, _ in sides if has_few_steps(side))
+    if few:
+        yield from _where(sides, f"there are only {between(few)} timed steps", has_few_steps)
     yield from _where(sides, "another job used the CPU", lambda r: _shares(r, on_cpu=True))
 
 
 def _minor(sides: Sides) -> Iterator[str]:
     (a, _), (b, _) = sides
     yield from _where(sides, "another job ran on the same host", lambda r: _shares(r, on_cpu=False))
-    if difference := why_code_differs(a, b):
-        yield difference
+    yield from filter(
+        None, (why_transports_differ(a, b), why_variables_may_differ(a, b), why_code_differs(a, b))
+    )
     too_short = "warm-up was too short to tell whether it was steady"
     yield from _where(sides, too_short, may_be_unsteady)
     if are_unknown(a) != are_unknown(b):  # of all cases, the facts above the table say it

@@ -1,6 +1,6 @@
 """Reasons why two step times must not be compared."""
 
-from report.analysis.verdicts.cautions import clock_words, places_of
+from report.analysis.verdicts.cautions import Places, clock_words, places_of
 from report.analysis.verdicts.clock_gap import can_be_all, find_clock_gap
 from report.analysis.verdicts.disturbances import why_unfit
 from report.data.conditions import FOLLOWS, VARIABLES, conditions
@@ -10,7 +10,11 @@ from report.data.variables import common_scope, why_variables_differ
 
 
 def why_incomparable(
-    a: MeasuredCase, b: MeasuredCase, *may_differ: str, any_software: bool = False
+    a: MeasuredCase,
+    b: MeasuredCase,
+    *may_differ: str,
+    any_software: bool = False,
+    places: Places | None = None,
 ) -> str | None:
     """Return the reason why two step times must not be compared; None if they may be.
 
@@ -21,6 +25,7 @@ def why_incomparable(
         b: Another one.
         may_differ: The keys that are compared; none for two runs of one configuration.
         any_software: Allow different versions of torch and of the driver.
+        places: Phrases that tell one from the other, e.g. `on 5 GPUs`; else made from the keys.
     """
     if others := differing([a, b], *may_differ):
         return f"the cases differ in {' and '.join(others)}, too"
@@ -35,11 +40,11 @@ def why_incomparable(
             if name == VARIABLES:
                 values = why_variables_differ(a, b, scope)
             return f"they were measured {name} ({values})"
-    return why_unfit(a) or why_unfit(b) or _why_clocks_forbid(a, b)
+    return why_unfit(a) or why_unfit(b) or _why_clocks_forbid(a, b, places or places_of(a, b))
 
 
-def _why_clocks_forbid(a: MeasuredCase, b: MeasuredCase) -> str | None:
+def _why_clocks_forbid(a: MeasuredCase, b: MeasuredCase, places: Places) -> str | None:
     gap = find_clock_gap(a, b)
     if gap is None or not can_be_all(gap, a, b):
         return None
-    return f"{clock_words(gap, places_of(a, b))}, and that can be all of the difference"
+    return f"{clock_words(gap, places)}, and that can be all of the difference"

@@ -3,7 +3,16 @@
 from study.statistics.comparison import Comparison
 
 FACTOR = 1.5  # from here on a factor, below it percent of the time
-TWO_DIGITS = 10  # from here on one digit will do
+ONE, TEN, HUNDRED = 1, 10, 100
+
+
+def rough_digits(value: float) -> str:
+    """Return a factor with two digits, from 100 on with one: 1.3, 12, 300."""
+    digits = 2 if value < HUNDRED else 1
+    rounded = float(f"{value:.{digits}g}")
+    if rounded < ONE:
+        return f"{rounded:g}"
+    return f"{rounded:.1f}" if rounded < TEN else f"{rounded:.0f}"
 
 
 def rough_words(found: Comparison, a: str, b: str, plural: bool = False) -> str:
@@ -20,22 +29,14 @@ def rough_words(found: Comparison, a: str, b: str, plural: bool = False) -> str:
             return f"no difference is seen between {a} and {b}"
         case "undecided":
             return f"{a} and {b} cannot be told apart"
+    takes = f"{b} {'take' if plural else 'takes'} about"
     if found.ratio >= FACTOR:
-        return (
-            f"{b} {'take' if plural else 'takes'} about {_digits(found.ratio)} times as long as {a}"
-        )
+        return f"{takes} {rough_digits(found.ratio)} times as long as {a}"
     if found.ratio <= 1 / FACTOR:
-        faster = _digits(1 / found.ratio)
+        faster = rough_digits(1 / found.ratio)
         return f"{b} {'are' if plural else 'is'} about {faster} times as fast as {a}"
     percent = f"{_percent(abs(found.ratio - 1))} % {'more' if found.ratio > 1 else 'less'}"
-    return f"{b} {'take' if plural else 'takes'} about {percent} time than {a}"
-
-
-def _digits(value: float) -> str:
-    """Return two digits below 10 and from 10 to 100, one above: 1.3, 12, 300."""
-    if value < TWO_DIGITS:
-        return f"{float(f'{value:.2g}'):g}"
-    return f"{float(f'{value:.{2 if value < TWO_DIGITS**2 else 1}g}'):.0f}"
+    return f"{takes} {percent} time than {a}"
 
 
 def _percent(share: float) -> str:
