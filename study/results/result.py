@@ -27,9 +27,9 @@ class CaseFailure(Record, frozen=True):
 class Placement(Record, frozen=True):
     """The GPU (0 .. gpus-1) of each layer (0 .. depth-1).
 
-    A GPU of an interleaved pipeline holds several stages; null where a GPU's layers are one run.
-    Under `tensor` every GPU holds a share of every layer: `gpu_of_layer` is empty, and
-    `layers_per_gpu` is the depth for each.
+    `stage_of_layer` is the stage of each layer in a pipeline, null for `naive` and `tensor`. Under
+    `tensor` every GPU holds a share of every layer: `gpu_of_layer` is empty, and `layers_per_gpu`
+    is the depth for each.
     """
 
     gpu_of_layer: list[int]
