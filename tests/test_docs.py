@@ -5,10 +5,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from study.outcome import OUTCOMES
 
 ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
 PARTS = ("study", "jobs", "mp", "report")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
@@ -51,7 +53,7 @@ def test_every_outcome_stands_in_the_table_of_outcomes():
     assert [outcome for outcome in OUTCOMES if f"`{outcome}`" not in text] == []
 
 
-def test_options_named_in_the_readme_are_known(run):
+def test_options_named_in_the_documents_are_known(run):
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", _commands_of_ours()))
     known = set(re.findall(r"--[a-z][a-z-]+", run("submit.py", "--help").stdout))
     known |= set(re.findall(r"--[a-z][a-z-]+", run("collect.py", "--help").stdout))
@@ -61,8 +63,43 @@ def test_options_named_in_the_readme_are_known(run):
 
 
 def _commands_of_ours():
-    text = (ROOT / "README.md").read_text()
+    text = "".join(path.read_text() for path in DOCUMENTS if path.name != "CHANGELOG.md")
+    text = text.replace("\\\n", " ")  # a command of several lines
     return "\n".join(re.findall(r"python (?:submit|collect)\.py[^`\n]*|python -m mp[^`\n]*", text))
+
+
+GRIDS_IN_DOCUMENTS = [
+    (document.name, block)
+    for document in DOCUMENTS
+    for block in re.findall(r"^```yaml\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
+    if "\naxes:" in block
+]
+
+
+@pytest.mark.parametrize(("name", "block"), GRIDS_IN_DOCUMENTS)
+def test_a_grid_in_a_document_can_be_submitted(name, block, run, tmp_path):
+    grid = tmp_path / "my.yaml"
+    grid.write_text(block)
+    where = ("--cluster", "slurm", "--results", tmp_path / "results", "--dry-run")
+    done = run("submit.py", "--grid", grid, *where)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_profile_in_the_readme_is_that_of_cluster_yaml():
+    block = re.search(r"^```yaml\n(course:.*?)^```", README, re.MULTILINE | re.DOTALL)
+    profiles = yaml.safe_load((ROOT / "cluster.yaml").read_text())["profiles"]
+    assert yaml.safe_load(block[1]) == {"course": profiles["course"]}
+
+
+def test_the_readme_is_short_and_names_the_torch_that_is_installed():
+    assert len(README.split()) <= 1100
+    version = re.search(r"torch==([\d.]+)", (ROOT / "requirements-torch.txt").read_text())[1]
+    assert f"torch {version}" in README
+
+
+def test_every_page_of_the_documents_is_reached_from_the_readme():
+    pages = {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")}
+    assert sorted(page for page in pages if page not in README) == []
 
 
 def test_the_changelog_begins_with_the_version():

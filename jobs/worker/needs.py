@@ -26,7 +26,7 @@ def check_python() -> None:
     if sys.version_info < OLDEST:
         problem = f"is too old; a job needs Python {OLDEST[0]}.{OLDEST[1]} or newer"
     elif missing:
-        what_to_do = 'install them for it (README.md, "Your cluster"), or run "make .venv"'
+        what_to_do = 'install them for it (docs/cluster.md), or run "make .venv"'
         problem = f"lacks {', '.join(missing)}: {what_to_do}"
     else:
         return

@@ -73,9 +73,9 @@ def test_a_job_imports_no_other_packages():
     assert set(json.loads(done.stdout)) & {modules.get(name, name) for name in ours} == {*PACKAGES}
 
 
-def test_the_readme_and_the_project_say_the_same():
-    readme = (ROOT / "README.md").read_text()
-    assert all(f"`{name}`" in readme for name in PACKAGES.values())
+def test_the_page_on_clusters_and_the_project_say_the_same():
+    page = (ROOT / "docs/cluster.md").read_text()
+    assert all(f"`{name}`" in page for name in PACKAGES.values())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == f">={OLDEST[0]}.{OLDEST[1]}"
 

@@ -261,7 +261,7 @@ def a_python_of_the_site(folder):
 
 
 def needed():
-    """The files of the packages that the README names, and those of torch and its own."""
+    """The files of the packages that docs/cluster.md names, and those of torch and its own."""
     torchs = "torch functorch torchgen typing_extensions.py sympy mpmath networkx jinja2 markupsafe"
     torchs += " filelock fsspec packaging setuptools _distutils_hack"
     beside = "msgspec numpy numpy.libs scipy scipy.libs pynvml.py"
