@@ -1,12 +1,13 @@
 """Turn results into tables, or into a report.
 
-    python collect.py > tables.md                     all tasks of the homework, as Markdown
-    python collect.py --grid task4 --format csv       the raw values of one grid
-    python collect.py --set dim=1024                  the cases with this value alone
+    python collect.py > tables.md                     everything that was submitted, as Markdown
+    python collect.py --grid task4 --format csv       the values of one grid
+    python collect.py --set dim=1024                  only the cases with this value
     python collect.py --report report.pdf             the report, with figures; or report.html
-    python collect.py --compare OLD_RESULTS           these results against others, case by case
+    python collect.py --compare OLD_RESULTS           these results against older ones
 
-Exit status 1: a case has no measurement, or got slower than --fail-on-regression allows.
+Exit codes: 0 everything that was to be shown is measured; 1 a case has no measurement, a set that
+is compared lacks a case, or --fail-on-regression fails; 2 the input or the set-up is wrong.
 """
 
 import gc

@@ -10,7 +10,9 @@
     python submit.py --grid task4 --only failed   run again what failed
     python submit.py --grid task4 --cancel        cancel the jobs of a grid
 
-Exits with 0; with 1 if a case failed or is missing; with 2 if the input or the set-up is wrong.
+Exit codes: 0 done; 1 a case failed or is missing, or Slurm stopped the submission half-way (run the
+same command again), or it was interrupted; 2 the input or the set-up is wrong, and nothing was
+submitted.
 """
 
 import argparse
@@ -72,19 +74,24 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     grids = ", ".join(known_grids())
     add("--grid", action="append", default=[], metavar="GRID",
-        help=f"one of {grids}, or a YAML file; may be given more than once")  # fmt: skip
-    add("--cluster", default="auto", metavar="PROFILE", help="a profile of cluster.yaml")
+        help=f"one of {grids}, or a YAML file; may be repeated")  # fmt: skip
+    add("--cluster", default="auto", metavar="PROFILE",
+        help="a profile of cluster.yaml (default: on Slurm the one with its cluster_name, else "
+        "slurm; without Slurm local)")  # fmt: skip
     add("--set", action="append", default=[], metavar="KEY=VALUE",
-        help="override a key of every case, e.g. depth=8; may be given more than once")  # fmt: skip
+        help="override a key of every case, e.g. depth=8; may be repeated")  # fmt: skip
     add("--repeats", type=int, default=1, metavar="N",
-        help="measure every case in N jobs; the tables then use all of them")  # fmt: skip
-    add("--results", type=Path, default=RESULTS, metavar="DIR", help="the folder of results")
+        help="measure every case in N jobs, 1 to 1000; the tables then use all of them "
+        "(default: 1)")  # fmt: skip
+    add("--results", type=Path, default=RESULTS, metavar="DIR",
+        help="the folder of results, with a folder for each profile (default: results/ in this "
+        "folder)")  # fmt: skip
     action = parser.add_mutually_exclusive_group()
     add = action.add_argument
     add(
         "--dry-run",
         action="store_true",
-        help="submit nothing; show the plan and the sbatch scripts",
+        help="submit nothing; show the plan and, on Slurm, the sbatch scripts",
     )
     add("--status", action="store_true", help="show the status of every submitted case")
     add("--watch", action="store_true",
@@ -97,14 +104,20 @@ def parse_arguments() -> argparse.Namespace:
         help="run every case; an old result counts until the new one is there",
     )
     add("--only", metavar="OUTCOMES",
-        help="run only cases with these outcomes: failed, or e.g. timeout,oom_gpu")  # fmt: skip
+        help="run only cases with these outcomes: failed, or e.g. timeout,oom_gpu (default: "
+        "cases without a result, and those that were cancelled, preempted or lost, or whose node "
+        "failed)")  # fmt: skip
     add("--retries", type=int, default=0, metavar="N",
         help="run a case again after a node failure or time-out, at most N times in a row, on "
-        "other nodes than those that failed; with --watch as soon as that is seen")  # fmt: skip
+        "other nodes than those that failed; with --watch as soon as that is seen "
+        "(default: 0)")  # fmt: skip
     add = parser.add_argument_group("limits").add_argument
-    add("--max-gpu-hours", type=float, metavar="N", help="refuse a plan that could cost more")
+    add("--max-gpu-hours", type=float, metavar="N",
+        help="on Slurm: refuse a plan that could cost more than N GPU-hours, if every job ran to "
+        "its time limit (default: no limit)")  # fmt: skip
     add("--requeue", action="store_true",
-        help="let Slurm restart a job whose node failed; the result counts it")  # fmt: skip
+        help="on Slurm: let it restart a job whose node failed; the result counts "
+        "its starts")  # fmt: skip
     return parser.parse_args()
 
 

@@ -21,20 +21,28 @@ def parse_options(description: str | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--grid", action="append", metavar="GRID",
-        help=f"one of {', '.join(known_grids())}, or a YAML file; may be repeated; "
-        "default: the homework, and what else was submitted")  # fmt: skip
+        help=f"one of {', '.join(known_grids())}, or a YAML file; may be repeated "
+        "(default: every grid of these that was submitted)")  # fmt: skip
     add("--set", action="append", default=[], metavar="KEY=VALUE",
-        help="show only cases with this value, e.g. dim=1024; may be repeated")  # fmt: skip
-    add("--format", choices=("md", "csv", "json"), default="md")
-    add("--results", type=Path, default=RESULTS, metavar="DIR")
+        help="show only cases with this value, e.g. dim=1024, and cases whose schedule does not "
+        "have the key; may be repeated (default: all cases)")  # fmt: skip
+    add("--format", choices=("md", "csv", "json"), default="md",
+        help="md: tables and answers in Markdown; csv, json: values of every job "
+        "(default: md)")  # fmt: skip
+    add("--results", type=Path, default=RESULTS, metavar="DIR",
+        help="the results to show: a folder with a folder for each profile, or one profile's "
+        "(default: results/ in this folder)")  # fmt: skip
     add("--report", type=Path, metavar="FILE",
-        help="write the report, with figures, to a .pdf or .html file")  # fmt: skip
-    add("--author", metavar="NAME", help="with --report: its author")
-    add("--title", metavar="TEXT", help="with --report: its title")
+        help="write the report, with figures, to a .pdf or .html file "
+        "(default: tables on stdout)")  # fmt: skip
+    add("--author", metavar="NAME", help="with --report: its author (default: none)")
+    add("--title", metavar="TEXT", help="with --report: its title (default: that of the grid)")
     add("--compare", type=Path, metavar="DIR",
-        help="compare the results with earlier ones in another folder")  # fmt: skip
+        help="compare --results with older results in DIR, case by case")  # fmt: skip
     add("--fail-on-regression", type=parse_percent, metavar="P%",
-        help="with --compare: exit with 1 if a case is at least that much slower")  # fmt: skip
+        help="with --compare: exit with 1 if a case is at least P percent slower and the test "
+        "confirms it, if a case or a job could not be compared, or if P percent could not have "
+        "been seen in any case; 0%% to 100%% (default: no limit)")  # fmt: skip
     return parser.parse_args()
 
 
