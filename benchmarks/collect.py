@@ -5,6 +5,7 @@
 Measures one small case, and writes it as the result of that many cases of a grid.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -29,7 +30,9 @@ STEPS = list(range(100, 200))
 
 def main() -> None:
     """Print a row for each kind of table."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=10_000, help="how many results, a multiple of 100 (default: 10000)")
+    count = parser.parse_args().count
     print("| results | table | seconds | peak memory |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for table in ("step_time", "memory", "transfers"):

@@ -5,6 +5,7 @@
 Seconds are those of the timed steps themselves. Markdown on stdout.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from study.statistics.samples import Interval, estimate
 
 def main() -> None:
     """Print a row for each case."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, help="a folder of results")
+    results = parser.parse_args().results
     print(
         "| case | emulated | steps | seconds | half-width | stopped by |\n|---|---|---|---|---|---|"
     )
-    for evidence in load_results(Path(sys.argv[1]), sys.exit):
+    for evidence in load_results(results, sys.exit):
         for case, result in evidence.results.items():
             measurement = result.measurement
             if measurement is None or measurement.median_ci_s is None:

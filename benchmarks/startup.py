@@ -3,6 +3,7 @@
 python benchmarks/startup.py
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ def seconds(*arguments: str) -> list[float]:
 
 def main() -> None:
     """Print a line for each entry point."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as results:
         make_results(results)
         for arguments in (

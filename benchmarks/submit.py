@@ -6,6 +6,7 @@ On the private cluster, whose partition is stopped meanwhile: nothing runs, ever
 Prints seconds and peak memory of each command as a Markdown table.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -19,7 +20,9 @@ GPUS = list(range(1, 9))
 
 def main() -> None:
     """Print a table for the sizes on the command line."""
-    sizes = [int(text) for text in sys.argv[1:]] or [1000]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", type=int, nargs="*", default=[1000], help="cases of each grid (default: 1000)")
+    sizes = parser.parse_args().sizes
     print("| cases | command | seconds | peak memory |\n|---|---|---|---|")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
