@@ -31,7 +31,13 @@ STEPS = list(range(100, 200))
 def main() -> None:
     """Print a row for each kind of table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("count", type=int, nargs="?", default=10_000, help="how many results, a multiple of 100 (default: 10000)")
+    parser.add_argument(
+        "count",
+        type=int,
+        nargs="?",
+        default=10_000,
+        help="how many results, a multiple of 100 (default: 10000)",
+    )
     count = parser.parse_args().count
     print("| results | table | seconds | peak memory |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,9 @@ GPUS = list(range(1, 9))
 def main() -> None:
     """Print a table for the sizes on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", type=int, nargs="*", default=[1000], help="cases of each grid (default: 1000)")
+    parser.add_argument(
+        "sizes", type=int, nargs="*", default=[1000], help="cases of each grid (default: 1000)"
+    )
     sizes = parser.parse_args().sizes
     print("| cases | command | seconds | peak memory |\n|---|---|---|---|")
     for size in sizes:

@@ -192,7 +192,8 @@ def _summary(case: Case, result: Result | None, why: str, log: Path) -> str:
         return f"[red]failed[/]  {name}: {escape(printable(problem))}; log: {escape(str(log))}"
     times = result.measurement.step_times_s
     label = ", [yellow]emulated[/]" if result.emulated else ""
-    return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {len(times)} steps{label}"
+    steps = "1 step" if len(times) == 1 else f"{len(times)} steps"
+    return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {steps}{label}"
 
 
 @contextmanager
