@@ -15,7 +15,7 @@ PerSecond = Annotated[float, Meta(gt=0, le=1e30)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A part of a result file, strict about its keys. Raw SI values; null is unknown.
+    """A part of a result file, strict about its keys. Raw SI values; null is no value.
 
     It holds no part of itself, so the garbage collector need not know of it, which saves memory.
     """
