@@ -22,11 +22,21 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A self-contained SVG drawing; `alt` describes it in words."""
+    """A self-contained SVG drawing.
+
+    Attributes:
+        caption: What it shows.
+        svg: The drawing.
+        alt: The same in words.
+        headline: How much it says of the whole document; the greatest is on the first page.
+        zooms: Has details too fine for the page.
+    """
 
     caption: str
     svg: str
     alt: str
+    headline: int = 0
+    zooms: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,7 @@ class Document:
     Attributes:
         title: Its title.
         about: Its title block, as names and values.
+        warnings: What holds for the numbers of the first page, in a box: emulation.
         glance: The sentences that answer most, of all sections.
         glance_figure: The figure beside them.
         sections: One for each table.
@@ -91,6 +102,7 @@ class Document:
     title: str
     about: Sequence[tuple[str, str]]
     sections: Sequence[Section]
+    warnings: Sequence[str] = ()
     glance: Sequence[str] = ()
     glance_figure: Figure | None = None
     method: Sequence[str] = ()

@@ -1,4 +1,9 @@
-"""Facts above a table: the setting, the hardware, and emulation."""
+"""Facts above a table: what differs from most tables of the document, and emulation."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
@@ -8,30 +13,95 @@ from study.schedules import has_key
 
 SETTING = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed",
            "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
+LIMITS = {
+    "time_limit_s": "at most {} s of timed steps",
+    "steps": "at most {} timed steps",
+    "warmup_steps": "at most {} warm-up steps",
+    "ci_half_width": "steps until the interval is within ±{} of the median",
+}
 
 
-def make_facts(grid_table: GridTable) -> list[str]:
-    """Return the facts of every kind of table, a line each; the first is the setting."""
-    results = grid_table.results
-    facts = [_setting(grid_table)]
-    if grid_table.changed:
-        changes = ", ".join(f"{key_name(k)} {v}" for k, v in grid_table.changed.items())
-        facts.append(f"Changed from the grid's own setting: {changes}.")
-    if results:
+@dataclass(frozen=True)
+class Shared:
+    """What most tables of a document have in common, so that its title block says it once.
+
+    Attributes:
+        setting: Values of the keys that are no axis, each the most frequent one.
+        hardware: Hardware and versions where all tables have the same.
+        profile: The one profile of all tables.
+    """
+
+    setting: dict[str, Any] = field(default_factory=dict)
+    hardware: str | None = None
+    profile: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The setting in one line; empty for none."""
+        return ", ".join(f"{key_name(key)} {value}" for key, value in self.setting.items())
+
+
+def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
+    """Return what the title block of these tables says."""
+    settings = [_setting(table) for table in grid_tables]
+    common = {}
+    for key in SETTING:
+        values = Counter(setting[key] for setting in settings if key in setting)
+        if values.total() > len(settings) / 2:
+            common[key] = values.most_common(1)[0][0]
+    measured = [_hardware(table.results) for table in grid_tables if table.results]
+    profiles = {table.profile for table in grid_tables if table.profile is not None}
+    return Shared(
+        common,
+        measured[0] if len(set(measured)) == 1 else None,
+        profiles.pop() if len(profiles) == 1 else None,
+    )
+
+
+def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]:
+    """Return the facts of every kind of table, a line each.
+
+    Args:
+        grid_table: The table.
+        shared: What the title block says already.
+    """
+    shared, results = shared or Shared(), grid_table.results
+    facts = [_conditions(grid_table, shared)]
+    if results and _hardware(results) != shared.hardware:
         facts.append(_hardware(results))
     if any(result.emulated for result in results):
-        facts.append(_emulation(results))
-    return facts
+        facts.append(emulation(results))
+    return [fact for fact in facts if fact]
 
 
-def _setting(grid_table: GridTable) -> str:
+def _conditions(grid_table: GridTable, shared: Shared) -> str:
+    """Return the profile, the setting and what was changed of it, without what is shared."""
     parts = []
+    if grid_table.profile is not None and grid_table.profile != shared.profile:
+        parts.append(f"Profile: {grid_table.profile}.")
+    setting = _setting(grid_table)
+    own = [f"{key_name(k)} {v}" for k, v in setting.items() if shared.setting.get(k) != v]
+    if own:
+        parts.append(f"Setting: {', '.join(own)}.")
+    if grid_table.changed:
+        changes = ", ".join(_changed(key, value) for key, value in grid_table.changed.items())
+        parts.append(f"Changed from the table's own setting: {changes}.")
+    return " ".join(parts)
+
+
+def _changed(key: str, value: Any) -> str:
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return LIMITS[key].format(shown) if key in LIMITS else f"{key_name(key)} {shown}"
+
+
+def _setting(grid_table: GridTable) -> dict[str, Any]:
+    """Return the keys that are no axis of the table and that a schedule of it has."""
+    found = {}
     for key in SETTING:
         cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
         if cases and key not in grid_table.grid.axes:
-            parts.append(f"{key_name(key)} {getattr(cases[0], key)}")
-    profile = "none yet" if grid_table.profile is None else grid_table.profile
-    return f"Profile: {profile}. Setting: {', '.join(parts)}."
+            found[key] = getattr(cases[0], key)
+    return found
 
 
 def _hardware(results: list[MeasuredCase]) -> str:
@@ -40,7 +110,8 @@ def _hardware(results: list[MeasuredCase]) -> str:
     return f"Hardware: {'; '.join(names)}. {'; '.join(versions)}."
 
 
-def _emulation(results: list[MeasuredCase]) -> str:
+def emulation(results: list[MeasuredCase]) -> str:
+    """Return the warning that some of these results, one at least, do not come from real GPUs."""
     emulated = [result for result in results if result.emulated]
     logical = [result for result in emulated if not result.case.in_processes]
     sources = []

@@ -1,8 +1,11 @@
 """The document of a report: first page, sections, method."""
 
+from dataclasses import replace
+
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Document, Figure, Section
+from report.facts import emulation, find_shared
 from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title
@@ -27,14 +30,20 @@ def make_document(
         with_figures: Draw figures, for formats that can show them.
         with_details: Make the appendix.
     """
-    sections = [make_section(table, with_figures, with_details) for table in grid_tables]
+    shared, results = find_shared(grid_tables), _all_results(grid_tables)
+    sections = [make_section(table, with_figures, with_details, shared) for table in grid_tables]
+    several = len(grid_tables) > 1
+    figure = _glance_figure(sections) if several else None
+    if figure is not None:
+        sections = [_without(section, figure) for section in sections]
     return Document(
         title=title or make_title(grid_tables),
-        about=make_about(grid_tables, author),
+        about=make_about(grid_tables, author, shared.words),
         sections=sections,
-        glance=_glance(grid_tables) if len(grid_tables) > 1 else (),
-        glance_figure=_glance_figure(sections) if len(grid_tables) > 1 else None,
-        method=make_method(_all_results(grid_tables)),
+        warnings=[emulation(results)] if several and any(r.emulated for r in results) else (),
+        glance=_glance(grid_tables) if several else (),
+        glance_figure=figure,
+        method=make_method(results),
         author=author or "",
     )
 
@@ -51,9 +60,19 @@ def _glance(grid_tables: list[GridTable]) -> list[str]:
 
 
 def _glance_figure(sections: list[Section]) -> Figure | None:
-    """Return the first figure of the last section that has one: the widest question comes last."""
-    drawn = [section.figures[0] for section in sections if section.figures]
-    return drawn[-1] if drawn else None
+    """Return the figure that says most, of equal ones the last."""
+    figures = [f for s in sections for f in (*s.details.figures, *s.figures)]
+    return max(reversed(figures), key=lambda figure: figure.headline, default=None)
+
+
+def _without(section: Section, figure: Figure) -> Section:
+    """Return the section without a figure that the first page shows; a fact says where it is."""
+    shown = [f for f in section.figures if f is not figure]
+    details = [f for f in section.details.figures if f is not figure]
+    if len(shown) == len(section.figures):
+        return replace(section, details=replace(section.details, figures=details))
+    facts = [*section.facts, "Figure 1, on the first page, belongs to this section."]
+    return replace(section, facts=facts, figures=shown)
 
 
 def _all_results(grid_tables: list[GridTable]) -> list[MeasuredCase]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from report.analysis.comparison import CANNOT
 from report.data.selection import GridTable, Row
 from report.document import Answer, Details, Figure, Section
-from report.facts import make_facts
+from report.facts import Shared, make_facts
 from report.kinds import KINDS, Kind
 from report.listings import make_listings
 from report.tables.main import make_main_table
@@ -17,7 +17,10 @@ NAMED = 5  # failed cases; of more, only the number is given
 
 
 def make_section(
-    grid_table: GridTable, with_figures: bool = False, with_details: bool = True
+    grid_table: GridTable,
+    with_figures: bool = False,
+    with_details: bool = True,
+    shared: Shared | None = None,
 ) -> Section:
     """Return what the table's kind shows of its results.
 
@@ -25,11 +28,12 @@ def make_section(
         grid_table: The cases, measured or not.
         with_figures: Draw figures, for formats that can show them.
         with_details: Make the tables of the appendix.
+        shared: What the title block of the document says already.
     """
     kind, results = KINDS[grid_table.grid.table], grid_table.results
     return Section(
         title=grid_table.grid.title,
-        facts=[*make_facts(grid_table), *(kind.facts(results) if results else ())],
+        facts=[*make_facts(grid_table, shared), *(kind.facts(results) if results else ())],
         answers=_answers(grid_table, kind),
         table=make_main_table(grid_table, kind.rows(results), kind.headings),
         figures=_drawn(kind.figures(results)) if with_figures and results else (),

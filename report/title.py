@@ -1,10 +1,12 @@
-"""The title block of a report: grids, hardware, dates, commits, and counts of cases."""
+"""The title block of a report: author, hardware, software, setting, dates and commits."""
 
+from collections import Counter
 from datetime import datetime
 
 from report.data.selection import GridTable, Row
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
+from study.results.environment import Environment
 from study.results.result import Code, Result
 from study.text import one_line
 
@@ -12,25 +14,34 @@ TITLE = "What happens when a model is split over several GPUs"
 FILES = 3  # changed files that are named
 
 
-def make_about(grid_tables: list[GridTable], author: str | None = None) -> list[tuple[str, str]]:
-    """Return the title block of a document with these tables, as names and values."""
+def make_about(
+    grid_tables: list[GridTable], author: str | None = None, setting: str = ""
+) -> list[tuple[str, str]]:
+    """Return the title block of a document with these tables, as names and values.
+
+    Args:
+        grid_tables: The tables.
+        author: Who measured; None where nobody is named.
+        setting: What most of the tables have in common.
+    """
     rows = _rows(grid_tables)
     jobs = [job for row in rows for job in row.jobs]
     results = [job.result for job in jobs if job.result is not None]
-    grids = list(dict.fromkeys(grid_table.grid.name for grid_table in grid_tables))
+    environments = [result.environment for result in results if result.environment is not None]
     profiles = dict.fromkeys(s.profile for s in grid_tables if s.profile is not None)
-    about = [("Author", author)] if author else []
-    about += [
-        ("Grid" if len(grids) == 1 else "Grids", ", ".join(grids)),
-        ("Cluster profile", ", ".join(profiles) or UNKNOWN),
-        ("Hardware", _hardware(results)),
+    cases = [row.jobs for row in rows]
+    about = [
+        ("Author", author or ""),
+        ("Clusters", ", ".join(profiles) if len(profiles) > 1 else ""),
+        ("Hardware", _hardware(environments) or UNKNOWN),
+        ("Software", _software(environments)),
+        ("Setting", setting),
         ("Measured", _dates(results)),
         ("Commit", _commits(results)),
-        ("Cases", _counts([row.jobs for row in rows])),
+        ("Cases", "" if all(map(_is_measured, cases)) else _counts(cases)),
+        ("Jobs", _counts([[job] for job in jobs]) if len(jobs) > len(rows) else ""),
     ]
-    if len(jobs) > len(rows):
-        about.append(("Jobs", _counts([[job] for job in jobs])))
-    return about
+    return [(name, value) for name, value in about if value]
 
 
 def make_title(grid_tables: list[GridTable]) -> str:
@@ -44,11 +55,33 @@ def _rows(grid_tables: list[GridTable]) -> list[Row]:
     return list(rows.values())
 
 
-def _hardware(results: list[Result]) -> str:
-    environments = [result.environment for result in results if result.environment is not None]
-    names = sorted({hardware(environment) for environment in environments})
+def _hardware(environments: list[Environment]) -> str:
+    """Return each device with the most that one case used of it, and the hosts."""
+    most: dict[str, int] = {}
+    for environment in environments:
+        name, count = hardware(environment), _gpus_used(environment)
+        most[name] = max(count, most.get(name, 0))
+    devices = [f"{count} × {name}" if count else name for name, count in sorted(most.items())]
     hosts = sorted({environment.host for environment in environments})
-    return f"{'; '.join(names)} ({', '.join(hosts)})" if names else UNKNOWN
+    return f"{'; '.join(devices)} ({', '.join(hosts)})" if devices else ""
+
+
+def _gpus_used(environment: Environment) -> int:
+    """Return the number of GPUs, those of all nodes; 0 where a CPU computed."""
+    if not environment.gpus:
+        return 0
+    places = {(rank.host, rank.device) for rank in environment.ranks}
+    return max(len(environment.gpus), len(places))
+
+
+def _software(environments: list[Environment]) -> str:
+    """Return the versions of torch, CUDA, driver and Python."""
+    parts = []
+    for name in ("torch", "cuda", "driver", "python"):
+        values = {getattr(environment, name) for environment in environments} - {None}
+        words = {"cuda": "CUDA", "python": "Python"}.get(name, name)
+        parts += [f"{words} {' and '.join(sorted(map(one_line, values)))}"] if values else []
+    return ", ".join(parts)
 
 
 def _dates(results: list[Result]) -> str:
@@ -60,22 +93,26 @@ def _dates(results: list[Result]) -> str:
 
 
 def _commits(results: list[Result]) -> str:
-    texts = {_commit(code) for code in {result.code for result in results}}
-    return ", ".join(sorted(texts)) or UNKNOWN
+    """Return the commits, those with the same changes together."""
+    together: dict[str, list[str]] = {}
+    for commit, changes in sorted({_commit(result.code) for result in results}):
+        together.setdefault(changes, []).append(commit)
+    groups = [f"{_listed(commits)}{changes}" for changes, commits in together.items()]
+    return "; ".join(groups) or UNKNOWN
 
 
-def _commit(code: Code) -> str:
+def _commit(code: Code) -> tuple[str, str]:
     """Return the commit, and the files that differed from it where the result names them."""
     if code.commit is None:
-        return UNKNOWN
+        return UNKNOWN, ""
     if not code.dirty:
-        return code.commit[:7]
+        return code.commit[:7], ""
     changed = [one_line(path) for path in code.changed or ()]
     if not changed:
-        return f"{code.commit[:7]} with changed files"
+        return code.commit[:7], " with changed files"
     if len(changed) > FILES:
         changed[FILES:] = [f"{len(changed) - FILES} more files"]
-    return f"{code.commit[:7]} with changes in {_listed(changed)}"
+    return code.commit[:7], f" with changes in {_listed(changed)}"
 
 
 def _listed(words: list[str]) -> str:
@@ -84,13 +121,18 @@ def _listed(words: list[str]) -> str:
 
 
 def _counts(cases: list[list[Row]]) -> str:
-    """Count outcomes of cases, each given as its jobs."""
-    states = [_state(jobs) for jobs in cases]
-    return ", ".join(f"{states.count(state)} {state}" for state in ("ok", "failed", "missing"))
+    """Count outcomes of cases, each given as its jobs; leave out what there is none of."""
+    states = Counter(_state(jobs) for jobs in cases)
+    order = ("measured", "failed", "missing")
+    return ", ".join(f"{states[state]} {state}" for state in order if states[state])
+
+
+def _is_measured(jobs: list[Row]) -> bool:
+    return any(job.outcome == "ok" for job in jobs)
 
 
 def _state(jobs: list[Row]) -> str:
-    """Return `ok` if one of the jobs is measured, else `failed` if one failed."""
-    if any(job.outcome == "ok" for job in jobs):
-        return "ok"
+    """Return `measured` if one of the jobs is, else `failed` if one failed."""
+    if _is_measured(jobs):
+        return "measured"
     return "missing" if all(job.outcome is None for job in jobs) else "failed"

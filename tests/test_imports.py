@@ -79,7 +79,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(SHOWN, NUMBERS | {"document"}),
         "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
-        "make": NUMBERS | {"document", "sections", "title", "method"},
+        "make": NUMBERS | {"document", "sections", "facts", "title", "method"},
     },
     "mp": {
         "placement": set(),

@@ -57,6 +57,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         caption=f"{CAPTION}, medians with 95 % confidence intervals{time_axis.note}.",
         svg=draw(2.4 + LEGEND_LINE * ceil(len(found) / 3), source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
+        headline=1,
     )
 
 

@@ -73,6 +73,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         f"{', and what its formula allows' if _has_formula(shown) else ''}{time_axis.note}.",
         svg=draw(0.8 + ROW * len(names) + LEGEND_LINE, source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
+        headline=3,
     )
 
 
