@@ -5,16 +5,17 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
 
 from report.analysis.replay import spans_of, typical_step_s
-from report.analysis.time_use import time_use
+from report.analysis.step_time import step_time
+from report.analysis.time_use import instrumentation_cost, time_use
 from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, draw
-from report.wording.units import TIMES, percent, unit_for
+from report.wording.units import TIMES, percent, seconds, signed_percent, unit_for
 from study.results.measurement import TimeSpan
 
-CAPTION = "What each GPU does during a typical step with marks"
+CAPTION = "What each GPU does during a step"
 SPAN_STYLES = {
     "forward": (SKY, ""),
     "backward": (BLUE, ""),
@@ -31,8 +32,11 @@ NARROWEST = 0.004  # of the step; shorter transfers are drawn this wide
 MAX_CASES, MAX_GPUS = 6, 64  # that fit
 ROOM = 1.003  # times the longest step, for the edge of its last bar
 MAX_EDGED = 30  # bars of a GPU that get an edge
-ROW, AROUND, FRAME = 0.26, 0.42, 0.8  # inches: a GPU, the frame of a case, the frame of a drawing
+ROW, AROUND, FRAME = 0.26, 0.45, 0.85  # inches: a GPU, the frame of a case, the frame of a drawing
 FITS, TALLEST = 3.0, 8.5  # inches that fit on most pages, and on any
+NOTEWORTHY = 0.03  # of a timed step; a larger difference is mentioned
+REPRESENTATIVE = 0.05  # of a timed step; with a larger difference it is no headline
+HEADLINE = 2
 APART = 8  # times the shortest step; longer ones need another axis
 
 
@@ -91,10 +95,62 @@ def _figure(
     labels = "; ".join(label(result, all_shown) for result in part)
     which = "" if len(part) == len(all_shown) else f", {labels}"
     return Figure(
-        caption=f"{CAPTION}{which}{note}; where there is nothing, it waits.",
+        caption=f"{CAPTION}{which}{note}. {instrumented(part)} {_waiting(part)}",
         svg=draw(min(TALLEST, _height(part)), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, all_shown) for result in part)}",
+        headline=HEADLINE if all(map(_is_representative, part)) else 0,
+        zooms=True,
     )
+
+
+def instrumented(results: list[MeasuredCase]) -> str:
+    """Say that the drawn step is an instrumented one, and how much longer than a timed one."""
+    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
+    words = "The step is an instrumented one"
+    if max(map(abs, costs), default=0.0) < NOTEWORTHY:
+        return f"{words}."
+    low, high = percent(abs(min(costs))), percent(abs(max(costs)))
+    if max(costs) < 0:
+        return f"{words}, {high if low == high else f'{high} to {low}'} shorter than timed steps."
+    if min(costs) < 0:
+        return f"{words}; compared with timed steps it takes {_signed(costs)}."
+    longer = low if low == high else f"{low} to {high}"
+    return f"{words}, {longer} longer than timed steps, which are what the table shows."
+
+
+def _signed(costs: list[float]) -> str:
+    return f"{signed_percent(min(costs))} to {signed_percent(max(costs))}"
+
+
+def _waiting(results: list[MeasuredCase]) -> str:
+    """Say what a GPU waits for where it has no bar."""
+    if any(result.case.gpus > 1 and result.case.schedule != "naive" for result in results):
+        return "A GPU without a bar waits for the output or the gradient of another GPU."
+    if all(result.case.gpus == 1 for result in results):
+        return "Where there is no bar, the GPU waits for its next kernel to be launched."
+    text = (
+        "A GPU without a bar waits: in forward for the layers before its own, in backward for the "
+        "layers after its own, then for the end of the whole backward pass, which the optimizer "
+        "needs"
+    )
+    return f"{text}; the optimizer starts on GPU 0 first." if _in_turn(results) else f"{text}."
+
+
+def _in_turn(results: list[MeasuredCase]) -> bool:
+    """Return True if in all of these steps the GPUs' optimizers start in the GPUs' order."""
+    return all(starts == sorted(starts) for starts in map(_optimizer_starts, results))
+
+
+def _optimizer_starts(result: MeasuredCase) -> list[float]:
+    spans = (span for span in spans_of(result) if span.kind == "optimizer")
+    return [span.start_s for span in sorted(spans, key=lambda span: span.gpu)]
+
+
+def _is_representative(result: MeasuredCase) -> bool:
+    """Return True if the drawn step is about as long as those that were timed on real GPUs."""
+    cost = instrumentation_cost(result)
+    several = result.case.gpus > 1 and not result.emulated
+    return several and cost is not None and abs(cost) < REPRESENTATIVE
 
 
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None:
@@ -117,7 +173,16 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None
     axes.tick_params(axis="y", length=0)
     axes.hlines(range(result.case.gpus), 0, 1, GREY, linewidth=0.5, zorder=0,
                 transform=axes.get_yaxis_transform())  # fmt: skip
-    axes.set_title(name)
+    axes.set_title(f"{name}: {_lengths(result)}")
+
+
+def _lengths(result: MeasuredCase) -> str:
+    """Return the length of the drawn step, and that of timed ones where it differs."""
+    drawn_s, timed_s = typical_step_s(result), step_time(result).estimate_s
+    drawn = seconds(drawn_s)
+    if abs(drawn_s / timed_s - 1) < NOTEWORTHY:
+        return drawn
+    return f"instrumented {drawn}, timed {seconds(timed_s)}"
 
 
 def kind_of(span: TimeSpan) -> str:

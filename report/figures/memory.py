@@ -62,7 +62,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         titles = [_title(r, bars, shown) for r, bars in zip(shown, groups, strict=True)]
         names.set_xticks(centres, titles)
         names.tick_params(axis="x", length=0, labelsize=SMALL)
-        names.set_xlabel("GPU, of each case")
+        names.set_xlabel("GPU (a group for each case)")
         axes.set_ylabel(f"memory ({unit_name})")
         axes.grid(axis="y")
         drawing.legend(handles=_keys(bars), loc="outside lower center", ncols=3)

@@ -19,7 +19,7 @@ from report.wording.units import TIMES, percent, seconds, unit_for
 from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
 
-CAPTION = "What each GPU does during a typical step, schedule by schedule"
+CAPTION = "What each GPU does during an instrumented step, schedule by schedule"
 HEIGHT = 0.94  # of a row
 MAX_CASES, MAX_GPUS = 8, 32  # that fit
 OTHERWISE = 0.05  # of a timed step; a larger difference is mentioned
@@ -61,13 +61,17 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         f"{_of_weights(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
+        zooms=True,
     )
 
 
 def _of_weights(shown: list[MeasuredCase]) -> str:
     """Explain spans of the first stage, which computes all gradients at once."""
     if any(span.kind == "weight_gradient" for result in shown for span in spans_of(result)):
-        return " The first stage owes nobody a gradient: all of its own count as those of weights."
+        return (
+            " The first stage sends no gradient on, so all of its backward counts as weight "
+            "gradient."
+        )
     return ""
 
 
@@ -116,5 +120,5 @@ def _title(result: MeasuredCase) -> str:
     took = seconds(step_time(result).estimate_s)
     drawn_s = typical_step_s(result)
     differs = abs(drawn_s / step_time(result).estimate_s - 1) > OTHERWISE
-    drawn = f" (drawn: {seconds(drawn_s)}, with marks)" if differs else ""
+    drawn = f" (drawn: an instrumented step of {seconds(drawn_s)})" if differs else ""
     return f"{name[0].upper()}{name[1:]}: {took}{drawn}, bubble {percent(measured)}{beside}"

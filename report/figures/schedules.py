@@ -1,9 +1,13 @@
 """Step time of every schedule for each GPU count, compared with naive."""
 
+from math import ceil
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from report.analysis.speedup import naive_on, why_not_ranked
 from report.analysis.step_time import step_time
@@ -22,7 +26,9 @@ from report.figures.style import (
     LEGEND_LINE,
     ORANGE,
     SMALL,
+    WIDTH,
     draw,
+    ink_on,
 )
 from report.wording.units import count_of, seconds
 from study.schedules import SCHEDULES
@@ -32,7 +38,10 @@ CAPTION = "Step time of each schedule"
 COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
 HEIGHT, ROW = 0.72, 0.17  # of a row; inches
 MAX_COUNTS, MAX_ROWS = 4, 40  # that fit
-BESIDE_BARS = 1.32  # times the longest bar, for its number
+BESIDE_BARS = 1.12  # times the longest bar, for the number of a short one
+LETTER = 0.075  # inches
+ALLOWED: dict[str, Any] = {"marker": "D", "markersize": 4.5, "markerfacecolor": "white",
+                           "markeredgecolor": BLACK, "linestyle": "none"}  # fmt: skip
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
@@ -49,6 +58,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
     def plot(drawing: Drawing) -> None:
         (panels,) = drawing.subplots(1, len(counts), squeeze=False, sharex=True, sharey=True)
+        panels[0].set_xlim(0, BESIDE_BARS * max(time_axis.reach(result)[-1] for result in shown))
         for axes, gpus in zip(panels, counts, strict=True):
             here = [result for result in shown if result.case.gpus == gpus]
             rows = {schedule_label(result, shown): result for result in here}
@@ -60,18 +70,19 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
             axes.grid(axis="x")
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.4, -0.6)  # the first on top
-        panels[0].set_xlim(0, BESIDE_BARS * max(time_axis.reach(result)[-1] for result in shown))
         for axes in panels:
             axes.tick_params(axis="y", length=0)
         keys = _keys(shown)
-        drawing.legend(handles=keys, loc="outside lower center", ncols=len(keys))
+        drawing.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 3))
 
     source = origin(shown)
     times = "; ".join(f"{label(r, shown)} {seconds(step_time(r).estimate_s)}" for r in shown)
+    allows = ""
+    if _has_formula(shown):
+        allows = "; a diamond is what the schedule's formula allows, given the naive step time"
     return Figure(
-        caption=f"{CAPTION}, medians with 95 % confidence intervals"
-        f"{', and what its formula allows' if _has_formula(shown) else ''}{time_axis.note}.",
-        svg=draw(0.8 + ROW * len(names) + LEGEND_LINE, source, plot),
+        caption=f"{CAPTION}, medians with 95 % confidence intervals{allows}{time_axis.note}.",
+        svg=draw(0.8 + ROW * len(names) + LEGEND_LINE * ceil(len(_keys(shown)) / 3), source, plot),
         alt=f"{CAPTION} ({source}). {times}.",
         headline=3,
     )
@@ -91,15 +102,40 @@ def _plot_row(
         axes.errorbar(end, row, xerr=[[end - low], [high - end]], color=BLACK, capsize=2)
     if time_axis.is_cut(result):
         axes.plot(high, row, marker=">", markersize=4, color=BLACK)
-    axes.annotate(seconds(step_time(result).estimate_s), (high, row), (4, 0),
-                  textcoords="offset points", va="center", fontsize=SMALL)  # fmt: skip
+    _label_bar(axes, row, end, high, colour if hatch is None else None, result)
     if result.case.schedule == "naive":
-        if any(why_not_ranked(result, other) is None for other in here if other is not result):
+        if _is_reference(result, here):
             axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
     elif (allowed := _allowed_s(result, here)) is not None:
-        at = allowed / time_axis.unit
-        axes.vlines(at, row - 0.42, row + 0.42, "white", linewidth=2.6)
-        axes.vlines(at, row - 0.42, row + 0.42, BLACK, linewidth=1.4)
+        axes.plot(allowed / time_axis.unit, row, **ALLOWED)
+
+
+def _label_bar(
+    axes: Axes, row: int, end: float, high: float, colour: str | None, result: MeasuredCase
+) -> None:
+    """Write the step time into the bar, clear of all lines; right of it if the bar is too short.
+
+    Args:
+        axes: Where to draw.
+        row: The place of the bar.
+        end: Its length on the axis.
+        high: The upper end of its interval.
+        colour: Its colour; None where a hatch would cross the letters.
+        result: The case.
+    """
+    text = seconds(step_time(result).estimate_s)
+    room = end / axes.get_xlim()[1] * axes.get_position().width * WIDTH  # inches
+    inside = colour is not None and room > LETTER * len(text)
+    ink = ink_on(colour) if colour is not None and inside else BLACK
+    outline = [withStroke(linewidth=2, foreground="white")] if not inside else []
+    axes.annotate(text, (0 if inside else high, row), (4, 0), textcoords="offset points",
+                  va="center_baseline", fontsize=SMALL, color=ink, path_effects=outline,
+                  zorder=4)  # fmt: skip
+
+
+def _is_reference(naive: MeasuredCase, here: list[MeasuredCase]) -> bool:
+    """Return True if another case of this panel may be compared with the naive one."""
+    return any(why_not_ranked(naive, other) is None for other in here if other is not naive)
 
 
 def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
@@ -113,7 +149,12 @@ def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
 
 def _has_formula(shown: list[MeasuredCase]) -> bool:
     """Return True if any row has a mark for what its formula allows."""
-    return any(_allowed_s(r, [o for o in shown if o.case.gpus == r.case.gpus]) for r in shown)
+    return any(_allowed_s(result, _beside(result, shown)) for result in shown)
+
+
+def _beside(result: MeasuredCase, shown: list[MeasuredCase]) -> list[MeasuredCase]:
+    """Return the cases of the same panel."""
+    return [other for other in shown if other.case.gpus == result.case.gpus]
 
 
 def _keys(shown: list[MeasuredCase]) -> list[Patch | Line2D]:
@@ -126,8 +167,10 @@ def _keys(shown: list[MeasuredCase]) -> list[Patch | Line2D]:
     if schedules - set(COLOURS):
         keys.append(Patch(facecolor=BLUE, label="pipeline", **EDGE))
     if _has_formula(shown):
-        keys.append(Line2D([], [], color=BLACK, marker="|", markersize=8, markeredgewidth=1.4,
-                           linestyle="none", label="what its formula allows"))  # fmt: skip
+        keys.append(Line2D([], [], label="what its formula allows", **ALLOWED))
+    if any(r.case.schedule == "naive" and _is_reference(r, _beside(r, shown)) for r in shown):
+        keys.append(Line2D([], [], color=BLACK, linestyle="--", linewidth=0.8,
+                           label="naive on as many GPUs"))  # fmt: skip
     if any(result.emulated for result in shown):
         keys.append(Patch(facecolor="white", hatch=EMULATED, label="emulated", **EDGE))
     return keys

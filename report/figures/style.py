@@ -19,13 +19,13 @@ SERIES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", 
 EMULATED = "////"  # hatch of bars from emulated GPUs
 
 WIDTH = 6.3  # inches: the text of an A4 page
-SMALL = 7  # points
+SMALL = 7.5  # points
 LEGEND_LINE = 0.18  # inches
 EDGE: dict[str, Any] = {"edgecolor": BLACK, "linewidth": 0.5}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines have it
-    "font.size": 8,
-    "axes.titlesize": 8,
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,

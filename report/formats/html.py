@@ -12,7 +12,16 @@ from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
-from report.document import Answer, Document, Figure, Listing, Section, Table, labelled
+from report.document import (
+    Answer,
+    Details,
+    Document,
+    Figure,
+    Listing,
+    Section,
+    Table,
+    labelled,
+)
 from study.text import printable
 
 STYLE = Path(__file__).parent / "page.css"
@@ -39,10 +48,21 @@ class Page:
         number = f"<b>{kind} {self.counted[kind]}.</b>"
         return f"<figcaption>{number} {_text(text)}</figcaption>\n"
 
+    def name(self, kind: str) -> str:
+        """Return the id of the newest caption of this kind, for links to it."""
+        return f"{kind.lower()}-{self.counted[kind]}"
+
+    def names(self, kind: str, count: int) -> list[str]:
+        """Return links to the next captions of this kind."""
+        first = self.counted[kind] + 1
+        numbers = range(first, first + count)
+        return [f'<a href="#{kind.lower()}-{number}">{kind} {number}</a>' for number in numbers]
+
 
 def render_html(document: Document) -> str:
     """Return the page; the same document gives the same text."""
     page = Page()
+    glance = _glance(document, page)
     sections = [_section(i, s, page) for i, s in enumerate(document.sections, 1)]
     rules = "".join(f".{name} {{ {style} }}\n" for style, name in page.classes.items())
     style = f"\n{STYLE.read_text(encoding='utf-8')}{rules}"
@@ -74,7 +94,7 @@ def render_html(document: Document) -> str:
 </header>
 {_around("nav", _around("ol", links), 'aria-label="Contents"')}
 <main>
-{_glance(document, page)}{"".join(sections)}{_method(document)}</main>
+{glance}{"".join(sections)}{_method(document)}</main>
 <script>{script}</script>
 </body>
 </html>
@@ -83,12 +103,16 @@ def render_html(document: Document) -> str:
 
 def _glance(document: Document, page: Page) -> str:
     """Return the sentences of the whole document, and a figure."""
-    if not document.glance:
-        return ""
     figure = document.glance_figure
-    shown = "" if figure is None else _figure(figure, page)
     sentences = _around("ul", "".join(f"<li>{_text(text)}</li>\n" for text in document.glance))
-    return _around("section", f"<h2>At a glance</h2>\n{sentences}{shown}", 'id="glance"')
+    content = "".join(map(_warning, document.warnings)) + sentences
+    content += "" if figure is None else _figure(figure, page)
+    heading = "<h2>At a glance</h2>\n" if content else ""
+    return _around("section", heading + content, 'id="glance"')
+
+
+def _warning(text: str) -> str:
+    return f'<p class="emulated">{_text(text)}</p>\n'
 
 
 def _method(document: Document) -> str:
@@ -98,31 +122,51 @@ def _method(document: Document) -> str:
 
 
 def _section(number: int, section: Section, page: Page) -> str:
-    details = section.details
-    more = [
-        *(_figure(figure, page) for figure in details.figures),
-        *(_table(table, table.caption, page) for table in details.tables),
-        *(_listing(listing, page) for listing in details.listings),
-    ]
+    evidence = _evidence(section, page)
     parts = [
         f"<h2>{_text(section.title)}</h2>\n",
         _around("div", "".join(map(_fact, section.facts)), 'class="facts"'),
         *(_answer(label, answer) for label, answer in labelled(section.answers)),
+        evidence,
         _table(section.table, section.title, page),
         *(_figure(figure, page) for figure in section.figures),
         *(_listing(listing, page) for listing in section.listings),
-        _around("details", "<summary>Details</summary>\n" + "".join(more)) if more else "",
+        _details(number, section.details, page),
     ]
     return f'<section id="section-{number}">\n{"".join(parts)}</section>\n'
 
 
+def _evidence(section: Section, page: Page) -> str:
+    """Return a line that says what shows the answers, if that is more than one thing."""
+    found = [
+        *page.names("Table", bool(section.table.columns)),
+        *page.names("Figure", len(section.figures)),
+        *page.names("Listing", len(section.listings)),
+    ]
+    if len(found) < 2:
+        return ""
+    listed = f"{', '.join(found[:-1])} and {found[-1]}"
+    return f'<p class="evidence">Shown by {listed}.</p>\n'
+
+
+def _details(number: int, details: Details, page: Page) -> str:
+    """Return what few readers need, folded; printing opens it."""
+    parts = [
+        *map(_fact, details.facts),
+        *(_figure(figure, page) for figure in details.figures),
+        *(_table(table, table.caption, page) for table in details.tables),
+        *(_listing(listing, page) for listing in details.listings),
+    ]
+    shown = "<summary>Details</summary>\n" + "".join(parts) if parts else ""
+    return _around("details", shown, f'id="details-{number}"')
+
+
 def _fact(fact: str) -> str:
-    kind = ' class="emulated"' if fact.startswith("EMULATED") else ""
-    return f"<p{kind}>{_text(fact)}</p>\n"
+    return _warning(fact) if fact.startswith("EMULATED") else f"<p>{_text(fact)}</p>\n"
 
 
 def _answer(label: str, answer: Answer) -> str:
-    question = f"<h3>{label}. {_text(answer.question)}</h3>\n" if label else ""
+    question = f"<h3><b>{label}</b> {_text(answer.question)}</h3>\n" if label else ""
     sentences = "".join(map(_paragraph, answer.sentences))
     return question + _around("div", sentences, 'class="answers"')
 
@@ -141,7 +185,8 @@ def _table(table: Table, caption: str, page: Page) -> str:
     # A scrolling region needs a name to be reached by the keyboard.
     label = f'class="wide" role="region" tabindex="0" aria-label="{_plain(caption)}"'
     shown = _around("div", f"<table{kind}>\n{content}</table>\n", label)
-    return _around("figure", page.caption("Table", caption) + shown + _notes(table))
+    content = page.caption("Table", caption) + shown + _notes(table)
+    return _around("figure", content, f'id="{page.name("Table")}"')
 
 
 def _notes(table: Table) -> str:
@@ -157,13 +202,15 @@ def _cell(text: str) -> str:
 def _listing(listing: Listing, page: Page) -> str:
     code = escape(printable(listing.code, keep="\n\t"))
     caption = page.caption("Listing", listing.caption)
-    return f'<figure>\n{caption}<pre tabindex="0"><code>{code}</code></pre>\n</figure>\n'
+    content = f'{caption}<pre tabindex="0"><code>{code}</code></pre>\n'
+    return _around("figure", content, f'id="{page.name("Listing")}"')
 
 
 def _figure(figure: Figure, page: Page) -> str:
     caption = page.caption("Figure", figure.caption)
     drawing = _inline_svg(f"figure-{page.counted['Figure']}-", figure, page.classes)
-    return f'<figure>\n<div class="wide drawing">{drawing}</div>\n{caption}</figure>\n'
+    content = f'<div class="drawing">{drawing}</div>\n{caption}'
+    return _around("figure", content, f'class="drawn" id="{page.name("Figure")}"')
 
 
 def _inline_svg(prefix: str, figure: Figure, classes: dict[str, str]) -> str:
@@ -179,6 +226,8 @@ def _inline_svg(prefix: str, figure: Figure, classes: dict[str, str]) -> str:
     for name in ("width", "height"):
         svg.attrib.pop(name, None)  # the page sets the size; the view box keeps the shape
     svg.attrib |= {"role": "img", "aria-label": printable(figure.alt)}
+    if figure.zooms:
+        svg.attrib["class"] = "zooms"
     return ElementTree.tostring(svg, encoding="unicode").strip()
 
 

@@ -1,6 +1,7 @@
 "use strict";
-// Tables that are sorted by a click on a heading, and figures that can be zoomed. Without this
-// script the page shows all the same, in the order in which it was written.
+// Tables that are sorted by a click on a heading, timelines that can be zoomed, and details that
+// printing unfolds. Without this script the page shows all the same, in the order in which it was
+// written.
 
 // A value and its unit at the start of a cell: `5.656 ms (…)`, `1.3 GiB / 2 GiB`, `43.5 %`, `−2`.
 const VALUE = /^([+−-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?:\s*([nµμmkKMGTP]i?)?(?:s|B|FLOP|Hz|W)?(?![A-Za-z]))?(?![A-Za-z0-9])/;
@@ -154,4 +155,25 @@ function makeZoomable(svg) {
 }
 
 document.querySelectorAll("table").forEach(makeSortable);
-document.querySelectorAll("figure svg[viewBox]").forEach(makeZoomable);
+document.querySelectorAll("figure svg.zooms[viewBox]").forEach(makeZoomable);
+
+// Paper cannot be unfolded.
+const folded = new Set();
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details:not([open])")) {
+    folded.add(details);
+    details.open = true;
+  }
+});
+addEventListener("afterprint", () => {
+  for (const details of folded) details.open = false;
+  folded.clear();
+});
+// A link into folded details opens them.
+function reveal() {
+  const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  const details = target && target.closest("details");
+  if (details) details.open = true;
+}
+addEventListener("hashchange", reveal);
+reveal();

@@ -39,8 +39,9 @@ def _compile(document: Document) -> bytes:
 
 
 def _labelled(data: dict[str, Any]) -> dict[str, Any]:
-    """Give every answer its label."""
-    for section in data["sections"]:
+    """Give every section its number, and every answer its label."""
+    for number, section in enumerate(data["sections"], 1):
+        section["number"] = number
         answers = [Answer(**answer) for answer in section["answers"]]
         section["answers"] = [{"label": label, **asdict(a)} for label, a in labelled(answers)]
     return data
@@ -64,6 +65,6 @@ def _printable(value: object, key: str = "") -> object:
         return [_printable(part) for part in value]
     if key == "code":
         return "\n".join(printable(line.expandtabs()) for line in str(value).splitlines())
-    if value is None:
-        return None
+    if value is None or isinstance(value, int):
+        return value
     return printable(str(value), keep="\n\t") if key == "svg" else one_line(str(value))
