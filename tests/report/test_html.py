@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from report.document import Document, Figure, Listing, Section, Table
+from report.document import Answer, Details, Document, Figure, Listing, Section, Table
 from report.formats.html import SCRIPT, STYLE, render_html
 from tests.report.chromium import Browser
 
@@ -29,8 +29,8 @@ SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
 DURATIONS = ["–", "2 s", "5.656 ms (5.634 ms – 5.68 ms)", "900 µs", "not measured", "10.1 ms"]
 
 
-def figure(svg=SVG, alt="Two bars."):
-    return Figure("Where the time goes", svg, alt)
+def figure(svg=SVG, alt="Two bars.", zooms=False):
+    return Figure("Where the time goes", svg, alt, zooms=zooms)
 
 
 def section(**changes):
@@ -39,16 +39,16 @@ def section(**changes):
         "title": "Task 4",
         "facts": ["Profile: local.", "EMULATED: no real GPUs."],
         "table": Table(["step time", "GPUs", "notes"], rows),
-        "answers": ["Layer i goes to GPU `i * gpus // depth`."],
-        "details": [Table(["a"], [["1"]], "Details of it")],
-        "figures": [figure(), figure()],
+        "answers": [Answer("Which GPU?", ["Layer i goes to GPU `i * gpus // depth`."])],
+        "details": Details(tables=[Table(["a"], [["1"]], "Details of it")]),
+        "figures": [figure(zooms=True), figure()],
         "listings": [Listing("the rule", "def f():\n    return 1 < 2")],
     }
     return Section(**(values | changes))
 
 
-def document(*sections, title="A report", about=(("Grid", "task4"),)):
-    return Document(title, about, sections or (section(),))
+def document(*sections, title="A report", about=(("Hardware", "NVIDIA A100"),), **parts):
+    return Document(title, about, sections or (section(),), **parts)
 
 
 def parsed(page):
@@ -66,8 +66,14 @@ NASTY_PLACES = {
     "heading": document(section(title=NASTY)),
     "fact": document(section(facts=[NASTY])),
     "table": document(section(table=Table([NASTY], [[NASTY]], NASTY))),
-    "answer": document(section(answers=[NASTY])),
-    "details": document(section(details=[Table([NASTY], [[NASTY]], NASTY)])),
+    "question": document(section(answers=[Answer(NASTY, [])])),
+    "answer": document(section(answers=[Answer("", [NASTY])])),
+    "details": document(section(details=Details(tables=[Table([NASTY], [[NASTY]], NASTY)]))),
+    "fact of the details": document(section(details=Details([NASTY]))),
+    "note": document(section(table=Table(["x"], [["1"]], notes=[NASTY]))),
+    "warning": document(warnings=[NASTY]),
+    "glance": document(glance=[NASTY]),
+    "method": document(method=[NASTY]),
     "listing": document(section(listings=[Listing(NASTY, NASTY)])),
     "figure": document(section(figures=[Figure(NASTY, SVG, NASTY)])),
 }
@@ -87,29 +93,50 @@ def test_what_a_person_named_keeps_its_backticks():
     assert "<dd>`b`</dd>" in page
 
 
-def test_a_section_is_heading_facts_figures_table_answers_details_listings():
+def test_a_section_is_heading_facts_answers_table_figures_listings_details():
     page = parsed(render_html(document()))
     found = page.find(".//section")
     kinds = " ".join(f"{part.tag}.{part.get('class', '')}".rstrip(".") for part in found)
-    assert kinds == "h2 div.facts figure figure figure div.answers figure figure"
+    order = "h2 div.facts h3 div.answers p.evidence figure figure.drawn figure.drawn figure details"
+    assert kinds == order
     assert [text_of(head) for head in found.iter("th")] == ["step time", "GPUs", "notes", "a"]
     captions = [text_of(caption) for caption in found.iter("figcaption")]
     assert captions == [
+        "Table 1. Task 4",
         "Figure 1. Where the time goes",
         "Figure 2. Where the time goes",
-        "Table 1. Task 4",
-        "Table 2. Details of it",
         "Listing 1. the rule",
+        "Table 2. Details of it",
     ]
+    assert text_of(found.find("h3")) == "Q1 Which GPU?"
     assert text_of(found.find("div[@class='answers']//code")) == "i * gpus // depth"
     assert found.find("figure/pre/code").text == "def f():\n    return 1 < 2"
     assert text_of(found.find(".//p[@class='emulated']")).startswith("EMULATED")
 
 
+def test_a_section_links_to_what_shows_its_answers():
+    page = parsed(render_html(document(section(), section(), glance_figure=figure())))
+    _, _, second = page.findall(".//section")
+    line = second.find("p[@class='evidence']")
+    assert text_of(line) == "Shown by Table 3, Figure 4, Figure 5 and Listing 2."
+    ids = [element.get("id") for element in second.iter() if element.get("id")]
+    assert all(link.get("href")[1:] in ids for link in line.iter("a"))
+
+
+def test_the_first_page_is_before_all_sections_and_the_method_behind_them():
+    first = {"warnings": ["EMULATED: some."], "glance": ["Best."], "glance_figure": figure()}
+    page = parsed(render_html(document(**first, method=["By a clock."])))
+    glance, _, method = page.findall(".//section")
+    assert [part.tag for part in glance] == ["h2", "p", "ul", "figure"]
+    assert glance.find("p").get("class") == "emulated"
+    assert text_of(glance.find("figure/figcaption")).startswith("Figure 1.")
+    assert text_of(method) == "How it was measured By a clock."
+
+
 def test_figures_tables_and_listings_are_counted_through_all_sections():
     page = parsed(render_html(document(section(), section())))
     numbers = [text_of(caption.find("b")) for caption in page.iter("figcaption")]
-    assert numbers[5:] == ["Figure 3.", "Figure 4.", "Table 3.", "Table 4.", "Listing 2."]
+    assert numbers[5:] == ["Table 3.", "Figure 3.", "Figure 4.", "Listing 2.", "Table 4."]
 
 
 def test_a_short_cell_may_be_wrapped_between_its_parts_alone():
@@ -180,6 +207,8 @@ def test_a_document_without_sections_is_a_page():
 
 # In a browser
 
+UNFOLD = "document.querySelectorAll('details').forEach(details => { details.open = true; })"
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
@@ -196,7 +225,8 @@ def browser(tmp_path_factory):
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     wide = Table([f"column {i}" for i in range(30)], [["1.316 GiB / 1.326 GiB"] * 30], "Wide")
-    long = section(title="x" * 200, facts=[NASTY], details=[wide], answers=["`" + "y" * 200 + "`"])
+    told = [Answer("z" * 200, ["`" + "y" * 200 + "`"])]
+    long = section(title="x" * 200, facts=[NASTY], details=Details(tables=[wide]), answers=told)
     path.write_text(render_html(document(section(), long)), encoding="utf-8")
     return path
 
@@ -301,11 +331,55 @@ def test_a_figure_is_zoomed_by_the_wheel_and_moved_by_the_mouse(browser, page):
 
 def test_on_a_phone_the_page_does_not_scroll_sideways_and_is_large_enough(browser, page):
     browser.open(page, width=360)
+    browser.run(UNFOLD)
     assert browser.run("document.scrollingElement.scrollWidth") <= 360
     sizes = browser.run("[...document.querySelectorAll('body *:not(svg, svg *, script)')]"
                         ".map(e => parseFloat(getComputedStyle(e).fontSize))")  # fmt: skip
     assert min(sizes) >= 14
-    assert browser.run("document.querySelectorAll('.wide')[4].scrollWidth") > 360
+    assert browser.run("document.querySelectorAll('.wide')[3].scrollWidth") > 360
+
+
+@pytest.mark.parametrize("width", [360, 400, 800, 1400])
+def test_a_figure_is_whole_at_any_width_and_uses_what_there_is(browser, page, width):
+    browser.open(page, width=width)
+    boxes = "[...document.querySelectorAll('.drawing')]"
+    sizes = browser.run(f"{boxes}.map(e => [e.scrollWidth, e.clientWidth, e.scrollHeight, "
+                        "e.clientHeight, getComputedStyle(e).overflowX])")  # fmt: skip
+    assert len(sizes) == 4
+    assert all((across, down) == (wide, high) for across, wide, down, high, _ in sizes)
+    assert {overflow for *_, overflow in sizes} == {"visible"}  # no box that scrolls
+    taken = browser.run(f"{boxes}[0].closest('figure').getBoundingClientRect().width")
+    whole = browser.run("document.querySelector('main').getBoundingClientRect().width")
+    assert taken == whole
+    if width >= 1400:  # the caption uses what the drawing leaves
+        caption = browser.run("document.querySelector('.drawn figcaption').offsetLeft")
+        assert caption > browser.run(f"{boxes}[0].getBoundingClientRect().right")
+
+
+def test_only_a_figure_with_fine_details_can_be_zoomed(browser, page):
+    browser.open(page)
+    bars = browser.run(
+        "[...document.querySelectorAll('.drawn')].map(f => !!f.querySelector('.zoom'))"
+    )
+    assert bars == [True, False, True, False]
+
+
+def test_details_are_folded_and_printing_unfolds_them(browser, page):
+    browser.open(page)
+    count = "document.querySelectorAll('details[open]').length"
+    assert browser.run(count) == 0
+    browser.run("window.seen = 0;"
+                f"addEventListener('beforeprint', () => {{ window.seen = {count}; }})")  # fmt: skip
+    browser.ask("Page.printToPDF")
+    assert browser.run("window.seen") == 2
+    assert browser.run(count) == 0  # as they were
+
+
+def test_a_link_to_something_folded_unfolds_it(browser, page):
+    browser.open(page)
+    browser.run("location.hash = '#table-2'")
+    browser.run("new Promise(done => setTimeout(done, 50))")
+    assert browser.run("document.querySelector('details').open")
 
 
 WHERE = ["20", "5 (emulated)", "4", *["16.67 ms (8.3 %)"] * 6, "13.3 %", "100.0 %"]
@@ -333,7 +407,7 @@ STEPS = ["20", "8", "181.2 ms (178.9 ms – 183.4 ms)", "41", *["400 MiB / 800 M
 )
 def test_the_widest_tables_of_a_report_fit_on_a_laptop(browser, tmp_path, heads, cells):
     path = tmp_path / "wide.html"
-    wide = section(table=Table(heads, [cells] * 3), details=[], figures=[], listings=[])
+    wide = section(table=Table(heads, [cells] * 3), details=Details(), figures=[], listings=[])
     path.write_text(render_html(document(wide)), encoding="utf-8")
     browser.open(path, width=1200)
     box = "document.querySelector('.wide')"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from report.document import Section, Table
+from report.document import Answer, Section, Table
 from report.formats.markdown import escape, render
 from tests.report.made_up import failed, write
 from tests.report.shown import only_section
@@ -38,17 +38,18 @@ def test_a_nasty_error_message_stays_in_its_cell(tmp_path):
     assert "<" not in text
 
 
-def test_a_section_is_title_facts_table_answers():
-    section = Section(
-        "A | b", ["one", "two"], Table(["x", "GPU 0"], [["010", "–"]]), ["Yes.", "No."]
-    )
-    title, facts, table, *answers = "".join(render([section])).rstrip("\n").split("\n\n")
+def test_a_section_is_title_facts_questions_with_answers_and_table():
+    told = [Answer("Is it?", ["Yes.", "It is."]), Answer("", ["2 cases are missing."])]
+    table = Table(["x", "GPU 0"], [["010", "–"]], notes=["a: *one*", "b: two"])
+    section = Section("A | b", ["one", "two"], told, table)
+    title, facts, *answers, table, notes = "".join(render([section])).rstrip("\n").split("\n\n")
     assert title == "## A \\| b"
     assert facts == "one  \ntwo"
+    assert answers == ["**Q1 Is it?**", "Yes.", "It is.", "2 cases are missing."]
     assert [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")] == ["010", "–"]
-    assert answers == ["Yes.", "No."]
+    assert notes == "a: \\*one\\*  \nb: two"
 
 
 def test_sections_follow_one_another_with_an_empty_line_between():
-    section = Section("A", ["f"], Table(["x"], [["1"]]), ["a"])
+    section = Section("A", ["f"], [Answer("", ["a"])], Table(["x"], [["1"]]))
     assert "".join(render([section, section])).count("\n\n## A\n\n") == 1

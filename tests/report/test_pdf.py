@@ -7,7 +7,7 @@ import sys
 import pypdf
 import pytest
 
-from report.document import Document, Figure, Listing, Section, Table
+from report.document import Answer, Details, Document, Figure, Listing, Section, Table
 from report.formats.pdf import render_pdf
 from study.errors import ConfigError
 
@@ -32,13 +32,13 @@ def section(title="Task 4", **changes):
     values = {
         "facts": ["Hardware: made up."],
         "table": Table(["depth", "step time"], [["20", "2.281 ms (2.086 ms – 2.635 ms)"]]),
-        "answers": ["No, it does not."],
+        "answers": [Answer("Is it faster?", ["No, it does not."])],
     }
     return Section(title, **(values | changes))
 
 
-def document(*sections, title="A report", about=(("Hardware", "NVIDIA A100"),)):
-    return Document(title, about, sections)
+def document(*sections, title="A report", about=(("Hardware", "NVIDIA A100"),), **parts):
+    return Document(title, about, sections, **parts)
 
 
 def pages(*sections, **keys):
@@ -64,12 +64,13 @@ def in_every_field(text):
         text,
         facts=[text, f"EMULATED {text}"],
         table=table,
-        answers=[text],
-        details=[table],
+        answers=[Answer(text, [text])],
+        details=Details([text], [table]),
         figures=[figure],
         listings=[Listing(text, text)],
     )
-    return document(everything, title=text, about=[(text, text)])
+    glance = {"warnings": [f"EMULATED {text}"], "glance": [text], "glance_figure": figure}
+    return document(everything, title=text, about=[(text, text)], method=[text], **glance)
 
 
 def test_the_file_is_a_pdf_with_the_title_of_the_document():
@@ -80,35 +81,51 @@ def test_the_file_is_a_pdf_with_the_title_of_the_document():
 
 def test_everything_that_a_document_says_stands_in_it():
     shown = section(
-        details=[Table(["GPU", "idle"], [["0", "42.5 %"]], "Where the time goes")],
+        details=Details(tables=[Table(["GPU", "idle"], [["0", "42.5 %"]], "Where the time goes")]),
         figures=[Figure("Step time by depth", DRAWING.format(height=60), "a bar")],
         listings=[Listing("The rule", "def rule(i):\n    return i  # whole-number\n")],
     )
-    text = text_of(shown, section("Task 5", answers=["Yes."]))
+    text = text_of(shown, section("Task 5", answers=[Answer("", ["Yes."])]))
     for said in (
         *("A report", "Hardware", "NVIDIA A100", "Task 4", "Hardware: made up.", "Task 5", "Yes."),
         *("depth", "step time", "20", "2.281 ms (2.086 ms – 2.635 ms)", "No, it does not."),
+        "Q1 Is it faster?",
         *("Where the time goes", "GPU", "idle", "42.5 %", "Step time by depth"),
         *("The rule", "def rule(i):", "return i  # whole-number"),
     ):
         assert packed(said) in text
 
 
-def test_figures_come_before_the_table_and_answers_after_it():
+def test_the_first_page_comes_first_then_each_question_with_its_answer_and_what_shows_it():
     figure = Figure("A drawing", DRAWING.format(height=60), "a bar")
-    details = [Table(["x"], [["1"]], "Details")]
-    text = text_of(section(figures=[figure], details=details))
-    parts = ["Hardware:madeup.", "Adrawing", "depth", "No,itdoesnot.", "Details"]
+    details = Details(tables=[Table(["x"], [["1"]], "A detail")])
+    shown = section(figures=[figure], details=details, listings=[Listing("Some code", "x = 1")])
+    first = {"warnings": ["EMULATED: some."], "glance": ["Best of all."], "glance_figure": figure}
+    text = text_of(shown, **first, method=["With a clock."])
+    parts = [
+        *("NVIDIAA100", "Ataglance", "EMULATED:some.", "Bestofall.", "Figure1.", "Task4"),
+        *("Hardware:madeup.", "Q1", "No,itdoesnot.", "Table1.", "Figure2.", "Listing1."),
+        *("Howitwasmeasured", "Withaclock.", "Appendix", "Adetail"),
+    ]
     assert sorted(parts, key=text.index) == parts
+
+
+def test_a_section_says_where_its_evidence_is():
+    figure = Figure("A drawing", DRAWING.format(height=60), "a bar")
+    details = Details(tables=[Table(["x"], [["1"]], "A detail")])
+    text = text_of(section(figures=[figure], details=details), section("Task 5"))
+    assert "ShownbyTable1andFigure1;detailsonpage1." in text
+    assert text.count("Shownby") == 1  # a table alone follows its answer anyway
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_markup_in_data_arrives_as_text_in_every_field(hostile):
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(in_every_field(hostile))))
     text = packed("".join(page.extract_text() for page in reader.pages))
-    # Title, footer, about (2), heading, facts (2), answer, listing (2), figure; two tables of 3.
+    # Title, about (2), warning, glance, figure; heading, facts (2), question and answer, listing
+    # (2), figure; method; heading and fact of the appendix; two tables of 3.
     footers = len(reader.pages)
-    assert text.count(packed(hostile)) == 16 + footers
+    assert text.count(packed(hostile)) == 6 + 8 + 1 + 2 + 6 + footers
     assert reader.metadata.title == " ".join(hostile.split())
 
 
@@ -121,7 +138,8 @@ def test_no_character_breaks_the_document(odd):
 
 
 def test_text_between_backticks_loses_them():
-    text = text_of(section(answers=["At `x = x.to(layer_device)` data moves; a ` alone stays."]))
+    told = Answer("", ["At `x = x.to(layer_device)` data moves; a ` alone stays."])
+    text = text_of(section(answers=[told]))
     assert "Atx=x.to(layer_device)datamoves;a`alonestays." in text
 
 
@@ -189,6 +207,12 @@ def drawn(data):
     streams = [o.get_data() for o in writer._objects if isinstance(o, pypdf.generic.StreamObject)]
     colour = b"0.039215688 0.48235294 0.75686276"
     return sum(stream.count(colour) for stream in streams)
+
+
+def test_lines_below_a_table_explain_its_letters():
+    table = Table(["depth", "notes"], [["20", "a"]], notes=["a: 14 of 4925 steps are outliers"])
+    text = text_of(section(table=table))
+    assert text.index("20a") < text.index("a:14of4925stepsareoutliers")
 
 
 def test_a_figure_taller_than_a_page_is_made_to_fit():
