@@ -21,7 +21,11 @@ def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[
         ConfigError: No case has these values; the message lists the values that exist.
     """
     narrowed = [
-        replace(grid_table, rows=[row for row in grid_table.rows if _fits(row.case, values)])
+        replace(
+            grid_table,
+            rows=[row for row in grid_table.rows if _fits(row.case, values)],
+            asked=[case for case in grid_table.asked if _fits(case, values)],
+        )
         for grid_table in grid_tables
         if any(_values(row.case, values) == values for row in grid_table.rows)
     ]

@@ -10,6 +10,7 @@ from textwrap import shorten
 from typing import Any
 
 from report.data.conditions import combine
+from report.data.gpu_counts import with_measured_gpu_counts
 from report.data.load import ProfileResults
 from report.data.measured import MeasuredCase, measured
 from study.case import DEFAULTS, Case
@@ -57,12 +58,17 @@ class Row:
 
 @dataclass(frozen=True)
 class GridTable:
-    """The rows of one table; `changed` has the keys that differ from the grid's own setting."""
+    """The rows of one table.
+
+    `changed` has the keys that differ from the grid's own setting, `asked` the cases of the grid's
+    file in this setting, whatever the rows are.
+    """
 
     grid: Grid
     profile: str | None
     changed: dict[str, Any]
     rows: list[Row]
+    asked: Sequence[Case] = ()
 
     @cached_property
     def results(self) -> list[MeasuredCase]:
@@ -79,9 +85,18 @@ def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]
         for setting in _settings(grid, variant, profile)
     ]
     if found:
-        return found
+        return [table for table in found if not _is_part_of_another(table, found)]
     rows = [Row(case, None, "not submitted") for case in grid.cases()]
-    return [GridTable(grid, None, {}, rows)]
+    return [GridTable(grid, None, {}, rows, grid.cases())]
+
+
+def _is_part_of_another(table: GridTable, found: list[GridTable]) -> bool:
+    cases = {row.case for row in table.rows}
+    return any(
+        other is not table and other.profile == table.profile
+        and cases < {row.case for row in other.rows}
+        for other in found
+    )  # fmt: skip
 
 
 def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:
@@ -169,8 +184,12 @@ def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Set
     changed = {key: value for key, value in setting if value != own[key]}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
     points = dict.fromkeys(_points(variant, dict(setting)))
-    rows = [_row_with_repeats(c, profile) for c in points]
-    return GridTable(variant, profile.profile, changed, rows)
+    rows = [
+        _row_with_repeats(case, profile)
+        for case in with_measured_gpu_counts(points, variant, profile)
+    ]
+    asked = list(_points(grid, dict(setting)))
+    return GridTable(variant, profile.profile, changed, rows, asked)
 
 
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
