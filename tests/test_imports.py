@@ -80,10 +80,12 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
         "make": NUMBERS | {"document", "sections", "facts", "title", "method"},
+        "hand_in": NUMBERS | {"document", "make", "formats"},
     },
     "mp": {
         "placement": set(),
         "model": {"placement"},
+        "homework": {"model"},
         "hardware": {"model"},
         "timing": {"hardware"},
         "rendezvous": set(),

@@ -1,0 +1,1 @@
+"""The folder to hand in: one file of code, the report, the tables and the results."""
