@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeVar
 
 from report.wording.units import UNKNOWN
+
+Cell = TypeVar("Cell")
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,13 @@ def labelled(answers: Sequence[Answer]) -> list[tuple[str, Answer]]:
     return found
 
 
-def join_cells(*parts: dict[str, str]) -> dict[str, str]:
+def join_cells(*parts: dict[str, Cell]) -> dict[str, Cell]:
     """Return the cells of a row, in order.
 
     Raises:
         ValueError: Two parts have a cell under the same heading; one of them would be lost.
     """
-    row: dict[str, str] = {}
+    row: dict[str, Cell] = {}
     for part in parts:
         if shared := row.keys() & part.keys():
             raise ValueError(f"two columns are called {', '.join(sorted(shared))}")

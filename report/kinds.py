@@ -10,17 +10,20 @@ from typing import Any
 from report.answers import layer_map, memory, placement_rule, schedules, step_time, transfers
 from report.data.measured import MeasuredCase
 from report.document import Answer, Figure, Table
-from report.tables import (
+from report.tables.cells import gpus
+from report.tables.details import (
     bubbles,
-    columns,
     copies,
     flops,
     memory_parts,
-    schedule_columns,
+    one_gpu,
+    phases,
+    samples,
+    scaling,
     schedule_costs,
+    speeds,
     time_use,
 )
-from report.tables.columns import Cells
 from study.grid import TABLES
 
 Results = list[MeasuredCase]
@@ -32,8 +35,7 @@ class Kind:
     """One kind of table. No part has a default, so that none is forgotten."""
 
     question: str  # begins the answer where nothing was measured
-    headings: Sequence[str]  # columns that a table without any measurement still has
-    rows: Callable[[Results], list[Cells]]  # cells of each case, by heading
+    columns: Sequence[str]  # keys of report.tables.columns; those that say nothing are left out
     answers: Callable[[Results], list[Answer]]
     headlines: Callable[[Results], list[str]]  # sentences of the first page, best first
     figures: Callable[[Results], Drawings]
@@ -41,11 +43,6 @@ class Kind:
     detail_tables: Sequence[Callable[[Results], Table]]  # evidence for the appendix
     detail_figures: Callable[[Results], Drawings]
     facts: Callable[[Results], list[str]]  # lines above the answers, after those of every kind
-
-
-def each(make_cells: Callable[[MeasuredCase], Cells]) -> Callable[[Results], list[Cells]]:
-    """Return a function that makes a row of each case alone."""
-    return lambda results: [make_cells(result) for result in results]
 
 
 def _nothing(results: Results) -> list[Any]:
@@ -100,23 +97,22 @@ def _schedule_details(results: Results) -> Drawings:
     return [schedule_gantt.make_figure(results)]
 
 
+MORE_GPUS = ("speed_up", "efficiency", "samples_per_s", "gpu_seconds")
 KINDS = {
     "step_time": Kind(
         question=step_time.QUESTION,
-        headings=(columns.STEP_TIME, "time per layer"),
-        rows=each(columns.step_time),
+        columns=("step_time", "time_per_layer", *MORE_GPUS),
         answers=step_time.answer,
         headlines=_nothing,
         figures=_step_time_figures,
         listings=[],
-        detail_tables=[flops.make_table],
+        detail_tables=[samples.make_table, phases.make_table, flops.make_table],
         detail_figures=_nothing,
         facts=_nothing,
     ),
     "layer_map": Kind(
         question="Where the data moves",
-        headings=("data moves before layer",),
-        rows=each(columns.layer_map),
+        columns=("layers", "moved_before"),
         answers=layer_map.answer,
         headlines=_nothing,
         figures=_layer_map_figures,
@@ -127,8 +123,7 @@ KINDS = {
     ),
     "placement_rule": Kind(
         question="Which GPU gets which layer",
-        headings=("layers of GPU 0",),
-        rows=each(columns.layers_of_gpus),
+        columns=("layers",),
         answers=placement_rule.answer,
         headlines=_nothing,
         figures=_layer_map_figures,
@@ -144,20 +139,24 @@ KINDS = {
     ),
     "memory": Kind(
         question="Whether all GPUs are utilised and whether adding GPUs makes training faster",
-        headings=(columns.STEP_TIME, "memory of GPU 0"),
-        rows=each(columns.memory),
+        columns=("step_time", *MORE_GPUS, "memory"),
         answers=memory.answer,
         headlines=_nothing,
         figures=_memory_figures,
         listings=[],
-        detail_tables=[time_use.make_table, memory_parts.make_table, flops.make_table],
+        detail_tables=[
+            scaling.make_table,
+            samples.make_table,
+            time_use.make_table,
+            memory_parts.make_table,
+            flops.make_table,
+        ],
         detail_figures=_memory_details,
-        facts=columns.memory_facts,
+        facts=gpus.memory_facts,
     ),
     "transfers": Kind(
         question="How often data moves",
-        headings=("`.to` calls per forward", "moves forward", "moves backward"),
-        rows=each(columns.transfers),
+        columns=("calls", "moves", "moved"),
         answers=transfers.answer,
         headlines=_nothing,
         figures=_transfer_figures,
@@ -168,15 +167,21 @@ KINDS = {
     ),
     "schedules": Kind(
         question=schedules.QUESTION,
-        headings=schedule_columns.HEADINGS,
-        rows=schedule_columns.rows,
+        columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
         answers=schedules.answer,
         headlines=_nothing,
         figures=_schedule_figures,
         listings=[],
-        detail_tables=[schedule_costs.make_table, bubbles.make_table, flops.make_table],
+        detail_tables=[
+            speeds.make_table,
+            schedule_costs.make_table,
+            bubbles.make_table,
+            one_gpu.make_table,
+            samples.make_table,
+            flops.make_table,
+        ],
         detail_figures=_schedule_details,
-        facts=lambda results: [schedule_columns.FACT],
+        facts=bubbles.facts,
     ),
 }
 assert tuple(KINDS) == TABLES, "study.grid.TABLES names other kinds of tables than report.kinds"

@@ -21,6 +21,7 @@ def make_section(
     with_figures: bool = False,
     with_details: bool = True,
     shared: Shared | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Section:
     """Return what the table's kind shows of its results.
 
@@ -29,13 +30,14 @@ def make_section(
         with_figures: Draw figures, for formats that can show them.
         with_details: Make the tables of the appendix.
         shared: What the title block of the document says already.
+        columns: Keys of the columns of the main table, in place of the kind's.
     """
     kind, results = KINDS[grid_table.grid.table], grid_table.results
     return Section(
         title=grid_table.grid.title,
         facts=[*make_facts(grid_table, shared), *(kind.facts(results) if results else ())],
         answers=_answers(grid_table, kind),
-        table=make_main_table(grid_table, kind.rows(results), kind.headings),
+        table=make_main_table(grid_table, kind.columns, columns),
         figures=_drawn(kind.figures(results)) if with_figures and results else (),
         listings=make_listings(grid_table, kind.listings),
         details=_details(grid_table, kind, with_figures) if with_details else Details(),

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.analysis.step_time import step_time
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
+from study.case import KEYS
+
+_setting_of = attrgetter(*(key for key in KEYS if key not in (*MAY_DIFFER, "repeat")))
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,36 @@ class Metrics:
     peak_bytes_max: int | None
 
 
-def metrics(result: MeasuredCase, results: Sequence[MeasuredCase]) -> Metrics:
+class Baselines:
+    """The case that each speed-up is over, among these results; found without a search of all."""
+
+    def __init__(self, results: Sequence[MeasuredCase]) -> None:
+        self._alike: dict[tuple[object, ...], list[MeasuredCase]] = {}
+        for result in results:
+            if not result.emulated:
+                self._alike.setdefault(_setting_of(result.case), []).append(result)
+        for alike in self._alike.values():
+            alike.sort(key=lambda result: (result.case.gpus, result.case.schedule != "naive"))
+
+    def of(self, result: MeasuredCase) -> MeasuredCase | None:
+        """Return the comparable case on the fewest GPUs: naive, or else of the same schedule.
+
+        None on emulated GPUs, whose step times say nothing of GPU counts.
+        """
+        alike = self._alike.get(_setting_of(result.case), [])
+        return next((other for other in alike if _may_be_base(other, result)), None)
+
+
+def metrics(result: MeasuredCase, results: Sequence[MeasuredCase] | Baselines) -> Metrics:
     """Return the figures of a case.
 
     Args:
         result: The case.
-        results: The cases in which to find the one that the speed-up is over.
+        results: The cases in which to find the one that the speed-up is over. For many cases, give
+            their `Baselines`: it sorts them once.
     """
     found, case = step_time(result), result.case
-    base = baseline(result, results)
+    base = (results if isinstance(results, Baselines) else _baselines(results)).of(result)
     speed_up = None if base is None else step_time(base).estimate_s / found.estimate_s
     base_gpus = None if base is None else base.case.gpus
     fullest = result.fullest_gpu
@@ -62,19 +87,22 @@ def metrics(result: MeasuredCase, results: Sequence[MeasuredCase]) -> Metrics:
 
 
 def baseline(result: MeasuredCase, results: Sequence[MeasuredCase]) -> MeasuredCase | None:
-    """Return the comparable case on the fewest GPUs: naive, or else of the same schedule.
+    """Return the comparable case on the fewest GPUs, as `Baselines.of` does."""
+    return _baselines(results).of(result)
 
-    None on emulated GPUs, whose step times say nothing of GPU counts.
-    """
-    if result.emulated:
-        return None
-    candidates = [other for other in results if _may_be_base(other, result)]
-    return min(candidates, key=lambda r: (r.case.gpus, r.case.schedule != "naive"), default=None)
+
+_newest: list[tuple[Sequence[MeasuredCase], int, Baselines]] = []  # of the last results, if any
+
+
+def _baselines(results: Sequence[MeasuredCase]) -> Baselines:
+    """Return those of the results; found once where case after case asks with the same list."""
+    if not _newest or _newest[0][0] is not results or _newest[0][1] != len(results):
+        _newest[:] = [(results, len(results), Baselines(results))]
+    return _newest[0][2]
 
 
 def _may_be_base(other: MeasuredCase, result: MeasuredCase) -> bool:
     if other is result:
         return True
-    pair = [other, result]
-    is_alike = other.case.schedule == "naive" or not differing(pair, "gpus")
-    return is_alike and not differing(pair, *MAY_DIFFER) and why_not_ranked(other, result) is None
+    is_alike = other.case.schedule == "naive" or not differing([other, result], "gpus")
+    return is_alike and why_not_ranked(other, result) is None

@@ -1,98 +1,101 @@
-"""Columns of the kinds of tables: cells of one case by the headings of their columns."""
+"""The columns that a main table can have: one entry makes the cells of a case."""
 
-from report.analysis.step_time import step_time as find_step_time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from report.data.measured import MeasuredCase
-from report.wording.units import UNKNOWN, data_size, runs, seconds
-from study.statistics.samples import estimate
+from report.tables.cells import gpus, schedules, step
+from report.tables.cells.field import Field
+from report.tables.cells.step import Cells
+from study.errors import ConfigError
 
-Cells = dict[str, str]
-STEP_TIME = "step time (95 % CI)"
-
-
-def step_time(result: MeasuredCase) -> Cells:
-    """Task 2: step time, time per layer, and the phases of a step."""
-    measurements = [job.measurement for job in result.jobs]
-    return _step_time(result) | {
-        "time per layer": seconds(find_step_time(result).estimate_s / result.case.depth),
-        "forward": _median([m.forward_s for m in measurements]),
-        "backward": _median([m.backward_s for m in measurements]),
-        "optimizer": _median([m.optimizer_s for m in measurements]),
-    }
+MOST_GPUS = 5  # columns of GPUs with room for others beside them
 
 
-def layer_map(result: MeasuredCase) -> Cells:
-    """Task 1: the layers of each GPU, and where data was seen to move."""
-    return layers_of_gpus(result) | {
-        "data moves before layer": runs(result.transfers.moved_before_layers),
-        **_step_time(result),
-    }
+@dataclass(frozen=True)
+class Column:
+    """One key of `--columns`.
+
+    Attributes:
+        cells: Makes the cells of a case, by heading; a column for each GPU is one key.
+        headings: What a table without any measurement shows.
+        is_timed: True if a step's time is in it, so that notes on timing belong below.
+        needs_gpu_counts: True if it says nothing where all cases have equally many GPUs.
+        is_of_each_gpu: True if every GPU has a column.
+    """
+
+    cells: Callable[[MeasuredCase, Field], Cells]
+    headings: Sequence[str]
+    is_timed: bool = False
+    needs_gpu_counts: bool = False
+    is_of_each_gpu: bool = False
 
 
-def layers_of_gpus(result: MeasuredCase) -> Cells:
-    """Task 3: the layers of each GPU."""
-    placement = result.placement
-    cells = {}
-    for gpu, count in enumerate(placement.layers_per_gpu):
-        layers = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
-        # Under tensor parallelism no layer belongs to one GPU.
-        held = runs(layers) if placement.gpu_of_layer else "a share of each"
-        cells[f"layers of GPU {gpu}"] = f"{held} ({count})"
-    return cells
+def _timed(cells: Callable[[MeasuredCase, Field], Cells], *headings: str) -> Column:
+    return Column(cells, headings, is_timed=True)
 
 
-def memory(result: MeasuredCase) -> Cells:
-    """Task 4: step time and peak memory of every GPU."""
-    measurement = result.measurement
-    cells = _step_time(result)
-    if measurement.shared_peak_allocated_bytes is not None:
-        cells["memory of all GPUs together"] = _peaks(
-            measurement.shared_peak_allocated_bytes, measurement.shared_peak_reserved_bytes
-        )
-    for gpu in measurement.per_gpu:
-        if gpu.peak_allocated_bytes is not None:
-            cells[f"memory of GPU {gpu.index}"] = _peaks(
-                gpu.peak_allocated_bytes, gpu.peak_reserved_bytes
-            )
-    return cells
+def _phase(name: str) -> Column:
+    return _timed(lambda result, field: {name: step.phases(result)[name]}, name)
 
 
-def memory_facts(results: list[MeasuredCase]) -> list[str]:
-    """Explain the columns of memory, if any peak is known."""
-    peaks = [(r.fullest_gpu, r.measurement.shared_peak_allocated_bytes) for r in results]
-    if all(known == (None, None) for known in peaks):
-        return []
-    return ["Memory is the peak of the timed steps: allocated to tensors / reserved."]
+COLUMNS = {
+    "step_time": _timed(step.step_time, step.STEP_TIME),
+    "ci": _timed(step.interval, "95 % CI from", "95 % CI to"),
+    "steps": _timed(step.steps, "steps"),
+    "time_per_layer": _timed(step.time_per_layer, "time per layer"),
+    "forward": _phase("forward"),
+    "backward": _phase("backward"),
+    "optimizer": _phase("optimizer step"),
+    "speed_up": Column(step.speed_up, ["speed-up"], is_timed=True, needs_gpu_counts=True),
+    "efficiency": Column(step.efficiency, ["efficiency"], is_timed=True, needs_gpu_counts=True),
+    "samples_per_s": Column(
+        step.samples_per_s, ["samples/s"], is_timed=True, needs_gpu_counts=True
+    ),
+    "gpu_seconds": Column(
+        step.gpu_seconds, ["cost of a step"], is_timed=True, needs_gpu_counts=True
+    ),
+    "over_naive": _timed(schedules.over_naive, "speed over naive (95 % CI)"),
+    "bubble": _timed(schedules.bubble, "bubble"),
+    "formula": Column(schedules.formula, ["bubble by formula"]),
+    "peak_memory": Column(gpus.peak_memory, ["peak memory"]),
+    "memory": Column(gpus.memory, ["memory of GPU 0"], is_of_each_gpu=True),
+    "layers": Column(gpus.layers, ["layers of GPU 0"], is_of_each_gpu=True),
+    "moved_before": Column(gpus.moved_before, ["data moves before layer"]),
+    "calls": Column(gpus.calls, ["`.to` calls per forward"]),
+    "moves": Column(gpus.moves, ["moves forward", "moves backward"]),
+    "moved": Column(gpus.moved, ["moved forward", "moved backward"]),
+}
 
 
-def transfers(result: MeasuredCase) -> Cells:
-    """Task 5: calls of `.to`, and what they moved."""
-    seen = result.transfers
-    calls = seen.to_calls_per_forward
-    return {
-        "`.to` calls per forward": UNKNOWN if calls is None else str(calls),
-        "moves forward": str(seen.moves_forward),
-        "moves backward": str(seen.moves_backward),
-        "moved forward": data_size(seen.bytes_forward),
-        "moved backward": data_size(seen.bytes_backward),
-    }
+def known_columns() -> list[str]:
+    """Return the keys that `--columns` takes."""
+    return list(COLUMNS)
 
 
-def _step_time(result: MeasuredCase) -> Cells:
-    """Return the median step of all jobs, its interval, and the number of steps."""
-    steps = sum(map(len, result.steps_s))
-    return {
-        STEP_TIME: find_step_time(result).words,
-        "steps": f"{steps} in {len(result.jobs)} jobs" if result.repeats else str(steps),
-    }
+def check_columns(keys: Sequence[str]) -> None:
+    """Refuse keys that are no column.
+
+    Raises:
+        ConfigError: A key is unknown or given twice; the message lists those that exist.
+    """
+    if unknown := [key for key in keys if key not in COLUMNS]:
+        known = ", ".join(known_columns())
+        raise ConfigError("--columns", f"no column {', '.join(unknown)}; there are {known}")
+    if twice := sorted({key for key in keys if list(keys).count(key) > 1}):
+        raise ConfigError("--columns", f"given twice: {', '.join(twice)}")
 
 
-def _median(jobs: list[list[float]]) -> str:
-    """Return the median of the jobs' medians."""
-    known = [samples for samples in jobs if samples]
-    return seconds(estimate(known)) if known else UNKNOWN
+def telling(keys: Sequence[str], field: Field) -> list[str]:
+    """Return the keys without those that say nothing of these cases.
+
+    Where a key has a column for each of many GPUs, what more GPUs bring has a table of its own.
+    """
+    scaling = field.has_gpu_counts and not has_many_gpus(keys, field.results)
+    return [key for key in keys if scaling or not COLUMNS[key].needs_gpu_counts]
 
 
-def _peaks(allocated: int | None, reserved: int | None) -> str:
-    if allocated is None or reserved is None:
-        return UNKNOWN
-    return f"{data_size(allocated)} / {data_size(reserved)}"
+def has_many_gpus(keys: Sequence[str], results: Sequence[MeasuredCase]) -> bool:
+    """Return True if one of the keys has more columns than leave room for others."""
+    most = max((result.case.gpus for result in results), default=0)
+    return most > MOST_GPUS and any(COLUMNS[key].is_of_each_gpu for key in keys)

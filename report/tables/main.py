@@ -1,46 +1,92 @@
-"""The main table: a row for each case, with the columns of the table's kind."""
+"""The main table: a row for each case, with the columns of the table's kind, or chosen ones."""
 
 from collections.abc import Sequence
 
-from report.data.selection import GridTable
-from report.document import Table
-from report.tables.columns import Cells
-from report.tables.notes import notes_on
+from report.data.selection import GridTable, Row
+from report.document import Table, join_cells
+from report.tables.cells.field import Field
+from report.tables.columns import COLUMNS, check_columns, telling
+from report.tables.details.one_gpu import kept_apart, where_they_are
+from report.tables.notes import letters, notes_on
+from report.tables.turned import turn_wide
 from report.wording.names import gpu_count, heading, key_text
+from report.wording.quantities import in_words
 from report.wording.units import UNKNOWN
 
-LAST = ("notes", "result")
+NOTES, RESULT = "notes", "result"
+Words = dict[str, str]
 
 
 def make_main_table(
-    grid_table: GridTable, cells: Sequence[Cells], headings: Sequence[str]
+    grid_table: GridTable, default: Sequence[str], columns: Sequence[str] | None = None
 ) -> Table:
-    """Return one row per case: the axes, then the kind's columns, then notes and reason.
+    """Return one row per case: the axes, then the columns, then notes and reason.
 
     Args:
         grid_table: The cases, measured or not.
-        cells: The kind's columns of each measured case, in the order of `grid_table.results`.
-        headings: Columns to show where nothing was measured.
+        default: Keys of the columns of the table's kind; those that say nothing are left out.
+        columns: Keys of the columns to show instead.
+
+    Raises:
+        ConfigError: There is no such column.
     """
-    of_kind = dict(zip(grid_table.results, cells, strict=True))
-    rows = []
-    for row in grid_table.rows:
-        found = {heading(key): key_text(row.case, key) for key in grid_table.grid.axes}
-        result = row.measured
-        found["GPUs"] = gpu_count(row.case, result is not None and result.emulated)
-        if result is None:
-            found["result"] = row.reason or UNKNOWN
-        else:
-            found |= of_kind[result]
-            if notes := notes_on(row, result):
-                found["notes"] = notes
-            if len(of_kind) < len(grid_table.rows):
-                found["result"] = "ok"
-        rows.append(found)
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    for last in LAST:
-        if last in columns:
-            columns = [*(c for c in columns if c != last), last]
-    if not of_kind:
-        columns = [*columns[:-1], *headings, "result"]
-    return Table(columns, [[row.get(column, UNKNOWN) for column in columns] for row in rows])
+    check_columns(columns or ())
+    field = Field(grid_table.results)
+    keys = list(columns) if columns else telling(default, field)
+    apart = set(kept_apart(field.results)) if grid_table.grid.table == "schedules" else set()
+    rows = [row for row in grid_table.rows if row.measured is None or row.measured not in apart]
+    marks, lines = letters(
+        [notes_on(row, timed=any(COLUMNS[key].is_timed for key in keys)) for row in rows]
+    )
+    is_whole = len(field.results) == len(grid_table.rows)
+    axes = [_axes(row, grid_table) for row in rows]
+    found = [
+        join_cells(first, cells, {NOTES: mark} if mark else {}, {} if is_whole else _result(row))
+        for row, first, cells, mark in zip(
+            rows, axes, _cells(rows, keys, field, all_known=not columns), marks, strict=True
+        )
+    ]
+    headings = _headings(found, [] if field.results else keys)
+    filled = [[row.get(heading, UNKNOWN) for heading in headings] for row in found]
+    table = Table(headings, filled, notes=[*lines, *where_they_are(apart)])
+    return turn_wide(table, len(axes[0]) if axes else 0)
+
+
+def _axes(row: Row, grid_table: GridTable) -> Words:
+    """Return the case's values of the grid's axes, and its GPUs."""
+    found = {heading(key): key_text(row.case, key) for key in grid_table.grid.axes}
+    result = row.measured
+    found["GPUs"] = gpu_count(row.case, result is not None and result.emulated)
+    return found
+
+
+def _cells(rows: Sequence[Row], keys: Sequence[str], field: Field, all_known: bool) -> list[Words]:
+    """Return the cells of the columns, none for what was not measured.
+
+    Args:
+        rows: The cases.
+        keys: Keys of the columns.
+        field: All measured cases.
+        all_known: Leave out columns in which nothing is known.
+    """
+    measured = (row.measured for row in rows)
+    words = in_words(
+        {} if r is None else join_cells(*(COLUMNS[key].cells(r, field) for key in keys))
+        for r in measured
+    )
+    if not all_known:
+        return words
+    known = {name for row in words for name, cell in row.items() if cell != UNKNOWN}
+    return [{name: cell for name, cell in row.items() if name in known} for row in words]
+
+
+def _result(row: Row) -> Words:
+    return {RESULT: "ok" if row.measured is not None else row.reason or UNKNOWN}
+
+
+def _headings(rows: Sequence[Words], keys: Sequence[str]) -> list[str]:
+    """Return all headings, with notes and result last; of `keys` what nothing was measured of."""
+    found = list(dict.fromkeys(heading for row in rows for heading in row))
+    found += [heading for key in keys for heading in COLUMNS[key].headings]
+    last = [name for name in (NOTES, RESULT) if name in found]
+    return [*(name for name in found if name not in last), *last]

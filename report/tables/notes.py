@@ -1,48 +1,85 @@
-"""Notes on a row: everything to know of its numbers before citing them."""
+"""Notes on rows: what to know of their numbers before citing them, as letters and lines below."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from string import ascii_lowercase
 
 from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost
 from report.data.measured import MeasuredCase
 from report.data.selection import Row
-from report.wording.units import between, count_of, signed_percent
-from study.results.environment import Gpu, GpuState
-from study.statistics.samples import outliers
+from report.wording.units import count_of
 
+LIMITS = {"time_limit": "time limit", "steps": "limit of steps"}
 CAPPED = 0.95  # of a GPU's highest clock
 
 
-def notes_on(row: Row, result: MeasuredCase) -> str:
-    """Return all notes on a row as one cell; empty for none."""
-    parts = (_convergence, _outliers, _instrumentation, _clocks, _nodes)
-    notes = (*(part(result) for part in parts), _jobs(row))
-    return "; ".join(note for some in notes for note in some)
+def letters(notes: Sequence[Sequence[str] | None]) -> tuple[list[str], list[str]]:
+    """Return the letters of each row, as `a, c`, and the lines that explain them.
+
+    A note on all rows is a line without a letter.
+
+    Args:
+        notes: The notes on each row; None for a row that cannot have any.
+    """
+    able = [set(found) for found in notes if found is not None]
+    everywhere = set.intersection(*able) if able else set()
+    others = dict.fromkeys(n for found in notes for n in found or () if n not in everywhere)
+    of_note = {note: _letter(at) for at, note in enumerate(others)}
+    marks = [", ".join(of_note[n] for n in others if n in set(found or ())) for found in notes]
+    shared = dict.fromkeys(n for found in notes for n in found or () if n in everywhere)
+    return marks, [*shared, *(f"{mark}  {note}" for note, mark in of_note.items())]
+
+
+def _letter(at: int) -> str:
+    """Return a to z, then aa, ab and so on."""
+    round_, place = divmod(at, len(ascii_lowercase))
+    return (_letter(round_ - 1) if round_ else "") + ascii_lowercase[place]
+
+
+def notes_on(row: Row, *, timed: bool) -> list[str] | None:
+    """Return the notes on a row, each a sentence that other rows may share; None if not measured.
+
+    Args:
+        row: The case, with its repeats.
+        timed: The table shows step times, so that notes on timing belong below it.
+    """
+    if row.measured is None:
+        return None
+    parts = (_convergence, _warm_up, _instrumentation, _clocks, _nodes) if timed else ()
+    return [*(note for part in parts for note in part(row.measured)), *_jobs(row)]
 
 
 def _convergence(result: MeasuredCase) -> Iterator[str]:
     measurements = [job.measurement for job in result.jobs]
     target = result.case.ci_half_width
     early = [m.stopped_by for m in measurements if not m.converged]
-    if early and target:
-        why = " and ".join(sorted({stop.replace("_", " ") for stop in early}))
-        jobs = f" in {len(early)} of {len(measurements)} jobs" if result.repeats else ""
-        yield f"not within ±{100 * target:g} %{jobs}: stopped by {why}"
+    if not early or not target:
+        return
+    limits = " or ".join(sorted({LIMITS.get(stop, stop) for stop in early}))
+    if result.repeats:
+        yield (
+            f"The interval of {len(early)} of {len(measurements)} jobs is wider than "
+            f"±{100 * target:g} %: they ended by their {limits}."
+        )
+    else:
+        yield f"The interval is wider than ±{100 * target:g} %: the run ended by its {limits}."
+
+
+def _warm_up(result: MeasuredCase) -> Iterator[str]:
+    measurements = [job.measurement for job in result.jobs]
     if any(m.warmup_steady is False for m in measurements):
-        yield "warm-up was not steady"
+        yield "The warm-up was not steady."
     elif any(m.warmup_steady is None for m in measurements):
-        yield "warm-up too short to tell whether it was steady"
-
-
-def _outliers(result: MeasuredCase) -> Iterator[str]:
-    count = sum(outliers(times) for times in result.steps_s)
-    if count:
-        yield f"outliers: {count} of {sum(map(len, result.steps_s))} steps"
+        yield "The warm-up was too short to tell whether it was steady."
 
 
 def _instrumentation(result: MeasuredCase) -> Iterator[str]:
     cost = instrumentation_cost(result)
     if cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST:
-        yield f"steps with marks took {signed_percent(cost)}: their parts are not those of a step"
+        slower = "slower" if cost > 0 else "faster"
+        yield (
+            f"Instrumented steps were over {100 * MAX_INSTRUMENTATION_COST:g} % {slower} than "
+            "timed ones: their parts are not those of a step."
+        )
 
 
 def _clocks(result: MeasuredCase) -> Iterator[str]:
@@ -54,34 +91,30 @@ def _clocks(result: MeasuredCase) -> Iterator[str]:
         if state is not None
     ]
     reasons = {r.replace("_", " ") for _, state in states for r in state.throttle_reasons or ()}
-    if flags := [*_capped(states), *sorted(reasons)]:
-        yield f"throttled: {', '.join(flags)}"
-
-
-def _capped(states: list[tuple[Gpu, GpuState]]) -> Iterator[str]:
-    """Yield clocks below the highest that a GPU can reach, as a range."""
-    clocks: dict[int, list[int]] = {}
-    for gpu, state in states:
-        clock, top = state.sm_clock_hz, gpu.max_sm_clock_hz
-        if clock is not None and top is not None and clock < CAPPED * top:
-            clocks.setdefault(round(top / 1e6), []).append(round(clock / 1e6))
-    for top_mhz, found in sorted(clocks.items()):
-        yield f"clock at {between(found)} of {top_mhz} MHz"
+    if reasons:
+        yield f"A GPU was throttled ({', '.join(sorted(reasons))})."
+    elif any(
+        state.sm_clock_hz is not None
+        and gpu.max_sm_clock_hz is not None
+        and state.sm_clock_hz < CAPPED * gpu.max_sm_clock_hz
+        for gpu, state in states
+    ):
+        yield f"A GPU's clock was below {100 * CAPPED:g} % of its highest."
 
 
 def _nodes(result: MeasuredCase) -> Iterator[str]:
     """Note that data passes between nodes, which takes longer than within one."""
     hosts = {rank.host for rank in result.environment.ranks}
     if len(hosts) > 1:
-        yield f"on {len(hosts)} nodes"
+        yield f"The GPUs were on {len(hosts)} nodes."
 
 
 def _jobs(row: Row) -> Iterator[str]:
     if row.missing:
         outcomes = " and ".join(sorted({r.outcome or "no result yet" for r in row.missing}))
-        yield f"{len(row.missing)} of {len(row.jobs)} jobs missing: {outcomes}"
+        yield f"{len(row.missing)} of {len(row.jobs)} jobs are missing: {outcomes}."
     measured = row.measured
     used = 0 if measured is None else len(measured.jobs)
     others = len(row.jobs) - len(row.missing) - used
     if others:
-        yield f"left out: {count_of(others, 'job')} measured under other conditions"
+        yield f"Left out: {count_of(others, 'job')} measured under other conditions."

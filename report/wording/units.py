@@ -1,36 +1,103 @@
-"""Numbers as text: four digits and a unit; a dash for what is not known."""
+"""Numbers as text: three significant digits and a unit; a dash for what is not known.
+
+report/wording/quantities.py writes the numbers of a column alike.
+"""
 
 from collections.abc import Sequence
+from math import floor, log10
 
 from study.statistics.samples import Interval
 
 UNKNOWN = "–"
 Unit = tuple[float, str]
-TIMES: tuple[Unit, ...] = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
-SIZES: tuple[Unit, ...] = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
-PREFIXES: tuple[Unit, ...] = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1.0, ""))
+TIMES: tuple[Unit, ...] = ((3600.0, "h"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+SIZES: tuple[Unit, ...] = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+BYTES: tuple[Unit, ...] = (*SIZES, (1, "B"))
+PREFIXES: tuple[Unit, ...] = (
+    (1e15, "P"),
+    (1e12, "T"),
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+)
+
+DIGITS, MOST_DIGITS = 3, 5
+BINARY = 1024  # below it, whole numbers keep all their digits: 1023 B is no 1020 B
+NEARLY = 1 - 1e-9  # for sums of rounded numbers
 
 
 def unit_for(value: float, units: Sequence[Unit]) -> Unit:
-    """Return the first unit in which the value is 1 or more, else the last."""
-    return next((unit for unit in units if value >= unit[0]), units[-1])
+    """Return the first unit in which the value, rounded, is 1 or more, else the last."""
+    at = next((n for n, unit in enumerate(units) if value >= unit[0]), len(units) - 1)
+    if at and float(number(value / units[at][0])) * units[at][0] >= units[at - 1][0] * NEARLY:
+        at -= 1  # 0.99996 s is 1 s, not 1000 ms
+    return units[at]
+
+
+def number(value: float, digits: int = DIGITS) -> str:
+    """Return so many significant digits, never with an exponent: `0.0312`, `1.50`, `98800`."""
+    if not value:
+        return "0"
+    exponent = floor(log10(abs(value)))
+    decimals = digits - 1 - exponent
+    if decimals < 0:
+        whole = abs(value) < BINARY
+        return f"{value if whole else round(value, decimals):.0f}"
+    text = f"{value:.{decimals}f}"
+    # 9.999 rounds up to 10.00, which has a digit too many.
+    return f"{float(text):.{decimals - 1}f}" if decimals and _grew(text, exponent) else text
+
+
+def digits_for(value: float, interval: Interval | None) -> int:
+    """Return the significant digits that the interval supports, three at least.
+
+    The last digit's place is not below the first of the interval's half-width.
+    """
+    half = 0.0 if interval is None else (interval.high - interval.low) / 2
+    if half <= 0 or value <= 0:
+        return DIGITS
+    return min(max(floor(log10(value)) - floor(log10(half)) + 1, DIGITS), MOST_DIGITS)
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration in s, ms or µs."""
+    """Return a duration in h, s, ms, µs or ns."""
     return UNKNOWN if value is None else _with_unit(value, TIMES)
 
 
+def gpu_seconds(value: float | None) -> str:
+    """Return GPUs times seconds: `131 GPU-ms`."""
+    if value is None:
+        return UNKNOWN
+    text, unit = _with_unit(value, TIMES).split()
+    return f"{text} GPU-{unit}"
+
+
 def seconds_with_interval(value: float, interval: Interval | None) -> str:
-    """Return `median (low – high)`, each with its unit."""
+    """Return `median (low – high)`, with the unit once."""
+    scale, name = unit_for(value, TIMES)
+    return with_interval(value / scale, name, _scaled(interval, scale))
+
+
+def with_interval(value: float, unit: str, interval: Interval | None) -> str:
+    """Return `value unit (low – high)`, with as many digits as the interval supports.
+
+    Args:
+        value: In this unit.
+        unit: Its name; empty for a plain number.
+        interval: In this unit; None where it is not known.
+    """
+    digits = digits_for(value, interval)
+    text = f"{number(value, digits)} {unit}".rstrip()
     if interval is None:
-        return f"{seconds(value)} ({UNKNOWN})"
-    return f"{seconds(value)} ({seconds(interval.low)} – {seconds(interval.high)})"
+        return f"{text} ({UNKNOWN})"
+    places = len(number(value, digits).partition(".")[2])
+    return f"{text} ({interval.low:.{places}f} – {interval.high:.{places}f})"
 
 
 def data_size(value: int | None) -> str:
     """Return bytes in binary units."""
-    return UNKNOWN if value is None else _with_unit(value, (*SIZES, (1, "B")))
+    return UNKNOWN if value is None else _with_unit(value, BYTES)
 
 
 def runs(numbers: list[int]) -> str:
@@ -46,7 +113,7 @@ def runs(numbers: list[int]) -> str:
 
 def ratio(value: float) -> str:
     """Return a factor with three digits."""
-    return f"{value:.3g}"
+    return _plain(number(value))
 
 
 def between(values: list[int]) -> str:
@@ -76,11 +143,6 @@ def byte_rate(value: float) -> str:
     return f"{_with_unit(value, PREFIXES)}B/s"
 
 
-def _with_unit(value: float, units: Sequence[Unit]) -> str:
-    scale, name = unit_for(value, units)
-    return f"{value / scale:.4g} {name}"
-
-
 def count_of(count: int, one: str, many: str | None = None) -> str:
     """Return `1 GPU` or `5 GPUs`, with the word of `plural`."""
     return f"{count} {plural(count, one, many)}"
@@ -95,3 +157,21 @@ def plural(count: int, one: str, many: str | None = None) -> str:
         many: the word for several, if it is not `one` with an s.
     """
     return one if count == 1 else many or f"{one}s"
+
+
+def _with_unit(value: float, units: Sequence[Unit]) -> str:
+    scale, name = unit_for(value, units) if value else next(u for u in units if u[0] == 1)
+    return f"{_plain(number(value / scale))} {name}"
+
+
+def _plain(text: str) -> str:
+    """Return a number without zeros at its end, as in a sentence: `60`, and not `60.0`."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _grew(text: str, exponent: int) -> bool:
+    return abs(float(text)) >= 10.0 ** (exponent + 1)
+
+
+def _scaled(interval: Interval | None, scale: float) -> Interval | None:
+    return interval and Interval(interval.low / scale, interval.high / scale)

@@ -2,8 +2,9 @@
 
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
-from report.document import Table, known_rows
-from report.wording.units import UNKNOWN, byte_rate, data_size, seconds
+from report.document import Table, join_cells, known_rows
+from report.wording.quantities import Cell, in_words, rate_cell, size_cell, time_cell
+from report.wording.units import UNKNOWN
 from study.results.ceilings import CopyRate
 
 CAPTION = "Copies, checked and timed before the steps"
@@ -12,22 +13,21 @@ CAPTION = "Copies, checked and timed before the steps"
 def make_table(results: list[MeasuredCase]) -> Table:
     """Return a row for each pair of GPUs that exchanges data."""
     labels = Labels(results)
-    rows = [
-        labels.of(result) | _cells(copy, result)
-        for result in results
-        for copy in result.ceilings.copies
-    ]
-    return known_rows(CAPTION, rows)
+    made = [(result, copy) for result in results for copy in result.ceilings.copies]
+    cells = in_words(_cells(copy, result) for result, copy in made)
+    rows = zip(made, cells, strict=True)
+    return known_rows(CAPTION, (join_cells(labels.of(r), found) for (r, _), found in rows))
 
 
-def _cells(copy: CopyRate, result: MeasuredCase) -> dict[str, str]:
+def _cells(copy: CopyRate, result: MeasuredCase) -> dict[str, Cell]:
     within = copy.source == copy.target
     return {
         "copy": "within one device" if within else f"GPU {copy.source} to GPU {copy.target}",
-        "arrived unchanged": data_size(copy.checked_bytes),
-        "one element": seconds(copy.latency_s),
-        "one baton": f"{seconds(copy.message_s)} ({data_size(copy.message_bytes)})",
-        "bandwidth": byte_rate(copy.bandwidth_bytes_per_s),
+        "arrived unchanged": size_cell(copy.checked_bytes),
+        "one element takes": time_cell(copy.latency_s),
+        "one activation": size_cell(copy.message_bytes),
+        "takes": time_cell(copy.message_s),
+        "bandwidth": rate_cell(copy.bandwidth_bytes_per_s, "B/s"),
         "path": UNKNOWN if within else _path(copy, result),
     }
 

@@ -5,8 +5,9 @@ from report.analysis.in_flight import seen_in_flight
 from report.analysis.naive_memory import predicted_peak
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
-from report.document import Table, make_rows
-from report.wording.units import UNKNOWN, data_size, percent, signed_percent
+from report.document import Table, join_cells, make_rows
+from report.wording.quantities import Cell, in_words, size_cell
+from report.wording.units import UNKNOWN, percent, signed_percent
 from study.stages import expected_in_flight
 
 CAPTION = (
@@ -14,20 +15,29 @@ CAPTION = (
     "lengths, transfers and the rest add to it"
 )
 
+FACT = (
+    "Bubble: the share of a step in which a GPU computes nothing, the mean of the GPUs; by "
+    "formula: the bubble if all actions of a schedule took equally long and nothing else took any "
+    "time."
+)
+
+
+def facts(results: list[MeasuredCase]) -> list[str]:
+    """Explain the columns of bubbles, if any GPU can have one."""
+    return [FACT] if any(result.case.gpus > 1 for result in results) else []
+
 
 def make_table(results: list[MeasuredCase]) -> Table:
     """Return a row for each GPU of cases with several GPUs."""
     labels = Labels(results)
     several = [result for result in results if result.case.gpus > 1]
-    rows = [
-        labels.of(result) | _cells(bubble, result)
-        for result in several
-        for bubble in bubbles(result)
-    ]
-    return make_rows(CAPTION, rows)
+    found = [(result, bubble) for result in several for bubble in bubbles(result)]
+    cells = in_words(_cells(bubble, result) for result, bubble in found)
+    rows = zip(found, cells, strict=True)
+    return make_rows(CAPTION, (join_cells(labels.of(r), words) for (r, _), words in rows))
 
 
-def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, str]:
+def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, Cell]:
     seen = seen_in_flight(result)
     expected = expected_in_flight(result.case, bubble.gpu)
     peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes
@@ -40,8 +50,8 @@ def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, str]:
         "rest": _part(bubble.rest),
         "in flight": str(seen[bubble.gpu]) if seen else UNKNOWN,
         "by rule": UNKNOWN if expected is None else str(expected),
-        "peak memory": data_size(peak),
-        "predicted": data_size(predicted_peak(result, bubble.gpu)),
+        "peak memory": size_cell(peak),
+        "predicted": size_cell(predicted_peak(result, bubble.gpu)),
     }
 
 

@@ -1,0 +1,1 @@
+"""Cells of one case by the headings of their columns."""

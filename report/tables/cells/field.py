@@ -1,0 +1,42 @@
+"""The cases of a table, which the cells of each of them are compared with."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from report.analysis.metrics import Baselines, Metrics, metrics
+from report.analysis.speedup import Factor, factor_over, naive_on
+from report.data.labels import differs
+from report.data.measured import MeasuredCase
+from report.wording.units import count_of
+
+
+class Field:
+    """All measured cases of a table, and figures of each among them."""
+
+    def __init__(self, results: Sequence[MeasuredCase]) -> None:
+        self.results = list(results)
+        self._baselines = Baselines(self.results)
+        self._metrics: dict[MeasuredCase, Metrics] = {}
+
+    def metrics(self, result: MeasuredCase) -> Metrics:
+        """Return the figures of a case, found once."""
+        if result not in self._metrics:
+            self._metrics[result] = metrics(result, self._baselines)
+        return self._metrics[result]
+
+    def over_naive(self, result: MeasuredCase) -> Factor | None:
+        """Return the speed over the naive schedule on as many GPUs."""
+        return factor_over(naive_on(result.case.gpus, result, self.results), result)
+
+    @cached_property
+    def has_gpu_counts(self) -> bool:
+        """True if the cases have several numbers of GPUs."""
+        return differs(self.results, "gpus")
+
+    @cached_property
+    def base(self) -> str:
+        """What speed-ups are over: `1 GPU`, or words for where that differs between cases."""
+        known = {self.metrics(result).base_gpus for result in self.results} - {None}
+        if len(known) == 1:
+            return count_of(next(iter(known)) or 0, "GPU")
+        return "the fewest GPUs"

@@ -1,0 +1,36 @@
+"""Table of each schedule's speed over the naive one, with intervals."""
+
+from report.analysis.speedup import Factor, factor_over, naive_on
+from report.data.labels import Labels
+from report.data.measured import MeasuredCase
+from report.document import Table, join_cells, known_rows
+from report.tables.details.one_gpu import kept_apart
+from report.wording.units import UNKNOWN
+
+CAPTION = "Speed over the naive schedule on as many GPUs and on 1 GPU (95 % CI)"
+OVER = ("over naive", "over naive on 1 GPU")
+
+
+def make_table(results: list[MeasuredCase]) -> Table:
+    """Return a row for each case that may be compared with a naive one."""
+    labels, apart = Labels(results), set(kept_apart(results))
+    rows = [join_cells(labels.of(r), _cells(r, results)) for r in results if r not in apart]
+    return known_rows(CAPTION, [row for row in rows if _is_known(row)])
+
+
+def _is_known(row: dict[str, str]) -> bool:
+    return any(row[name] != UNKNOWN for name in OVER)
+
+
+def _cells(result: MeasuredCase, results: list[MeasuredCase]) -> dict[str, str]:
+    """Compare one case; a dash where that is not valid, and the answers say why."""
+    return {
+        OVER[0]: _factor(factor_over(naive_on(result.case.gpus, result, results), result)),
+        OVER[1]: _factor(factor_over(naive_on(1, result, results), result)),
+    }
+
+
+def _factor(found: Factor | None) -> str:
+    if found is None:
+        return UNKNOWN
+    return f"{found.value:.2f} ({found.low:.2f} – {found.high:.2f})"
