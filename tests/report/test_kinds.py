@@ -7,12 +7,13 @@ import pytest
 import study.grid
 from report.data.load import load_results
 from report.data.selection import select_tables
-from report.document import Figure, make_rows
+from report.document import Answer, Figure, make_rows
 from report.formats.html import render_html
 from report.formats.markdown import render
-from report.kinds import KINDS, Kind, each
+from report.kinds import KINDS, Kind
+from report.make import make_document
 from report.sections import make_section
-from report.title import make_document
+from report.tables.columns import COLUMNS, Column
 from study.grid import TABLES, load_grids
 from tests.report.made_up import result, write
 
@@ -20,13 +21,18 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>warm</text></svg>'
 PARTS = [field.name for field in dataclasses.fields(Kind)]
 WARM_UP = Kind(
     question="How long a case warms up",
-    headings=["warm-up steps"],
-    rows=each(lambda result: {"warm-up steps": str(result.measurement.warmup_steps)}),
-    details=[lambda results: make_rows("Losses", [{"loss": "1.5"} for _ in results])],
-    answers=lambda results: [f"{len(results)} cases warmed up."],
+    columns=["warm_up"],
+    answers=lambda results: [Answer("How long?", [f"{len(results)} cases warmed up."])],
+    headlines=lambda results: ["All warmed up."],
     figures=lambda results: [Figure("Warm-up", SVG, "steps"), None],
     listings=[("mp/placement.py", "layer_map")],
+    detail_tables=[lambda results: make_rows("Losses", [{"loss": "1.5"} for _ in results])],
+    detail_figures=lambda results: [],
     facts=lambda results: ["A step of warm-up is not timed."],
+)
+STEPS = Column(
+    lambda result, field: {"warm-up steps": str(result.measurement.warmup_steps)},
+    ["warm-up steps"],
 )
 
 
@@ -34,6 +40,7 @@ WARM_UP = Kind(
 def table_of_warm_up(monkeypatch, tmp_path):
     """The table of a grid of that kind, of which so many cases were measured."""
     monkeypatch.setitem(KINDS, "warm_up", WARM_UP)
+    monkeypatch.setitem(COLUMNS, "warm_up", STEPS)
     monkeypatch.setattr(study.grid, "TABLES", (*TABLES, "warm_up"))
     path = tmp_path / "mine.yaml"
     path.write_text("title: Warm-up\ntable: warm_up\naxes: {depth: [20], gpus: [1, 2]}\n")
@@ -52,7 +59,7 @@ def test_a_new_kind_of_table_is_shown_with_all_its_parts(table_of_warm_up):
     grid_table = table_of_warm_up(measured=2)
     section = make_section(grid_table, with_figures=True)
     assert section.table.columns == ["depth", "GPUs", "warm-up steps"]
-    page = render_html(make_document([grid_table], [section]))
+    page = render_html(make_document([grid_table], with_figures=True, with_details=True))
     markdown = "".join(render([section]))
     for text in (
         "warm-up steps",
@@ -68,7 +75,8 @@ def test_a_new_kind_of_table_is_shown_with_all_its_parts(table_of_warm_up):
 
 def test_a_new_kind_without_results_asks_its_question(table_of_warm_up):
     section = make_section(table_of_warm_up(measured=0))
-    assert section.answers[0].startswith("How long a case warms up cannot be told")
+    (answer,) = section.answers
+    assert answer.sentences[0].startswith("How long a case warms up cannot be told")
     assert list(section.table.columns[-2:]) == ["warm-up steps", "result"]
 
 

@@ -7,7 +7,7 @@ from report.data.export import render_csv, render_json
 from report.data.load import load_results
 from report.data.selection import select_tables
 from tests.report.made_up import case, failed, grid, result, submit, write
-from tests.report.shown import answer_of, cells, only_section
+from tests.report.shown import answer_of, cells, details_of, only_section
 
 
 def repeats(step_s, gpus=2, **keys):
@@ -16,15 +16,21 @@ def repeats(step_s, gpus=2, **keys):
 
 
 def row_of(folder):
-    return cells(only_section(folder))[0]
+    """The row of 2 GPUs, with its notes and samples in words."""
+    section = only_section(folder)
+    (samples, *_) = cells(details_of(folder, "task4")["Samples behind each step time"])
+    lines = dict(line.split("  ", 1) for line in section.table.notes)
+    row = cells(section)[0]
+    notes = " ".join(lines[mark] for mark in row.get("notes", "").split(", ") if mark in lines)
+    return samples | row | {"notes": notes}
 
 
 def test_repeats_are_one_row_with_the_mean_of_their_medians(tmp_path):
     write(tmp_path, "slurm", *repeats([0.1, 0.13, 0.11]), result(gpus=5))
     rows = cells(only_section(tmp_path))
     assert len(rows) == 2
-    assert rows[0]["step time (95 % CI)"].startswith("112.7 ms (")
-    assert rows[0]["steps"] == "123 in 3 jobs"
+    assert rows[0]["step time (95 % CI)"].startswith("113 ms (")
+    assert (row_of(tmp_path)["timed steps"], row_of(tmp_path)["jobs"]) == ("123", "3")
 
 
 def test_jobs_that_differ_widen_the_interval(tmp_path):
@@ -39,30 +45,30 @@ def test_a_repeat_that_failed_is_noted_and_costs_no_other(tmp_path):
     two = [*repeats([0.1, 0.1]), failed(gpus=2, repeat=3)]
     write(tmp_path, "slurm", *two, result(gpus=5))
     row = row_of(tmp_path)
-    assert row["steps"] == "82 in 2 jobs"
-    assert row["notes"] == "1 of 3 jobs missing: oom_gpu"
+    assert (row["timed steps"], row["jobs"]) == ("82", "2")
+    assert row["notes"] == "1 of 3 jobs are missing: oom_gpu."
 
 
 def test_a_first_job_that_failed_leaves_the_row_to_its_repeats(tmp_path):
     write(tmp_path, "slurm", failed(gpus=2), *repeats([0.1, 0.2])[1:], result(gpus=5))
     row = row_of(tmp_path)
     assert row["step time (95 % CI)"].startswith("200 ms (")
-    assert row["notes"] == "1 of 2 jobs missing: oom_gpu"
+    assert row["notes"] == "1 of 2 jobs are missing: oom_gpu."
 
 
 def test_a_repeat_on_other_hardware_is_left_out_and_said(tmp_path):
     other = result(gpus=2, step_s=0.5, repeat=2, gpu_name="NVIDIA H100")
     write(tmp_path, "slurm", result(gpus=2), other, result(gpus=5))
     row = row_of(tmp_path)
-    assert row["steps"] == "41"
-    assert row["notes"] == "left out: 1 job measured under other conditions"
+    assert row["timed steps"] == "41"
+    assert row["notes"] == "Left out: 1 job measured under other conditions."
 
 
 def test_a_repeat_that_waits_for_its_job_is_missing(tmp_path):
     again = msgspec.structs.replace(case(gpus=2), repeat=2)
     submit(tmp_path, "slurm", again)
     write(tmp_path, "slurm", *repeats([0.1]), result(gpus=5))
-    assert row_of(tmp_path)["notes"] == "1 of 2 jobs missing: no result yet"
+    assert row_of(tmp_path)["notes"] == "1 of 2 jobs are missing: no result yet."
 
 
 def test_collect_exits_with_1_while_a_repeat_is_missing(tmp_path, run):
@@ -86,8 +92,8 @@ def test_jobs_of_another_torch_are_not_pooled(tmp_path):
     write(tmp_path, "slurm", msgspec.structs.replace(first, environment=old), *others)
     write(tmp_path, "slurm", result(gpus=5))
     row = row_of(tmp_path)
-    assert row["steps"] == "82 in 2 jobs"
-    assert row["notes"] == "left out: 1 job measured under other conditions"
+    assert (row["timed steps"], row["jobs"]) == ("82", "2")
+    assert row["notes"] == "Left out: 1 job measured under other conditions."
 
 
 @pytest.mark.parametrize("change", [{"driver": "1"}, {"tf32": True}, {"cpu": "another"}])
@@ -96,11 +102,11 @@ def test_jobs_under_other_conditions_are_not_pooled(tmp_path, change):
     other = msgspec.structs.replace(first.environment, **change)
     write(tmp_path, "slurm", msgspec.structs.replace(first, environment=other), *others)
     write(tmp_path, "slurm", result(gpus=5))
-    assert row_of(tmp_path)["notes"] == "left out: 1 job measured under other conditions"
+    assert row_of(tmp_path)["notes"] == "Left out: 1 job measured under other conditions."
 
 
 def test_a_repeat_that_a_person_set_is_found(tmp_path):
     again = msgspec.structs.replace(case(gpus=2), repeat=2)
     submit(tmp_path, "slurm", again, overrides={"repeat": 2})
     write(tmp_path, "slurm", result(gpus=2, repeat=2), result(gpus=5))
-    assert row_of(tmp_path)["steps"] == "41"
+    assert row_of(tmp_path)["timed steps"] == "41"

@@ -1,7 +1,7 @@
 """A grid's table exists once for each setting in which something of it was started."""
 
 from tests.report.made_up import case, result, submit, write
-from tests.report.shown import cells, only_section, sections
+from tests.report.shown import cells, details_of, only_section, sections
 
 CHANGED = "Changed from the grid's own setting: "
 
@@ -86,11 +86,12 @@ def test_task_four_answers_task_five(tmp_path):
 
 def test_the_facts_say_where_and_how_often_it_was_measured(tmp_path):
     write(tmp_path, "slurm", result(gpus=2), result(gpus=5, steps_s=[0.1] * 9))
-    facts = only_section(tmp_path).facts
-    assert "Hardware: NVIDIA A100. torch 2.11.0." in facts
-    samples = next(fact for fact in facts if fact.startswith("Samples:"))
-    assert samples.startswith("Samples: 9 to 41 timed steps a case, after 10 warm-up steps.")
-    assert "medians with 95 % confidence intervals" in samples
+    assert "Hardware: NVIDIA A100. torch 2.11.0." in only_section(tmp_path).facts
+    rows = cells(details_of(tmp_path, "task4")["Samples behind each step time"])
+    assert [(row["timed steps"], row["warm-up steps"]) for row in rows] == [
+        ("41", "10"),
+        ("9", "10"),
+    ]
 
 
 def test_an_override_of_task_fours_axis_shows_in_task_five_too(tmp_path):

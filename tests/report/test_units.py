@@ -1,7 +1,10 @@
 """Numbers as people read them."""
 
+import random
+
 import pytest
 
+from report.wording.quantities import gpu_time_cell, in_words, size_cell, time_cell
 from report.wording.units import (
     between,
     byte_rate,
@@ -23,13 +26,18 @@ from study.statistics.samples import Interval
         (None, "–"),
         (90.0, "90 s"),
         (1.0, "1 s"),
-        (0.12345678, "123.5 ms"),
+        (0.12345678, "123 ms"),
+        (0.99996, "1 s"),
+        (0.00099996, "1 ms"),
+        (9.877e4, "27.4 h"),
+        (1e4, "2.78 h"),
+        (0, "0 s"),
         (0.001, "1 ms"),
         (0.000999, "999 µs"),
-        (2e-9, "0.002 µs"),
+        (2e-9, "2 ns"),
     ],
 )
-def test_seconds_have_a_unit_and_four_digits(value, text):
+def test_seconds_have_a_unit_and_three_digits(value, text):
     assert seconds(value) == text
 
 
@@ -41,7 +49,9 @@ def test_seconds_have_a_unit_and_four_digits(value, text):
         (1023, "1023 B"),
         (1024, "1 KiB"),
         (2**20, "1 MiB"),
-        (1_500_000_000, "1.397 GiB"),
+        (1_500_000_000, "1.4 GiB"),
+        (2**30 - 1, "1 GiB"),
+        (2048 * 2**30, "2 TiB"),
         (80 * 2**30, "80 GiB"),
     ],
 )
@@ -64,7 +74,7 @@ def test_layers_that_follow_one_another_are_one_run(numbers, text):
 
 
 def test_a_median_has_its_interval_or_a_dash():
-    assert seconds_with_interval(0.3, Interval(0.2, 0.4)) == "300 ms (200 ms – 400 ms)"
+    assert seconds_with_interval(0.3, Interval(0.2, 0.4)) == "300 ms (200 – 400)"
     assert seconds_with_interval(0.3, None) == "300 ms (–)"
 
 
@@ -77,7 +87,7 @@ def test_shares_are_percents_to_a_tenth():
 
 
 def test_rates_have_decimal_prefixes():
-    assert (flop_rate(791.2e12), byte_rate(4.25e12)) == ("791.2 TFLOP/s", "4.25 TB/s")
+    assert (flop_rate(791.2e12), byte_rate(4.25e12)) == ("791 TFLOP/s", "4.25 TB/s")
     assert (byte_rate(397e9), byte_rate(12.0)) == ("397 GB/s", "12 B/s")
 
 
@@ -87,3 +97,45 @@ def test_a_range_of_one_value_is_that_value():
 
 def test_a_factor_has_three_digits():
     assert ratio(1 / 3) == "0.333"
+    assert (ratio(2.0), ratio(10000.36)) == ("2", "10000")
+
+
+def test_an_interval_decides_how_many_digits_a_median_has():
+    assert seconds_with_interval(0.002353, Interval(0.00206, 0.00249)) == "2.35 ms (2.06 – 2.49)"
+    assert seconds_with_interval(0.1, Interval(0.09998, 0.10002)) == "100.00 ms (99.98 – 100.02)"
+    assert seconds_with_interval(0.08612, Interval(0.07824, 0.126)) == "86.1 ms (78.2 – 126.0)"
+
+
+def column(make, *values):
+    """The words of a column of these values."""
+    return [row["x"] for row in in_words({"x": make(value)} for value in values)]
+
+
+def test_a_column_has_one_unit_and_keeps_its_zeros():
+    gib = 2**30
+    assert column(size_cell, 1.319 * gib, 708.2 * 2**20, 1.33 * gib) == [
+        "1.32 GiB",
+        "0.692 GiB",
+        "1.33 GiB",
+    ]
+    assert column(time_cell, 0.0007513, 0.001312, 0.0013) == ["0.751 ms", "1.31 ms", "1.30 ms"]
+    assert column(time_cell, 5e-6, 3.2e-3) == ["5.00 µs", "3200 µs"]
+
+
+def test_values_too_far_apart_have_a_unit_each():
+    assert column(time_cell, 5e-6, 3.2) == ["5.00 µs", "3.20 s"]
+    assert column(size_cell, 0, 5, 1024) == ["0 B", "5 B", "1024 B"]
+
+
+def test_a_dash_is_no_number():
+    assert column(time_cell, None, 0.1) == ["–", "100 ms"]
+    assert column(gpu_time_cell, 0.131, None) == ["131 GPU-ms", "–"]
+
+
+@pytest.mark.parametrize("words", [seconds, flop_rate, byte_rate])
+def test_no_number_has_an_exponent_nor_a_thousand_of_a_unit(words):
+    drawn = random.Random(0)
+    for _ in range(2000):
+        text = words(10 ** drawn.uniform(-9, 15 if words is not seconds else 6))
+        assert "e" not in text.split()[0]
+        assert float(text.split()[0]) < 1000 or text.endswith(" s")

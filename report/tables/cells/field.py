@@ -35,7 +35,7 @@ class Field:
 
     @cached_property
     def base(self) -> str:
-        """What speed-ups are over: `1 GPU`, or words for where that differs between cases."""
+        """The GPUs that speed-ups are over: `1 GPU`, or words where that differs between cases."""
         known = {self.metrics(result).base_gpus for result in self.results} - {None}
         if len(known) == 1:
             return count_of(next(iter(known)) or 0, "GPU")
