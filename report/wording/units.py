@@ -52,12 +52,12 @@ def number(value: float, digits: int = DIGITS) -> str:
 def digits_for(value: float, interval: Interval | None) -> int:
     """Return the significant digits that the interval supports, three at least.
 
-    The last digit's place is not below the first of the interval's half-width.
+    One more where the half-width is less than half of the last digit's place.
     """
     half = 0.0 if interval is None else (interval.high - interval.low) / 2
     if half <= 0 or value <= 0:
         return DIGITS
-    return min(max(floor(log10(value)) - floor(log10(half)) + 1, DIGITS), MOST_DIGITS)
+    return min(max(floor(log10(value)) - floor(log10(2 * half)) + 1, DIGITS), MOST_DIGITS)
 
 
 def seconds(value: float | None) -> str:

@@ -100,7 +100,7 @@ def test_what_a_schedule_holds_and_moves_is_a_table_of_its_own(tmp_path):
     assert (pipeline["peak memory"], pipeline["fullest GPU"]) == ("400 MiB", "4")
     assert (pipeline["moves"], pipeline["moved"].split()[0]) == ("80", "3.12")
     assert tensor["collectives"] == "20 all-reduces"
-    assert tensor["data of each GPU in them"].split()[0] == "6.25"
+    assert tensor["data of each GPU in them"].split()[0] == "7.81"
     assert (tensor["in flight"], tensor["by rule"]) == ("–", "–")
 
 
