@@ -3,14 +3,17 @@
     python benchmarks/same.py [--pairs 20] [--device cuda] [KEY=VALUE ...]
 
 The keys are those of a case. Each process warms up and times its steps by the rules of a job, but
-checks nothing and measures nothing else. At most one pair in twenty should be called different.
+checks nothing and measures nothing else. At most 6 % of the pairs should be called different. The
+spread of the medians is what study/statistics/between_jobs.py assumes of single jobs (JOB_SD).
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median, stdev
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -25,11 +28,11 @@ from study.case import parse_value
 from study.statistics.bootstrap import compare
 from study.validation import make_case
 
-CASE = ("depth=20", "gpus=1", "dim=4096", "time_limit_s=5")
+CASE = ("depth=8", "gpus=1", "dim=4096", "batch_size=512", "time_limit_s=20")
 
 
 def main() -> None:
-    """Print a line for each pair."""
+    """Print a line for each pair, then how many were called different."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--device", choices=POLICIES, default="auto")
@@ -39,14 +42,21 @@ def main() -> None:
     if arguments.once:
         print(json.dumps(measure(arguments.device, arguments.case)))
         return
-    different = 0
+    different, log_medians = 0, []
     for number in range(arguments.pairs):
         a, b = (in_a_process(arguments.device, arguments.case) for _ in range(2))
         found = compare([a], [b])
         assert found is not None, "too few steps"
         different += found.kind in ("slower", "faster")
-        print(f"{number + 1:3d}  {len(a):5d} and {len(b):5d} steps: {found.words('a', 'b')}")
-    print(f"called different: {different} of {arguments.pairs}", flush=True)
+        log_medians += [math.log(median(times)) for times in (a, b)]
+        print(
+            f"{number + 1:3d}  {len(a):5d} and {len(b):5d} steps: {found.words('a', 'b')}",
+            flush=True,
+        )
+    spread = 100 * stdev(log_medians)
+    print(
+        f"called different: {different} of {arguments.pairs}; medians differ by {spread:.2f} % (sd)"
+    )
 
 
 def in_a_process(device: str, case: list[str]) -> list[float]:

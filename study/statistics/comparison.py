@@ -103,8 +103,8 @@ class Comparison:
             return ""
         a, b = self.jobs
         if a != b:
-            return f" from {min(a, b)} and {max(a, b)} jobs"
-        return " from one job each" if a == 1 else f" from {a} jobs each"
+            return f" by {min(a, b)} and {max(a, b)} jobs"
+        return " by one job each" if a == 1 else f" by {a} jobs each"
 
     @property
     def _what_repeats_show(self) -> str:

@@ -27,7 +27,7 @@ def test_the_table_shows_step_time_and_memory_of_every_gpu(tmp_path):
     ("five_s", "verdict", "wait"),
     [
         (0.04, "faster: 5 GPUs are 2.50 times as fast as 2 GPUs (95 % CI 2.4", False),
-        (0.09, "faster: 5 GPUs are 10.0 % faster than 2 GPUs (95 % CI ", True),
+        (0.09, "faster: 5 GPUs take 10.0 % less time than 2 GPUs (95 % CI ", True),
         (0.1001, "no difference: no detectable difference between 2 GPUs and 5 GPUs (", True),
         (0.25, "slower: 5 GPUs take 2.50 times as long as 2 GPUs (95 % CI 2.4", True),
     ],
@@ -44,7 +44,7 @@ def test_noise_that_could_hide_a_difference_leaves_the_verdict_open(tmp_path):
     both = [result(gpus=g, steps_s=steps) for g, steps in zip((2, 5), noisy, strict=True)]
     answer = answer_of(tmp_path, "task4", *both)
     assert "Whether adding GPUs makes training faster cannot be told" in answer
-    assert "2 GPUs and 5 GPUs cannot be told apart (95 % CI −" in answer
+    assert "2 GPUs and 5 GPUs cannot be told apart by one job each (95 % CI −" in answer
     assert "wait for the others" not in answer
 
 

@@ -61,13 +61,13 @@ def test_each_schedule_is_shown_at_its_best(tmp_path):
     ("next_s", "words"),
     [
         (0.1, "no detectable difference between ZBV with 10 micro-batches and ZB1P with 10"),
-        (0.12, "ZB1P with 10 micro-batches is 20.0 % slower than ZBV with 10 micro-batches"),
+        (0.12, "ZB1P with 10 micro-batches takes 20.1 % more time than ZBV with 10 micro-batches"),
     ],
 )
 def test_the_next_fastest_is_held_against_the_fastest(tmp_path, next_s, words):
     both = [scheduled("zbv", step_s=0.0999), scheduled("zero_bubble", step_s=next_s)]
     answer = answer_of(tmp_path, "pipeline", scheduled("naive"), *both)
-    assert f"The next: {words}" in answer.replace("20.1", "20.0")
+    assert f"The next: {words}" in answer
 
 
 @pytest.mark.parametrize(

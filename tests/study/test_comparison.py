@@ -193,14 +193,14 @@ def test_what_is_slower_by_nobody_knows_how_much_is_not_said_to_be_indistinguish
 @pytest.mark.parametrize(
     ("jobs", "repeats", "words"),
     [
-        ((1, 1), Repeats(5, 0.01), " from one job each (95 % CI −0.9 to +2.4 %; 5 jobs each would "
+        ((1, 1), Repeats(5, 0.01), " by one job each (95 % CI −0.9 to +2.4 %; 5 jobs each would "
          "show a difference of 1 %)"),
-        ((3, 3), Repeats(10, 0.0764), " from 3 jobs each (95 % CI −0.9 to +2.4 %)"),
-        ((3, 3), Repeats(4, 0.01), " from 3 jobs each (95 % CI −0.9 to +2.4 %; 4 jobs each would "
+        ((3, 3), Repeats(10, 0.0764), " by 3 jobs each (95 % CI −0.9 to +2.4 %)"),
+        ((3, 3), Repeats(4, 0.01), " by 3 jobs each (95 % CI −0.9 to +2.4 %; 4 jobs each would "
          "show a difference of 1 %)"),
-        ((5, 1), Repeats(5, 0.01), " from 1 and 5 jobs (95 % CI −0.9 to +2.4 %; 5 jobs each would "
+        ((5, 1), Repeats(5, 0.01), " by 1 and 5 jobs (95 % CI −0.9 to +2.4 %; 5 jobs each would "
          "show a difference of 1 %)"),
-        ((5, 5), Repeats(5, 0.01), " from 5 jobs each (95 % CI −0.9 to +2.4 %)"),
+        ((5, 5), Repeats(5, 0.01), " by 5 jobs each (95 % CI −0.9 to +2.4 %)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_says_from_how_many_jobs_and_how_many_would_tell(jobs, repeats, words):
