@@ -11,7 +11,7 @@ from study.results.result import Placement
 from study.schedules import SCHEDULES
 from study.stages import gpu_of_stage
 
-NEARLY = 1e-5  # seconds: marks of one GPU, read against the host's clock
+NEARLY = 1e-5  # seconds: timestamps of one GPU, read against the host's clock
 OF_BACKWARD = ("backward", "input_gradient")
 COMPUTE = ("forward", *OF_BACKWARD, "weight_gradient")
 SHARED = ("forward", "backward", "collective", "optimizer")

@@ -88,7 +88,7 @@ def test_gpipe_holds_just_what_torchs_living_tensors_hold():
         assert int(living) == pytest.approx(int(predicted), abs=16)  # bytes: losses, and ones
 
 
-def test_without_marks_nothing_is_predicted():
+def test_without_an_instrumented_step_nothing_is_predicted():
     given = measuring(scheduled("1f1b"), breakdown=None)
     assert predicted_of(measured(given)) is None
     assert predicted_of(measured(scheduled("tensor", together_s=0.01))) is None
