@@ -17,6 +17,7 @@ from rich.progress import Progress as ProgressBar
 
 from jobs.executor import Executor, Poller
 from jobs.job_log import find_cause, last_line
+from jobs.local.gpus import why_no_gpu
 from jobs.local.process import LocalPoller, process_name
 from jobs.planned import PlannedCase, count_gpus
 from jobs.profile import Profile
@@ -60,6 +61,15 @@ class LocalExecutor(Executor):
     def new_poller() -> Poller:
         """Return a poller of local processes."""
         return LocalPoller()
+
+    def find_problem(self, case: Case) -> str | None:
+        """Return why the case needs a GPU that no job here can have."""
+        needs = {"dtype: tf32": case.dtype == "tf32"}
+        needs["execution: cuda_graph"] = case.execution == "cuda_graph"
+        what = next((key for key, is_needed in needs.items() if is_needed), None)
+        if what is None or self.profile.device == "cpu" or (why := why_no_gpu()) is None:
+            return None
+        return f"{what} needs a real GPU, and {why}"
 
     def check(self, planned: list[PlannedCase]) -> None:
         """Refuse --requeue, and cases with more processes than this machine can hold."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.local import gpus
+from jobs.local.gpus import why_no_gpu
 from study.paths import ROOT
 from tests.conftest import PATIENCE_S
 
@@ -72,14 +74,46 @@ def test_force_runs_again_and_keeps_the_old_result(run, small_grid, tmp_path):
 
 
 def test_a_failed_case_is_a_result_and_exit_code_1_now_and_later(run, small_grid, tmp_path):
-    first = submit(run, small_grid, tmp_path / "r", "--set", "dtype=tf32", "--set", "gpus=2")
+    too_large = ("--set", "dim=1000000", "--set", "gpus=2")
+    first = submit(run, small_grid, tmp_path / "r", *too_large)
     (result,) = results_of(tmp_path / "r").values()
-    if result["environment"]["gpus"]:
-        pytest.skip("tf32 works on this machine's GPU")
-    assert (first.returncode, result["outcome"]) == (1, "error")
-    second = submit(run, small_grid, tmp_path / "r", "--set", "dtype=tf32", "--set", "gpus=2")
+    failed = result["outcome"]
+    assert (first.returncode, failed) == (
+        1,
+        "oom_gpu" if result["environment"]["gpus"] else "oom_host",
+    )
+    second = submit(run, small_grid, tmp_path / "r", *too_large)
     assert second.returncode == 1
-    assert "has failed (error); --only error or --force runs it again" in second.stdout
+    assert f"has failed ({failed}); --only {failed} or --force runs it again" in second.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "needs"),
+    [("dtype=tf32", "dtype: tf32"), ("execution=cuda_graph", "execution: cuda_graph")],
+)
+@pytest.mark.skipif(why_no_gpu() is None, reason="this machine may have a GPU")
+def test_what_needs_a_gpu_is_refused_where_there_is_none(run, small_grid, tmp_path, setting, needs):
+    small_grid.write_text(small_grid.read_text().replace("gpus: [2, 5]", "gpus: [1]"))
+    done = submit(run, small_grid, tmp_path / "r", "--set", setting)
+    assert done.returncode == 2
+    assert f"{needs} needs a real GPU, and " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("device", ["nvidia0", "nvidia7", "dxg", "kfd", "nvhost-gpu"])
+def test_a_machine_with_a_gpus_file_may_have_one(tmp_path, monkeypatch, device):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gpus, "version", lambda name: "2.13.0+cu130")
+    (tmp_path / "nvidiactl").touch()
+    assert why_no_gpu(tmp_path) == "this machine has none"
+    (tmp_path / device).touch()
+    assert why_no_gpu(tmp_path) is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "hides" in why_no_gpu(tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(gpus, "version", lambda name: "2.13.0+cpu")
+    assert "without CUDA" in why_no_gpu(tmp_path)
 
 
 def test_progress_names_the_case_on_stderr_and_stdout_stays_plain(run, small_grid, tmp_path):

@@ -1,0 +1,29 @@
+"""Whether a job here could have a real GPU, as far as that is known without torch.
+
+A GPU that is only maybe there counts as one: then the job finds out.
+"""
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+# By these files a driver shows GPUs: NVIDIA's, on Windows' Linux, on Tegra, and AMD's.
+DEVICES = ("nvidia[0-9]*", "dxg", "nvhost-gpu", "nvgpu", "kfd")
+
+
+def why_no_gpu(devices: Path = Path("/dev")) -> str | None:
+    """Return why no job on this machine can have a real GPU; None if one may."""
+    if not any(found for pattern in DEVICES for found in devices.glob(pattern)):
+        return "this machine has none"
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides all of this machine's"
+    if _torch_version().endswith("+cpu"):
+        return f"this torch ({_torch_version()}) is built without CUDA"
+    return None
+
+
+def _torch_version() -> str:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return ""
