@@ -23,7 +23,7 @@ from pathlib import Path
 
 from study.first_contact import first_contact
 
-with first_contact():
+with first_contact(needs_linux=True):
     from jobs.executors import drop_outer_job_variables, executor_of
     from jobs.launch import launch, show_dry_run
     from jobs.monitor import Monitor, cancel_jobs, show_status, watch_jobs

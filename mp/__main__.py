@@ -11,7 +11,7 @@ from pathlib import Path
 
 from study.first_contact import first_contact
 
-with first_contact():
+with first_contact(needs_linux=True):
     import msgspec
 
     from mp.hardware import POLICIES

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST = (3, 11)
+SYSTEMS = {"darwin": "macOS", "win32": "Windows"}
+ELSEWHERE = (
+    "run it on a cluster or in a container; collect.py makes tables of its results here, too"
+)
 # The packages of pyproject.toml that our modules import, by the names of the imports.
 PACKAGES = (
     *("matplotlib", "msgspec", "numpy", "pandas", "pynvml", "rich"),
@@ -18,11 +22,15 @@ PACKAGES = (
 
 
 @contextmanager
-def first_contact() -> "Iterator[None]":
+def first_contact(needs_linux: bool = False) -> "Iterator[None]":
     """End with exit code 2 and one line on stderr where Python is too old or a package is missing.
 
-    Every other error passes: a module of ours that cannot be imported stays a traceback.
+    Also where an entry point `needs_linux` and this is another system. Every other error passes:
+    a module of ours that cannot be imported stays a traceback.
     """
+    if needs_linux and sys.platform != "linux":
+        system = SYSTEMS.get(sys.platform, sys.platform)
+        _leave(f"error: mpbench needs Linux to measure, and this is {system}; {ELSEWHERE}")
     if sys.version_info < OLDEST:
         version = f"Python {_dotted(sys.version_info[:3])} ({sys.executable})"
         _leave(f"error: {version} is older than {_dotted(OLDEST)}: {_what_to_run()}")

@@ -154,3 +154,29 @@ def test_a_module_of_ours_that_cannot_be_imported_stays_a_traceback(checkout, ru
 def test_the_packages_are_all_that_our_modules_import():
     tops = {imported.top for path in SOURCES for imported in imports_of(path)}
     assert tops - set(sys.stdlib_module_names) - OURS == set(PACKAGES)
+
+
+def on_another_system(system, *entry):
+    """What an entry point says where Python says that it runs on this system."""
+    how = "run_module('mp', alter_sys=True" if entry[0] == "-m" else f"run_path({entry[0]!r}"
+    code = (
+        f"import runpy, sys; sys.platform = {system!r}; sys.argv = ['it', '--help'];"
+        f"runpy.{how}, run_name='__main__')"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(("system", "name"), [("darwin", "macOS"), ("win32", "Windows")])
+@pytest.mark.parametrize("entry", [("submit.py",), ("-m", "mp")], ids=" ".join)
+def test_what_measures_says_that_it_needs_linux(entry, system, name):
+    done = on_another_system(system, *entry)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: mpbench needs Linux to measure, and this is {name}; ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_tables_can_be_made_on_macos():
+    done = on_another_system("darwin", "collect.py")
+    assert (done.returncode, done.stderr) == (0, "")
