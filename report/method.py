@@ -1,6 +1,7 @@
 """Sentences on the way the numbers of a document were measured, said once for all sections."""
 
 from report.analysis.time_use import instrumentation_cost
+from report.analysis.verdicts.disturbances import clock_facts
 from report.data.measured import MeasuredCase
 from report.wording.units import between, signed_percent
 
@@ -14,7 +15,7 @@ def make_method(results: list[MeasuredCase]) -> list[str]:
     """
     if not results:
         return []
-    return [_samples(results), *_instruments(results)]
+    return [_samples(results), *_instruments(results), *clock_facts(results)]
 
 
 def _samples(results: list[MeasuredCase]) -> str:

@@ -316,6 +316,7 @@ def _environment(case: Case, gpu_name: str | None, emulated: bool) -> Environmen
 
 
 def _job(case: Case) -> Job:
+    """A job too short to have run beside another one."""
     return Job(
         executor="slurm",
         slurm_job_id="17",
@@ -323,6 +324,6 @@ def _job(case: Case) -> Job:
         allocated_gpus=case.gpus,
         visible_gpus=case.gpus,
         submitted_at="2030-01-01T10:00:00.000+00:00",
-        started_at="2030-01-01T10:01:00.000+00:00",
+        started_at="2030-01-01T10:01:59.500+00:00",
         finished_at="2030-01-01T10:02:00.000+00:00",
     )
