@@ -61,9 +61,8 @@ def from_the_least(results: list[MeasuredCase], key: str) -> list[Pair]:
         first, *others = _alike(group, key)
         for some in (first, *others):
             base = _first_comparable(some, key)
-            found += [
-                Pair(label, *_ordered(some, base, other)) for other in some if other is not base
-            ]
+            found += [Pair(label, smaller, some[base]) for smaller in some[:base]]
+            found += [Pair(label, some[base], larger) for larger in some[base + 1 :]]
         found += [Pair(label, *pair) for pair in _unlike(first, others)]
     return found
 
@@ -160,20 +159,13 @@ def _unlike(
     return [(first[0], some[0]) for some in others]
 
 
-def _first_comparable(some: list[MeasuredCase], key: str) -> MeasuredCase:
-    """Return the first that can be compared with another one; without any, the first."""
-    for result in some:
+def _first_comparable(some: list[MeasuredCase], key: str) -> int:
+    """Return the place of the first that can be compared with another one; without any, 0."""
+    for place, result in enumerate(some):
         for other in some:
             if other is not result and why_incomparable(result, other, key) is None:
-                return result
-    return some[0]
-
-
-def _ordered(
-    ranked: list[MeasuredCase], a: MeasuredCase, b: MeasuredCase
-) -> tuple[MeasuredCase, MeasuredCase]:
-    """Return two of these in their order."""
-    return (a, b) if ranked.index(a) < ranked.index(b) else (b, a)
+                return place
+    return 0
 
 
 def _sorted(group: list[MeasuredCase], key: str) -> list[MeasuredCase]:
