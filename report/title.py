@@ -3,15 +3,15 @@
 from collections import Counter
 from datetime import datetime
 
+from report.data.commits import commit_words
 from report.data.selection import GridTable, Row
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
 from study.results.environment import Environment
-from study.results.result import Code, Result
+from study.results.result import Result
 from study.text import one_line
 
 TITLE = "What happens when a model is split over several GPUs"
-FILES = 3  # changed files that are named
 
 
 def make_about(
@@ -37,7 +37,7 @@ def make_about(
         ("Software", _software(environments)),
         ("Setting", setting),
         ("Measured", _dates(results)),
-        ("Commit", _commits(results)),
+        ("Commit", commit_words(result.code for result in results)),
         ("Cases", "" if all(map(_is_measured, cases)) else _counts(cases)),
         ("Jobs", _counts([[job] for job in jobs]) if len(jobs) > len(rows) else ""),
     ]
@@ -90,34 +90,6 @@ def _dates(results: list[Result]) -> str:
         return UNKNOWN
     first, last = days[0].isoformat(), days[-1].isoformat()
     return first if first == last else f"{first} to {last}"
-
-
-def _commits(results: list[Result]) -> str:
-    """Return the commits, those with the same changes together."""
-    together: dict[str, list[str]] = {}
-    for commit, changes in sorted({_commit(result.code) for result in results}):
-        together.setdefault(changes, []).append(commit)
-    groups = [f"{_listed(commits)}{changes}" for changes, commits in together.items()]
-    return "; ".join(groups) or UNKNOWN
-
-
-def _commit(code: Code) -> tuple[str, str]:
-    """Return the commit, and the files that differed from it where the result names them."""
-    if code.commit is None:
-        return UNKNOWN, ""
-    if not code.dirty:
-        return code.commit[:7], ""
-    changed = [one_line(path) for path in code.changed or ()]
-    if not changed:
-        return code.commit[:7], " with changed files"
-    if len(changed) > FILES:
-        changed[FILES:] = [f"{len(changed) - FILES} more files"]
-    return code.commit[:7], f" with changes in {_listed(changed)}"
-
-
-def _listed(words: list[str]) -> str:
-    """Return `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _counts(cases: list[list[Row]]) -> str:
