@@ -23,7 +23,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Shared:
-    """What most tables of a document have in common, so that its title block says it once.
+    """Conditions that most tables of a document share, so that its title block says them once.
 
     Attributes:
         setting: Values of the keys that are no axis, each the most frequent one.

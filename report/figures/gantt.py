@@ -177,12 +177,9 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None
 
 
 def _lengths(result: MeasuredCase) -> str:
-    """Return the length of the drawn step, and that of timed ones where it differs."""
-    drawn_s, timed_s = typical_step_s(result), step_time(result).estimate_s
-    drawn = seconds(drawn_s)
-    if abs(drawn_s / timed_s - 1) < NOTEWORTHY:
-        return drawn
-    return f"instrumented {drawn}, timed {seconds(timed_s)}"
+    """Return the length of the drawn step, and that of timed ones, which tables show."""
+    drawn, timed = seconds(typical_step_s(result)), seconds(step_time(result).estimate_s)
+    return f"{drawn}, timed steps {timed}" if drawn != timed else drawn
 
 
 def kind_of(span: TimeSpan) -> str:

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 
 from report.analysis.speedup import naive_on, why_not_ranked
 from report.analysis.step_time import step_time
@@ -127,9 +126,9 @@ def _label_bar(
     room = end / axes.get_xlim()[1] * axes.get_position().width * WIDTH  # inches
     inside = colour is not None and room > LETTER * len(text)
     ink = ink_on(colour) if colour is not None and inside else BLACK
-    outline = [withStroke(linewidth=2, foreground="white")] if not inside else []
+    ground = None if inside else {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
     axes.annotate(text, (0 if inside else high, row), (4, 0), textcoords="offset points",
-                  va="center_baseline", fontsize=SMALL, color=ink, path_effects=outline,
+                  va="center_baseline", fontsize=SMALL, color=ink, bbox=ground,
                   zorder=4)  # fmt: skip
 
 

@@ -25,10 +25,11 @@ pytestmark = pytest.mark.long
 
 
 def figures(folder, task, *results):
-    """The figures of the one table of these results."""
+    """The figures of the one table of these results, then those of its details."""
     write(folder, "slurm", *results)
     (grid_table,) = select_tables(grid(task), load_results(folder, pytest.fail))
-    return make_section(grid_table, with_figures=True).figures
+    section = make_section(grid_table, with_figures=True)
+    return [*section.figures, *section.details.figures]
 
 
 def words(figure):
@@ -54,8 +55,8 @@ FIGURES_OF_TASKS = {
     "task3": ["The GPU of each layer"],
     "task4": [
         "Step time for each GPU count",
-        "What each GPU does during a typical step with marks, 2 GPUs",
-        "What each GPU does during a typical step with marks, 5 GPUs",
+        "What each GPU does during a step, 2 GPUs",
+        "What each GPU does during a step, 5 GPUs",
         "Memory of each GPU",
     ],
     "task5": ["Moves of data"],
@@ -87,7 +88,8 @@ def test_emulated_beside_real_says_which_is_which(tmp_path):
     assert marked in count
     assert marked in peaks
     assert "emulated" not in real
-    assert "| 5 GPUs (emulated) | emulated on one GPU · NVIDIA A100" in logical
+    assert "timed steps 100 ms | emulated on one GPU · NVIDIA A100" in logical
+    assert "| 5 GPUs (emulated): " in logical
     assert "predicted only" in peaks
 
 
@@ -202,6 +204,14 @@ def test_moves_are_told_both_ways(tmp_path):
     assert "5 GPUs: 4 forward (4 MiB), 4 backward (4 MiB); N − 1 is 4." in figure.alt
 
 
+def test_bytes_are_drawn_only_where_moves_differ_in_size(tmp_path):
+    same, *_ = figures(tmp_path / "same", "task5", *results_of("task5"))
+    assert "every move carries 1 MiB" in same.caption
+    assert "moved a step" not in words(same)
+    sizes = [measured(result("task5", gpus=2)), measured(result("task5", gpus=5, batch_size=128))]
+    assert "moved a step, each way (MiB)" in words(moves.make_figure(sizes))
+
+
 def test_neighbouring_gpus_have_different_colours():
     around = [*GPU_COLOURS, GPU_COLOURS[0]]
     assert all(one != other for one, other in itertools.pairwise(around))
@@ -215,7 +225,7 @@ def test_a_layer_is_a_cell_and_of_many_layers_those_of_a_gpu_are_one():
     assert layers.make_figure([few, many]).alt.count("layers") >= 5
 
 
-def test_a_case_without_marks_has_no_gantt(tmp_path):
+def test_a_case_without_instrumented_steps_has_no_gantt(tmp_path):
     plain = [measuring(r, breakdown=None) for r in results_of("task4")]
     captions = [f.caption for f in figures(tmp_path, "task4", *plain)]
     assert not any(caption.startswith(gantt.CAPTION) for caption in captions)
@@ -242,6 +252,46 @@ def test_timelines_of_very_different_lengths_have_axes_of_their_own_and_say_so()
     assert "each has a time axis of its own" in three.caption
     assert "(s)" in words(two)
     assert "(ms)" in words(three)
+
+
+def slowed(result_given, factor):
+    """The same, with timed steps that were this many times as fast as the instrumented ones."""
+    faster = [step_s / factor for step_s in result_given.measurement.step_times_s]
+    return measured(measuring(result_given, step_times_s=faster, median_ci_s=None))
+
+
+def test_a_timeline_of_slower_steps_says_by_how_much_and_is_no_headline():
+    (figure,) = gantt.make_figures([slowed(result(gpus=2, step_s=0.1), 1.25)])
+    assert "The step is an instrumented one, 25.0 % longer than timed steps" in figure.caption
+    assert "timed steps 80 ms" in words(figure)
+    assert figure.headline == 0
+
+
+def test_a_timeline_of_steps_as_long_as_the_timed_ones_needs_no_warning():
+    (figure,) = gantt.make_figures([measured(result(gpus=2, step_s=0.1))])
+    assert "The step is an instrumented one. A GPU" in figure.caption
+    assert "time since the step began (ms)" in words(figure)
+    assert figure.headline > 0
+
+
+def test_a_timeline_of_emulated_gpus_is_no_headline():
+    (figure,) = gantt.make_figures([measured(result(gpus=2, emulated=True))])
+    assert figure.headline == 0
+
+
+def test_a_timeline_says_what_a_gpu_waits_for():
+    (figure,) = gantt.make_figures([measured(result(gpus=5))])
+    assert "in forward for the layers before its own" in figure.caption
+    assert "for the end of the whole backward pass" in figure.caption
+    (alone,) = gantt.make_figures([measured(result(gpus=1))])
+    assert "waits for its next kernel" in alone.caption
+
+
+def test_timelines_alone_have_details_that_zooming_shows(tmp_path):
+    bars, *steps, peaks = figures(tmp_path, "task4", *results_of("task4"))
+    assert all(figure.zooms for figure in steps)
+    assert not bars.zooms
+    assert not peaks.zooms
 
 
 def test_short_timelines_stand_in_one_drawing():

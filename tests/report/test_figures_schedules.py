@@ -1,5 +1,7 @@
 """The drawings of schedules: step times beside the naive one's, and steps one below the other."""
 
+import re
+
 import pytest
 
 from report.data.measured import measured
@@ -38,6 +40,30 @@ def test_what_a_formula_allows_is_drawn_of_gpus_alone():
     assert "emulated" in words(on_a_cpu)
 
 
+def test_the_line_of_the_naive_step_is_in_the_legend():
+    assert "naive on as many GPUs" in words(schedules.make_figure(all_of("naive", "1f1b")))
+    assert "naive on as many GPUs" not in words(schedules.make_figure(all_of("1f1b", "zbv")))
+    assert "naive on as many GPUs" not in words(schedules.make_figure(all_of("naive")))
+
+
+def numbers_of(figure, text):
+    """Where this text begins on the x axis of the drawing, in points."""
+    found = re.search(rf"<!-- {text} -->\s*<g [^>]*translate\(([\d.]+)", figure.svg)
+    return float(found[1])
+
+
+def test_the_number_of_a_bar_is_inside_of_it_where_no_line_crosses_it():
+    figure = schedules.make_figure(all_of("naive", "1f1b", gpus=2, step_s=0.1))
+    left = min(numbers_of(figure, "0"), numbers_of(figure, "100 ms"))
+    assert numbers_of(figure, "100 ms") - left < 12
+    short = schedules.make_figure(
+        [*all_of("naive", gpus=2, step_s=1), *all_of("1f1b", gpus=2, step_s=0.02)]
+    )
+    # A bar of 2 % of the axis has no room: its number is right of it.
+    assert numbers_of(short, "20 ms") > numbers_of(short, "1 s") + 4
+    assert short.svg.index("<!-- 20 ms -->") > short.svg.index("stroke-dasharray")  # on top
+
+
 def test_one_gpu_alone_is_no_drawing_of_schedules():
     assert schedules.make_figure(all_of("naive", "1f1b", gpus=1)) is None
     assert schedule_gantt.make_figure(all_of("naive", "1f1b", gpus=1)) is None
@@ -64,7 +90,7 @@ def test_each_schedule_has_as_many_micro_batches_as_the_fastest_where_it_was_mea
     assert "GPipe with 10 micro-batches" not in drawn
 
 
-def test_steps_without_marks_are_not_drawn():
+def test_steps_without_instruments_are_not_drawn():
     given = measuring(scheduled("1f1b"), breakdown=None)
     assert schedule_gantt.make_figure([measured(given)]) is None
 

@@ -15,8 +15,8 @@ def listings(folder, *results):
     return only_section(folder, "task3").listings
 
 
-def of_commit(given, commit, dirty=False):
-    code = msgspec.structs.replace(given.code, commit=commit, dirty=dirty)
+def of_commit(given, commit, dirty=False, changed=None):
+    code = msgspec.structs.replace(given.code, commit=commit, dirty=dirty, changed=changed)
     return msgspec.structs.replace(given, code=code)
 
 
@@ -34,13 +34,28 @@ def test_the_code_is_that_of_the_commit_that_ran(tmp_path):
         pytest.skip("not a git checkout")
     head = done.stdout.strip()
     constructor, *_ = listings(tmp_path, of_commit(result("task3", gpus=1), head))
-    assert constructor.caption == f"__init__ of mp/model.py at commit {head[:7]}"
+    where = f"mp/model.py at commit {head[:7]}"
+    assert constructor.caption == f"__init__ of {where}, which was measured"
+    other = of_commit(result("task3", gpus=1), head, dirty=True, changed=("mp/run.py",))
+    constructor, *_ = listings(tmp_path / "other", other)
+    assert constructor.caption == f"__init__ of {where}, which was measured"  # another file changed
+
+
+def test_code_that_may_have_been_changed_is_compared_with_the_commit(tmp_path):
+    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    head = done.stdout.strip()
+    constructor, *_ = listings(tmp_path, of_commit(result("task3", gpus=1), head, dirty=True))
+    where = f"from the code of this report, the same at commit {head[:7]}"
+    assert constructor.caption == f"__init__ of mp/model.py, {where}"
 
 
 @pytest.mark.parametrize(("commit", "dirty"), [("0" * 40, False), (None, None), ("a" * 40, True)])
-def test_code_that_git_does_not_have_is_shown_as_it_is_now_and_said(tmp_path, commit, dirty):
+def test_code_that_git_does_not_have_is_that_of_the_report(tmp_path, commit, dirty):
     first, *_ = listings(tmp_path, of_commit(result("task3", gpus=1), commit, dirty))
-    assert first.caption == "__init__ of mp/model.py as it is now"
+    assert first.caption == "__init__ of mp/model.py, from the code of this report"
 
 
 def test_task_one_shows_where_the_baton_is_passed(tmp_path):
