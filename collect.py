@@ -4,6 +4,7 @@
     python collect.py --grid task4 --format csv       the values of one grid
     python collect.py --set dim=1024                  only the cases with this value
     python collect.py --report report.pdf             the report, with figures; or report.html
+    python collect.py --hand-in hand-in               the homework: code, report, tables, results
     python collect.py --compare OLD_RESULTS           these results against older ones
 
 Exit codes: 0 everything that was to be shown is measured; 1 a case has no measurement, a set that
@@ -16,8 +17,10 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,16 +29,24 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
-    from report.data.export import render_csv, render_json
     from report.data.filters import filter_tables
     from report.data.load import ProfileResults, load_results
     from report.data.selection import GridTable, select_tables
+    from report.data.submitted import (
+        Shown,
+        only_homework,
+        select_submitted,
+        without_replaced,
+        without_unstarted,
+    )
+    from report.export import render_csv, render_json
     from report.formats.markdown import render
+    from report.hand_in.folder import check_hand_in, write_hand_in
     from report.make import make_document
     from report.options import check_options, parse_options
     from study.cli import parse_overrides
     from study.errors import ConfigError
-    from study.grid import known_grids, load_grids
+    from study.grid import load_grids
     from study.storage.files import write_atomically
     from study.text import printable
 
@@ -51,24 +62,74 @@ def main() -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     try:
         check_options(options)
-        values = parse_overrides(options.set)
+        if options.hand_in is not None:
+            check_hand_in(options.hand_in, options.results)
         profiles = load_results(options.results, complain)
+        if not profiles:
+            problem = f"{options.results} holds no results; run submit.py, or name their folder"
+            raise ConfigError("--results", problem)
         if options.compare is not None:
             return compare(options, profiles)
-        grids = load_grids(options.grid or grids_to_show(profiles))
-        grid_tables = [grid_table for grid in grids for grid_table in select_tables(grid, profiles)]
-        grid_tables = filter_tables(grid_tables, values)
-        if options.report is not None:
-            write_report(options, grid_tables)
-        else:
-            show(RENDER[options.format](grid_tables))
+        shown = select(options, profiles)
+        write(options, shown, profiles)
     except ConfigError as error:
         tell(f"error: {error}")
         return 2
-    missing = [job for s in grid_tables for row in s.rows for job in row.missing]
+    missing = [job for table in shown.tables for row in table.rows for job in row.missing]
     if missing:
         complain(f"rows without a measurement: {len(missing)}; each says why")
-    return 1 if missing else 0
+    return 1 if missing or (options.grid and shown.not_submitted) else 0
+
+
+def select(options: Namespace, profiles: list[ProfileResults]) -> Shown:
+    """Return the tables of the grids that were named, or else of all that was submitted.
+
+    Raises:
+        ConfigError: There is no such grid, or nothing of it to show.
+    """
+    values = parse_overrides(options.set)
+    if options.grid:
+        tables = [t for grid in load_grids(options.grid) for t in select_tables(grid, profiles)]
+        shown = Shown([without_replaced(table, profiles) for table in tables], [])
+        if options.format == "md":
+            shown = without_unstarted(shown)
+    else:
+        shown = select_submitted(profiles)
+    if options.hand_in is not None:
+        shown = only_homework(shown)
+    if shown.unnamed:
+        complain(f"results of no known grid: {shown.unnamed}; show them with --grid FILE")
+    if not shown.tables:
+        raise ConfigError("--results", f"{options.results} has nothing of the homework, or of any "
+                          "grid that is known; name a grid with --grid FILE")  # fmt: skip
+    tables = filter_tables(shown.tables, values)
+    return replace(shown, tables=tables, not_submitted=[] if values else shown.not_submitted)
+
+
+def write(options: Namespace, shown: Shown, profiles: list[ProfileResults]) -> None:
+    """Write what the options ask for: tables, values, a report or the folder to hand in."""
+    left_out = f"Not submitted: {'; '.join(shown.not_submitted)}." if shown.not_submitted else ""
+    if left_out and (options.format != "md" or options.report or options.hand_in):
+        complain(left_out)
+    if options.hand_in is not None:
+        notes = write_hand_in(
+            options.hand_in, shown.tables, profiles, options.title, options.author
+        )
+        for note in notes:
+            complain(note)
+    elif options.report is not None:
+        write_report(options, shown.tables)
+    elif options.format == "md":
+        document = make_document(
+            shown.tables, with_details=options.details, columns=options.columns
+        )
+        if left_out:
+            show(chain(render(document.sections), [f"\n{left_out}"], render([], document.method)))
+        else:
+            show(render(document.sections, document.method))
+    else:
+        render_values = {"csv": render_csv, "json": render_json}[options.format]
+        show([render_values(shown.tables, with_raw=options.raw)])
 
 
 def compare(options: Namespace, profiles: list[ProfileResults]) -> int:
@@ -89,8 +150,9 @@ def write_report(options: Namespace, grid_tables: list[GridTable]) -> None:
     """Write the report; only the format it needs is imported."""
     path: Path = options.report
     document = make_document(
-        grid_tables, options.title, options.author, with_figures=True, with_details=True
-    )
+        grid_tables, options.title, options.author,
+        with_figures=True, with_details=True, columns=options.columns,
+    )  # fmt: skip
     if path.suffix == ".pdf":
         from report.formats.pdf import render_pdf
 
@@ -127,30 +189,6 @@ def tell(line: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             print(line, file=sys.stderr, flush=True)
-
-
-def grids_to_show(profiles: list[ProfileResults]) -> list[str]:
-    """Return the homework, and every grid outside of it that was submitted by name."""
-    tasks = {grid.name for grid in load_grids(["homework"])}
-    submitted = {submission.grid for p in profiles for submission in p.submissions}
-    others = sorted(submitted - tasks)
-    for name in others:
-        if name not in known_grids():
-            complain(f"grid {name} was submitted from a file; show it with --grid FILE")
-    return ["homework", *(name for name in others if name in known_grids())]
-
-
-def render_markdown(grid_tables: list[GridTable]) -> Iterator[str]:
-    """Yield the document as Markdown."""
-    document = make_document(grid_tables)
-    return render(document.sections, document.method)
-
-
-RENDER: dict[str, Callable[[list[GridTable]], Iterable[str]]] = {
-    "md": render_markdown,
-    "csv": lambda grid_tables: [render_csv(grid_tables)],
-    "json": lambda grid_tables: [render_json(grid_tables)],
-}
 
 
 def leave(status: int) -> NoReturn:

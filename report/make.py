@@ -1,5 +1,6 @@
 """The document of a report: first page, sections, method."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from report.data.measured import MeasuredCase
@@ -20,6 +21,7 @@ def make_document(
     *,
     with_figures: bool = False,
     with_details: bool = False,
+    columns: Sequence[str] | None = None,
 ) -> Document:
     """Return the document of these tables.
 
@@ -29,9 +31,12 @@ def make_document(
         author: Named in the title block and the file's metadata.
         with_figures: Draw figures, for formats that can show them.
         with_details: Make the appendix.
+        columns: Keys of the columns of the main tables, in place of their kinds'.
     """
     shared, results = find_shared(grid_tables), _all_results(grid_tables)
-    sections = [make_section(table, with_figures, with_details, shared) for table in grid_tables]
+    sections = [
+        make_section(table, with_figures, with_details, shared, columns) for table in grid_tables
+    ]
     several = len(grid_tables) > 1
     figure = _glance_figure(sections) if several else None
     if figure is not None:

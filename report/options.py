@@ -22,21 +22,35 @@ def parse_options(description: str | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--grid", action="append", metavar="GRID",
         help=f"one of {', '.join(known_grids())}, or a YAML file; may be repeated "
-        "(default: every grid of these that was submitted)")  # fmt: skip
+        "(default: every grid that was submitted)")  # fmt: skip
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="show only cases with this value, e.g. dim=1024, and cases whose schedule does not "
         "have the key; may be repeated (default: all cases)")  # fmt: skip
     add("--format", choices=("md", "csv", "json"), default="md",
         help="md: tables and answers in Markdown; csv, json: values of every job "
         "(default: md)")  # fmt: skip
+    add("--raw", action="store_true",
+        help="with --format csv or json: all values of every result, too "
+        "(default: the columns of docs/results.md)")  # fmt: skip
+    add("--details", action="store_true",
+        help="also the tables of the appendix, in Markdown (default: in reports only)")  # fmt: skip
+    add("--columns", type=parse_columns, metavar="A,B,C",
+        help="columns of the tables, e.g. step_time,memory; an unknown one lists those that exist "
+        "(default: those that the grid's question needs)")  # fmt: skip
     add("--results", type=Path, default=RESULTS, metavar="DIR",
         help="the results to show: a folder with a folder for each profile, or one profile's "
         "(default: results/ in this folder)")  # fmt: skip
     add("--report", type=Path, metavar="FILE",
         help="write the report, with figures, to a .pdf or .html file "
         "(default: tables on stdout)")  # fmt: skip
-    add("--author", metavar="NAME", help="with --report: its author (default: none)")
-    add("--title", metavar="TEXT", help="with --report: its title (default: that of the grid)")
+    add("--hand-in", type=Path, metavar="DIR",
+        help="write what the homework wants handed in to a new folder: homework.py, report.pdf, "
+        "tables.md and the results")  # fmt: skip
+    add("--author", metavar="NAME",
+        help="with --report or --hand-in: author of the report (default: none)")  # fmt: skip
+    add("--title", metavar="TEXT",
+        help="with --report or --hand-in: title of the report "
+        "(default: that of the grid)")  # fmt: skip
     add("--compare", type=Path, metavar="DIR",
         help="compare --results with older results in DIR, case by case")  # fmt: skip
     add("--fail-on-regression", type=parse_percent, metavar="P%",
@@ -59,6 +73,14 @@ def parse_percent(text: str) -> float:
     return share
 
 
+def parse_columns(text: str) -> list[str]:
+    """Parse `a,b` as a list of names."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a list of names, e.g. a,b,c")
+    return names
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Check options, results folders and the report's path before anything is read.
 
@@ -73,8 +95,10 @@ def check_options(options: argparse.Namespace) -> None:
         check_target(report, "--report")
         if options.compare is not None or options.format != "md":
             raise ConfigError("--report", "cannot be combined with --compare or --format")
+    has_report = report is not None or options.hand_in is not None
     for name in ("author", "title"):
-        _check_text(f"--{name}", getattr(options, name), report)
+        _check_text(f"--{name}", getattr(options, name), has_report)
+    _check_combinations(options)
     if options.fail_on_regression is not None and options.compare is None:
         raise ConfigError("--fail-on-regression", "needs --compare DIR")
     if options.compare is not None and options.format != "md":
@@ -86,8 +110,25 @@ def check_options(options: argparse.Namespace) -> None:
     check_results(options.results)
 
 
-def _check_text(option: str, text: str | None, report: Path | None) -> None:
-    if text is not None and report is None:
-        raise ConfigError(option, "needs --report FILE")
+def _check_combinations(options: argparse.Namespace) -> None:
+    """Refuse options that another one leaves without effect."""
+    has_values = options.format != "md"
+    if options.raw and not has_values:
+        raise ConfigError("--raw", "needs --format csv or json")
+    if options.details and (has_values or options.report or options.hand_in or options.compare):
+        raise ConfigError("--details", "is for Markdown tables; reports have the details anyway")
+    if options.columns and (has_values or options.hand_in or options.compare):
+        raise ConfigError("--columns", "is for the tables in Markdown and reports; leave it out")
+    if options.hand_in is not None:
+        for name in ("grid", "report", "compare"):
+            if getattr(options, name):
+                raise ConfigError(f"--{name}", "cannot be combined with --hand-in")
+        if has_values:
+            raise ConfigError("--format", "cannot be combined with --hand-in")
+
+
+def _check_text(option: str, text: str | None, has_report: bool) -> None:
+    if text is not None and not has_report:
+        raise ConfigError(option, "needs --report FILE or --hand-in DIR")
     if text is not None and not one_line(text):
         raise ConfigError(option, f"{quoted(text)} is empty")

@@ -79,6 +79,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(SHOWN, NUMBERS | {"document"}),
         "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
+        "export": NUMBERS,
         "make": NUMBERS | {"document", "sections", "facts", "title", "method"},
         "hand_in": NUMBERS | {"document", "make", "formats"},
     },

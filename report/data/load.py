@@ -19,6 +19,7 @@ from study.storage.progress import read_progress
 from study.storage.store import Store
 
 Complain = Callable[[str], None]
+NOT_SUBMITTED = "not submitted"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ProfileResults:
         if case.case_id in self.unreadable:
             return "its result file cannot be read"
         if case.case_id not in self.attempts:
-            return "not submitted"
+            return NOT_SUBMITTED
         newest = self.attempts[case.case_id][-1]
         job = newest.submission.job_id
         if newest.ended is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from report.data.conditions import combine
 from report.data.gpu_counts import with_measured_gpu_counts
-from report.data.load import ProfileResults
+from report.data.load import NOT_SUBMITTED, ProfileResults
 from report.data.measured import MeasuredCase, measured
 from study.case import DEFAULTS, Case
 from study.errors import ConfigError
@@ -51,6 +51,11 @@ class Row:
         return combine(measured(*job) for job in jobs)
 
     @property
+    def is_started(self) -> bool:
+        """True if the case was submitted or has a result."""
+        return self.reason != NOT_SUBMITTED
+
+    @property
     def missing(self) -> list["Row"]:
         """The jobs without a measurement."""
         return [row for row in self.jobs if row.result is None or row.result.error is not None]
@@ -86,7 +91,7 @@ def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]
     ]
     if found:
         return [table for table in found if not _is_part_of_another(table, found)]
-    rows = [Row(case, None, "not submitted") for case in grid.cases()]
+    rows = [Row(case, None, NOT_SUBMITTED) for case in grid.cases()]
     return [GridTable(grid, None, {}, rows, grid.cases())]
 
 
@@ -106,12 +111,12 @@ def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:
     for submission in profile.submissions:
         moved = {key: v for key, v in submission.overrides.items() if key in grid.axes}
         elsewhere = any(value not in grid.axes[key] for key, value in moved.items())
-        if elsewhere and moved not in seen and _belongs(submission, grid):
+        if elsewhere and moved not in seen and belongs(submission, grid):
             seen.append(moved)
             yield grid.with_overrides(moved)
 
 
-def _belongs(submission: Submission, grid: Grid) -> bool:
+def belongs(submission: Submission, grid: Grid) -> bool:
     """Return True if the grid with the same `--set` has the case: task 4's cases are task 5's too.
 
     A grid that the case was not submitted by must agree in the keys that neither varies: a naive
@@ -143,7 +148,7 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
     """
     own = _setting(grid, grid.first_case())
     submitted = {submission.case for submission in profile.submissions}
-    ours = {s.case for s in profile.submissions if _belongs(s, grid)}
+    ours = {s.case for s in profile.submissions if belongs(s, grid)}
     started = [
         case
         for case in profile.cases()
@@ -185,7 +190,7 @@ def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Set
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
     points = dict.fromkeys(_points(variant, dict(setting)))
     rows = [
-        _row_with_repeats(case, profile)
+        row_with_repeats(case, profile)
         for case in with_measured_gpu_counts(points, variant, profile)
     ]
     asked = list(_points(grid, dict(setting)))
@@ -203,7 +208,8 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
             yield case
 
 
-def _row_with_repeats(case: Case, profile: ProfileResults) -> Row:
+def row_with_repeats(case: Case, profile: ProfileResults) -> Row:
+    """Return the row of a configuration, with the jobs that repeat it."""
     started = profile.repeats[case.configuration]
     first, *others = [_row(c, profile) for c in started] or [_row(case, profile)]
     return replace(first, repeats=others) if others else first

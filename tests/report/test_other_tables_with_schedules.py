@@ -9,9 +9,9 @@ import yaml
 
 from report.compare.pairs import compare_sets, result_set
 from report.compare.section import make_comparison
-from report.data.export import render_csv, render_json
 from report.data.load import load_results
 from report.data.selection import select_tables
+from report.export import render_csv, render_json
 from report.sections import make_section
 from study.grid import TABLES, load_grids
 from study.paths import GRIDS

@@ -6,9 +6,9 @@ import json
 
 import msgspec
 
-from report.data.export import render_csv, render_json
 from report.data.load import load_results
 from report.data.selection import select_tables
+from report.export import render_csv, render_json
 from study.results.file import decode
 from tests.report.made_up import failed, grid, result, write
 

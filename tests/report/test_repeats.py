@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from report.data.export import render_csv, render_json
 from report.data.load import load_results
 from report.data.selection import select_tables
+from report.export import render_csv, render_json
 from tests.report.made_up import case, failed, grid, result, submit, write
 from tests.report.shown import answer_of, cells, details_of, only_section
 

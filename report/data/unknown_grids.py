@@ -1,0 +1,72 @@
+"""Tables of grids whose files are not known: the ledger tells their cases, and so their axes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from report.data.load import ProfileResults
+from report.data.selection import GridTable, row_with_repeats
+from study.case import KEYS, Case
+from study.grid import Grid
+from study.storage.ledger import Submission
+
+Setting = tuple[tuple[str, Any], ...]
+
+
+def tables_of_others(profile: ProfileResults, cases: set[Case]) -> tuple[list[GridTable], int]:
+    """Return tables of these cases as they were submitted, and the number of other results."""
+    found: defaultdict[str, list[Submission]] = defaultdict(list)
+    for submission in profile.submissions:
+        if submission.case in cases:
+            found[submission.grid].append(submission)
+    tables = [table for name, its in found.items() for table in _tables(profile, name, its)]
+    submitted = {submission.case for its in found.values() for submission in its}
+    return tables, len((cases & profile.results.keys()) - submitted)
+
+
+def _tables(
+    profile: ProfileResults, name: str, submissions: Sequence[Submission]
+) -> list[GridTable]:
+    """Return a table for each setting of the keys that no submission varied."""
+    axes = _axes(submissions)
+    settings: defaultdict[Setting, dict[Case, dict[str, Any]]] = defaultdict(dict)
+    for submission in submissions:
+        case = submission.case.configuration
+        setting = tuple((k, v) for k, v in case.as_dict().items() if k not in (*axes, "repeat"))
+        settings[setting].setdefault(case, submission.overrides)
+    return [_table(profile, name, axes, its, dict(s)) for s, its in settings.items()]
+
+
+def _axes(submissions: Sequence[Submission]) -> list[str]:
+    """Return depth, GPUs, and the keys that differ among cases with the same overrides."""
+    groups: defaultdict[str, set[Case]] = defaultdict(set)
+    for submission in submissions:
+        groups[repr(sorted(submission.overrides.items()))].add(submission.case.configuration)
+    varied = {
+        key
+        for cases in groups.values()
+        for key in KEYS
+        if len({getattr(case, key) for case in cases}) > 1
+    }
+    return [key for key in KEYS if key in varied | {"depth", "gpus"} and key != "repeat"]
+
+
+def _table(
+    profile: ProfileResults,
+    name: str,
+    axes: Sequence[str],
+    cases: dict[Case, dict[str, Any]],
+    setting: dict[str, Any],
+) -> GridTable:
+    values = {key: tuple(dict.fromkeys(getattr(case, key) for case in cases)) for key in axes}
+    grid = Grid(name, str(profile.store.submissions), name, _kind(cases), values, setting)
+    changed = {key: v for o in cases.values() for key, v in o.items() if key in setting}
+    rows = [row_with_repeats(case, profile) for case in cases]
+    return GridTable(grid, profile.profile, changed, rows, list(cases))
+
+
+def _kind(cases: Sequence[Case] | dict[Case, Any]) -> str:
+    """Return the kind of table that suits what varies; the ledger does not tell the grid's own."""
+    if any(case.schedule != "naive" for case in cases):
+        return "schedules"
+    return "memory" if len({case.gpus for case in cases}) > 1 else "step_time"
