@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from report.analysis.comparison import CANNOT
+from report.answers import asked
 from report.data.selection import GridTable, Row
 from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
@@ -65,7 +66,8 @@ def _drawn(figures: Sequence[Figure | None]) -> list[Figure]:
 def _answers(grid_table: GridTable, kind: Kind) -> list[Answer]:
     if not grid_table.results:
         return [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
-    return [*kind.answers(grid_table.results), *_missing(grid_table.rows)]
+    answers = kind.answers(grid_table.results)
+    return [*answers, *asked.answer(grid_table), *_missing(grid_table.rows)]
 
 
 def _missing(rows: list[Row]) -> list[Answer]:

@@ -1,5 +1,6 @@
 """Time of each GPU by activity, from instrumented steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
@@ -11,6 +12,7 @@ from report.wording.units import signed_percent
 from study.results.measurement import Breakdown, GpuTime
 
 MAX_INSTRUMENTATION_COST = 0.5  # of a step; above it the parts say little
+CHEAP = 0.05  # of a step; up to here it is not worth a word
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
 
@@ -69,9 +71,46 @@ def instrumentation_cost(result: MeasuredCase) -> float | None:
     return median(known) / step_time(result).estimate_s - 1 if known else None
 
 
+def is_costly(result: MeasuredCase) -> bool:
+    """Return True if instruments changed the step so much that its parts say little."""
+    cost = instrumentation_cost(result)
+    return cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST
+
+
 def instrumentation_warning(result: MeasuredCase) -> str:
     """Return a sentence on costly instrumentation, after a space; empty if it was cheap."""
     cost = instrumentation_cost(result)
-    if cost is None or abs(cost) <= MAX_INSTRUMENTATION_COST:
+    if cost is None or not is_costly(result):
         return ""
-    return f" These shares say little: with marks, a step took {signed_percent(cost)}."
+    return (
+        f" These shares say little: an instrumented step took {signed_percent(cost)} compared "
+        "with a timed one."
+    )
+
+
+def longer_words(results: Sequence[MeasuredCase]) -> str:
+    """Return how much longer instrumented steps took, in brackets; empty where it is little."""
+    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
+    most = max(costs, key=abs, default=0.0)
+    if abs(most) <= CHEAP:
+        return ""
+    kind = "longer" if most > 0 else "less"
+    up_to = "up to " if len(costs) > 1 else ""
+    return f" (in instrumented steps, which took {up_to}{100 * abs(most):.0f} % {kind})"
+
+
+def at_a_time(result: MeasuredCase) -> float | None:
+    """Return how many GPUs compute at the same time, on average; None where it is unknown."""
+    uses = time_use(result)
+    return sum(use.utilization for use in uses) if uses else None
+
+
+def copies_s(result: MeasuredCase) -> float | None:
+    """Return the seconds of all copies between GPUs in a step; None where they are unknown.
+
+    In processes of their own GPUs wait for data, which is no time of copies.
+    """
+    uses = time_use(result)
+    if not uses or result.case.in_processes:
+        return None
+    return sum(use.transfer_in_s for use in uses)

@@ -2,50 +2,108 @@
 
 from itertools import groupby
 
+from report.answers.phrases import emulation_remark, label_of, listed, ordinal
+from report.answers.rules import RULES, follows_rule
+from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.units import count_of, runs
-from study.results.result import PairTransfers, Placement, Transfers
+from study.results.result import Transfers
 
-QUESTION = "How many layers does each GPU get, and where does the data move?"
+LAYERS = "How many layers does each GPU get?"
+WHERE = "At which point of forward() does the data move from one GPU to the next?"
+COUNTED = "layers count from 0"
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
-    """Return a sentence for each case."""
-    return [Answer(QUESTION, [_where_it_moves(result) for result in results])]
+    """Return the layers of each GPU and the point of the move, a sentence or two for each case."""
+    keys = differing(results)
+    labelled = [(label_of(result, keys), result) for result in results]
+    return [
+        Answer(LAYERS, [f"{label}{_layers(result)}" for label, result in labelled]),
+        Answer(WHERE, [f"{label}{_where(result)}" for label, result in labelled]),
+    ]
 
 
-def _where_it_moves(result: MeasuredCase) -> str:
-    seen = result.transfers
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Return the layers and the move of the first case that has layers of its own."""
+    held = [r for r in results if r.placement.gpu_of_layer and r.transfers.moved_before_layers]
+    if not held:
+        return []
+    first = held[0]
+    at = first.transfers.moved_before_layers
+    return [
+        f"Layers: of {first.case.depth} layers, {_counts(first)}; in forward(), the data moves "
+        f"before {_named(at)} ({COUNTED}){emulation_remark([first])}."
+    ]
+
+
+def _layers(result: MeasuredCase) -> str:
     placement = result.placement
     if not placement.gpu_of_layer:
         return (
-            f"Depth {result.case.depth}: every GPU holds a share of every layer, and nothing is "
-            "passed on between layers; the GPUs reduce what each has computed."
+            "Every GPU holds a share of every layer: the GPUs compute each layer together and "
+            "reduce what each has computed."
         )
-    counts = ", ".join(
-        f"GPU {gpu} gets {count_of(n, 'layer')}{_in_runs(gpu, placement)}"
-        for gpu, n in enumerate(placement.layers_per_gpu)
+    return f"{_counts(result)}.{_why(result)}"
+
+
+def _counts(result: MeasuredCase) -> str:
+    held = result.placement
+    return listed(
+        f"GPU {gpu} gets {count_of(count, 'layer')}{_which(gpu, held.gpu_of_layer)}"
+        for gpu, count in enumerate(held.layers_per_gpu)
     )
-    start = f"Depth {result.case.depth}: {counts}."
+
+
+def _which(gpu: int, gpu_of_layer: list[int]) -> str:
+    """Return the layers of a GPU, and the number of runs where they are not contiguous."""
+    layers = [i for i, holder in enumerate(gpu_of_layer) if holder == gpu]
+    count = [holder for holder, _ in groupby(gpu_of_layer)].count(gpu)
+    return f"{f' in {count} runs' if count > 1 else ''} ({runs(layers)})" if layers else ""
+
+
+def _why(result: MeasuredCase) -> str:
+    """Explain the counts by the rule of the split, if the layer map follows it."""
+    case = result.case
+    if case.split not in RULES or case.schedule != "naive":
+        return ""
+    if not follows_rule(result):
+        return f" This is not what the rule of the split `{case.split}` gives."
+    if case.split == "half":
+        half = case.depth // 2
+        return (
+            " The split is `if i < depth // 2`: layer i goes to GPU 0 if that is true, else to "
+            "GPU 1. "
+            f"`{case.depth} // 2` is {half}, so it is true for the first {count_of(half, 'layer')} "
+            f"and not for the other {case.depth - half}."
+        )
+    return f" The rule is that {RULES[case.split][0]}."
+
+
+def _where(result: MeasuredCase) -> str:
+    seen = result.transfers
+    if not result.placement.gpu_of_layer:
+        return "Nowhere: nothing is passed on between layers."
     if not seen.moved_before_layers:
-        return f"{start} No data moved in forward()."
-    ways = ", ".join(f"GPU {p.source} to GPU {p.target}" for p in _forward_pairs(seen))
+        return "Nowhere: no data moved in forward()."
+    ways = listed(dict.fromkeys(_ways(seen)))
     calls, moves = seen.to_calls_per_forward, seen.moves_forward
     if calls is None:
-        return f"{start} Each GPU has a process of its own, which sends to the next, by {ways}."
+        return f"Each GPU has a process of its own, which sends to the next: {ways}."
+    rest = f"The other {calls - moves} of {calls} calls find the data in place and copy nothing."
     return (
-        f"{start} In forward(), the data moves from {ways} at the call of "
-        f"`x = x.to(layer_device)` before layer {runs(seen.moved_before_layers)} (layers count "
-        f"from 0); the other {calls - moves} of {calls} calls find it in place and copy nothing."
+        f"At the call of `x = x.to(layer_device)` before {_named(seen.moved_before_layers)} "
+        f"({COUNTED}), from {ways}. {rest if calls > moves else 'Every call copies.'}"
     )
 
 
-def _in_runs(gpu: int, placement: Placement) -> str:
-    """Add the number of runs for a GPU whose layers are not contiguous."""
-    holders = [holder for holder, _ in groupby(placement.gpu_of_layer)]
-    return f" in {count} runs" if (count := holders.count(gpu)) > 1 else ""
+def _ways(seen: Transfers) -> list[str]:
+    return [f"GPU {p.source} to GPU {p.target}" for p in seen.by_pair if p.phase == "forward"]
 
 
-def _forward_pairs(seen: Transfers) -> list[PairTransfers]:
-    return [pair for pair in seen.by_pair if pair.phase == "forward"]
+def _named(layers: list[int]) -> str:
+    """Return `layer 3, the fourth layer`, or `layers 4, 8 and 12`."""
+    if len(layers) > 1:
+        return f"layers {listed(layers)}"
+    return f"layer {layers[0]}, the {ordinal(layers[0] + 1)} layer"

@@ -1,38 +1,44 @@
-"""Task 3: the rule that gives layer i a GPU, checked against every measured layer map."""
+"""Task 3: the rule that gives layer i a GPU, why it is even, and the code that uses all GPUs."""
 
-from collections.abc import Callable
-
+from report.answers.phrases import emulation_remark, listed
+from report.answers.rules import RULES, counts_by_rule, follows_rule, map_by_rule
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.units import plural
+from report.wording.units import count_of, plural, runs
+from study.case import Case
 from study.schedules import SCHEDULES
 
-# As in mp/placement.py; repeated here, to check measured layer maps against it.
-RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
-    "even": (
-        "layer i goes to GPU `i * gpus // depth` (whole-number division)",
-        lambda i, depth, gpus: i * gpus // depth,
-    ),
-    "half": (
-        "layer i goes to GPU 0 if `i < depth // 2`, else to GPU 1",
-        lambda i, depth, gpus: 0 if i < depth // 2 else 1,
-    ),
-}
-
-
 BALANCED = "Balanced by time, layers go to stages so that none of them takes much longer."
-
-
-QUESTION = "Which GPU gets layer i?"
+RULE = "Which GPU gets layer i?"
+CODE = "How does the code find all GPUs and use them?"
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
-    """Return the rule of each split, the maps that break it, and the rules of other schedules."""
-    ruled = [r for r in results if r.case.balance == "layers" and not _layers(r)]
+    """Return the rule of each split with its reason, those of other schedules, and the code."""
+    ruled = _ruled(results)
     splits = dict.fromkeys(result.case.split for result in ruled)
     others = dict.fromkeys(_layers(r) or BALANCED for r in results if r not in ruled)
-    rules = [_answer_for(s, [r for r in ruled if r.case.split == s]) for s in splits]
-    return [Answer(QUESTION, [*rules, *others])]
+    rules = [text for s in splits for text in _rule(s, [r for r in ruled if r.case.split == s])]
+    code = _code([r for r in ruled if r.case.schedule == "naive" and r.case.split == "even"])
+    found = [Answer(RULE, [*rules, *others]), Answer(CODE, code)]
+    return [answer for answer in found if answer.sentences]
+
+
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Return the rule and what it gives for the most GPUs."""
+    followed = [r for r in _ruled(results) if follows_rule(r)]
+    if not followed:
+        return []
+    most = max(followed, key=lambda result: result.case.gpus)
+    layers = listed(most.placement.layers_per_gpu)
+    return [
+        f"Placement: {RULES[most.case.split][0]}: {most.case.depth} layers on "
+        f"{count_of(most.case.gpus, 'GPU')} are {layers}{emulation_remark([most])}."
+    ]
+
+
+def _ruled(results: list[MeasuredCase]) -> list[MeasuredCase]:
+    return [r for r in results if r.case.balance == "layers" and not _layers(r)]
 
 
 def _layers(result: MeasuredCase) -> str | None:
@@ -40,27 +46,81 @@ def _layers(result: MeasuredCase) -> str | None:
     return SCHEDULES[result.case.schedule].layers
 
 
-def _answer_for(split: str, results: list[MeasuredCase]) -> str:
-    rule = f"Rule: {RULES[split][0]}"
-    others = [result for result in results if not _follows_rule(result)]
-    if others:
-        cases = ", ".join(result.case.case_id for result in others)
-        return f"{rule}, but the layer maps of {cases} do not follow it."
-    spread = max(_spread(result) for result in results)
-    layers = plural(spread, "layer")
-    differ = f"differ by {spread} {layers} at most" if spread else "are equally long"
-    return (
-        f"{rule}. Every layer map measured ({len(results)}) follows it: each GPU holds one "
+def _rule(split: str, results: list[MeasuredCase]) -> list[str]:
+    rule = RULES[split][0]
+    rule = f"{rule[0].upper()}{rule[1:]}"
+    broken = [result.case.case_id for result in results if not follows_rule(result)]
+    if broken:
+        cases = listed(broken)
+        return [f"{rule} is the rule, but the layer maps of {cases} do not follow it."]
+    spread = max(max(r.placement.layers_per_gpu) - min(r.placement.layers_per_gpu) for r in results)
+    differ = (
+        f"differ by {spread} {plural(spread, 'layer')} at most" if spread else "are equally long"
+    )
+    seen = (
+        f"Every layer map measured ({len(results)}) follows the rule: each GPU holds one "
         f"contiguous run of layers, and the runs of one model {differ}."
+    )
+    if split != "even":
+        return [f"{rule}.", seen]
+    return [f"{rule}.", _why_even(), *_examples([r.case for r in results]), seen]
+
+
+def _why_even() -> str:
+    return (
+        "It is even because `i * gpus / depth` grows by the same step, gpus / depth, from layer to "
+        "layer, so its whole part stays at each GPU number for depth / gpus layers. Where that is "
+        "no whole number, every GPU gets `depth // gpus` layers, and the remainder, `depth % gpus` "
+        "layers, goes to as many different GPUs, one each."
     )
 
 
-def _follows_rule(result: MeasuredCase) -> bool:
-    depth, gpus = result.case.depth, result.case.gpus
-    gpu_of_layer = RULES[result.case.split][1]
-    return result.placement.gpu_of_layer == [gpu_of_layer(i, depth, gpus) for i in range(depth)]
+def _examples(cases: list[Case]) -> list[str]:
+    """Work out the most GPUs, and the most that leave a remainder."""
+    several = sorted((case for case in cases if case.gpus > 1), key=lambda case: case.gpus)
+    uneven = [case for case in several if case.depth % case.gpus]
+    chosen = list(dict.fromkeys([*several[-1:], *uneven[-1:]]))
+    return [_example(case) for case in chosen]
 
 
-def _spread(result: MeasuredCase) -> int:
-    counts = result.placement.layers_per_gpu
-    return max(counts) - min(counts)
+def _example(case: Case) -> str:
+    depth, gpus = case.depth, case.gpus
+    places = map_by_rule(case)
+    held = [
+        f"{runs([i for i, place in enumerate(places) if place == gpu])} on GPU {gpu}"
+        for gpu in range(gpus)
+    ]
+    second = places.index(1)
+    layer = second + 1 if places.count(1) > 1 else second
+    text = (
+        f"Example, {depth} layers on {gpus} GPUs: layers {listed(held)}; for layer {layer}, "
+        f"`{layer} * {gpus} // {depth}` is {places[layer]}."
+    )
+    if left := depth % gpus:
+        text += (
+            f" `{depth} // {gpus}` is {depth // gpus}, and {left} {plural(left, 'layer')} "
+            f"{plural(left, 'is', 'are')} left over: {listed(counts_by_rule(case))} layers."
+        )
+    return text
+
+
+def _code(results: list[MeasuredCase]) -> list[str]:
+    """Describe the listings of `__init__`, and on how many GPUs they ran."""
+    if not results:
+        return []
+    counts = sorted({result.case.gpus for result in results})
+    words = f"{listed(counts)} {plural(counts[-1], 'GPU')}"
+    return [
+        "`__init__` takes every GPU that `torch.cuda.device_count()` reports (`all_gpus`), works "
+        "out the GPU of each layer by the rule (`layer_map`), and puts layer i there with "
+        "`nn.Linear(dim, dim).to(...)`. No number of GPUs is written into it: the same code ran on "
+        f"{words}{_emulated(results)}."
+    ]
+
+
+def _emulated(results: list[MeasuredCase]) -> str:
+    counts = sorted({result.case.gpus for result in results if result.emulated})
+    if not counts:
+        return ""
+    are = "all of them" if len(counts) == len({r.case.gpus for r in results}) else listed(counts)
+    return f" ({are} emulated)"

@@ -3,92 +3,98 @@
 from report.analysis.comparison import (
     CANNOT,
     Pair,
-    extremes,
-    groups,
     is_swept_instead,
     pairs,
-    refusals,
     verdict,
     why_incomparable,
     why_no_pair,
 )
-from report.analysis.depth_fit import fit_depth
+from report.analysis.depth_fit import fit_depth, in_interval
+from report.analysis.step_time import step_time
 from report.answers import sweep
-from report.answers.work import time_per_layer, work
+from report.answers.along import Along, along, refusals_along, verdict_on
+from report.answers.phrases import emulation_remark, on_gpus
+from report.answers.reasons.depth import reasons
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.units import ratio, seconds
+from report.wording.units import seconds
 from study.statistics.samples import estimate
 
 QUESTION = "Whether more depth improves speed"
 DOUBT = (
-    "But layers that run one after another cannot get faster by being more: something else "
-    "disturbed these measurements."
+    "Layers that run one after another cannot get faster by being more: something else disturbed "
+    "these measurements."
 )
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
-    """Tell the cost of launching; compare the least with the greatest depth, all else equal."""
+    """Tell the cost of launching; compare each depth with the one before it, all else equal."""
     found = [
         Answer("What does launching kernels one by one cost?", _launching(results)),
-        Answer("Does more depth make a step faster, and why?", _depths(results)),
+        Answer("Does more depth make a step faster?", _depths(results)),
+        Answer("Why?", [line for group in along(results, "depth") for line in reasons(group)]),
         *sweep.answer(results),
     ]
     return [answer for answer in found if answer.sentences]
 
 
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Return the answer on depth for the first group that has one, with the cost of a layer."""
+    groups = [group for group in along(results, "depth") if group.compared]
+    if not groups or set(groups[0].kinds) != {"slower"}:
+        return [f"Depth: {_answer(group)}" for group in groups[:1]] + sweep.headlines(results)
+    first = groups[0]
+    least, most = first.compared[0].least, first.compared[-1].most
+    line = fit_depth(list(dict.fromkeys([least, *(pair.most for pair in first.compared)])))
+    each = "" if line is None else (
+        f": each extra layer adds about {in_interval(line.slope_s, line.slope)}, as layers run one "
+        "after another"
+    )  # fmt: skip
+    times = [seconds(step_time(result).estimate_s) for result in (least, most)]
+    return [
+        f"Depth: more depth makes a step slower, from {times[0]} at depth {least.case.depth} to "
+        f"{times[1]} at depth {most.case.depth} {on_gpus(most)}{each}."
+    ]
+
+
 def _depths(results: list[MeasuredCase]) -> list[str]:
-    found = pairs(results, "depth")
     if is_swept_instead(results, "depth"):
         return []
+    found = along(results, "depth")
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'depth')}."]
-    problems = [(pair, why_incomparable(pair.least, pair.most, "depth")) for pair in found]
-    compared = [line for pair, problem in problems if problem is None for line in _compare(pair)]
-    return [*compared, *refusals(QUESTION, problems), *_lines(results)]
+    told = [f"{group.label}{_answer(group)}" for group in found if group.compared]
+    refused = [refusals_along(group, QUESTION, "depth", "depth {}") for group in found]
+    return [*told, *(line for lines in refused for line in lines)]
 
 
-def _lines(results: list[MeasuredCase]) -> list[str]:
-    """Return the straight line through step times of cases that differ in depth alone."""
-    lines = {label: _line(group) for label, group in groups(results, "depth").items()}
-    return [f"{label}{line}" for label, line in lines.items() if line is not None]
+def _answer(group: Along) -> str:
+    """Answer for one group: yes or no first, then every neighbour."""
+    lines = " ".join(_compare(pair) for pair in group.compared)
+    kinds = set(group.kinds)
+    if kinds == {"slower"}:
+        return f"No, more depth makes a step slower. {lines}"
+    if kinds == {"faster"}:
+        return f"In these results, yes. {lines} But: {DOUBT}"
+    if "faster" in kinds:
+        first = group.compared[group.kinds.index("faster")]
+        where = f"from depth {first.least.case.depth} to {first.most.case.depth}"
+        return f"There is no clear answer: {where}, a step gets faster. {lines} {DOUBT}"
+    if kinds == {"same"}:
+        return f"No difference can be seen. {lines}"
+    if "slower" in kinds:
+        return f"Nowhere here does more depth make a step faster. {lines}"
+    return f"{QUESTION} {CANNOT}. {lines}"
 
 
-def _line(group: list[MeasuredCase]) -> str | None:
-    line = fit_depth(group)
-    if line is None or line.slope_s <= 0:
-        return None
-    if any(why_incomparable(group[0], other, "depth") for other in group):
-        return None
-    if verdict(*extremes(group, "depth")).kind != "slower":
-        return None  # a line through noise
-    return f"A line through all {len(group)} depths: {line.words}."
-
-
-def _compare(pair: Pair) -> list[str]:
+def _compare(pair: Pair) -> str:
     few, many = pair.least, pair.most
-    found = verdict(few, many)
-    a, b = estimate(few.steps_s), estimate(many.steps_s)
-    change = (
-        f"from depth {few.case.depth} to {many.case.depth} "
-        f"({ratio(many.case.depth / few.case.depth)} times the layers) the step time goes from "
-        f"{seconds(a)} to {seconds(b)}; {found.words(_depth(few), _depth(many))}"
-        f"{', on emulated GPUs' if many.emulated else ''}"
+    words = verdict_on(pair).words(f"depth {few.case.depth}", f"depth {many.case.depth}")
+    before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
+    return (
+        f"From depth {few.case.depth} to {many.case.depth}, with {before} and {after} a step: "
+        f"{words}{emulation_remark([few, many])}."
     )
-    match found.kind:
-        case "undecided":
-            return [f"{pair.label}{QUESTION} {CANNOT}: {change}.", work(few, many)]
-        case "same":
-            return [f"{pair.label}No difference can be seen: {change}.", work(few, many)]
-        case "faster":
-            return [f"{pair.label}In these results, yes: {change}. {DOUBT}"]
-        case "slower":
-            slower = f"{pair.label}No, more depth makes a step slower: {change}."
-            return [slower, time_per_layer(few, many)]
-
-
-def _depth(result: MeasuredCase) -> str:
-    return f"depth {result.case.depth}"
 
 
 def _launching(results: list[MeasuredCase]) -> list[str]:

@@ -1,68 +1,77 @@
 """Step time along an axis that no task asks for: batch size, dtype and the like."""
 
-from report.analysis.comparison import (
-    CANNOT,
-    SWEPT,
-    Pair,
-    groups,
-    refusals,
-    verdict,
-    why_incomparable,
-)
+from report.analysis.comparison import CANNOT, SWEPT, Pair
+from report.answers.along import Along, along, refusals_along, verdict_on
+from report.answers.phrases import emulation_remark
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import key_name
-from report.wording.units import ratio, seconds
+from report.wording.units import seconds
 from study.statistics.samples import estimate
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Answer for each key of `SWEPT` in which cases differ, all else equal."""
-    differing = [key for key in SWEPT if differs(results, key)]
+    found = [
+        Answer(f"Does {key_name(key)} change the step time?", _answers(along(results, key), key))
+        for key in SWEPT
+        if differs(results, key)
+    ]
+    return [answer for answer in found if answer.sentences]
+
+
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Return the first group's answer for each key of `SWEPT`."""
+    swept = [(key, along(results, key)) for key in SWEPT if differs(results, key)]
     return [
-        Answer(f"Does {key_name(key)} change the step time?", _answer(results, key))
-        for key in differing
+        f"{key_name(key).capitalize()}: {_answer(groups[0], key)}"
+        for key, groups in swept
+        if groups and groups[0].compared
     ]
 
 
-def _answer(results: list[MeasuredCase], key: str) -> list[str]:
-    found = [p for label, group in groups(results, key).items() for p in _pairs(label, group, key)]
-    problems = [(pair, why_incomparable(pair.least, pair.most, key)) for pair in found]
-    told = [_compare(pair, key) for pair, problem in problems if problem is None]
-    return [*told, *refusals(_question(key), problems)]
+def _answers(groups: list[Along], key: str) -> list[str]:
+    told = [f"{group.label}{_answer(group, key)}" for group in groups if group.compared]
+    name = f"{key_name(key)} {{}}"
+    refused = [refusals_along(group, _question(key), key, name) for group in groups]
+    return [*told, *(line for lines in refused for line in lines)]
 
 
-def _pairs(label: str, group: list[MeasuredCase], key: str) -> list[Pair]:
-    """Return the least and the greatest number; of names, the first with each other one."""
-    if isinstance(getattr(group[0].case, key), str):
-        return [Pair(label, group[0], other) for other in group[1:]]
-    ranked = sorted(group, key=lambda result: int(getattr(result.case, key)))
-    return [Pair(label, ranked[0], ranked[-1])] if len(ranked) > 1 else []
+def _answer(group: Along, key: str) -> str:
+    """Answer for one group: yes or no first, then every neighbour."""
+    lines = " ".join(_compare(pair, key) for pair in group.compared)
+    rows = _per_row(group) if key == "batch_size" else ""
+    kinds = set(group.kinds)
+    if kinds <= {"same"}:
+        return f"No difference can be seen. {lines}{rows}"
+    if not kinds & {"slower", "faster"}:
+        return f"{_question(key)} {CANNOT}. {lines}{rows}"
+    if {"slower", "faster"} <= kinds and isinstance(getattr(group.cases[0].case, key), int):
+        return f"Yes, but not in one direction. {lines}{rows}"
+    return f"Yes. {lines}{rows}"
 
 
 def _compare(pair: Pair, key: str) -> str:
     first, last = pair.least, pair.most
     before, after = (getattr(result.case, key) for result in (first, last))
     name = key_name(key)
-    found = verdict(first, last)
-    times = "" if isinstance(after, str) else f" ({ratio(after / before)} times as much)"
-    change = (
-        f"{name} {before} to {after}{times} the step time goes from "
-        f"{seconds(estimate(first.steps_s))} to {seconds(estimate(last.steps_s))}; "
-        f"{found.words(f'{name} {before}', f'{name} {after}')}"
-        f"{', on emulated GPUs' if last.emulated else ''}"
+    words = verdict_on(pair).words(f"{name} {before}", f"{name} {after}")
+    times = [seconds(estimate(result.steps_s)) for result in (first, last)]
+    return (
+        f"From {name} {before} to {after}, with {times[0]} and {times[1]} a step: {words}"
+        f"{emulation_remark([first, last])}."
     )
-    if found.kind == "undecided":
-        return f"{pair.label}{_question(key)} {CANNOT}: from {change}."
-    return f"{pair.label}From {change}.{_per_row(pair) if key == 'batch_size' else ''}"
 
 
 def _question(key: str) -> str:
     return f"Whether {key_name(key)} changes the step time"
 
 
-def _per_row(pair: Pair) -> str:
+def _per_row(group: Along) -> str:
     """Add the time per row, which a larger batch is meant to improve."""
-    few, many = (estimate(r.steps_s) / r.case.batch_size for r in (pair.least, pair.most))
-    return f" A row of the batch takes {seconds(few)}, then {seconds(many)}."
+    rows = ", ".join(
+        f"{seconds(estimate(r.steps_s) / r.case.batch_size)} at batch {r.case.batch_size}"
+        for r in group.cases
+    )
+    return f" A row of the batch takes {rows}."

@@ -1,87 +1,119 @@
-"""Task 5: how often `.to` is called and moves data, and how that grows with the GPU count."""
+"""Task 5: how often `.to` is called and moves data, and how communication grows with GPUs."""
 
-from report.analysis.comparison import CANNOT, Pair, pairs, why_no_pair
-from report.analysis.transfers import counted, expected_moves, is_chain, total_bytes
+from report.analysis.comparison import CANNOT, why_no_pair
+from report.analysis.transfers import counted, expected_moves, is_chain
+from report.answers.phrases import groups_of, listed
+from report.answers.reasons.communication import costs
+from report.answers.reasons.reductions import grown
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.names import schedule_name
 from report.wording.units import count_of, data_size
-from study.results.result import Transfers
 from study.schedules import SCHEDULES
 
+CALLS = "How often is `x.to(layer_device)` called in one forward pass, and how often does it copy?"
+GROWTH = "How does communication grow with the number of GPUs?"
 QUESTION = "How communication grows with the GPU count"
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
-    """Describe one forward pass of each case, then the growth with the GPU count."""
-    counted = "; ".join(_counted(result) for result in results)
-    return [
-        Answer("How often is `.to` called, and data moved?", [f"In one forward pass, {counted}."]),
-        Answer("How does communication grow with the number of GPUs?", _growths(results)),
-    ]
+    """Count the calls and moves of one forward pass, then tell their growth and their cost."""
+    return [Answer(CALLS, _calls(results)), Answer(GROWTH, [*_growths(results), *costs(results)])]
 
 
-def _counted(result: MeasuredCase) -> str:
-    case, seen = result.case, result.transfers
-    where = f"on {count_of(case.gpus, 'GPU')}, depth {case.depth}"
-    if seen.to_calls_per_forward is not None:
-        calls = seen.to_calls_per_forward
-        return f"{where}: {calls} calls, of which {seen.moves_forward} moved data"
-    moves = count_of(seen.moves_forward, "move")
-    what = counted(seen.collectives, "forward") or moves
-    return f"{where}, {schedule_name(case)}: {what} between processes, and no calls of `.to`"
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Return the law of growth, and the share of a step that copies take."""
+    for _, group in _groups(results).items():
+        several = [r for r in group if r.transfers.to_calls_per_forward is not None]
+        if _is_law(several) and len({r.case.gpus for r in several}) > 1:
+            forward = _by_count(several)
+            return [f"Communication grows linearly: N GPUs move data N − 1 times forward and N − 1 "
+                    f"times backward (moves forward: {forward})."]  # fmt: skip
+    return []
+
+
+def _groups(results: list[MeasuredCase]) -> dict[str, list[MeasuredCase]]:
+    return groups_of(results, "gpus")
+
+
+def _calls(results: list[MeasuredCase]) -> list[str]:
+    return [f"{label}{text}" for label, group in _groups(results).items() for text in _of(group)]
+
+
+def _of(group: list[MeasuredCase]) -> list[str]:
+    """Count for one group: calls in one process, or moves between processes."""
+    called = [r for r in group if r.transfers.to_calls_per_forward is not None]
+    found = []
+    if called:
+        numbers = sorted({r.transfers.to_calls_per_forward or 0 for r in called})
+        each = ", one before each layer" if numbers == [called[0].case.depth] else ""
+        found.append(
+            f"{listed(numbers)} calls in one forward pass{each}. Calls that move data: "
+            f"{_by_count(called)}. The others find the data in place and copy nothing."
+        )
+    if others := [r for r in group if r not in called]:
+        found.append(
+            f"No calls of `.to`: {listed(map(_between_processes, others))} between processes."
+        )
+    return found
+
+
+def _by_count(results: list[MeasuredCase]) -> str:
+    """Return `2 GPUs: 1, 5 GPUs: 4`."""
+    ranked = sorted(results, key=lambda result: result.case.gpus)
+    return ", ".join(f"{count_of(r.case.gpus, 'GPU')}: {r.transfers.moves_forward}" for r in ranked)
+
+
+def _between_processes(result: MeasuredCase) -> str:
+    seen = result.transfers
+    what = counted(seen.collectives, "forward") or count_of(seen.moves_forward, "move")
+    return f"{what} on {count_of(result.case.gpus, 'GPU')}"
 
 
 def _growths(results: list[MeasuredCase]) -> list[str]:
-    found = pairs(results, "gpus")
+    found = {k: g for k, g in _groups(results).items() if len({r.case.gpus for r in g}) > 1}
     if not found:
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
-    return [_growth(pair) for pair in found]
+    return [f"{label}{_growth(group)}" for label, group in found.items()]
 
 
-def _growth(pair: Pair) -> str:
-    few, many = pair.least, pair.most
-    a, b = few.transfers, many.transfers
-    if SCHEDULES[many.case.schedule].family == "tensor":
-        return _growth_of_collectives(pair)
-    law = all(
+def _growth(group: list[MeasuredCase]) -> str:
+    ranked = sorted(group, key=lambda result: result.case.gpus)
+    last = ranked[-1].case
+    if SCHEDULES[last.schedule].family == "tensor":
+        return grown(ranked)
+    numbers = ", ".join(_moves_and_bytes(result) for result in ranked)
+    step = f"Moves of a training step, forward + backward, and bytes: {numbers}."
+    if not _is_law(ranked):
+        return f"Not by the rule of one move {_border(last)} each way, which was expected. {step}"
+    if all(is_chain(result.case) for result in ranked):
+        return (
+            "Linearly: with N GPUs, data moves N − 1 times forward and N − 1 times backward, once "
+            f"each way {_border(last)}. {step}"
+        )
+    return f"By one move each way {_border(last)}{_fold(last.schedule)}. {step}"
+
+
+def _is_law(results: list[MeasuredCase]) -> bool:
+    return bool(results) and all(
         moves == expected_moves(result.case)
-        for result in (few, many)
+        for result in results
         for moves in (result.transfers.moves_forward, result.transfers.moves_backward)
     )
-    border = f"border between two {'GPUs' if a.to_calls_per_forward is not None else 'stages'}"
-    if many.case.micro_batches > 1:
-        border += " and every micro-batch"
-    there_are = (
-        ", of which there are GPUs - 1" if is_chain(few.case) and is_chain(many.case) else ""
-    )
-    rule = (
-        f"one move each way for every {border}{there_are}"
-        if law
-        else f"this is not the one move for every {border} that was expected"
-    )
-    return (
-        f"{pair.label}From {few.case.gpus} to {many.case.gpus} GPUs the moves of a training step, "
-        f"forward and backward, go from {_moves(a)} to {_moves(b)}, and the data moved from "
-        f"{data_size(_bytes(a))} to {data_size(_bytes(b))}: {rule}."
-    )
 
 
-def _growth_of_collectives(pair: Pair) -> str:
-    """Describe the growth for tensor parallelism, which passes nothing from layer to layer."""
-    few, many = pair.least, pair.most
-    before, after = (counted(r.transfers.collectives) or "none" for r in (few, many))
-    sizes = [data_size(total_bytes(r.transfers.collectives)) for r in (few, many)]
-    return (
-        f"{pair.label}From {few.case.gpus} to {many.case.gpus} GPUs what all GPUs do together in a "
-        f"training step goes from {before} to {after}, and the data of each GPU in it from "
-        f"{sizes[0]} to {sizes[1]}; no activation moves from one GPU to the next."
-    )
+def _border(case: object) -> str:
+    micro = " and every micro-batch" if getattr(case, "micro_batches", 1) > 1 else ""
+    return f"for every border between two GPUs{micro}"
 
 
-def _moves(seen: Transfers) -> str:
-    return f"{seen.moves_forward} + {seen.moves_backward}"
+def _fold(schedule: str) -> str:
+    if schedule != "zbv":
+        return ""
+    return "; the stages form a V, and at its fold, within the last GPU, nothing moves"
 
 
-def _bytes(seen: Transfers) -> int:
-    return seen.bytes_forward + seen.bytes_backward
+def _moves_and_bytes(result: MeasuredCase) -> str:
+    seen = result.transfers
+    size = data_size(seen.bytes_forward + seen.bytes_backward)
+    gpus = count_of(result.case.gpus, "GPU")
+    return f"{gpus}: {seen.moves_forward} + {seen.moves_backward}, {size}"

@@ -1,0 +1,90 @@
+"""Neighbours along an axis: each case with the one before it that it can be compared with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from report.analysis.comparison import CANNOT, Pair, verdict, why_incomparable
+from report.answers.phrases import label_of, listed
+from report.data.labels import differing
+from report.data.measured import MeasuredCase
+from study.statistics.comparison import Comparison
+
+
+@dataclass(frozen=True)
+class Along:
+    """The cases of one group along an axis.
+
+    Attributes:
+        label: Begins the sentences about the group; empty where there is only one.
+        cases: All of them, in order of the axis.
+        compared: Each case with the nearest one before it that it may be compared with.
+        refused: Pairs of cases without such a one, with the reason.
+    """
+
+    label: str
+    cases: list[MeasuredCase]
+    compared: list[Pair] = field(default_factory=list)
+    refused: list[tuple[Pair, str]] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The verdict of each compared pair."""
+        return [verdict_on(pair).kind for pair in self.compared]
+
+
+def along(
+    results: Sequence[MeasuredCase], key: str, keys: Sequence[str] | None = None
+) -> list[Along]:
+    """Return every group of cases that differ in `key` alone, with its neighbours.
+
+    Args:
+        results: All cases.
+        key: The axis; numbers are sorted, names stay in order and are compared with the first.
+        keys: The keys that label a group; by default those in which groups differ.
+    """
+    labels = differing(results, key) if keys is None else keys
+    groups: dict[str, list[MeasuredCase]] = {}
+    for result in results:
+        groups.setdefault(label_of(result, labels), []).append(result)
+    return [_group(label, cases, key) for label, cases in groups.items() if len(cases) > 1]
+
+
+def _group(label: str, cases: list[MeasuredCase], key: str) -> Along:
+    def why_not(a: MeasuredCase, b: MeasuredCase) -> str | None:
+        return why_incomparable(a, b, key)
+
+    named = isinstance(getattr(cases[0].case, key), str)
+    ranked = cases if named else sorted(cases, key=lambda r: int(getattr(r.case, key)))
+    found = Along(label, ranked)
+    for at, case in enumerate(ranked[1:], start=1):
+        before = ranked[:1] if named else ranked[at - 1 :: -1]
+        other = next((b for b in before if why_not(b, case) is None), None)
+        if other is not None:
+            found.compared.append(Pair(label, other, case))
+        else:
+            found.refused.append((Pair(label, before[0], case), why_not(before[0], case) or ""))
+    return found
+
+
+def verdict_on(pair: Pair) -> Comparison:
+    """Return the verdict on the second case of a pair compared with its first."""
+    return verdict(pair.least, pair.most)
+
+
+def refusals_along(group: Along, question: str, key: str, unit: str) -> list[str]:
+    """Return a sentence for each reason why pairs of a group cannot be compared; it names them.
+
+    Args:
+        group: The cases.
+        question: Begins each sentence.
+        key: The axis.
+        unit: Words with the values in place of `{}`: `{} GPUs`.
+    """
+    reasons: dict[str, dict[object, None]] = {}
+    for pair, problem in group.refused:
+        values = reasons.setdefault(problem, {})
+        values |= dict.fromkeys(getattr(r.case, key) for r in (pair.least, pair.most))
+    return [
+        f"{group.label}{question} {CANNOT} between {unit.format(listed(values))}: {problem}."
+        for problem, values in reasons.items()
+    ]

@@ -1,0 +1,60 @@
+"""GPU counts that the grid asks for and nobody measured: what the rule says of them."""
+
+from functools import cache
+
+from report.answers.phrases import label_of, listed
+from report.answers.rules import RULES, counts_by_rule
+from report.data.labels import differing
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable
+from report.document import Answer
+from report.wording.units import count_of, plural
+from study.case import Case
+from study.grid import load_grids
+
+
+def answer(grid_table: GridTable) -> list[Answer]:
+    """Return a remark for each group of cases in which GPU counts are missing."""
+    results = grid_table.results
+    keys = differing(results, "gpus")
+    groups: dict[tuple[object, ...], list[Case]] = {}
+    measured = {result.case.configuration for result in results}
+    for case in grid_table.asked:
+        if case.configuration not in measured and case.schedule == "naive":
+            groups.setdefault(_values(case, keys), []).append(case)
+    asks = "The homework asks for" if grid_table.grid.name in _homework() else "Asked for was"
+    lines = [
+        f"{label_of(alike[0], keys)}{_missing(asks, cases, alike)}"
+        for values, cases in groups.items()
+        if (alike := [r for r in results if _values(r.case, keys) == values])
+    ]
+    return [Answer("", lines)] if lines else []
+
+
+def _values(case: Case, keys: list[str]) -> tuple[object, ...]:
+    return tuple(getattr(case, key) for key in keys)
+
+
+def _missing(asks: str, cases: list[Case], alike: list[MeasuredCase]) -> str:
+    missing = sorted(case.gpus for case in cases)
+    found = sorted({result.case.gpus for result in alike})
+    gpus = f"{listed(missing)} {plural(missing[-1], 'GPU')}"
+    rules = " ".join(_by_rule(case) for case in cases)
+    was = "was" if len(found) == 1 else "were"
+    return f"{asks} {gpus}, too; {listed(found)} {was} measured. {rules}"
+
+
+def _by_rule(case: Case) -> str:
+    layers = counts_by_rule(case)
+    moves = sum(count > 0 for count in layers) - 1
+    return (
+        f"By the rule that {RULES[case.split][0]}, {count_of(case.gpus, 'GPU')} get "
+        f"{listed(layers)} of {case.depth} layers, and data moves {moves} "
+        f"{plural(moves, 'time')} each way."
+    )
+
+
+@cache
+def _homework() -> set[str]:
+    """Return the names of the homework's grids."""
+    return {grid.name for grid in load_grids(["homework"])}

@@ -1,0 +1,51 @@
+"""Peak memory of every GPU, and of all where one device emulates them."""
+
+from report.answers.phrases import groups_of, listed
+from report.data.measured import MeasuredCase
+from report.wording.units import count_of, data_size
+
+MOST = 8  # GPU counts in one sentence
+
+
+def peaks(results: list[MeasuredCase]) -> list[str]:
+    """Return the peaks of each group of cases that differ in GPUs alone; empty if none is known."""
+    return [f"{label}{text}" for label, group in groups_of(results, "gpus").items()
+            for text in _group(group)]  # fmt: skip
+
+
+def _group(group: list[MeasuredCase]) -> list[str]:
+    ranked = sorted(group, key=lambda result: result.case.gpus)
+    known = [r for r in ranked if r.fullest_gpu is not None]
+    shared = [r for r in ranked if r.measurement.shared_peak_allocated_bytes is not None]
+    found = []
+    if known:
+        each = "; ".join(_of(result) for result in known[:MOST])
+        more = f"; and {len(known) - MOST} more" if len(known) > MOST else ""
+        found.append(f"At the peak of a step, GPU by GPU from GPU 0: {each}{more}.{_less(known)}")
+    if shared:
+        sizes = listed(
+            f"{data_size(r.measurement.shared_peak_allocated_bytes)} on {r.case.gpus}"
+            for r in shared[:MOST]
+        )
+        found.append(
+            "Emulated GPUs have no memory of their own; the one GPU that they share holds "
+            f"{sizes} GPUs together."
+        )
+    return found
+
+
+def _of(result: MeasuredCase) -> str:
+    sizes = listed(data_size(gpu.peak_allocated_bytes) for gpu in result.measurement.per_gpu)
+    return f"on {count_of(result.case.gpus, 'GPU')} {sizes}"
+
+
+def _less(known: list[MeasuredCase]) -> str:
+    """Say what more GPUs do to the fullest one, if it falls from each count to the next."""
+    full = [result.fullest_gpu for result in known]
+    sizes = [gpu.peak_allocated_bytes or 0 for gpu in full if gpu is not None]
+    if len(sizes) < 2 or sizes != sorted(sizes, reverse=True) or len(set(sizes)) < len(sizes):
+        return ""
+    return (
+        f" The fullest GPU holds {data_size(sizes[0])} on {count_of(known[0].case.gpus, 'GPU')} "
+        f"and {data_size(sizes[-1])} on {known[-1].case.gpus}: each GPU keeps only its own layers."
+    )

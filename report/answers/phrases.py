@@ -1,0 +1,88 @@
+"""Phrases that several answers share: names of cases, lists, shares of a step."""
+
+from collections.abc import Iterable, Sequence
+
+from report.data.labels import differing
+from report.data.measured import MeasuredCase
+from report.wording.hardware import shared_device
+from report.wording.names import HOW, key_name, key_text, schedule_name
+from report.wording.units import count_of
+from study.schedules import has_key
+
+NEAR = 0.02  # shares of a step that differ by less are given as one
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+            "tenth")  # fmt: skip
+
+
+def listed(items: Iterable[object]) -> str:
+    """Return `a, b and c`."""
+    *others, last = map(str, items)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def label_of(result: MeasuredCase, keys: Iterable[str]) -> str:
+    """Return the start of a sentence about a case: `Depth 10, GPipe with 10 micro-batches: `.
+
+    Args:
+        result: The case.
+        keys: The keys that tell it from the others; none gives an empty label.
+    """
+    words: dict[str, None] = {}
+    for key in keys:
+        if key in HOW:
+            words[schedule_name(result.case)] = None
+        elif key == "gpus":
+            words[result.gpus] = None
+        elif has_key(key, result.case.schedule):
+            words[f"{key_name(key)} {key_text(result.case, key)}"] = None
+    text = ", ".join(words)
+    return f"{text[0].upper()}{text[1:]}: " if text else ""
+
+
+def groups_of(results: Sequence[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCase]]:
+    """Return the cases that differ in `keys` alone, by the label of each group."""
+    others = differing(results, *keys)
+    found: dict[str, list[MeasuredCase]] = {}
+    for result in results:
+        found.setdefault(label_of(result, others), []).append(result)
+    return found
+
+
+def shares(values: Sequence[float]) -> str:
+    """Return `about 55 %`, or `18 to 22 %` where they differ by more."""
+    low, high = min(values), max(values)
+    if high - low < NEAR:
+        return f"about {share(sum(values) / len(values))}"
+    return f"{share(low).removesuffix(' %')} to {share(high)}"
+
+
+def share(value: float) -> str:
+    """Return a share as percent with two digits."""
+    percent = 100 * value
+    return f"{percent:.0f} %" if percent >= 10 else f"{float(f'{percent:.2g}'):g} %"
+
+
+def about(value: float) -> str:
+    """Return a number of GPUs at work with two digits: `1.1`, `0.95`."""
+    return f"{value:.2g}"
+
+
+def ordinal(number: int) -> str:
+    """Return the word for a place in a row that begins with 1: `fourth`, `21st`."""
+    if number <= len(ORDINALS):
+        return ORDINALS[number - 1]
+    last = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else last}"
+
+
+def on_gpus(result: MeasuredCase) -> str:
+    """Return `on 2 GPUs`, or `on 5 emulated GPUs`."""
+    if not result.emulated:
+        return f"on {count_of(result.case.gpus, 'GPU')}"
+    return f"on {count_of(result.case.gpus, 'emulated GPU')}"
+
+
+def emulation_remark(results: Sequence[MeasuredCase]) -> str:
+    """Return `, on GPUs that were emulated by one GPU`; empty where all are real."""
+    devices = dict.fromkeys(shared_device(r.environment) for r in results if r.emulated)
+    return f", on GPUs that were emulated by {listed(devices)}" if devices else ""

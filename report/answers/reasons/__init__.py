@@ -1,0 +1,1 @@
+"""Reasons behind the answers: costs of layers, GPUs and copies."""

@@ -1,0 +1,94 @@
+"""The reason for step times at several depths: a cost per layer and a fixed cost, in turns."""
+
+from report.analysis.depth_fit import STRAIGHT, Fit, fit_depth, in_interval, rounded, straightness
+from report.analysis.step_time import step_time
+from report.analysis.time_use import at_a_time, is_costly, longer_words
+from report.answers.along import Along
+from report.answers.phrases import about, listed, share
+from report.answers.reasons.work import work
+from report.data.measured import MeasuredCase
+from report.wording.units import seconds
+
+STEADY = 0.05  # relative change of the time per layer
+ONE = 1.25  # GPUs at work at a time, up to which they take turns
+
+
+def reasons(group: Along) -> list[str]:
+    """Return why more depth takes longer, or what there was to do where that is not seen."""
+    kinds = set(group.kinds)
+    if not kinds or "faster" in kinds:
+        return []
+    if kinds != {"slower"}:
+        return [f"{group.label}{work(pair.least, pair.most)}"
+                for pair, kind in zip(group.compared, group.kinds, strict=True)
+                if kind != "slower"]  # fmt: skip
+    cases = list(dict.fromkeys(r for pair in group.compared for r in (pair.least, pair.most)))
+    line = fit_depth(cases)
+    told = [_by_line(line, cases)] if line is not None else [_without_line(cases)]
+    return [f"{group.label}{' '.join([*told, *_turns(cases[-1])])}"]
+
+
+def _by_line(line: Fit, cases: list[MeasuredCase]) -> str:
+    least, most = cases[0], cases[-1]
+    text = (
+        "The layers run one after another, each with the output of the one before: each extra "
+        f"layer adds about {in_interval(line.slope_s, line.slope)} to a step"
+    )
+    depths = [result.case.depth for result in cases]
+    fit = f"(a straight line through depths {listed(depths)}, {line.fit})"
+    fixed = in_interval(line.intercept_s, line.intercept)
+    if line.intercept.low <= 0 <= line.intercept.high:
+        return (
+            f"{text} {fit}. A fixed cost a step cannot be told from none, {fixed}; the average "
+            f"per layer goes {_per_layer(cases)}."
+        )
+    if line.intercept_s < 0:
+        return (
+            f"{text} {fit}, but the first ones add less: the average per layer rises "
+            f"{_per_layer(cases)}. These results do not say why."
+        )
+    parts = [line.intercept_s / step_time(result).estimate_s for result in (least, most)]
+    return (
+        f"{text} {fit}. About {fixed} of every step does not depend on the depth: "
+        f"{share(parts[0])} of a step at depth {least.case.depth}, {share(parts[1])} at depth "
+        f"{most.case.depth}. More layers share this fixed cost, so the average per layer falls "
+        f"{_per_layer(cases)}, towards the {rounded(line.slope_s, line.slope)} that a layer adds."
+    )
+
+
+def _without_line(cases: list[MeasuredCase]) -> str:
+    first, last = (step_time(r).estimate_s / r.case.depth for r in (cases[0], cases[-1]))
+    bent = ""
+    if len(cases) > 2 and (r_squared := straightness(cases)) < STRAIGHT:
+        bent = f" The times are not on a straight line (R² = {r_squared:.2f})."
+    times = _per_layer(cases)
+    if abs(last / first - 1) < STEADY:
+        return (
+            f"The layers run one after another, so each one adds its time: the average per layer "
+            f"stays about the same, {times}.{bent}"
+        )
+    if last < first:
+        return (
+            f"The layers run one after another, so each one adds its time. The average per layer "
+            f"falls {times}: part of a step does not grow with the depth.{bent}"
+        )
+    return f"The average per layer rises {times}; these results do not say why.{bent}"
+
+
+def _per_layer(cases: list[MeasuredCase]) -> str:
+    first, last = (seconds(step_time(r).estimate_s / r.case.depth) for r in (cases[0], cases[-1]))
+    return f"from {first} at depth {cases[0].case.depth} to {last} at depth {cases[-1].case.depth}"
+
+
+def _turns(deepest: MeasuredCase) -> list[str]:
+    """Say that several GPUs take turns, if the instrumented steps of the deepest case show it."""
+    case, working = deepest.case, at_a_time(deepest)
+    if case.gpus == 1 or case.schedule != "naive" or working is None or is_costly(deepest):
+        return []
+    if working > ONE or deepest.emulated:
+        return []
+    who = "second GPU does" if case.gpus == 2 else "other GPUs do"
+    return [
+        f"The {who} not shorten this, since the GPUs take turns: at depth {case.depth}, on average "
+        f"{about(working)} of {case.gpus} compute at the same time{longer_words([deepest])}."
+    ]

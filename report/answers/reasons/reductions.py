@@ -1,0 +1,28 @@
+"""Growth of what GPUs compute together under tensor parallelism, with their number."""
+
+from report.analysis.transfers import counted, total_bytes
+from report.answers.phrases import listed
+from report.data.measured import MeasuredCase
+from report.wording.units import count_of, data_size
+
+
+def grown(ranked: list[MeasuredCase]) -> str:
+    """Describe the growth for tensor parallelism, which passes nothing from layer to layer.
+
+    The number of operations does not depend on the number of GPUs, from 2 GPUs on.
+    """
+    calls = [counted(r.transfers.collectives) for r in ranked if r.transfers.collectives]
+    numbers = listed(_with_size(result) for result in ranked)
+    start = "Their number stays the same from 2 GPUs on. " if len(set(calls)) == 1 else ""
+    return (
+        f"{start}What all GPUs do together in a training step: {numbers}. No activation moves from "
+        "one GPU to the next."
+    )
+
+
+def _with_size(result: MeasuredCase) -> str:
+    together = result.transfers.collectives
+    gpus = count_of(result.case.gpus, "GPU")
+    if not together:
+        return f"nothing on {gpus}"
+    return f"{counted(together)} on {gpus}, of {data_size(total_bytes(together))} a GPU"

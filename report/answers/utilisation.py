@@ -1,0 +1,135 @@
+"""Task 4: are all GPUs used, how long does each compute, and how many work at the same time."""
+
+from collections.abc import Sequence
+
+from report.analysis.comparison import CANNOT
+from report.analysis.time_use import (
+    at_a_time,
+    instrumentation_cost,
+    is_costly,
+    longer_words,
+    time_use,
+)
+from report.answers.phrases import about, groups_of, listed, on_gpus, shares
+from report.data.measured import MeasuredCase
+from report.wording.hardware import shared_device
+from report.wording.units import count_of
+
+QUESTION = "Whether all GPUs are used at the same time"
+TURNS = 1.25  # GPUs at work at a time, up to which they take turns
+ALL = 0.9  # of the GPUs at work at a time; from here on, all are used nearly always
+MOST = 8  # cases in one sentence
+
+
+def utilisation(results: list[MeasuredCase]) -> list[str]:
+    """Return the answer for every group of cases that differ in GPUs alone."""
+    return [f"{label}{text}" for label, group in groups_of(results, "gpus").items()
+            for text in _group(group)]  # fmt: skip
+
+
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Return the answer for the first group with several real GPUs."""
+    for group in groups_of(results, "gpus").values():
+        if told := _told(group):
+            return [f"GPUs at work: {_answer(told)} {_shares(told)}"]
+    return []
+
+
+def _group(group: list[MeasuredCase]) -> list[str]:
+    several = sorted((r for r in group if r.case.gpus > 1), key=lambda result: result.case.gpus)
+    if not several:
+        return ["There is only one GPU, which has all layers."]
+    told = _told(several)
+    answer = [_answer(told), _shares(told)] if told else [_held(several)]
+    return [" ".join(answer), *_untold(several), *_emulated(several)]
+
+
+def _told(group: list[MeasuredCase]) -> list[MeasuredCase]:
+    """Return the cases on several real GPUs whose instrumented steps say something."""
+    known = [r for r in group if r.case.gpus > 1 and not r.emulated and not is_costly(r)]
+    return sorted((r for r in known if time_use(r)), key=lambda result: result.case.gpus)
+
+
+def _answer(told: list[MeasuredCase]) -> str:
+    """Answer in one sentence, from the layers of each GPU and the GPUs at work at a time."""
+    if lazy := [r for r in told if 0 in r.placement.layers_per_gpu]:
+        return f"No: {listed(_without_layers(result) for result in lazy)}."
+    working = [at_a_time(result) or 0.0 for result in told]
+    if all(n >= ALL * r.case.gpus for n, r in zip(working, told, strict=True)):
+        return "Yes: all GPUs are used, nearly all the time."
+    if max(working) <= TURNS:
+        because = ", because the GPUs take turns" if _are_naive(told) else ""
+        return f"All GPUs are used, but hardly ever at the same time{because}."
+    return "All GPUs are used, but not all the time."
+
+
+def _held(several: list[MeasuredCase]) -> str:
+    if lazy := [r for r in several if 0 in r.placement.layers_per_gpu]:
+        return f"No: {listed(_without_layers(result) for result in lazy)}."
+    return "All GPUs hold layers."
+
+
+def _without_layers(result: MeasuredCase) -> str:
+    empty = [gpu for gpu, n in enumerate(result.placement.layers_per_gpu) if n == 0]
+    names = f"GPU {empty[0]} holds" if len(empty) == 1 else f"GPUs {listed(empty)} hold"
+    return f"{on_gpus(result)}, {names} no layers"
+
+
+def _are_naive(results: Sequence[MeasuredCase]) -> bool:
+    return all(result.case.schedule == "naive" for result in results)
+
+
+def _shares(told: list[MeasuredCase]) -> str:
+    """Return how long each GPU computes and is idle, and how many compute at a time."""
+    first, *others = [_share(result) for result in told[:MOST]]
+    more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
+    text = "; ".join([f"{first[0].upper()}{first[1:]}", *others])
+    turns = ""
+    if _are_naive(told) and max(at_a_time(r) or 0.0 for r in told) <= TURNS:
+        turns = " A GPU waits for the output of the one before it, and backward for its gradient."
+    return f"{text}{more}{longer_words(told)}.{turns}"
+
+
+def _share(result: MeasuredCase) -> str:
+    uses = time_use(result)
+    computes = shares([use.utilization for use in uses])
+    idle = shares([use.idle_s / use.step_s for use in uses])
+    working = about(at_a_time(result) or 0.0)
+    return (
+        f"{on_gpus(result)} each computes for {computes} of a step and is idle for {idle}: on "
+        f"average {working} of {result.case.gpus} work at the same time"
+    )
+
+
+def _untold(several: list[MeasuredCase]) -> list[str]:
+    """Name the cases whose shares are unknown or say little, with the reason."""
+    real = [r for r in several if not r.emulated]
+    unknown = [count_of(r.case.gpus, "GPU") for r in real if not time_use(r)]
+    found = []
+    if unknown:
+        found.append(f"{QUESTION} on {listed(unknown)} {CANNOT}: no step was instrumented.")
+    for result in real:
+        cost = instrumentation_cost(result)
+        if time_use(result) and is_costly(result) and cost is not None:
+            found.append(
+                f"{QUESTION} {on_gpus(result)} {CANNOT}: the instrumented steps took "
+                f"{100 * abs(cost):.0f} % {'longer' if cost > 0 else 'less'} than the timed ones."
+            )
+    return found
+
+
+def _emulated(several: list[MeasuredCase]) -> list[str]:
+    """Say how many emulated GPUs work at a time, which is not what real ones would."""
+    emulated = [r for r in several if r.emulated]
+    if not emulated:
+        return []
+    counts = listed(result.case.gpus for result in emulated)
+    devices = listed(dict.fromkeys(shared_device(r.environment) for r in emulated))
+    known = [r for r in emulated if time_use(r) and not is_costly(r)][:MOST]
+    if not known:
+        return [f"{QUESTION} on {counts} GPUs {CANNOT}: {devices} emulated them."]
+    working = listed(f"{about(at_a_time(r) or 0.0)} of {r.case.gpus}" for r in known)
+    return [
+        f"{counts} GPUs were emulated by {devices}: on average {working} work at the same time, "
+        "which is not how real GPUs would be used."
+    ]
