@@ -40,7 +40,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the answer on adding GPUs, then that on their use."""
     groups = [group for group in _groups(results) if group.compared]
-    told = [_answer(groups[0])] if groups else _adding_gpus(results)[:1]
+    told = [_answer(groups[0], bool(_emulated(results)))] if groups else _adding_gpus(results)[:1]
     return [*(f"Adding GPUs: {text}" for text in told), *utilisation.headlines(results)]
 
 
@@ -50,9 +50,10 @@ def _adding_gpus(results: list[MeasuredCase]) -> list[str]:
     if not pairs(results, "gpus"):
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
     found = _groups(results)
-    lines = [line for group in found for line in _told(group)]
+    apart = _emulated(results)
+    lines = [line for group in found for line in _told(group, bool(apart))]
     refused = [refusals_along(group, QUESTION, "gpus", "{} GPUs") for group in found]
-    return [*lines, *(line for lines in refused for line in lines), *_emulated(results)]
+    return [*lines, *(line for lines in refused for line in lines), *apart]
 
 
 def _groups(results: list[MeasuredCase]) -> list[Along]:
@@ -79,17 +80,20 @@ def _emulated(results: list[MeasuredCase]) -> list[str]:
     ]
 
 
-def _told(group: Along) -> list[str]:
+def _told(group: Along, is_part: bool) -> list[str]:
     if not group.compared:
         return []
-    return [f"{group.label}{_answer(group)}", *reasons(group)]
+    return [f"{group.label}{_answer(group, is_part)}", *reasons(group)]
 
 
-def _answer(group: Along) -> str:
-    """Answer for one group: yes or no first, then every neighbour, then the ends."""
+def _answer(group: Along, is_part: bool) -> str:
+    """Answer for one group: yes or no first, then every neighbour, then the ends.
+
+    `is_part` is True if other cases cannot be compared.
+    """
     kinds = set(group.kinds)
     lines = " ".join(_compare(pair) for pair in [*group.compared, *_ends(group)])
-    so_far = ", as far as these results tell" if group.refused else ""
+    so_far = ", as far as these results tell" if group.refused or is_part else ""
     if kinds == {"faster"}:
         return f"Yes{so_far}. {lines}"
     if "faster" in kinds:
@@ -104,11 +108,8 @@ def _ends(group: Along) -> list[Pair]:
     if len(group.compared) < 2:
         return []
     most = group.compared[-1].most
-    cases = [
-        case
-        for case in group.cases
-        if case is not most and why_incomparable(case, most, "gpus") is None
-    ]
+    others = [result for result in group.cases if result is not most]
+    cases = [result for result in others if why_incomparable(result, most, "gpus") is None]
     firsts = [cases[0], *(case for case in cases[1:2] if cases[0].case.gpus == 1)]
     return [Pair(group.label, first, most) for first in firsts
             if first is not group.compared[-1].least]  # fmt: skip

@@ -3,7 +3,7 @@
 from report.analysis.comparison import CANNOT, why_no_pair
 from report.analysis.transfers import counted, expected_moves, is_chain
 from report.answers.phrases import groups_of, listed
-from report.answers.reasons.communication import costs
+from report.answers.reasons.communication import copy_times, costs
 from report.answers.reasons.reductions import grown
 from report.data.measured import MeasuredCase
 from report.document import Answer
@@ -26,8 +26,9 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
         several = [r for r in group if r.transfers.to_calls_per_forward is not None]
         if _is_law(several) and len({r.case.gpus for r in several}) > 1:
             forward = _by_count(several)
+            times = "".join(f" {text}" for text in copy_times(group))
             return [f"Communication grows linearly: N GPUs move data N − 1 times forward and N − 1 "
-                    f"times backward (moves forward: {forward})."]  # fmt: skip
+                    f"times backward (forward, {forward}).{times}"]  # fmt: skip
     return []
 
 

@@ -31,7 +31,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the answer for the first group with several real GPUs."""
     for group in groups_of(results, "gpus").values():
         if told := _told(group):
-            return [f"GPUs at work: {_answer(told)} {_shares(told)}"]
+            return [f"GPUs at work: {_answer(told)} {_shares(told)}."]
     return []
 
 
@@ -40,8 +40,8 @@ def _group(group: list[MeasuredCase]) -> list[str]:
     if not several:
         return ["There is only one GPU, which has all layers."]
     told = _told(several)
-    answer = [_answer(told), _shares(told)] if told else [_held(several)]
-    return [" ".join(answer), *_untold(several), *_emulated(several)]
+    answer = f"{_answer(told)} {_shares(told)}.{_turns(told)}" if told else _held(several)
+    return [answer, *_untold(several), *_emulated(several)]
 
 
 def _told(group: list[MeasuredCase]) -> list[MeasuredCase]:
@@ -84,10 +84,17 @@ def _shares(told: list[MeasuredCase]) -> str:
     first, *others = [_share(result) for result in told[:MOST]]
     more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
     text = "; ".join([f"{first[0].upper()}{first[1:]}", *others])
-    turns = ""
-    if _are_naive(told) and max(at_a_time(r) or 0.0 for r in told) <= TURNS:
-        turns = " A GPU waits for the output of the one before it, and backward for its gradient."
-    return f"{text}{more}{longer_words(told)}.{turns}"
+    return f"{text}{more}{longer_words(told)}"
+
+
+def _turns(told: list[MeasuredCase]) -> str:
+    """Explain, after a space, why GPUs take turns; empty where they do not."""
+    if not _are_naive(told) or max(at_a_time(r) or 0.0 for r in told) > TURNS:
+        return ""
+    return (
+        " Forward, a GPU waits for the output of the GPU before it; backward, for the gradient of "
+        "the GPU after it."
+    )
 
 
 def _share(result: MeasuredCase) -> str:

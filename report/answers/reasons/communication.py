@@ -12,10 +12,11 @@ AS_LONG = 1.25  # times a copy of one element; up to here the size of a message 
 def costs(results: list[MeasuredCase]) -> list[str]:
     """Return the time that copies take in a step of each group, and what decides it."""
     return [f"{label}{text}" for label, group in groups_of(results, "gpus").items()
-            for text in [*_times(group), *_latency(group), *_emulated(group)]]  # fmt: skip
+            for text in [*copy_times(group), *_latency(group), *_emulated(group)]]  # fmt: skip
 
 
-def _times(group: list[MeasuredCase]) -> list[str]:
+def copy_times(group: list[MeasuredCase]) -> list[str]:
+    """Return the time of all copies of a step, and its share; empty where it is unknown."""
     real = [r for r in group if not r.emulated and r.case.gpus > 1 and copies_s(r) is not None]
     told = sorted((r for r in real if not is_costly(r)), key=lambda result: result.case.gpus)
     if not told:
