@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from report.answers import layer_map, memory, placement_rule, schedules, step_time, transfers
+from report.answers import (
+    layer_map,
+    memory,
+    placement_rule,
+    scaling,
+    schedules,
+    step_time,
+    transfers,
+)
 from report.data.measured import MeasuredCase
 from report.document import Answer, Figure, Table
 from report.tables.cells import gpus
@@ -16,10 +24,10 @@ from report.tables.details import (
     copies,
     flops,
     memory_parts,
+    more_gpus,
     one_gpu,
     phases,
     samples,
-    scaling,
     schedule_costs,
     speeds,
     time_use,
@@ -50,9 +58,10 @@ def _nothing(results: Results) -> list[Any]:
 
 
 def _step_time_figures(results: Results) -> Drawings:
-    from report.figures import depth, sweep
+    from report.figures import depth, scaling, sweep
 
-    return [depth.make_figure(results), *sweep.make_figures(results)]
+    drawn = [depth.make_figure(results), *sweep.make_figures(results)]
+    return [*drawn, scaling.make_figure(results)]
 
 
 def _layer_map_figures(results: Results) -> Drawings:
@@ -68,9 +77,10 @@ def _typical_steps(results: Results) -> Drawings:
 
 
 def _memory_figures(results: Results) -> Drawings:
-    from report.figures import gpus, sweep
+    from report.figures import gpus, scaling, sweep
 
-    return [gpus.make_figure(results), *sweep.make_figures(results)]
+    drawn = [gpus.make_figure(results), *sweep.make_figures(results)]
+    return [*drawn, scaling.make_figure(results)]
 
 
 def _memory_details(results: Results) -> Drawings:
@@ -86,9 +96,9 @@ def _transfer_figures(results: Results) -> Drawings:
 
 
 def _schedule_figures(results: Results) -> Drawings:
-    from report.figures import schedules
+    from report.figures import scaling, schedules
 
-    return [schedules.make_figure(results)]
+    return [schedules.make_figure(results), scaling.make_figure(results)]
 
 
 def _schedule_details(results: Results) -> Drawings:
@@ -102,7 +112,7 @@ KINDS = {
     "step_time": Kind(
         question=step_time.QUESTION,
         columns=("step_time", "time_per_layer", *MORE_GPUS),
-        answers=step_time.answer,
+        answers=lambda results: [*step_time.answer(results), *scaling.answer(results)],
         headlines=step_time.headlines,
         figures=_step_time_figures,
         listings=[],
@@ -140,12 +150,12 @@ KINDS = {
     "memory": Kind(
         question="Whether all GPUs are utilised and whether adding GPUs makes training faster",
         columns=("step_time", *MORE_GPUS, "memory"),
-        answers=memory.answer,
+        answers=lambda results: [*memory.answer(results), *scaling.answer(results)],
         headlines=memory.headlines,
         figures=_memory_figures,
         listings=[],
         detail_tables=[
-            scaling.make_table,
+            more_gpus.make_table,
             samples.make_table,
             time_use.make_table,
             memory_parts.make_table,
@@ -168,8 +178,11 @@ KINDS = {
     "schedules": Kind(
         question=schedules.QUESTION,
         columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
-        answers=schedules.answer,
-        headlines=_nothing,
+        answers=lambda results: [*schedules.answer(results), *scaling.answer(results)],
+        headlines=lambda results: [
+            *schedules.headlines(results),
+            *scaling.headlines(results),
+        ],
         figures=_schedule_figures,
         listings=[],
         detail_tables=[

@@ -6,38 +6,49 @@ from report.analysis.bubble import bubbles
 from report.analysis.comparison import verdict
 from report.analysis.time_use import instrumentation_warning, time_use
 from report.data.measured import MeasuredCase
+from report.wording.names import schedule_name
 from report.wording.units import percent, seconds, signed_percent
 
 LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
 MUCH_LONGER = 1.1  # times the compute of the naive schedule; more is worth a sentence
 PARTS = {
-    "imbalance": "actions of unequal length",
-    "communication": "transfers that nothing hides",
-    "rest": "the rest (launching, clocks)",
+    "imbalance": "stages take unequal time",
+    "communication": "transfers take time that nothing hides",
+    "rest": "of gaps that neither unequal stages nor transfers explain",
 }
 
 
-def answer(result: MeasuredCase) -> list[str]:
-    """Return a sentence on the mean bubble and its largest cause; none where that is unknown."""
+def answer(result: MeasuredCase, whose: str = "") -> list[str]:
+    """Return a sentence on the mean bubble and its largest cause; none where that is unknown.
+
+    Args:
+        result: The case.
+        whose: Begins the sentence, as `With ZB1P, `, where it is not clear which case is meant.
+    """
     found = bubbles(result)
     formula = found[0].formula if found else None
     if formula is None or any(getattr(bubble, part) is None for bubble in found for part in PARTS):
         return []
     measured = fmean(bubble.measured for bubble in found)
     parts = {name: fmean(getattr(bubble, name) for bubble in found) for name in PARTS}
-    who = _who(result)
-    text = (
-        f"Its {who} wait for {percent(measured)} of a step on average, where the formula says "
-        f"{percent(formula)}"
-    )
+    text = f"{whose}{_who(result)} wait for {percent(measured)} of a step"
+    text = text[0].upper() + text[1:]
     excess = measured - formula
     warning = instrumentation_warning(result)
     if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
-        return [f"{text}: as the formula says, to within {percent(LITTLE)}.{warning}"]
-    added = ", ".join(f"{_points(share)} from {PARTS[name]}" for name, share in parts.items())
-    most = max(parts, key=lambda name: parts[name])
-    bound = f"; most is {MOST[most]}" if excess > LITTLE and parts[most] > excess / 2 else ""
-    return [f"{text}: {added}, in percentage points{bound}.{warning}"]
+        return [f"{text}, as the formula says ({percent(formula)}).{warning}"]
+    return [f"{text} (theory: {percent(formula)}){_cause(excess, parts)}.{warning}"]
+
+
+def _cause(excess: float, parts: dict[str, float]) -> str:
+    """Name the part that makes up most of what the formula does not say, if one does."""
+    if excess <= LITTLE:
+        return ""
+    most, share = max(parts.items(), key=lambda part: part[1])
+    if share > excess / 2:
+        return f", mainly because {PARTS[most]}"
+    told = [f"{_points(share)} because {PARTS[name]}" for name, share in parts.items()]
+    return f": {', '.join(told)}, in percentage points"
 
 
 def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
@@ -49,8 +60,9 @@ def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
         return []
     small = "work in many small pieces takes longer, and "
     return [
-        f"Its {_who(result)} compute for {seconds(after)} a step in all, and with the naive "
-        f"schedule for {seconds(before)}; {small if result.case.micro_batches > 1 else ''}"
+        f"With {schedule_name(result.case)}, {_who(result)} compute for {seconds(after)} a step in "
+        f"all, and with naive for {seconds(before)}; "
+        f"{small if result.case.micro_batches > 1 else ''}"
         "what waits for the host to launch it counts as computing."
     ]
 
@@ -66,13 +78,6 @@ def _busy_s(result: MeasuredCase) -> float | None:
     """Return the seconds that all GPUs together compute in a step; None if unknown."""
     used = time_use(result)
     return sum(use.compute_s for use in used) if used else None
-
-
-MOST = {
-    "imbalance": "imbalance",
-    "communication": "communication",
-    "rest": "neither imbalance nor communication",
-}
 
 
 def _points(share: float) -> str:

@@ -79,6 +79,23 @@ def in_words(rows: Iterable[dict[str, Cell]]) -> list[dict[str, str]]:
     ]
 
 
+def range_words(low: float, high: float, units: tuple[Unit, ...], word: str = "to") -> str:
+    """Return `59.9 to 60.2 ms`, with the unit once where both have the same; one value if equal.
+
+    Args:
+        low: The first value.
+        high: The second value.
+        units: Units of both.
+        word: Stands between them.
+    """
+    cells: list[dict[str, Cell]] = [{"": Quantity(value, units)} for value in (low, high)]
+    first, second = (row[""] for row in in_words(cells))
+    if first == second:
+        return first
+    unit = second.partition(" ")[2]
+    return f"{first.removesuffix(f' {unit}')} {word} {second}"
+
+
 def _shared_units(rows: Sequence[dict[str, Cell]]) -> dict[str, Unit | None]:
     """Return the unit of each column; None where its numbers lie too far apart."""
     columns: dict[str, list[Quantity]] = {}

@@ -30,8 +30,8 @@ class Field:
 
     @cached_property
     def has_gpu_counts(self) -> bool:
-        """True if the cases have several numbers of GPUs."""
-        return differs(self.results, "gpus")
+        """True if real cases have several numbers of GPUs; emulated ones say nothing of that."""
+        return differs([result for result in self.results if not result.emulated], "gpus")
 
     @cached_property
     def base(self) -> str:

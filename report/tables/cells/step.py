@@ -54,8 +54,9 @@ def efficiency(result: MeasuredCase, field: Field) -> Cells:
 
 
 def samples_per_s(result: MeasuredCase, field: Field) -> Cells:
-    """Return the rows of the batch that a second trains."""
-    return {"samples/s": plain_cell(field.metrics(result).samples_per_s)}
+    """Return the rows of the batch that a second trains; those of emulated GPUs say nothing."""
+    rate = None if result.emulated else field.metrics(result).samples_per_s
+    return {"samples/s": plain_cell(rate)}
 
 
 def gpu_seconds(result: MeasuredCase, field: Field) -> Cells:

@@ -1,0 +1,60 @@
+"""Each schedule at its best, compared with the naive one on as many GPUs."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from report.analysis.bubble import bubbles
+from report.analysis.comparison import verdict
+from report.analysis.time_use import instrumentation_warning
+from report.analysis.transfers import counted, total_bytes
+from report.answers import waiting
+from report.answers.ranking import NAMED, naive_name, name_of, step_s
+from report.data.measured import MeasuredCase
+from report.wording.names import schedule_name
+from report.wording.units import count_of, data_size, percent
+
+WORDS = {
+    "faster": ("is faster than naive", "are faster than naive"),
+    "same": ("takes as long", "take as long"),
+    "slower": ("is slower", "are slower"),
+    "undecided": ("cannot be told from naive", "cannot be told from naive"),
+}
+
+
+def answer(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
+    """Count how many are faster than naive, then compare the best case of each schedule."""
+    kinds = [verdict(naive, result).kind for result in field]
+    counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
+    found = [f"{n} {WORDS[kind][n > 1]}{_named(kind, kinds, field)}" for kind, n in counts.items()]
+    cases = f"{count_of(len(field), 'other case')} on {name_of(field[0])}"
+    schedules = dict.fromkeys(result.case.schedule for result in field)
+    best = (min((r for r in field if r.case.schedule == s), key=step_s) for s in schedules)
+    sentences = [f"Of {cases}, {', '.join(found)}."]
+    for result in best:
+        sentences += [_one(naive, result), *waiting.more_work(naive, result)]
+    return sentences
+
+
+def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
+    """Name those that are not faster, if they are few."""
+    names = [schedule_name(r.case) for r, its in zip(field, kinds, strict=True) if its == kind]
+    few = kind != "faster" and len(names) <= NAMED and len(field) > 1
+    return f" ({'; '.join(names)})" if few else ""
+
+
+def _one(naive: MeasuredCase, result: MeasuredCase) -> str:
+    words = verdict(naive, result).words(naive_name(naive), schedule_name(result.case))
+    together = _together(result)
+    told = f"{words[0].upper()}{words[1:]}{together}."
+    return told + (instrumentation_warning(result) if together else "")
+
+
+def _together(result: MeasuredCase) -> str:
+    """Describe the collectives of tensor parallelism, and the wait for them."""
+    together = result.transfers.collectives
+    if not together:
+        return ""
+    who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
+    text = f"; every {who} takes part in {counted(together)} a step, of {size} in all"
+    waits = [b.communication for b in bubbles(result) if b.communication is not None]
+    return f"{text}, and waits for them {percent(fmean(waits))} of a step" if waits else text

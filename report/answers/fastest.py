@@ -1,0 +1,112 @@
+"""The fastest schedule on so many GPUs: what it gains, what holds it back, and what it costs."""
+
+from report.analysis.comparison import verdict
+from report.answers import waiting
+from report.answers.ranking import Ranking, leaders, name_of, names_of, step_s
+from report.data.measured import MeasuredCase
+from report.wording.names import schedule_name
+from report.wording.quantities import range_words
+from report.wording.units import TIMES, data_size, number, ratio, seconds
+from study.schedules import SCHEDULES
+from study.stages import allowed_speed_up
+from study.statistics.comparison import Comparison
+
+SAME_MEMORY = 0.05  # relative; peaks that differ by less are called equal
+FACTOR = 1.5  # from here on, a factor; below it, percent of time
+
+
+def answer(ranking: Ranking) -> list[str]:
+    """Return the fastest, or those that cannot be told from it, then why, memory and the next."""
+    ranked = ranking.ranked
+    best, tied = ranked[0], leaders(ranked)
+    if len(tied) == len(ranked) > 1:
+        return [first_sentence(ranking)]
+    sentences = [first_sentence(ranking), *waiting.answer(best, _whose(tied))]
+    sentences += _memory(best, ranking)
+    if rest := [result for result in ranked if result not in tied]:
+        name = schedule_name(best.case)
+        words = verdict(best, rest[0]).words(name, schedule_name(rest[0].case))
+        sentences.append(f"Next: {words}.")
+    return sentences
+
+
+def first_sentence(ranking: Ranking) -> str:
+    """Name the fastest with its step time and its gain over one GPU; say so where none is."""
+    ranked = ranking.ranked
+    best, tied, where = ranked[0], leaders(ranked), name_of(ranked[0])
+    took = seconds(step_s(best))
+    gain = f", {_gain(ranking, best)}" if ranking.one is not None else ""
+    if len(ranked) == 1:
+        return f"On {where} only {names_of(ranked)} can be ranked: {took} a step{gain}."
+    kinds = {verdict(best, other).kind for other in tied[1:]}
+    if len(tied) == len(ranked):
+        what = f"take as long, {took} a step" if kinds == {"same"} else "cannot be told apart"
+        return f"On {where} none is the fastest: all {len(ranked)} cases {what}."
+    if len(tied) == 1:
+        return f"On {where} {names_of(tied)} is the fastest: {took} a step{gain}."
+    if kinds == {"same"}:
+        return f"On {where} {names_of(tied)} are the fastest and equally fast: {took} a step{gain}."
+    return (
+        f"On {where} {names_of(tied)} are the fastest, and which of them is faster cannot be told: "
+        f"{_range(tied)} a step{gain}."
+    )
+
+
+def _range(tied: list[MeasuredCase]) -> str:
+    return range_words(step_s(tied[0]), step_s(tied[-1]), TIMES)
+
+
+def _gain(ranking: Ranking, best: MeasuredCase) -> str:
+    """Compare the best with naive on one GPU, and with what its formula allows over that."""
+    assert ranking.one is not None
+    found = verdict(ranking.one, best)
+    has_formula = not best.emulated and best.case.schedule != "naive"
+    allowed = allowed_speed_up(best.case) if has_formula else None
+    formula = "" if allowed is None else f" (its formula allows {ratio(allowed)} times)"
+    one = "one process" if best.emulated else "one GPU"
+    return f"{gain_words(found, one)}{formula}"
+
+
+def gain_words(found: Comparison, than: str) -> str:
+    """Return `1.59 times as fast as one GPU`, or percent of time below a factor of 1.5.
+
+    Args:
+        found: The verdict on one measurement compared with another.
+        than: Name of the other.
+    """
+    if found.kind in ("same", "undecided"):
+        return f"{'no faster than' if found.kind == 'same' else 'not to be told from'} {than}"
+    times = max(found.ratio, 1 / found.ratio)
+    if times >= FACTOR:
+        return f"{number(times)} times as {'fast' if found.kind == 'faster' else 'long'} as {than}"
+    less = "less" if found.kind == "faster" else "more"
+    return f"{100 * abs(found.ratio - 1):.1f} % {less} time than {than}"
+
+
+def _whose(tied: list[MeasuredCase]) -> str:
+    """Return `With ZB1P, ` where several are the fastest; empty where it is clear."""
+    case = tied[0].case
+    is_alone = len({result.case.schedule for result in tied}) == len(tied)
+    name = SCHEDULES[case.schedule].label if is_alone else schedule_name(case)
+    return f"With {name}, " if len(tied) > 1 else ""
+
+
+def _memory(best: MeasuredCase, ranking: Ranking) -> list[str]:
+    """Compare the peak memory of the fullest GPU with that of the naive schedule."""
+    fullest = best.fullest_gpu
+    if fullest is None:
+        return []
+    peak = fullest.peak_allocated_bytes or 0
+    text = f"Peak memory is {data_size(peak)}, on GPU {fullest.index}"
+    naive = ranking.naive if best is not ranking.naive and ranking.problem is None else None
+    other = None if naive is None else naive.fullest_gpu
+    if other is None or not other.peak_allocated_bytes:
+        return [f"{text}."]
+    times = peak / other.peak_allocated_bytes
+    size = data_size(other.peak_allocated_bytes)
+    if abs(times - 1) < SAME_MEMORY:
+        return [f"{text}, about as much as with naive ({size})."]
+    if times >= FACTOR:
+        return [f"{text}, {ratio(times)} times that of naive ({size})."]
+    below = "below" if times < 1 else "above"
+    return [f"{text}, {100 * abs(times - 1):.0f} % {below} naive ({size})."]

@@ -1,0 +1,104 @@
+"""The number of GPUs that is worth it: speed, efficiency and cost from one count to the next."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from report.analysis.comparison import CANNOT, groups, verdict
+from report.analysis.metrics import Baselines, metrics
+from report.analysis.speedup import MAY_DIFFER, why_not_ranked
+from report.answers.ranking import quickest, step_s
+from report.data.labels import differs
+from report.data.measured import MeasuredCase
+from report.document import Answer
+from report.wording.names import schedule_name
+from report.wording.quantities import GPU_TIMES, range_words
+from report.wording.units import count_of, gpu_seconds, number, ratio, seconds
+
+QUESTION = "How many GPUs are worth it?"
+
+
+def answer(results: list[MeasuredCase]) -> list[Answer]:
+    """Compare each number of GPUs with the next, each with its fastest schedule.
+
+    Emulated results are left out: their times say nothing of numbers of GPUs.
+    """
+    baselines, found = Baselines(results), []
+    for label, picked in _picked(results):
+        words = [*_best(picked), *(_step(a, b, baselines) for a, b in pairwise(picked))]
+        found.append(f"{label}{' '.join(words)}")
+    return [Answer(QUESTION, found)] if found else []
+
+
+def headlines(results: list[MeasuredCase]) -> list[str]:
+    """Compare the fewest with the most GPUs."""
+    baselines = Baselines(results)
+    return [f"{label}{_step(p[0], p[-1], baselines)}" for label, p in _picked(results)]
+
+
+def _picked(results: list[MeasuredCase]) -> Iterator[tuple[str, list[MeasuredCase]]]:
+    """Yield the fastest on each GPU count, by the label of what else differs."""
+    real = [result for result in results if not result.emulated]
+    for label, alike in groups(real, *MAY_DIFFER).items():
+        counts = sorted({result.case.gpus for result in alike})
+        picked: list[MeasuredCase] = []
+        for gpus in counts if len(counts) > 1 else ():
+            here = [result for result in alike if result.case.gpus == gpus]
+            fit = [r for r in here if picked and why_not_ranked(picked[-1], r) is None]
+            picked.append(quickest(fit or here))
+        if picked:
+            yield label, picked
+
+
+def _best(picked: list[MeasuredCase]) -> list[str]:
+    """Name the fastest and the cheapest, where each count is known to be faster than the last."""
+    for few, many in pairwise(picked):
+        if why_not_ranked(few, many) is not None or verdict(few, many).kind != "faster":
+            return []
+    cheapest = min(picked, key=_cost_s)
+    return [
+        f"A step is fastest on {_gpus(picked[-1])} ({seconds(step_s(picked[-1]))}) and "
+        f"cheapest on {_gpus(cheapest)} ({gpu_seconds(_cost_s(cheapest))})."
+    ]
+
+
+def _step(few: MeasuredCase, many: MeasuredCase, baselines: Baselines) -> str:
+    """Say what the GPUs from one count to another gain and cost."""
+    between = f"{_named(few, [few, many])} to {_named(many, [few, many])}"
+    if problem := why_not_ranked(few, many):
+        return f"Whether it pays to go from {between} {CANNOT}: {problem}."
+    times = many.case.gpus / few.case.gpus
+    more = "twice the GPUs" if times == 2 else f"{ratio(times)} times the GPUs"
+    before, after = (metrics(result, baselines) for result in (few, many))
+    share = ""
+    if before.efficiency is not None and after.efficiency is not None:
+        share = f" (efficiency {100 * before.efficiency:.0f} → {100 * after.efficiency:.0f} %)"
+    costs = range_words(_cost_s(many), _cost_s(few), GPU_TIMES, "instead of")
+    return f"From {between}: {_gain(few, many)} for {more}{share}; a step costs {costs}."
+
+
+def _gain(few: MeasuredCase, many: MeasuredCase) -> str:
+    found = verdict(few, many)
+    match found.kind:
+        case "faster":
+            return f"{number(1 / found.ratio)} times as fast"
+        case "slower":
+            return f"{number(found.ratio)} times as long"
+        case "same":
+            return "no faster"
+        case "undecided":
+            return "not known to be faster"
+
+
+def _cost_s(result: MeasuredCase) -> float:
+    return result.case.gpus * step_s(result)
+
+
+def _gpus(result: MeasuredCase) -> str:
+    return count_of(result.case.gpus, "GPU")
+
+
+def _named(result: MeasuredCase, both: list[MeasuredCase]) -> str:
+    """Return the GPU count, with the schedule where the two have different ones."""
+    if not any(differs(both, key) for key in MAY_DIFFER if key != "gpus"):
+        return str(result.case.gpus) if result is both[0] else _gpus(result)
+    return f"{_gpus(result)} ({schedule_name(result.case)})"
