@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from report.analysis.bubble import bubbles
-from report.analysis.comparison import verdict
+from report.analysis.comparison import cautions, is_disturbed, verdict
 from report.analysis.time_use import instrumentation_warning
 from report.analysis.transfers import counted, total_bytes
+from report.analysis.verdicts.rough import rough_words
 from report.answers import waiting
 from report.answers.ranking import NAMED, naive_name, name_of, step_s
 from report.data.measured import MeasuredCase
@@ -23,16 +24,20 @@ WORDS = {
 
 def answer(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
     """Count how many are faster than naive, then compare the best case of each schedule."""
+    schedules = dict.fromkeys(result.case.schedule for result in field)
+    best = [min((r for r in field if r.case.schedule == s), key=step_s) for s in schedules]
+    sentences = [_counts(naive, field), *_each(naive, best)]
+    for result in best:
+        sentences += [*_together(result), *waiting.more_work(naive, result)]
+    return sentences
+
+
+def _counts(naive: MeasuredCase, field: list[MeasuredCase]) -> str:
     kinds = [verdict(naive, result).kind for result in field]
     counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
     found = [f"{n} {WORDS[kind][n > 1]}{_named(kind, kinds, field)}" for kind, n in counts.items()]
-    cases = f"{count_of(len(field), 'other case')} on {name_of(field[0])}"
-    schedules = dict.fromkeys(result.case.schedule for result in field)
-    best = (min((r for r in field if r.case.schedule == s), key=step_s) for s in schedules)
-    sentences = [f"Of {cases}, {', '.join(found)}."]
-    for result in best:
-        sentences += [_one(naive, result), *waiting.more_work(naive, result)]
-    return sentences
+    cases = count_of(len(field), "other case")
+    return f"On {name_of(field[0])}, of {cases}, {', '.join(found)}."
 
 
 def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
@@ -42,19 +47,31 @@ def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
     return f" ({'; '.join(names)})" if few else ""
 
 
-def _one(naive: MeasuredCase, result: MeasuredCase) -> str:
-    words = verdict(naive, result).words(naive_name(naive), schedule_name(result.case))
-    together = _together(result)
-    told = f"{words[0].upper()}{words[1:]}{together}."
-    return told + (instrumentation_warning(result) if together else "")
+def _each(naive: MeasuredCase, best: list[MeasuredCase]) -> list[str]:
+    """Compare each with naive; those with one and the same caution in one sentence."""
+    told: dict[str, list[str]] = {}
+    for result in best:
+        since = " and ".join(cautions(naive, result, ("under naive", "there")))
+        told.setdefault(since, []).append(_words(naive, result))
+    clear = [f"{words[0].upper()}{words[1:]}." for words in told.pop("", [])]
+    return [*clear, *(f"With caution, since {s}: {'; '.join(w)}." for s, w in told.items())]
 
 
-def _together(result: MeasuredCase) -> str:
+def _words(naive: MeasuredCase, result: MeasuredCase) -> str:
+    found, names = verdict(naive, result), (naive_name(naive), schedule_name(result.case))
+    return rough_words(found, *names) if is_disturbed(naive, result) else found.words(*names)
+
+
+def _together(result: MeasuredCase) -> list[str]:
     """Describe the collectives of tensor parallelism, and the wait for them."""
     together = result.transfers.collectives
     if not together:
-        return ""
+        return []
     who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
-    text = f"; every {who} takes part in {counted(together)} a step, of {size} in all"
+    name = schedule_name(result.case)
+    text = f"With {name}, every {who} takes part in {counted(together)} a step, of {size} in all"
     waits = [b.communication for b in bubbles(result) if b.communication is not None]
-    return f"{text}, and waits for them {percent(fmean(waits))} of a step" if waits else text
+    if not waits:
+        return [f"{text}."]
+    waited = f", and waits for them {percent(fmean(waits))} of a step."
+    return [f"{text}{waited}{instrumentation_warning(result)}"]

@@ -1,6 +1,7 @@
 """The fastest schedule on so many GPUs: what it gains, what holds it back, and what it costs."""
 
-from report.analysis.comparison import verdict
+from report.analysis.comparison import cautions, is_disturbed, verdict, verdict_words
+from report.analysis.verdicts.rough import rough_digits
 from report.answers import waiting
 from report.answers.ranking import Ranking, leaders, name_of, names_of, step_s
 from report.data.measured import MeasuredCase
@@ -9,10 +10,9 @@ from report.wording.quantities import range_words
 from report.wording.units import TIMES, data_size, number, ratio, seconds
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
-from study.statistics.comparison import Comparison
+from study.statistics.comparison import FACTOR
 
 SAME_MEMORY = 0.05  # relative; peaks that differ by less are called equal
-FACTOR = 1.5  # from here on, a factor; below it, percent of time
 
 
 def answer(ranking: Ranking) -> list[str]:
@@ -25,7 +25,7 @@ def answer(ranking: Ranking) -> list[str]:
     sentences += _memory(best, ranking)
     if rest := [result for result in ranked if result not in tied]:
         name = schedule_name(best.case)
-        words = verdict(best, rest[0]).words(name, schedule_name(rest[0].case))
+        words = verdict_words(best, rest[0], name, schedule_name(rest[0].case))
         sentences.append(f"Next: {words}.")
     return sentences
 
@@ -59,28 +59,33 @@ def _range(tied: list[MeasuredCase]) -> str:
 def _gain(ranking: Ranking, best: MeasuredCase) -> str:
     """Compare the best with naive on one GPU, and with what its formula allows over that."""
     assert ranking.one is not None
-    found = verdict(ranking.one, best)
     has_formula = not best.emulated and best.case.schedule != "naive"
     allowed = allowed_speed_up(best.case) if has_formula else None
     formula = "" if allowed is None else f" (its formula allows {ratio(allowed)} times)"
-    one = "one process" if best.emulated else "one GPU"
-    return f"{gain_words(found, one)}{formula}"
+    return f"{_times(ranking.one, best)}{formula}{_with_caution(ranking.one, best)}"
 
 
-def gain_words(found: Comparison, than: str) -> str:
-    """Return `1.59 times as fast as one GPU`, or percent of time below a factor of 1.5.
-
-    Args:
-        found: The verdict on one measurement compared with another.
-        than: Name of the other.
-    """
+def _times(one: MeasuredCase, best: MeasuredCase) -> str:
+    """Return `1.59 times as fast as one GPU`, or percent of time below a factor of 1.5."""
+    than = "one process" if best.emulated else "one GPU"
+    found, is_rough = verdict(one, best), is_disturbed(one, best)
     if found.kind in ("same", "undecided"):
         return f"{'no faster than' if found.kind == 'same' else 'not to be told from'} {than}"
-    times = max(found.ratio, 1 / found.ratio)
-    if times >= FACTOR:
-        return f"{number(times)} times as {'fast' if found.kind == 'faster' else 'long'} as {than}"
+    factor = max(found.ratio, 1 / found.ratio)
+    about = "about " if is_rough else ""
+    if factor >= FACTOR:
+        digits = rough_digits(factor) if is_rough else number(factor)
+        speed = "fast" if found.kind == "faster" else "long"
+        return f"{about}{digits} times as {speed} as {than}"
+    share = 100 * abs(found.ratio - 1)
     less = "less" if found.kind == "faster" else "more"
-    return f"{100 * abs(found.ratio - 1):.1f} % {less} time than {than}"
+    return f"{about}{share:.{0 if is_rough else 1}f} % {less} time than {than}"
+
+
+def _with_caution(one: MeasuredCase, best: MeasuredCase) -> str:
+    """Return what makes the comparison less than certain, after a comma."""
+    found = cautions(one, best, (f"on {name_of(one)}", f"on {name_of(best)}"))
+    return f", with caution, since {' and '.join(found)}" if found else ""
 
 
 def _whose(tied: list[MeasuredCase]) -> str:

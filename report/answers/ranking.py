@@ -60,9 +60,9 @@ def name_of(result: MeasuredCase) -> str:
 
 
 def naive_name(result: MeasuredCase) -> str:
-    """Return `naive on 5 GPUs`, or `naive in one process` where GPUs are emulated."""
+    """Return `naive`, or `naive in one process` where GPUs are emulated."""
     if not result.emulated:
-        return f"naive on {name_of(result)}"
+        return "naive"
     gpus = result.case.gpus
     return f"naive in one process{f' of {gpus} logical GPUs' if gpus > 1 else ''}"
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from report.analysis.comparison import CANNOT, groups, verdict
+from report.analysis.comparison import CANNOT, cautions, groups, is_disturbed, verdict
 from report.analysis.metrics import Baselines, metrics
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
+from report.analysis.verdicts.rough import rough_digits
 from report.answers.ranking import quickest, step_s
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
@@ -73,20 +74,27 @@ def _step(few: MeasuredCase, many: MeasuredCase, baselines: Baselines) -> str:
     if before.efficiency is not None and after.efficiency is not None:
         share = f" (efficiency {100 * before.efficiency:.0f} → {100 * after.efficiency:.0f} %)"
     costs = range_words(_cost_s(many), _cost_s(few), GPU_TIMES, "instead of")
-    return f"From {between}: {_gain(few, many)} for {more}{share}; a step costs {costs}."
+    return (
+        f"From {between}: {_gain(few, many)} for {more}{share}; a step costs {costs}"
+        f"{_cautions(few, many)}."
+    )
 
 
 def _gain(few: MeasuredCase, many: MeasuredCase) -> str:
+    """Return the factor, with two digits and its caution where a side was disturbed."""
     found = verdict(few, many)
-    match found.kind:
-        case "faster":
-            return f"{number(1 / found.ratio)} times as fast"
-        case "slower":
-            return f"{number(found.ratio)} times as long"
-        case "same":
-            return "no faster"
-        case "undecided":
-            return "not known to be faster"
+    if found.kind in ("same", "undecided"):
+        return "no faster" if found.kind == "same" else "not known to be faster"
+    factor = max(found.ratio, 1 / found.ratio)
+    speed = "fast" if found.kind == "faster" else "long"
+    if is_disturbed(few, many):
+        return f"about {rough_digits(factor)} times as {speed}"
+    return f"{number(factor)} times as {speed}"
+
+
+def _cautions(few: MeasuredCase, many: MeasuredCase) -> str:
+    found = cautions(few, many, (f"on {_gpus(few)}", f"on {_gpus(many)}"))
+    return f"; with caution, since {' and '.join(found)}" if found else ""
 
 
 def _cost_s(result: MeasuredCase) -> float:

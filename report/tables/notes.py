@@ -4,12 +4,19 @@ from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 
 from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost
+from report.analysis.verdicts.disturbances import (
+    FEW_STEPS,
+    has_few_steps,
+    is_unsteady,
+    may_be_unsteady,
+    shared_hosts,
+)
+from report.data.clocks import CAPPED, are_unknown, clocks, faults
 from report.data.measured import MeasuredCase
 from report.data.selection import Row
 from report.wording.units import count_of
 
 LIMITS = {"time_limit": "time limit", "steps": "limit of steps"}
-CAPPED = 0.95  # of a GPU's highest clock
 
 
 def letters(notes: Sequence[Sequence[str] | None]) -> tuple[list[str], list[str]]:
@@ -44,7 +51,9 @@ def notes_on(row: Row, *, timed: bool) -> list[str] | None:
     """
     if row.measured is None:
         return None
-    parts = (_convergence, _warm_up, _instrumentation, _clocks, _nodes) if timed else ()
+    parts = (
+        (_convergence, _warm_up, _instrumentation, _clocks, _neighbours, _nodes) if timed else ()
+    )
     return [*(note for part in parts for note in part(row.measured)), *_jobs(row)]
 
 
@@ -65,11 +74,12 @@ def _convergence(result: MeasuredCase) -> Iterator[str]:
 
 
 def _warm_up(result: MeasuredCase) -> Iterator[str]:
-    measurements = [job.measurement for job in result.jobs]
-    if any(m.warmup_steady is False for m in measurements):
+    if is_unsteady(result):
         yield "The warm-up was not steady."
-    elif any(m.warmup_steady is None for m in measurements):
+    elif may_be_unsteady(result):
         yield "The warm-up was too short to tell whether it was steady."
+    if has_few_steps(result):
+        yield f"There are fewer than {FEW_STEPS} timed steps."
 
 
 def _instrumentation(result: MeasuredCase) -> Iterator[str]:
@@ -83,23 +93,21 @@ def _instrumentation(result: MeasuredCase) -> Iterator[str]:
 
 
 def _clocks(result: MeasuredCase) -> Iterator[str]:
-    states = [
-        (gpu, state)
-        for job in result.jobs
-        for gpu in job.environment.gpus
-        for state in (gpu.before, gpu.after)
-        if state is not None
-    ]
-    reasons = {r.replace("_", " ") for _, state in states for r in state.throttle_reasons or ()}
-    if reasons:
-        yield f"A GPU was throttled ({', '.join(sorted(reasons))})."
-    elif any(
-        state.sm_clock_hz is not None
-        and gpu.max_sm_clock_hz is not None
-        and state.sm_clock_hz < CAPPED * gpu.max_sm_clock_hz
-        for gpu, state in states
-    ):
-        yield f"A GPU's clock was below {100 * CAPPED:g} % of its highest."
+    """Note what slowed a GPU; the clocks themselves differ from row to row: they are details."""
+    low = [gpu for gpu in clocks(result) if gpu.is_low]
+    causes = dict.fromkeys(reason for gpu in low for reason in gpu.reasons)
+    if low:
+        why = f" ({', '.join(causes)})" if causes else ""
+        yield f"A GPU's clock was below {100 * CAPPED:g} % of its highest{why}."
+    if others := [reason for reason in faults(result) if reason not in causes]:
+        yield f"A GPU was throttled: {', '.join(others)}."
+    if are_unknown(result):
+        yield "Clocks and throttling are unknown."
+
+
+def _neighbours(result: MeasuredCase) -> Iterator[str]:
+    if hosts := shared_hosts(result):
+        yield f"Another job ran on host {', '.join(hosts)} at the same time."
 
 
 def _nodes(result: MeasuredCase) -> Iterator[str]:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from functools import cached_property
 
+from report.analysis.comparison import is_disturbed
 from report.analysis.metrics import Baselines, Metrics, metrics
 from report.analysis.speedup import Factor, factor_over, naive_on
+from report.analysis.verdicts.rough import rough_digits
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
-from report.wording.units import count_of
+from report.wording.units import UNKNOWN, count_of, number, percent
 
 
 class Field:
@@ -23,6 +25,25 @@ class Field:
         if result not in self._metrics:
             self._metrics[result] = metrics(result, self._baselines)
         return self._metrics[result]
+
+    def speed_up(self, result: MeasuredCase) -> str:
+        """Return the speed-up in words: `1.59`, or `about 1.6` where a side was disturbed."""
+        found = self.metrics(result).speed_up
+        if found is None:
+            return UNKNOWN
+        return f"about {rough_digits(found)}" if self._is_rough(result) else number(found)
+
+    def efficiency(self, result: MeasuredCase) -> str:
+        """Return the efficiency in words: `79.6 %`, or `about 80 %`."""
+        found = self.metrics(result).efficiency
+        if found is None:
+            return UNKNOWN
+        return f"about {100 * found:.0f} %" if self._is_rough(result) else percent(found)
+
+    def _is_rough(self, result: MeasuredCase) -> bool:
+        """Return True if something disturbed the case or the one that its speed-up is over."""
+        base = self._baselines.of(result)
+        return base is not None and base is not result and is_disturbed(base, result)
 
     def over_naive(self, result: MeasuredCase) -> Factor | None:
         """Return the speed over the naive schedule on as many GPUs."""

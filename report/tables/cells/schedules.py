@@ -6,7 +6,7 @@ from report.analysis.bubble import bubbles
 from report.data.measured import MeasuredCase
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
-from report.wording.units import UNKNOWN, number, percent
+from report.wording.units import UNKNOWN, percent
 from study.stages import bubble_share
 
 
@@ -25,7 +25,4 @@ def formula(result: MeasuredCase, field: Field) -> Cells:
 def over_naive(result: MeasuredCase, field: Field) -> Cells:
     """Return the speed over naive on as many GPUs, with its interval."""
     found = field.over_naive(result)
-    words = UNKNOWN
-    if found is not None:
-        words = f"{number(found.value)} ({found.low:.2f} – {found.high:.2f})"
-    return {"speed over naive (95 % CI)": words}
+    return {"speed over naive (95 % CI)": UNKNOWN if found is None else found.words}

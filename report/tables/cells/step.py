@@ -4,7 +4,7 @@ from report.analysis.step_time import step_time as find_step_time
 from report.data.measured import MeasuredCase
 from report.tables.cells.field import Field
 from report.wording.quantities import Cell, Quantity, gpu_time_cell, plain_cell, time_cell
-from report.wording.units import TIMES, UNKNOWN, number, percent
+from report.wording.units import TIMES, UNKNOWN
 from study.statistics.samples import estimate
 
 STEP_TIME = "step time (95 % CI)"
@@ -43,14 +43,12 @@ def phases(result: MeasuredCase) -> Cells:
 
 def speed_up(result: MeasuredCase, field: Field) -> Cells:
     """Return how many times as fast as the fewest GPUs the case is."""
-    found = field.metrics(result).speed_up
-    return {f"speed-up over {field.base}": UNKNOWN if found is None else number(found)}
+    return {f"speed-up over {field.base}": field.speed_up(result)}
 
 
 def efficiency(result: MeasuredCase, field: Field) -> Cells:
     """Return the speed-up divided by that of perfect sharing."""
-    found = field.metrics(result).efficiency
-    return {"efficiency": UNKNOWN if found is None else percent(found)}
+    return {"efficiency": field.efficiency(result)}
 
 
 def samples_per_s(result: MeasuredCase, field: Field) -> Cells:

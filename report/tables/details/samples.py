@@ -1,8 +1,7 @@
 """Table of the samples behind each step time: how many, when the run ended, and clocks."""
 
-from collections.abc import Iterator
-
 from report.analysis.step_time import step_time
+from report.data.clocks import slowest
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
@@ -31,17 +30,11 @@ def _cells(result: MeasuredCase) -> dict[str, str]:
         "warm-up steps": between([m.warmup_steps for m in measurements]),
         "half-width of the interval": UNKNOWN if half is None else f"±{percent(half)}",
         "ended by": " and ".join(ended),
-        "SM clock in MHz": _range(sorted(_clocks_mhz(result))),
+        "SM clock": _clock(result),
     }
 
 
-def _clocks_mhz(result: MeasuredCase) -> Iterator[int]:
-    for job in result.jobs:
-        for gpu in job.environment.gpus:
-            for state in (gpu.before, gpu.after):
-                if state is not None and state.sm_clock_hz is not None:
-                    yield round(state.sm_clock_hz / 1e6)
-
-
-def _range(values: list[int]) -> str:
-    return between(values) if values else UNKNOWN
+def _clock(result: MeasuredCase) -> str:
+    """Return the clocks of the slowest GPU: `1410 to 1590 of 1980 MHz`."""
+    gpu = slowest(result)
+    return UNKNOWN if gpu is None else gpu.range

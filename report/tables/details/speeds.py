@@ -31,6 +31,4 @@ def _cells(result: MeasuredCase, results: list[MeasuredCase]) -> dict[str, str]:
 
 
 def _factor(found: Factor | None) -> str:
-    if found is None:
-        return UNKNOWN
-    return f"{found.value:.2f} ({found.low:.2f} – {found.high:.2f})"
+    return UNKNOWN if found is None else found.words
