@@ -14,6 +14,7 @@ from report.document import Answer
 from report.wording.names import schedule_name
 from report.wording.quantities import GPU_TIMES, range_words
 from report.wording.units import count_of, gpu_seconds, number, ratio, seconds
+from study.statistics.comparison import SAME
 
 QUESTION = "How many GPUs are worth it?"
 
@@ -55,11 +56,12 @@ def _best(picked: list[MeasuredCase]) -> list[str]:
     for few, many in pairwise(picked):
         if why_not_ranked(few, many) is not None or verdict(few, many).kind != "faster":
             return []
-    cheapest = min(picked, key=_cost_s)
-    return [
-        f"A step is fastest on {_gpus(picked[-1])} ({seconds(step_s(picked[-1]))}) and "
-        f"cheapest on {_gpus(cheapest)} ({gpu_seconds(_cost_s(cheapest))})."
-    ]
+    text = f"A step is fastest on {_gpus(picked[-1])} ({seconds(step_s(picked[-1]))})"
+    cheapest, second = sorted(picked, key=_cost_s)[:2]
+    if _cost_s(cheapest) > (1 - SAME) * _cost_s(second):
+        return [f"{text}."]
+    cost = gpu_seconds(_cost_s(cheapest))
+    return [f"{text} and cheapest on {_gpus(cheapest)} ({cost})."]
 
 
 def _step(few: MeasuredCase, many: MeasuredCase, baselines: Baselines) -> str:
