@@ -17,7 +17,7 @@ STEADY = 0.01
 MIN_STEPS = 3  # whatever the time limit
 FIRST_LOOK = 30  # steps before the first interval: a narrow one of few steps may be luck.
 # One of a few seconds knows nothing of levels that last for seconds, and a run that may end because
-# its interval is narrow ends where it is wrong: 10 s made 95 % intervals that hold 40 to 85 %.
+# its interval is narrow ends where it is wrong (docs/measuring.md has how often).
 FIRST_LOOK_S = 20.0
 LOOK_AGAIN = 1.25  # times as many steps; looking takes time, and looking often finds luck
 

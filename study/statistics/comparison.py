@@ -15,6 +15,7 @@ Kind = Literal["faster", "slower", "same", "undecided"]
 
 NOTICEABLE = 0.005  # a smaller difference is none, however certain: the gap that nvbench uses
 SAME = 0.02  # a ratio known to be this near to 1 is as good as 1
+USELESS = 0.5  # nobody repeats jobs for a difference beyond
 FACTOR = 1.5  # from here on a factor says more than a percentage
 
 
@@ -111,7 +112,7 @@ class Comparison:
         """The number of jobs that would tell, where there are fewer and it is not told yet."""
         if self.jobs is None or self.repeats is None or self.repeats.jobs <= min(self.jobs):
             return ""
-        if self._farthest <= self.repeats.difference:
+        if self._farthest <= self.repeats.difference or self.repeats.difference > USELESS:
             return ""
         shown = short_percent(self.repeats.difference)
         return f"; {self.repeats.jobs} jobs each would show a difference of {shown}"

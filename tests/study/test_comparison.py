@@ -201,6 +201,7 @@ def test_what_is_slower_by_nobody_knows_how_much_is_not_said_to_be_indistinguish
         ((5, 1), Repeats(5, 0.01), " by 1 and 5 jobs (95 % CI −0.9 to +2.4 %; 5 jobs each would "
          "show a difference of 1 %)"),
         ((5, 5), Repeats(5, 0.01), " by 5 jobs each (95 % CI −0.9 to +2.4 %)"),
+        ((1, 1), Repeats(10, 1.6), " by one job each (95 % CI −0.9 to +2.4 %)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_says_from_how_many_jobs_and_how_many_would_tell(jobs, repeats, words):
