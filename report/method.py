@@ -1,5 +1,6 @@
 """Sentences on the way the numbers of a document were measured, said once for all sections."""
 
+from report.analysis.step_time import INTERVALS
 from report.analysis.time_use import instrumentation_cost
 from report.analysis.verdicts.disturbances import clock_facts
 from report.data.measured import MeasuredCase
@@ -26,7 +27,7 @@ def _samples(results: list[MeasuredCase]) -> str:
         "Every step is timed from all GPUs idle to all GPUs idle (`torch.cuda.synchronize()` "
         "before each clock reading), after warm-up steps that are left out. Step times are medians "
         f"of {samples} timed steps a job, after {warmup} warm-up steps, with 95 % confidence "
-        "intervals."
+        f"intervals. {INTERVALS}"
     )
 
 
