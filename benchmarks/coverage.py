@@ -1,6 +1,7 @@
 """Simulate measurements: the share of intervals of one job that hold the true median.
 
-    python benchmarks/coverage.py [--runs 300] [--limit-s 20] [--noise levels]
+    python benchmarks/coverage.py [--runs 300] [--limit-s 20] [--ci-half-width 0.005]
+        [--noise TEXT]
 
 The stopping rule of a job ends runs of made-up step times (benchmarks/noise.py). Intervals that
 hold the truth are counted of all runs, and of those that became as narrow as asked for.
@@ -42,14 +43,17 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--limit-s", type=float, default=20.0, help="time_limit_s of the case")
+    parser.add_argument("--ci-half-width", type=float, default=0.005, help="0 takes all the time")
     parser.add_argument("--noise", default="", help="only kinds with this in their name")
     arguments = parser.parse_args()
+    limits = {"time_limit_s": arguments.limit_s, "ci_half_width": arguments.ci_half_width}
+    case = Case(depth=1, gpus=1, **limits)
     print("| noise | all runs | converged | share of runs | half-width | seconds |")
     print("|---|---|---|---|---|---|")
     for noise in all_kinds():
         if arguments.noise not in noise.name:
             continue
-        found = outcomes(noise, arguments.runs, arguments.limit_s)
+        found = outcomes(case, noise, arguments.runs)
         print(f"| {noise.name} | {' | '.join(cells(found))} |", flush=True)
 
 
@@ -66,16 +70,15 @@ def cells(found: list[Outcome]) -> list[str]:
     ]
 
 
-def outcomes(noise: Noise, runs: int, limit_s: float) -> list[Outcome]:
+def outcomes(case: Case, noise: Noise, runs: int) -> list[Outcome]:
     """Return the end of each made-up run.
 
     Args:
+        case: has the limits.
         noise: of the steps.
         runs: number of them.
-        limit_s: time limit of the case.
     """
-    case = Case(depth=1, gpus=1, time_limit_s=limit_s)
-    steps = min(case.steps, math.ceil(limit_s / noise.step_s) + 1)
+    steps = min(case.steps, math.ceil(case.time_limit_s / noise.step_s) + 1)
     times = noise.make(np.random.default_rng(1), runs, steps).tolist()
     return [outcome(case, run, noise) for run in times]
 
