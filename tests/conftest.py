@@ -100,6 +100,7 @@ def start() -> Iterator[Callable[[Cluster], None]]:
 
     def start(cluster: Cluster) -> None:
         if cluster.is_up():
+            cluster.share_nodes()  # `make slurm` may have started it
             return
         if problem := cluster.why_impossible():
             complain = pytest.fail if os.environ.get("MPBENCH_REQUIRE_SLURM") else pytest.skip

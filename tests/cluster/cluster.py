@@ -3,6 +3,8 @@
 With ACCOUNTING=1 in the environment it is another one, with slurmdbd and a MariaDB of its own; both
 may be up at a time. MPBENCH_TEST_CLUSTER=1, 2, ... selects another pair of clusters, and every
 worker of pytest-xdist has a pair that nobody else uses.
+On a machine of fewer than 32 cores, `up` lets each node run one job at a time, so that jobs do not
+disturb one another's step times; tests, which start clusters themselves, share the nodes.
 Needs root, and slurmctld, slurmd and munged (Debian: slurmctld slurmd slurm-client munge; and
 slurmdbd mariadb-server). The GPUs are pretended: devices that Slurm counts and hands out, and that
 nothing can compute on.
@@ -39,6 +41,7 @@ LOOPBACK = "127.0.0.1"
 LOCALHOST = "localhost"
 IN_NAMESPACE = ("unshare", "--uts", "sh", "-c", f'hostname {LOCALHOST} && exec "$@"', "sh")
 PATIENCE_S = 120.0
+ENOUGH_CORES = 32  # as many as both nodes pretend to have: Slurm then counts right by itself
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,14 @@ class Cluster:
         """What a command prints, whether it succeeds or not."""
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         return done.stdout
+
+    def share_nodes(self, shared: bool = True) -> None:
+        """Let the partition `gpu` run several jobs on a node, as tests need, or one alone.
+
+        Two jobs of one thread each do not disturb each other on two cores.
+        """
+        value = "NO" if shared else "EXCLUSIVE"
+        self.ask("scontrol", "update", "PartitionName=gpu", f"OverSubscribe={value}")
 
     def _write_configuration(self) -> None:
         self.folder.mkdir(parents=True)
@@ -329,6 +340,7 @@ def main() -> None:
         sys.exit(f"error: {problem}")
     if action == "up":
         cluster.up()
+        cluster.share_nodes((os.cpu_count() or 1) >= ENOUGH_CORES)
         cluster.offer_configuration()
     for each in CLUSTERS if action == "down" else ():
         each.down()

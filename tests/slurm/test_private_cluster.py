@@ -118,3 +118,29 @@ def test_a_secret_is_never_readable_by_others_not_even_while_it_is_written(tmp_p
             assert stat.S_IMODE((tmp_path / f"{mode}").stat().st_mode) == 0o600
     finally:
         os.umask(before)
+
+
+def test_nodes_that_are_not_shared_run_one_job_each_whose_step_has_no_more_gpus_than_asked_for(
+    cluster, tmp_path
+):
+    gpus = (
+        "--gres=gpu:1",
+        f"--output={tmp_path}/%j",
+        "--wrap=srun printenv CUDA_VISIBLE_DEVICES; sleep 300",
+    )
+    cluster.share_nodes(False)
+    jobs = [cluster.run("sbatch", "--parsable", *gpus).strip() for _ in range(3)]
+    try:
+
+        def states():
+            asked = ("squeue", f"--jobs={','.join(jobs)}", "--noheader", "--format=%T %r")
+            return sorted(cluster.run(*asked).splitlines())
+
+        alone = ["PENDING Resources", "RUNNING None", "RUNNING None"]
+        wait_until(lambda: states() == alone)
+        written = [tmp_path / job for job in jobs]
+        wait_until(lambda: [p.read_text() for p in written if p.exists()] == ["0\n", "0\n"])
+    finally:
+        cluster.share_nodes()
+        cluster.run("scancel", *jobs)
+    assert "OverSubscribe=NO" in cluster.run("scontrol", "show", "partition", "gpu")
