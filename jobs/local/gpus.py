@@ -1,4 +1,4 @@
-"""Whether a job here could have a real GPU, as far as that is known without torch.
+"""The reason why no job here can have a real GPU, as far as that is known without torch.
 
 A GPU that is only maybe there counts as one: then the job finds out.
 """
