@@ -56,8 +56,8 @@ def _commits(rows: list[CasePair]) -> str:
     olds = {job.code for row in rows if row.before is not None for job in row.before.jobs}
     news = {job.code for row in rows if row.after is not None for job in row.after.jobs}
     if olds == news:
-        return f"Commit {commit_words(olds)} both times."
-    return f"Commit {commit_words(olds)} before, {commit_words(news)} after."
+        return f"Code of both: {commit_words(olds)}."
+    return f"Code: {commit_words(olds)} before, {commit_words(news)} after."
 
 
 def _cells(row: CasePair, labels: Labels) -> dict[str, str]:

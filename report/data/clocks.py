@@ -1,6 +1,7 @@
 """Clocks and throttling of GPUs around the timed steps, as NVML told them."""
 
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 
 from report.data.measured import MeasuredCase
@@ -50,6 +51,7 @@ class GpuClocks:
         return f"{seen}{highest} MHz"
 
 
+@cache  # tables and sentences ask for those of one base many times
 def clocks(result: MeasuredCase) -> list[GpuClocks]:
     """Return the clocks of every GPU of which NVML told one."""
     seen: dict[int, list[int]] = {}

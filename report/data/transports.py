@@ -1,6 +1,7 @@
 """The connections that NCCL made between the ranks of a case."""
 
 from report.data.measured import MeasuredCase
+from study.text import one_line
 
 
 def transports(result: MeasuredCase) -> set[str] | None:
@@ -11,10 +12,9 @@ def transports(result: MeasuredCase) -> set[str] | None:
     found: set[str] = set()
     for job in result.jobs:
         for rank in job.environment.ranks:
-            kinds: tuple[str, ...] | None = getattr(rank, "transports", None)
-            if kinds is None:
+            if rank.transports is None:
                 return None
-            found.update(kinds)
+            found.update(map(one_line, rank.transports))
     return found or None
 
 

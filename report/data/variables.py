@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from textwrap import shorten
 
 from report.data.measured import MeasuredCase
+from study.text import one_line
 
 # Visible GPUs change no speed; numbers of threads are compared themselves where a CPU computes.
 # Versions and folders are those of an image or a site; logs and traces are written beside the
@@ -49,6 +50,7 @@ FORMER_VARIABLES = (
 )
 
 
+NAMED = 3  # variables in a sentence
 MAX_VALUE = 60  # characters of a value in a sentence
 
 
@@ -107,10 +109,16 @@ def why_variables_differ(a: MeasuredCase, b: MeasuredCase, scope: Scope) -> str:
     """
     left, right = variables(a, scope), variables(b, scope)
     names = [name for name in sorted({*left, *right}) if left.get(name) != right.get(name)]
-    return ", ".join(
+    return _first_few(
         f"{name}: {' and '.join(sorted(_shown(side.get(name)) for side in (left, right)))}"
         for name in names
     )
+
+
+def _first_few(texts: Iterable[str]) -> str:
+    found = [one_line(text) for text in texts]
+    more = len(found) - NAMED
+    return ", ".join([*found[:NAMED], f"{more} more"] if more > 0 else found)
 
 
 def why_variables_may_differ(a: MeasuredCase, b: MeasuredCase) -> str | None:
@@ -125,7 +133,7 @@ def why_variables_may_differ(a: MeasuredCase, b: MeasuredCase) -> str | None:
     both = Scope(former=False, in_processes=scope.in_processes)
     found = sorted({*variables(a, both)} ^ {*variables(b, both)})
     names = [name for name in found if name not in FORMER_VARIABLES]
-    return f"only one of the two is known to have had {', '.join(names)} set" if names else None
+    return f"only one of the two is known to have had {_first_few(names)} set" if names else None
 
 
 def _shown(value: str | None) -> str:

@@ -8,6 +8,7 @@ import pytest
 from report.analysis.comparison import cautions, verdict_words, why_incomparable
 from report.analysis.speedup import factor_over
 from report.analysis.verdicts.disturbances import clock_facts, disturbances
+from report.method import make_method
 from study.results.environment import RankPlace
 from tests.report.made_up import result
 from tests.report.made_up_conditions import (
@@ -119,6 +120,7 @@ def test_where_nvml_told_nothing_at_all_it_is_said_once():
     assert cautions(*pair) == []
     (fact,) = clock_facts(pair)
     assert fact.startswith("Clocks and throttling are unknown, since NVML did not tell")
+    assert make_method(pair)[-1] == fact
     assert "of 2 of 3 cases" in clock_facts([*pair, case_of(result(gpus=1))])[0]
     assert clock_facts([case_of(result(gpus=2)), case_of(result(gpus=5, gpu_name=None))]) == []
 
@@ -215,7 +217,8 @@ def in_ranks(gpus, transports=None, **variables):
     """1F1B in a process for each GPU, connected by these transports."""
     made = result(gpus=gpus, schedule="1f1b", micro_batches=8)
     ranks = [
-        RankPlace(rank=rank, host="node1", device=f"cuda:{rank}", threads=1) for rank in range(gpus)
+        RankPlace(rank=rank, host="node1", device=f"cuda:{rank}", threads=1, transports=transports)
+        for rank in range(gpus)
     ]
     return environment(made, ranks=tuple(ranks), variables=variables)
 
@@ -259,6 +262,29 @@ def test_how_ranks_talk_is_no_difference_to_a_case_in_one_process():
     naive = case_of(environment(result(gpus=4), variables={"KMP_X": "1"}))
     ranks = case_of(in_ranks(4, KMP_X="1", NCCL_P2P_DISABLE="1"))
     assert why_incomparable(naive, ranks, "schedule", "micro_batches") is None
+
+
+def test_other_transports_of_nccl_are_a_caution():
+    peer, memory = ("P2P/CUMEM",), ("P2P/CUMEM", "SHM/direct/direct")
+    assert cautions(case_of(in_ranks(2, peer)), case_of(in_ranks(4, memory))) == [
+        "NCCL connected the GPUs by other means (P2P/CUMEM and P2P/CUMEM, SHM/direct/direct)"
+    ]
+    assert cautions(case_of(in_ranks(2, peer)), case_of(in_ranks(4, peer))) == []
+
+
+@pytest.mark.parametrize("unknown", [None, ()])
+def test_a_transport_that_nobody_recorded_is_no_difference(unknown):
+    pair = case_of(in_ranks(2, unknown)), case_of(in_ranks(4, ("SHM/direct/direct",)))
+    assert cautions(*pair) == []
+
+
+def test_a_variable_of_a_strange_result_stays_on_its_line():
+    strange = {f"OMP_{k}\n# x": "a\nb" * 99 for k in range(9)}
+    pair = case_of(in_ranks(2, KMP_X="1")), case_of(in_ranks(4, KMP_X="1", **strange))
+    problem = why_incomparable(*pair, "gpus")
+    assert "\n" not in problem
+    assert len(problem) < 400
+    assert problem.endswith("6 more)")
 
 
 # --- speeds in tables ---

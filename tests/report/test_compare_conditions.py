@@ -38,26 +38,26 @@ def test_both_commits_are_named_with_the_files_that_differed(compare):
     old = from_commit(result(gpus=2), "a")
     new = from_commit(result(gpus=2), "b", ("mp/model.py",))
     done = compare([old], [new])
-    assert "Commit aaaaaaa before, bbbbbbb with changes in mp/model.py after." in done.stdout
+    assert "Code: aaaaaaa before, bbbbbbb with changes in mp/model.py after." in done.stdout
     assert cells_of(done.stdout)[-1] == "same"
 
 
 def test_one_commit_is_named_once(compare):
     both = [from_commit(result(gpus=2), "a")]
-    assert "Commit aaaaaaa both times." in compare(both, both).stdout
+    assert "Code of both: aaaaaaa." in compare(both, both).stdout
 
 
 def test_several_commits_of_a_set_are_all_named(compare):
     old = [from_commit(result(gpus=2), "a"), from_commit(result(gpus=5), "c")]
     new = [from_commit(result(gpus=gpus), "b", None) for gpus in (2, 5)]
     text = compare(old, new).stdout
-    assert "Commit aaaaaaa and ccccccc before, bbbbbbb with changed files after." in text
+    assert "Code: aaaaaaa and ccccccc before, bbbbbbb with changed files after." in text
 
 
 def test_a_set_without_a_commit_says_so(compare):
     unknown = msgspec.structs.replace(result(gpus=2), code=Code(commit=None, dirty=None))
     text = compare([unknown], [from_commit(result(gpus=2), "a")]).stdout
-    assert "Commit – before, aaaaaaa after." in text
+    assert "Code: – before, aaaaaaa after." in text
 
 
 def test_a_clock_that_can_be_all_of_a_slowdown_is_no_verdict_and_passes_no_gate(compare):
