@@ -2,7 +2,6 @@
 
 from report.analysis.step_time import INTERVALS
 from report.analysis.time_use import instrumentation_cost
-from report.analysis.verdicts.disturbances import clock_facts
 from report.data.measured import MeasuredCase
 from report.wording.units import between, signed_percent
 
@@ -16,7 +15,7 @@ def make_method(results: list[MeasuredCase]) -> list[str]:
     """
     if not results:
         return []
-    return [_samples(results), *_instruments(results), *clock_facts(results)]
+    return [_samples(results), *_instruments(results)]
 
 
 def _samples(results: list[MeasuredCase]) -> str:

@@ -108,7 +108,7 @@ def _minor(sides: Sides) -> Iterator[str]:
     )
     too_short = "warm-up was too short to tell whether it was steady"
     yield from _where(sides, too_short, may_be_unsteady)
-    if are_unknown(a) != are_unknown(b):  # of all cases, the facts above the table say it
+    if are_unknown(a) != are_unknown(b):  # of both, the notes below the table say it
         yield from _where(sides, f"{CLOCKS_UNKNOWN}", are_unknown)
 
 

@@ -84,16 +84,3 @@ def may_be_unsteady(result: MeasuredCase) -> bool:
 def shared_hosts(result: MeasuredCase) -> list[str]:
     """Return the hosts on which another job ran at the same time as one of these."""
     return sorted({host for job in result.jobs for host in job.shared_hosts})
-
-
-def clock_facts(results: list[MeasuredCase]) -> list[str]:
-    """Return a sentence for a whole document on how many cases NVML did not tell the clocks of."""
-    on_gpus = [result for result in results if result.environment.gpus]
-    unknown = sum(map(are_unknown, on_gpus))
-    if not unknown:
-        return []
-    of = "" if unknown == len(on_gpus) else f" of {unknown} of {len(on_gpus)} cases"
-    return [
-        f"Clocks and throttling{of} are unknown, since NVML did not tell: a GPU may have been "
-        "slowed down unseen."
-    ]
