@@ -124,9 +124,15 @@ def write(options: Namespace, shown: Shown, profiles: list[ProfileResults]) -> N
             shown.tables, with_details=options.details, columns=options.columns
         )
         if left_out:
-            show(chain(render(document.sections), [f"\n{left_out}"], render([], document.method)))
+            show(
+                chain(
+                    render(document.sections, about=document.about),
+                    [f"\n{left_out}"],
+                    render([], document.method),
+                )
+            )
         else:
-            show(render(document.sections, document.method))
+            show(render(document.sections, document.method, document.about))
     else:
         render_values = {"csv": render_csv, "json": render_json}[options.format]
         show([render_values(shown.tables, with_raw=options.raw)])

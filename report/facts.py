@@ -38,14 +38,14 @@ class Shared:
     @property
     def words(self) -> str:
         """The setting in one line; empty for none."""
-        return ", ".join(f"{key_name(key)} {value}" for key, value in self.setting.items())
+        return ", ".join(_words(key, value) for key, value in self.setting.items())
 
 
 def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
     """Return what the title block of these tables says."""
     settings = [_setting(table) for table in grid_tables]
     common = {}
-    for key in SETTING:
+    for key in (*SETTING, *LIMITS):
         values = Counter(setting[key] for setting in settings if key in setting)
         if values.total() > len(settings) / 2:
             common[key] = values.most_common(1)[0][0]
@@ -66,7 +66,7 @@ def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]
         shared: What the title block says already.
     """
     shared, results = shared or Shared(), grid_table.results
-    facts = [_conditions(grid_table, shared)]
+    facts = [_conditions(grid_table, shared), _changes(grid_table)]
     if results and _hardware(results) != shared.hardware:
         facts.append(_hardware(results))
     if any(result.emulated for result in results):
@@ -75,29 +75,35 @@ def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]
 
 
 def _conditions(grid_table: GridTable, shared: Shared) -> str:
-    """Return the profile, the setting and what was changed of it, without what is shared."""
+    """Return the profile and the setting, without what is shared."""
     parts = []
     if grid_table.profile is not None and grid_table.profile != shared.profile:
         parts.append(f"Profile: {grid_table.profile}.")
     setting = _setting(grid_table)
-    own = [f"{key_name(k)} {v}" for k, v in setting.items() if shared.setting.get(k) != v]
+    own = [_words(key, v) for key, v in setting.items() if shared.setting.get(key) != v]
     if own:
         parts.append(f"Setting: {', '.join(own)}.")
-    if grid_table.changed:
-        changes = ", ".join(_changed(key, value) for key, value in grid_table.changed.items())
-        parts.append(f"Changed from the table's own setting: {changes}.")
     return " ".join(parts)
 
 
-def _changed(key: str, value: Any) -> str:
+def _changes(grid_table: GridTable) -> str:
+    """Return what was changed of what is measured, not of how long."""
+    changes = [_words(key, v) for key, v in grid_table.changed.items() if key not in LIMITS]
+    return f"Changed from the usual setting of this table: {', '.join(changes)}." if changes else ""
+
+
+def _words(key: str, value: Any) -> str:
     shown = f"{value:g}" if isinstance(value, float) else value
     return LIMITS[key].format(shown) if key in LIMITS else f"{key_name(key)} {shown}"
 
 
 def _setting(grid_table: GridTable) -> dict[str, Any]:
-    """Return the keys that are no axis of the table and that a schedule of it has."""
+    """Return the keys that are no axis of the table and that a schedule of it has.
+
+    Limits of the measurement are of interest only where they were changed.
+    """
     found = {}
-    for key in SETTING:
+    for key in (*SETTING, *(key for key in LIMITS if key in grid_table.changed)):
         cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
         if cases and key not in grid_table.grid.axes:
             found[key] = getattr(cases[0], key)

@@ -53,10 +53,16 @@ class Page:
         return f"{kind.lower()}-{self.counted[kind]}"
 
     def names(self, kind: str, count: int) -> list[str]:
-        """Return links to the next captions of this kind."""
-        first = self.counted[kind] + 1
-        numbers = range(first, first + count)
-        return [f'<a href="#{kind.lower()}-{number}">{kind} {number}</a>' for number in numbers]
+        """Return links to the next captions of this kind: `Figure 4`, or `Figures 4 to 6`."""
+        first, last = self.counted[kind] + 1, self.counted[kind] + count
+        if count < 2:
+            return [self._link(kind, first, f"{kind} {first}")][:count]
+        between = " and " if count == 2 else " to "
+        ends = [self._link(kind, number, str(number)) for number in (first, last)]
+        return [f"{kind}s {between.join(ends)}"]
+
+    def _link(self, kind: str, number: int, text: str) -> str:
+        return f'<a href="#{kind.lower()}-{number}">{text}</a>'
 
 
 def render_html(document: Document) -> str:
@@ -143,9 +149,9 @@ def _evidence(section: Section, page: Page) -> str:
         *page.names("Figure", len(section.figures)),
         *page.names("Listing", len(section.listings)),
     ]
-    if len(found) < 2:
+    if len(section.figures) + len(section.listings) == 0 or not found:
         return ""
-    listed = f"{', '.join(found[:-1])} and {found[-1]}"
+    listed = " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
     return f'<p class="evidence">Shown by {listed}.</p>\n'
 
 

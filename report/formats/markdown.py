@@ -13,13 +13,24 @@ CODE = re.compile(r"(`[^`|\\]+`)")
 CHANGED = (*"\\|[*~`<_&", "  ", "\n ", " \n")  # besides what cannot be printed
 
 
-def render(sections: Sequence[Section], method: Sequence[str] = ()) -> Iterator[str]:
+ABOUT = ("Hardware", "Software", "Setting")  # of the title block, which only reports have
+
+
+def render(
+    sections: Sequence[Section],
+    method: Sequence[str] = (),
+    about: Sequence[tuple[str, str]] = (),
+) -> Iterator[str]:
     """Yield all sections piece by piece: tables may have many thousand lines.
 
     Args:
         sections: The sections.
         method: How the numbers were measured; comes last.
+        about: The title block; what sections do not repeat comes first.
     """
+    shared = [f"{name}: {value}." for name, value in about if name in ABOUT]
+    if shared:
+        yield " ".join(_escape_all(shared)) + "\n\n"
     for number, section in enumerate(sections):
         yield "\n\n" if number else ""
         yield from _section(section)

@@ -118,7 +118,7 @@ def test_a_section_links_to_what_shows_its_answers():
     page = parsed(render_html(document(section(), section(), glance_figure=figure())))
     _, _, second = page.findall(".//section")
     line = second.find("p[@class='evidence']")
-    assert text_of(line) == "Shown by Table 3, Figure 4, Figure 5 and Listing 2."
+    assert text_of(line) == "Shown by Table 3, Figures 4 and 5 and Listing 2."
     ids = [element.get("id") for element in second.iter() if element.get("id")]
     assert all(link.get("href")[1:] in ids for link in line.iter("a"))
 

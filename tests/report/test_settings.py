@@ -3,7 +3,7 @@
 from tests.report.made_up import case, result, submit, write
 from tests.report.shown import cells, details_of, only_section, sections
 
-CHANGED = "Changed from the grid's own setting: "
+CHANGED = "Changed from the usual setting of this table: "
 
 
 def changes(section):
