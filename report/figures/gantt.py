@@ -1,5 +1,7 @@
 """Timeline of each GPU in one step: one works while the others wait."""
 
+from dataclasses import replace
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Patch
@@ -32,7 +34,7 @@ NARROWEST = 0.004  # of the step; shorter transfers are drawn this wide
 MAX_CASES, MAX_GPUS = 6, 64  # that fit
 ROOM = 1.003  # times the longest step, for the edge of its last bar
 MAX_EDGED = 30  # bars of a GPU that get an edge
-ROW, AROUND, FRAME = 0.26, 0.45, 0.85  # inches: a GPU, the frame of a case, the frame of a drawing
+ROW, AROUND, FRAME = 0.24, 0.45, 0.85  # inches: a GPU, the frame of a case, the frame of a drawing
 FITS, TALLEST = 3.0, 8.5  # inches that fit on most pages, and on any
 NOTEWORTHY = 0.03  # of a timed step; a larger difference is mentioned
 REPRESENTATIVE = 0.05  # of a timed step; with a larger difference it is no headline
@@ -52,10 +54,31 @@ def make_figures(results: list[MeasuredCase]) -> list[Figure]:
     longest_s, shortest_s = max(map(typical_step_s, shown)), min(map(typical_step_s, shown))
     if longest_s > APART * shortest_s:
         note += "; each has a time axis of its own"
-        return [_figure([result], shown, typical_step_s(result), note) for result in shown]
+        ends_s = [typical_step_s(result) for result in shown]
+        return _figures([[result] for result in shown], shown, ends_s, note)
     if len(shown) > 1:
         note += "; all on one time axis"
-    return [_figure(part, shown, longest_s, note) for part in _parts(shown)]
+    parts = _parts(shown)
+    return _figures(parts, shown, [longest_s] * len(parts), note)
+
+
+def _figures(
+    parts: list[list[MeasuredCase]], shown: list[MeasuredCase], ends_s: list[float], note: str
+) -> list[Figure]:
+    """Return a figure for each part, up to its end; the first one explains them all."""
+    figures = [_figure(part, shown, end_s, note) for part, end_s in zip(parts, ends_s, strict=True)]
+    first, *others = figures
+    return [
+        _explained(first, parts[0]),
+        *(
+            _explained(figure, part) if figure.headline else figure
+            for figure, part in zip(others, parts[1:], strict=True)
+        ),
+    ]
+
+
+def _explained(figure: Figure, part: list[MeasuredCase]) -> Figure:
+    return replace(figure, caption=f"{figure.caption} {_waiting(part)}")
 
 
 def _parts(results: list[MeasuredCase]) -> list[list[MeasuredCase]]:
@@ -95,7 +118,7 @@ def _figure(
     labels = "; ".join(label(result, all_shown) for result in part)
     which = "" if len(part) == len(all_shown) else f", {labels}"
     return Figure(
-        caption=f"{CAPTION}{which}{note}. {instrumented(part)} {_waiting(part)}",
+        caption=f"{CAPTION}{which}{note}. {instrumented(part)}",
         svg=draw(min(TALLEST, _height(part)), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, all_shown) for result in part)}",
         headline=HEADLINE if all(map(_is_representative, part)) else 0,
