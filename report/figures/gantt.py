@@ -121,7 +121,7 @@ def _figure(
         caption=f"{CAPTION}{which}{note}. {instrumented(part)}",
         svg=draw(min(TALLEST, _height(part)), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, all_shown) for result in part)}",
-        headline=HEADLINE if all(map(_is_representative, part)) else 0,
+        headline=HEADLINE if _is_headline(part) else 0,
         zooms=True,
     )
 
@@ -169,11 +169,15 @@ def _optimizer_starts(result: MeasuredCase) -> list[float]:
     return [span.start_s for span in sorted(spans, key=lambda span: span.gpu)]
 
 
+def _is_headline(results: list[MeasuredCase]) -> bool:
+    """Return True for steps about as long as those timed, on real GPUs, several in one of them."""
+    several = any(result.case.gpus > 1 for result in results)
+    return several and _height(results) <= FITS and all(map(_is_representative, results))
+
+
 def _is_representative(result: MeasuredCase) -> bool:
-    """Return True if the drawn step is about as long as those that were timed on real GPUs."""
     cost = instrumentation_cost(result)
-    several = result.case.gpus > 1 and not result.emulated
-    return several and cost is not None and abs(cost) < REPRESENTATIVE
+    return not result.emulated and cost is not None and abs(cost) < REPRESENTATIVE
 
 
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None:
