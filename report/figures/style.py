@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 
 # Okabe and Ito's colours, safe for the colour-blind; neighbours differ in grey too.
@@ -67,7 +68,9 @@ def draw(height: float, origin: str, plot: Callable[[Drawing], None]) -> str:
 def to_svg(drawing: Drawing) -> str:
     """Return the drawing as an svg element, with ids that no other drawing has."""
     text = io.StringIO()
-    drawing.savefig(text, format="svg", metadata=NOTHING)
+    # Not savefig, which draws everything once more only to find its place.
+    canvas: Any = FigureCanvasSVG(drawing)
+    canvas.print_svg(text, metadata=NOTHING)
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]  # without the prologue of a file
     # Glyphs and clip paths have the same ids in all drawings of a page.

@@ -33,9 +33,13 @@ def render_pdf(document: Document) -> bytes:
 
 
 def _compile(document: Document) -> bytes:
-    data = json.dumps(_printable(_labelled(asdict(document))))
-    inputs = {"document": data}
+    inputs = template_inputs(document)
     return typst.compile(TEMPLATE, format="pdf", sys_inputs=inputs, ignore_system_fonts=True)
+
+
+def template_inputs(document: Document) -> dict[str, str]:
+    """Return what the template gets of a document."""
+    return {"document": json.dumps(_printable(_labelled(asdict(document))))}
 
 
 def _labelled(data: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def test_the_pdf_holds_the_five_tasks_with_figures_tables_answers_and_code(repor
         assert f"Task {task}: " in text
     assert "5 × NVIDIA A100" in text
     assert "0 failed" not in text
-    assert "Adding GPUs makes no difference" in text
+    assert "No, it makes no difference." in text
     assert "def __init__(self, dim, depth" in text
     assert "Figure 8" in text
 
@@ -84,7 +84,7 @@ def test_the_html_holds_them_too_and_needs_nothing_else(report):
     assert done.returncode == 0, done.stderr
     text = page.decode()
     assert text.count("<svg") >= 8
-    assert "Adding GPUs makes no difference" in text
+    assert "No, it makes no difference." in text
     assert "http://" not in text
     assert "https://" not in text
 
@@ -176,7 +176,7 @@ def test_without_an_author_the_title_block_has_none(report, tmp_path):
 def test_an_author_or_a_title_needs_a_report_to_stand_in(run, tmp_path, option):
     done = run("collect.py", "--results", tmp_path, option, "Ada")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (f"error: {option}: needs --report FILE\n")
+    assert done.stderr == (f"error: {option}: needs --report FILE or --hand-in DIR\n")
 
 
 @pytest.mark.parametrize("option", ["--author", "--title"])
