@@ -31,6 +31,11 @@ LONG_CELL = 36  # characters; longer text may wrap
 MANY_COLUMNS = 9  # more are set in smaller type
 # Where a short cell may wrap if its table does not fit.
 PARTS = re.compile(r"(?<= )(?=\()|(?<= / )")
+# What no line of a paragraph ends within: a number and its unit, a range, a GPU's number.
+TOGETHER = re.compile(
+    r"[+−±]?[\d.]+ (?:%|(?:[mµn]?s|[KMGT]?i?B|GPU-[mµ]?s|GPUs?|layers?|steps?)\b)|\d+–\d+|\bGPU \d+"
+)
+CODE = re.compile(r"(<code>[^<]*</code>)")
 NOT_DRAWN = ("script", "style", "metadata", "foreignObject")
 DECLARATIONS = re.compile(r"[\w\s:;#.,%()'+-]*")  # nothing that could end a rule of CSS
 
@@ -110,7 +115,7 @@ def render_html(document: Document) -> str:
 def _glance(document: Document, page: Page) -> str:
     """Return the sentences of the whole document, and a figure."""
     figure = document.glance_figure
-    sentences = _around("ul", "".join(f"<li>{_text(text)}</li>\n" for text in document.glance))
+    sentences = _around("ul", "".join(f"<li>{_prose(text)}</li>\n" for text in document.glance))
     content = "".join(map(_warning, document.warnings)) + sentences
     content += "" if figure is None else _figure(figure, page)
     heading = "<h2>At a glance</h2>\n" if content else ""
@@ -178,7 +183,16 @@ def _answer(label: str, answer: Answer) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{_text(text)}</p>\n"
+    return f"<p>{_prose(text)}</p>\n"
+
+
+def _prose(text: str) -> str:
+    """Return the markup of running text, whose numbers stay beside their units."""
+    parts = CODE.split(_text(text))
+    return "".join(
+        part if at % 2 else TOGETHER.sub(r'<span class="together">\g<0></span>', part)
+        for at, part in enumerate(parts)
+    )
 
 
 def _table(table: Table, caption: str, page: Page) -> str:

@@ -45,7 +45,7 @@ def _section(section: Section) -> Iterator[str]:
         yield "\n\n" + "  \n".join(_escape_all(section.facts))
     for label, answer in labelled(section.answers):
         yield f"\n\n**{label} {escape(answer.question)}**" if label else ""
-        yield "".join(f"\n\n{text}" for text in _escape_all(answer.sentences))
+        yield _sentences(_escape_all(answer.sentences))
     if section.table.columns:
         yield "\n\n"
         yield from _table(section.table)
@@ -54,6 +54,13 @@ def _section(section: Section) -> Iterator[str]:
         yield from _table(table)
     for listing in (*section.listings, *section.details.listings):
         yield "\n\n" + _listing(listing)
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    """Return one sentence as a paragraph, several as a list: no empty lines between them."""
+    if len(texts) == 1:
+        return f"\n\n{texts[0]}"
+    return "\n\n" + "\n".join(f"- {text}" for text in texts) if texts else ""
 
 
 def _table(table: Table) -> Iterator[str]:

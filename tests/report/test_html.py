@@ -147,6 +147,18 @@ def test_a_short_cell_may_be_wrapped_between_its_parts_alone():
     assert "<td>GPU 0 to GPU 1</td>" in page
 
 
+def test_no_line_of_an_answer_ends_between_a_number_and_its_unit(browser, tmp_path):
+    told = "Layers 0–2 on GPU 10 take 11 % less time, 6.34 ms, at `8 ms`."
+    path = tmp_path / "answer.html"
+    page = render_html(document(section(answers=[Answer("", [told])])))
+    path.write_text(page, encoding="utf-8")
+    pieces = [text_of(span) for span in parsed(page).findall(".//span[@class='together']")]
+    assert pieces == ["0–2", "GPU 10", "11 %", "6.34 ms"]
+    browser.open(path, width=360)
+    heights = "[...document.querySelectorAll('.together')].map(e => e.getClientRects().length)"
+    assert browser.run(heights) == [1, 1, 1, 1]
+
+
 def test_the_contents_lead_to_every_section():
     page = parsed(render_html(document(section(title="One"), section(title="Two"))))
     targets = [section.get("id") for section in page.iter("section")]

@@ -45,9 +45,23 @@ def test_a_section_is_title_facts_questions_with_answers_and_table():
     title, facts, *answers, table, notes = "".join(render([section])).rstrip("\n").split("\n\n")
     assert title == "## A \\| b"
     assert facts == "one  \ntwo"
-    assert answers == ["**Q1 Is it?**", "Yes.", "It is.", "2 cases are missing."]
+    assert answers == ["**Q1 Is it?**", "- Yes.\n- It is.", "2 cases are missing."]
     assert [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")] == ["010", "–"]
     assert notes == "a: \\*one\\*  \nb: two"
+
+
+def test_what_the_title_block_says_once_comes_first():
+    section = Section("A", [], [], Table(["x"], [["1"]]))
+    about = [("Author", "Ada"), ("Hardware", "4 × H100"), ("Setting", "dim 8"), ("Commit", "abc")]
+    first = "".join(render([section], about=about)).split("\n\n")[0]
+    assert first == "Hardware: 4 × H100. Setting: dim 8."
+
+
+def test_twenty_cases_take_few_lines():
+    rows = [[str(case), "2.35 ms (2.00 – 2.49)"] for case in range(20)]
+    told = [Answer("Is it faster?", ["Yes."]), Answer("Why?", ["It has more GPUs."])]
+    section = Section("A grid", ["Setting: dim 8."], told, Table(["depth", "step time"], rows))
+    assert "".join(render([section])).count("\n") <= 22 + 13
 
 
 def test_sections_follow_one_another_with_an_empty_line_between():
