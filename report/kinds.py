@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from report.answers import (
+    asked,
     layer_map,
     memory,
     placement_rule,
@@ -17,6 +18,7 @@ from report.answers import (
     transfers,
 )
 from report.data.measured import MeasuredCase
+from report.data.selection import GridTable
 from report.document import Answer, Figure, Table
 from report.tables.cells import gpus
 from report.tables.details import (
@@ -51,6 +53,11 @@ class Kind:
     detail_tables: Sequence[Callable[[Results], Table]]  # evidence for the appendix
     detail_figures: Callable[[Results], Drawings]
     facts: Callable[[Results], list[str]]  # lines above the answers, after those of every kind
+
+
+def remarks(grid_table: GridTable) -> list[Answer]:
+    """Return what every kind says of cases that its grid asks for and nobody measured."""
+    return asked.answer(grid_table)
 
 
 def _nothing(results: Results) -> list[Any]:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from report.analysis.comparison import CANNOT
-from report.answers import asked
 from report.data.selection import GridTable, Row
 from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
-from report.kinds import KINDS, Kind
+from report.kinds import KINDS, Kind, remarks
 from report.listings import make_listings
 from report.tables.main import make_main_table
 from report.wording.names import schedule_name
@@ -67,7 +66,7 @@ def _answers(grid_table: GridTable, kind: Kind) -> list[Answer]:
     if not grid_table.results:
         return [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
     answers = kind.answers(grid_table.results)
-    return [*answers, *asked.answer(grid_table), *_missing(grid_table.rows)]
+    return [*answers, *remarks(grid_table), *_missing(grid_table.rows)]
 
 
 def _missing(rows: list[Row]) -> list[Answer]:

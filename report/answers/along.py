@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from report.analysis.comparison import CANNOT, Pair, verdict, why_incomparable
 from report.answers.phrases import label_of, listed
@@ -66,6 +67,7 @@ def _group(label: str, cases: list[MeasuredCase], key: str) -> Along:
     return found
 
 
+@cache
 def verdict_on(pair: Pair) -> Comparison:
     """Return the verdict on the second case of a pair compared with its first."""
     return verdict(pair.least, pair.most)

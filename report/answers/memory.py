@@ -5,6 +5,7 @@ from report.analysis.comparison import (
     Pair,
     is_swept_instead,
     pairs,
+    verdict_words,
     why_incomparable,
     why_no_pair,
 )
@@ -120,7 +121,7 @@ def _compare(pair: Pair) -> str:
     found = verdict_on(pair)
     before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
     a, b = (count_of(result.case.gpus, "GPU") for result in (few, many))
-    words = found.words(a, b, plural=True)
+    words = verdict_words(few, many, a, b, plural=True)
     return (
         f"From {few.case.gpus} to {many.case.gpus} GPUs {ADDING[found.kind]}: {words}, with "
         f"{before} and {after} a step."

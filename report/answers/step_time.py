@@ -5,14 +5,14 @@ from report.analysis.comparison import (
     Pair,
     is_swept_instead,
     pairs,
-    verdict,
+    verdict_words,
     why_incomparable,
     why_no_pair,
 )
 from report.analysis.depth_fit import fit_depth, in_interval
 from report.analysis.step_time import step_time
 from report.answers import sweep
-from report.answers.along import Along, along, refusals_along, verdict_on
+from report.answers.along import Along, along, refusals_along
 from report.answers.phrases import emulation_remark, on_gpus
 from report.answers.reasons.depth import reasons
 from report.data.measured import MeasuredCase
@@ -89,7 +89,7 @@ def _answer(group: Along) -> str:
 
 def _compare(pair: Pair) -> str:
     few, many = pair.least, pair.most
-    words = verdict_on(pair).words(f"depth {few.case.depth}", f"depth {many.case.depth}")
+    words = verdict_words(few, many, f"depth {few.case.depth}", f"depth {many.case.depth}")
     before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
     return (
         f"From depth {few.case.depth} to {many.case.depth}, with {before} and {after} a step: "
@@ -106,6 +106,6 @@ def _compare_launching(pair: Pair) -> str:
     eager, graph = pair.least, pair.most
     if problem := why_incomparable(eager, graph, "execution"):
         return f"{pair.label}What launching costs {CANNOT}: {problem}."
-    words = verdict(eager, graph).words("launching them one by one", "one launch of all kernels")
+    words = verdict_words(eager, graph, "launching them one by one", "one launch of all kernels")
     before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
     return f"{pair.label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."

@@ -1,7 +1,7 @@
 """Step time along an axis that no task asks for: batch size, dtype and the like."""
 
-from report.analysis.comparison import CANNOT, SWEPT, Pair
-from report.answers.along import Along, along, refusals_along, verdict_on
+from report.analysis.comparison import CANNOT, SWEPT, Pair, verdict_words
+from report.answers.along import Along, along, refusals_along
 from report.answers.phrases import emulation_remark
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
@@ -56,7 +56,7 @@ def _compare(pair: Pair, key: str) -> str:
     first, last = pair.least, pair.most
     before, after = (getattr(result.case, key) for result in (first, last))
     name = key_name(key)
-    words = verdict_on(pair).words(f"{name} {before}", f"{name} {after}")
+    words = verdict_words(first, last, f"{name} {before}", f"{name} {after}")
     times = [seconds(estimate(result.steps_s)) for result in (first, last)]
     return (
         f"From {name} {before} to {after}, with {times[0]} and {times[1]} a step: {words}"
