@@ -15,7 +15,6 @@ from study.statistics.samples import Interval
 
 MIN_DEPTHS = 3
 STRAIGHT = 0.98  # R² from which on a line describes the times: a bend of a tenth leaves 0.99
-BETWEEN_JOBS = 0.004  # standard deviation of the medians of equal jobs on an H100, relative
 RESAMPLES = 2000
 TAILS = (0.025, 0.975)
 LOW_DIGIT = 3  # a half-width that begins with 1 or 2 has two digits: 0.25 (0.23 to 0.28)
@@ -118,11 +117,13 @@ def _fit(ranked: tuple[MeasuredCase, ...]) -> Fit | None:
 
 def _draws(found: StepTime, jobs: int, seed: int) -> list[float] | None:
     """Return times in seconds that the median's interval allows; wider where there is one job."""
+    from study.statistics.between_jobs import JOB_SD  # imported here: it needs numpy and scipy
+
     if found.interval is None:
         return None
     down = math.log(found.estimate_s / found.interval.low) / TWO_SIDED
     up = math.log(found.interval.high / found.estimate_s) / TWO_SIDED
-    between = BETWEEN_JOBS if jobs == 1 else 0.0
+    between = JOB_SD if jobs == 1 else 0.0
     normal = statistics.NormalDist()
     return [
         found.estimate_s * math.exp((up if a > 0 else down) * a + between * b)

@@ -85,7 +85,7 @@ def _where(result: MeasuredCase) -> str:
     seen = result.transfers
     if not result.placement.gpu_of_layer:
         return "Nowhere: nothing is passed on between layers."
-    if not seen.moved_before_layers:
+    if not seen.moves_forward:
         return "Nowhere: no data moved in forward()."
     ways = listed(dict.fromkeys(_ways(seen)))
     calls, moves = seen.to_calls_per_forward, seen.moves_forward

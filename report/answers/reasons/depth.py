@@ -58,21 +58,26 @@ def _by_line(line: Fit, cases: list[MeasuredCase]) -> str:
 
 def _without_line(cases: list[MeasuredCase]) -> str:
     first, last = (step_time(r).estimate_s / r.case.depth for r in (cases[0], cases[-1]))
-    bent = ""
     if len(cases) > 2 and (r_squared := straightness(cases)) < STRAIGHT:
-        bent = f" The times are not on a straight line (R² = {r_squared:.2f})."
+        averages = listed(seconds(step_time(r).estimate_s / r.case.depth) for r in cases)
+        depths = listed(result.case.depth for result in cases)
+        return (
+            f"The times are not on a straight line (R² = {r_squared:.2f}), so no cost per layer is "
+            f"given: on average a layer takes {averages} at depth {depths}. These results do not "
+            "say why."
+        )
     times = _per_layer(cases)
     if abs(last / first - 1) < STEADY:
         return (
             f"The layers run one after another, so each one adds its time: the average per layer "
-            f"stays about the same, {times}.{bent}"
+            f"stays about the same, {times}."
         )
     if last < first:
         return (
             f"The layers run one after another, so each one adds its time. The average per layer "
-            f"falls {times}: part of a step does not grow with the depth.{bent}"
+            f"falls {times}: part of a step does not grow with the depth."
         )
-    return f"The average per layer rises {times}; these results do not say why.{bent}"
+    return f"The average per layer rises {times}; these results do not say why."
 
 
 def _per_layer(cases: list[MeasuredCase]) -> str:
