@@ -146,7 +146,7 @@ def test_gpus_that_take_turns_are_used_but_hardly_ever_at_once():
     answer = used(result(gpus=1), two)
     assert answer.startswith(
         "All GPUs are used, but hardly ever at the same time, because the GPUs take turns. On 2 "
-        "GPUs each computes for about 55 % of a step and is idle for about 43 %: on average 1.1 of "
+        "GPUs each computes for about 55 % of a step and is idle for about 37 %: on average 1.1 of "
         "2 work at the same time."
     )
     assert "1 GPU" not in answer

@@ -63,7 +63,10 @@ def test_a_task_that_nobody_started_has_all_its_rows(tmp_path, task):
     ]
     assert {row["result"] for row in rows} == {"not submitted"}
     assert section.table.columns[-1] == "result"
-    assert "cannot be told from these results: no case has been measured." in section.answers[0]
+    assert (
+        "cannot be told from these results: no case has been measured."
+        in section.answers[0].sentences[0]
+    )
 
 
 def test_each_profile_has_a_table_of_its_own(tmp_path):

@@ -2,7 +2,9 @@
 
 import pytest
 
+from report.answers import step_time
 from report.data.load import load_results
+from report.data.measured import measured
 from report.data.selection import select_tables
 from report.sections import make_section
 from study.grid import Grid
@@ -32,32 +34,68 @@ def batches(**keys):
     return [result(**SETTING, batch_size=n, step_s=s, **keys) for n, s in BATCHES.items()]
 
 
-def test_a_larger_batch_is_compared_with_the_smallest(section):
-    (answer,) = section({"batch_size": tuple(BATCHES)}, batches()).answers
-    assert answer.startswith(
-        "From batch 16 to 256 (16 times as much) the step time goes from 100 ms to 400 ms; batch "
-        "256 takes 4.00 times as long as batch 16 (95 % CI 3.9"
+def sentences_of(section):
+    """All sentences, by the question they answer."""
+    return {answer.question: list(answer.sentences) for answer in section.answers}
+
+
+BATCH = "Does batch change the step time?"
+
+
+def test_each_batch_is_compared_with_the_one_before_it(section):
+    (sentence,) = sentences_of(section({"batch_size": tuple(BATCHES)}, batches()))[BATCH]
+    assert sentence.startswith("Yes. From batch 16 to 64, with 100 ms and 150 ms a step: batch 64 ")
+    assert "From batch 64 to 256, with 150 ms and 400 ms a step: batch 256 takes 2.6" in sentence
+    assert sentence.replace("0 ms", " ms").endswith(
+        "A row of the batch takes 6.25 ms at batch 16, 2.34 ms at batch 64, 1.56 ms at batch 256."
     )
-    assert answer.endswith("A row of the batch takes 6.25 ms, then 1.562 ms.")
+
+
+def test_a_value_in_the_middle_that_differs_is_not_passed_over(section):
+    made = [result(**SETTING, batch_size=n, step_s=s) for n, s in ((64, 1), (128, 5), (256, 1))]
+    (sentence,) = sentences_of(section({"batch_size": (64, 128, 256)}, made))[BATCH]
+    assert sentence.startswith("Yes, but not in one direction. From batch 64 to 128")
+    assert "no detectable difference" not in sentence
 
 
 def test_noise_leaves_it_open(section):
     noisy = [0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11]
     both = [result(**SETTING, dim=dim, steps_s=noisy) for dim in (8, 16)]
-    (answer,) = section({"dim": (8, 16)}, both).answers
-    assert answer.startswith("Whether dim changes the step time cannot be told from these results")
-    assert "from dim 8 to 16 (2 times as much) the step time goes from" in answer
+    ((sentence,),) = sentences_of(section({"dim": (8, 16)}, both)).values()
+    assert sentence.startswith(
+        "Whether dim changes the step time cannot be told from these results"
+    )
+    assert "From dim 8 to 16, with" in sentence
 
 
-def test_names_are_held_against_the_first_of_the_grid(section):
+def test_equal_times_are_no_difference(section):
+    both = [result(**SETTING, dim=dim) for dim in (8, 16)]
+    ((sentence,),) = sentences_of(section({"dim": (8, 16)}, both)).values()
+    assert sentence.startswith("No difference can be seen. From dim 8 to 16")
+
+
+def test_names_are_compared_with_the_first_of_the_grid(section):
     times = {"float32": 0.2, "bfloat16": 0.1, "tf32": 0.1}
     made = [result(**SETTING, dtype=dtype, step_s=s) for dtype, s in times.items()]
-    answers = section({"dtype": tuple(times)}, made).answers
-    assert [answer.split(" the step")[0] for answer in answers] == [
-        "From dtype float32 to bfloat16",
-        "From dtype float32 to tf32",
-    ]
-    assert "dtype bfloat16 is 2.00 times as fast as dtype float32" in answers[0]
+    ((sentence,),) = sentences_of(section({"dtype": tuple(times)}, made)).values()
+    assert sentence.startswith("Yes. From dtype float32 to bfloat16, with")
+    assert "From dtype float32 to tf32, with" in sentence
+    assert "dtype bfloat16 is 2.0" in sentence
+
+
+def test_sentences_on_emulated_gpus_say_so(section):
+    made = batches(gpu_name=None)
+    (sentence,) = sentences_of(section({"batch_size": tuple(BATCHES)}, made))[BATCH]
+    assert sentence.count(", on GPUs that were emulated by the CPU.") == 2
+
+
+def test_a_value_on_other_hardware_is_refused_by_name(section):
+    made = [result(**SETTING, dim=8), result(**SETTING, dim=16, gpu_name="NVIDIA H200")]
+    ((sentence,),) = sentences_of(section({"dim": (8, 16)}, made)).values()
+    assert sentence.startswith(
+        "Whether dim changes the step time cannot be told from these results between dim 8 and 16: "
+        "they were measured on different hardware"
+    )
 
 
 def test_beside_depth_it_is_told_for_each_depth(section):
@@ -67,27 +105,33 @@ def test_beside_depth_it_is_told_for_each_depth(section):
         for depth in (10, 20)
         for batch in (16, 64)
     ]
-    answers = section(axes, made).answers
-    assert [a[:20] for a in answers if "From batch" in a] == [
-        "depth 10: From batch",
-        "depth 20: From batch",
+    found = sentences_of(section(axes, made))
+    assert [sentence[:20] for sentence in found[BATCH]] == [
+        "Depth 10: Yes. From ",
+        "Depth 20: Yes. From ",
     ]
-    assert any(a.startswith("batch_size 16: No, more depth makes a step slower") for a in answers)
+    depths = found["Does more depth make a step faster?"]
+    assert depths[0].startswith("Batch 16: No, more depth makes a step slower")
 
 
 def test_how_a_case_is_measured_is_no_axis_to_compare(section):
     made = [result(**SETTING, seed=seed) for seed in (1, 2)]
-    (answer,) = section({"seed": (1, 2)}, made).answers
-    assert "it takes two values of depth" in answer
+    ((sentence,),) = sentences_of(section({"seed": (1, 2)}, made)).values()
+    assert "it takes two values of depth" in sentence
 
 
 def test_in_a_table_of_memory_it_is_told_instead_of_gpus_that_nobody_asked_for(section):
     given = section({"batch_size": tuple(BATCHES)}, batches(), table="memory")
-    answers = given.answers
-    assert answers[-1].startswith("From batch 16 to 256")
-    assert not any("adding GPUs" in answer for answer in answers)
+    found = sentences_of(given)
+    assert found[BATCH][0].startswith("Yes. From batch 16 to 64")
+    assert "Does adding GPUs make training faster?" not in found
     captions = [figure.caption for figure in given.figures]
     assert captions[0].startswith("Step time against batch")
+
+
+def test_the_headline_begins_with_the_axis():
+    made = [measured(one) for one in batches()]
+    assert step_time.headlines(made)[0].startswith("Batch: Yes. From batch 16 to 64")
 
 
 def test_the_figure_shows_every_value_and_its_median(section):
