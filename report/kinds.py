@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from report.answers import (
-    asked,
     layer_map,
     memory,
     placement_rule,
@@ -17,6 +16,7 @@ from report.answers import (
     step_time,
     transfers,
 )
+from report.answers.of_gpus import asked
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer, Figure, Table

@@ -2,8 +2,8 @@
 
 from itertools import groupby
 
+from report.answers.of_gpus.rules import RULES, follows_rule
 from report.answers.phrases import emulation_remark, label_of, listed, ordinal
-from report.answers.rules import RULES, follows_rule
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer

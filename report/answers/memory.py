@@ -9,9 +9,10 @@ from report.analysis.comparison import (
     why_incomparable,
     why_no_pair,
 )
-from report.answers import sweep, utilisation
+from report.answers import sweep
 from report.answers.along import Along, along, refusals_along, verdict_on
-from report.answers.peaks import peaks
+from report.answers.of_gpus import utilisation
+from report.answers.of_gpus.peaks import peaks
 from report.answers.phrases import groups_of, listed
 from report.answers.reasons.more_gpus import reasons
 from report.data.labels import differing

@@ -1,7 +1,7 @@
 """Task 3: the rule that gives layer i a GPU, why it is even, and the code that uses all GPUs."""
 
+from report.answers.of_gpus.rules import RULES, counts_by_rule, follows_rule, map_by_rule
 from report.answers.phrases import emulation_remark, listed
-from report.answers.rules import RULES, counts_by_rule, follows_rule, map_by_rule
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.units import count_of, plural, runs

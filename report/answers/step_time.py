@@ -20,6 +20,7 @@ from report.document import Answer
 from report.wording.units import seconds
 from study.statistics.samples import estimate
 
+WHY = "Why, and what does each layer add?"
 QUESTION = "Whether more depth improves speed"
 DOUBT = (
     "Layers that run one after another cannot get faster by being more: something else disturbed "
@@ -32,7 +33,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     found = [
         Answer("What does launching kernels one by one cost?", _launching(results)),
         Answer("Does more depth make a step faster?", _depths(results)),
-        Answer("Why?", [line for group in along(results, "depth") for line in reasons(group)]),
+        Answer(WHY, [line for group in along(results, "depth") for line in reasons(group)]),
         *sweep.answer(results),
     ]
     return [answer for answer in found if answer.sentences]

@@ -29,9 +29,10 @@ DEPTH = "Does more depth make a step faster?"
 
 
 def test_adding_gpus_is_told_for_each_depth(tmp_path):
-    shallow, deep, reason = answers(tmp_path, "memory", STEPS_S)[FASTER]
+    shallow, shrank, deep, reason = answers(tmp_path, "memory", STEPS_S)[FASTER]
     assert shallow.startswith("Depth 10: Yes. From 1 to 2 GPUs training gets faster")
     assert deep.startswith("Depth 20: No. From 1 to 2 GPUs training gets slower")
+    assert shrank.startswith("Depth 10: From 1 to 2 GPUs, an instrumented step takes 50")
     assert reason.startswith("Depth 20: Perfect sharing would take 50 %")
 
 
@@ -46,7 +47,7 @@ def test_more_depth_is_told_for_each_gpu_count(tmp_path):
     one, two = found[DEPTH]
     assert one.startswith("1 GPU: No, more depth makes a step slower. From depth 10 to 20")
     assert two.startswith("2 GPUs: No, more depth makes a step slower")
-    steady, rising = found["Why?"]
+    steady, rising = found["Why, and what does each layer add?"]
     assert steady.startswith("1 GPU: The layers run one after another, so each one adds its time")
     assert rising.startswith("2 GPUs: The average per layer rises")
 

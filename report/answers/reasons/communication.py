@@ -44,7 +44,7 @@ def _latency(group: list[MeasuredCase]) -> list[str]:
         ]
     times = [copy.message_s for copy in copies]
     low, high = seconds(min(times)), seconds(max(times))
-    took = low if low == high else f"{low} to {high}"
+    took = low if low == high else f"between {low} and {high}"
     return [
         f"A copy of {_size(worst)} takes {took}, and one of a single element takes as long: the "
         "cost of a move is its latency, not the bandwidth."

@@ -19,6 +19,7 @@ COPIES = "copies between GPUs"
 OPTIMIZER = "the longest optimizer step of a GPU"
 # Changes of instrumented steps as multiples of that of timed steps; others explain something else.
 LEAST_ALIKE, MOST_ALIKE = 0.5, 1.5
+JUST_ONE = 1.02  # GPUs at work at a time
 SMALL = 0.05  # of the difference of two steps; a part that changes less is not named
 OVERLAP = 0.9  # of the sum of the optimizers' times; in less than this, they ran side by side
 
@@ -42,11 +43,13 @@ def _perfect(group: Along) -> list[str]:
     several = [r for r in dict.fromkeys([few, many]) if _takes_turns(r)]
     if many not in several:
         return []
-    working = listed(f"{about(at_a_time(r) or 0.0)} of {r.case.gpus}" for r in several)
+    working = [at_a_time(r) or 0.0 for r in several]
+    one = "little more than one" if max(working) > JUST_ONE else "only one"
+    averages = listed(f"{about(n)} of {r.case.gpus}" for n, r in zip(working, several, strict=True))
     return [
         f"Perfect sharing would take {100 * part:.0f} % of the time on "
-        f"{count_of(few.case.gpus, 'GPU')}. It does not get there, because only one GPU works at a "
-        f"time: on average {working}."
+        f"{count_of(few.case.gpus, 'GPU')}. It does not get there, because {one} GPU works at a "
+        f"time: on average {averages}."
     ]
 
 
@@ -82,7 +85,10 @@ def _parts(pair: Pair) -> list[str]:
     ranked = sorted(changes, key=lambda name: changes[name], reverse=timed > 0)
     parts = listed(f"{name} {_signed(changes[name])}" for name in ranked)
     side = _side_by_side(many) if OPTIMIZER in changes else ""
-    return [f"{where}, an instrumented step takes {_signed(instrumented)}: {parts}.{side}"]
+    return [
+        f"{where}, an instrumented step takes {_signed(instrumented)}, a timed one "
+        f"{_signed(timed)}: {parts}.{side}"
+    ]
 
 
 def _whole(result: MeasuredCase) -> float:

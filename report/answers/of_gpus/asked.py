@@ -2,8 +2,8 @@
 
 from functools import cache
 
+from report.answers.of_gpus.rules import RULES, counts_by_rule
 from report.answers.phrases import label_of, listed
-from report.answers.rules import RULES, counts_by_rule
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
