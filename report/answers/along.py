@@ -16,12 +16,14 @@ class Along:
     """The cases of one group along an axis.
 
     Attributes:
+        key: The axis.
         label: Begins the sentences about the group; empty where there is only one.
         cases: All of them, in order of the axis.
         compared: Each case with the nearest one before it that it may be compared with.
         refused: Pairs of cases without such a one, with the reason.
     """
 
+    key: str
     label: str
     cases: list[MeasuredCase]
     compared: list[Pair] = field(default_factory=list)
@@ -31,6 +33,20 @@ class Along:
     def kinds(self) -> list[str]:
         """The verdict of each compared pair."""
         return [verdict_on(pair).kind for pair in self.compared]
+
+    @property
+    def ends(self) -> list[Pair]:
+        """The least with the most, and of GPUs the least that split the model with the most.
+
+        The only pair, where there is one.
+        """
+        if len(self.compared) < 2:
+            return self.compared
+        most = self.compared[-1].most
+        others = [case for case in self.cases if case is not most]
+        cases = [r for r in others if why_incomparable(r, most, self.key) is None]
+        splits = [r for r in cases[1:2] if self.key == "gpus" and cases[0].case.gpus == 1]
+        return [Pair(self.label, first, most) for first in (cases[0], *splits)]
 
 
 def along(
@@ -56,7 +72,7 @@ def _group(label: str, cases: list[MeasuredCase], key: str) -> Along:
 
     named = isinstance(getattr(cases[0].case, key), str)
     ranked = cases if named else sorted(cases, key=lambda r: int(getattr(r.case, key)))
-    found = Along(label, ranked)
+    found = Along(key, label, ranked)
     for at, case in enumerate(ranked[1:], start=1):
         before = ranked[:1] if named else ranked[at - 1 :: -1]
         other = next((b for b in before if why_not(b, case) is None), None)

@@ -6,7 +6,6 @@ from report.analysis.comparison import (
     is_swept_instead,
     pairs,
     verdict_words,
-    why_incomparable,
     why_no_pair,
 )
 from report.answers import sweep
@@ -25,6 +24,7 @@ from study.statistics.samples import estimate
 USED = "Are all GPUs used?"
 FASTER = "Does adding GPUs make training faster?"
 MEMORY = "How much memory does each GPU use?"
+MOST = 8  # neighbours in one sentence
 QUESTION = "Whether adding GPUs makes training faster"
 
 
@@ -42,7 +42,11 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the answer on adding GPUs, then that on their use."""
     groups = [group for group in _groups(results) if group.compared]
-    told = [_answer(groups[0], bool(_emulated(results)))] if groups else _adding_gpus(results)[:1]
+    if groups:
+        is_part = bool(_emulated(results))
+        told = [f"{_yes_or_no(groups[0], is_part)}{_compare(groups[0].ends[-1])}"]
+    else:
+        told = _adding_gpus(results)[:1]
     return [*(f"Adding GPUs: {text}" for text in told), *utilisation.headlines(results)]
 
 
@@ -89,44 +93,53 @@ def _told(group: Along, is_part: bool) -> list[str]:
 
 
 def _answer(group: Along, is_part: bool) -> str:
-    """Answer for one group: yes or no first, then every neighbour, then the ends.
+    """Answer for one group: yes or no first, then the ends, then every neighbour.
 
     `is_part` is True if other cases cannot be compared.
     """
+    first, ends = _yes_or_no(group, is_part), group.ends
+    told = " ".join(_compare(pair) for pair in ends)
+    return f"{first}{told}{_one_by_one(group) if ends != group.compared else ''}"
+
+
+def _yes_or_no(group: Along, is_part: bool) -> str:
     kinds = set(group.kinds)
-    lines = " ".join(_compare(pair) for pair in [*group.compared, *_ends(group)])
     so_far = ", as far as these results tell" if group.refused or is_part else ""
     if kinds == {"faster"}:
-        return f"Yes{so_far}. {lines}"
+        return f"Yes{so_far}. "
     if "faster" in kinds:
-        return f"Not always. {lines}"
+        return "Not always. "
     if "slower" in kinds:
-        return f"No{so_far}. {lines}"
-    return f"No, it makes no difference. {lines}" if kinds == {"same"} else lines
-
-
-def _ends(group: Along) -> list[Pair]:
-    """Return the most GPUs with the least, and with the least that split the model."""
-    if len(group.compared) < 2:
-        return []
-    most = group.compared[-1].most
-    others = [result for result in group.cases if result is not most]
-    cases = [result for result in others if why_incomparable(result, most, "gpus") is None]
-    firsts = [cases[0], *(case for case in cases[1:2] if cases[0].case.gpus == 1)]
-    return [Pair(group.label, first, most) for first in firsts
-            if first is not group.compared[-1].least]  # fmt: skip
+        return f"No{so_far}. "
+    return "No, it makes no difference. " if kinds == {"same"} else ""
 
 
 def _compare(pair: Pair) -> str:
-    few, many = pair.least, pair.most
-    found = verdict_on(pair)
-    before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
-    a, b = (count_of(result.case.gpus, "GPU") for result in (few, many))
-    words = verdict_words(few, many, a, b, plural=True)
+    before, after = (seconds(estimate(result.steps_s)) for result in (pair.least, pair.most))
     return (
-        f"From {few.case.gpus} to {many.case.gpus} GPUs {ADDING[found.kind]}: {words}, with "
-        f"{before} and {after} a step."
+        f"From {_counts(pair)} {ADDING[verdict_on(pair).kind]}: {_words(pair)}, with {before} and "
+        f"{after} a step."
     )
+
+
+def _one_by_one(group: Along) -> str:
+    """Return every neighbour in short, after a space."""
+    pairs = [
+        f"from {_counts(pair)} {ADDING[verdict_on(pair).kind]}: {_words(pair)}"
+        for pair in group.compared[:MOST]
+    ]
+    more = f"; and {len(group.compared) - MOST} more" if len(group.compared) > MOST else ""
+    text = "; ".join(pairs)
+    return f" {text[0].upper()}{text[1:]}{more}."
+
+
+def _counts(pair: Pair) -> str:
+    return f"{pair.least.case.gpus} to {pair.most.case.gpus} GPUs"
+
+
+def _words(pair: Pair) -> str:
+    few, many = (count_of(result.case.gpus, "GPU") for result in (pair.least, pair.most))
+    return verdict_words(pair.least, pair.most, few, many, plural=True)
 
 
 ADDING = {

@@ -12,17 +12,20 @@ from study.grid import Grid
 def with_measured_gpu_counts(
     points: dict[Case, None], grid: Grid, profile: ProfileResults
 ) -> dict[Case, None]:
-    """Return the points of a table of memory and the measured cases that differ in `gpus` alone.
+    """Return the points of a table and the measured cases that differ from them in `gpus` alone.
 
-    Adding GPUs is judged best from all counts that were measured, 1 GPU among them. Other kinds of
-    tables keep their points.
+    Adding GPUs is judged best from all counts that were measured, 1 GPU among them, so a table of
+    memory has them all. One of transfers has them where a count of its own was not measured. Other
+    kinds of tables keep their points.
 
     Args:
         points: The grid's own cases, in order.
         grid: The grid.
         profile: The results to search.
     """
-    if grid.table != "memory" or "gpus" not in grid.axes:
+    if grid.table not in ("memory", "transfers") or "gpus" not in grid.axes:
+        return points
+    if grid.table == "transfers" and all(_is_measured(case, profile) for case in points):
         return points
     alike = {_without_gpus(case) for case in points}
     more = {
@@ -35,6 +38,11 @@ def with_measured_gpu_counts(
     counts = tuple(sorted({case.gpus for case in [*points, *more]}))
     axes = grid.axes | {"gpus": counts}
     return dict.fromkeys(sorted({*points, *more}, key=lambda case: _place(case, axes)))
+
+
+def _is_measured(case: Case, profile: ProfileResults) -> bool:
+    jobs = [profile.results.get(job) for job in profile.repeats[case.configuration]]
+    return any(job is not None and job.error is None for job in jobs)
 
 
 def _without_gpus(case: Case) -> Case:

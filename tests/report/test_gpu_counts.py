@@ -37,9 +37,16 @@ def test_what_failed_or_was_measured_otherwise_is_no_row(tmp_path):
     assert gpus(tables(tmp_path)[0]) == [2, 5]
 
 
-def test_other_kinds_of_tables_keep_their_rows(tmp_path):
-    write(tmp_path, "slurm", *(result("task3", gpus=n) for n in (1, 2, 5)))
+def test_transfers_have_other_counts_only_where_one_of_their_own_is_missing(tmp_path):
+    write(tmp_path, "slurm", *(result("task3", gpus=n) for n in (1, 2, 4)))
+    assert gpus(tables(tmp_path, "task5")[0]) == [1, 2, 4, 5]
+    write(tmp_path, "slurm", result("task3", gpus=5))
     assert gpus(tables(tmp_path, "task5")[0]) == [2, 5]
+
+
+def test_other_kinds_of_tables_keep_their_rows(tmp_path):
+    write(tmp_path, "slurm", *(result("task2", gpus=2, depth=n) for n in (6, 12)))
+    assert gpus(tables(tmp_path, "task2")[0]) == [2, 2, 2]
 
 
 def test_a_count_that_was_set_when_submitting_is_shown_once(tmp_path):

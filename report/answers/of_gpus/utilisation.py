@@ -81,10 +81,19 @@ def _are_naive(results: Sequence[MeasuredCase]) -> bool:
 
 def _shares(told: list[MeasuredCase]) -> str:
     """Return how long each GPU computes and is idle, and how many compute at a time."""
-    first, *others = [_share(result) for result in told[:MOST]]
-    more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
-    text = "; ".join([f"{first[0].upper()}{first[1:]}", *others])
-    return f"{text}{more}{longer_words(told)}"
+    few = told[:MOST]
+    times = ", ".join(
+        _share(
+            result, "each computes for {} of a step and is idle for {}" if i == 0 else "{} and {}"
+        )
+        for i, result in enumerate(few)
+    )
+    working = listed(f"{about(at_a_time(r) or 0.0)} of {r.case.gpus}" for r in few)
+    more = f", and so on for {len(told) - MOST} more" if len(told) > MOST else ""
+    return (
+        f"{times[0].upper()}{times[1:]}{more}: on average {working} work at the same "
+        f"time{longer_words(few)}"
+    )
 
 
 def _turns(told: list[MeasuredCase]) -> str:
@@ -97,15 +106,11 @@ def _turns(told: list[MeasuredCase]) -> str:
     )
 
 
-def _share(result: MeasuredCase) -> str:
+def _share(result: MeasuredCase, text: str) -> str:
     uses = time_use(result)
     computes = shares([use.utilization for use in uses])
     idle = shares([use.idle_s / use.step_s for use in uses])
-    working = about(at_a_time(result) or 0.0)
-    return (
-        f"{on_gpus(result)} each computes for {computes} of a step and is idle for {idle}: on "
-        f"average {working} of {result.case.gpus} work at the same time"
-    )
+    return f"{on_gpus(result)} {text.format(computes, idle)}"
 
 
 def _untold(several: list[MeasuredCase]) -> list[str]:

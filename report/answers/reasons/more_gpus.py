@@ -25,20 +25,20 @@ OVERLAP = 0.9  # of the sum of the optimizers' times; in less than this, they ra
 
 
 def reasons(group: Along) -> list[str]:
-    """Return why more GPUs help little, and which parts of a step changed."""
-    told = [*_perfect(group), *(line for pair in group.compared for line in _parts(pair))]
+    """Return why more GPUs help little, and which parts of a step changed from end to end."""
+    told = [*_perfect(group.ends[-1]), *(line for pair in group.ends for line in _parts(pair))]
+    if any(OPTIMIZER in line for line in told):
+        told += _side_by_side(group.ends[-1].most)
     return [f"{group.label}{' '.join(told)}"] if told else []
 
 
-def _perfect(group: Along) -> list[str]:
+def _perfect(pair: Pair) -> list[str]:
     """Hold the most GPUs against perfect sharing, where the GPUs are seen to take turns."""
-    decided = [p for p, kind in zip(group.compared, group.kinds, strict=True)
-               if kind != "undecided"]  # fmt: skip
-    if not decided:
+    few, many = pair.least, pair.most
+    if verdict_on(pair).kind == "undecided":
         return []
-    few, many = decided[-1].least, decided[-1].most
     part = few.case.gpus / many.case.gpus
-    if verdict_on(decided[-1]).ratio <= (1 + part) / 2 or many.case.schedule != "naive":
+    if verdict_on(pair).ratio <= (1 + part) / 2 or many.case.schedule != "naive":
         return []  # near perfect sharing, or beyond it
     several = [r for r in dict.fromkeys([few, many]) if _takes_turns(r)]
     if many not in several:
@@ -84,10 +84,9 @@ def _parts(pair: Pair) -> list[str]:
                if name == COPIES or abs(s) >= SMALL * abs(instrumented)}  # fmt: skip
     ranked = sorted(changes, key=lambda name: changes[name], reverse=timed > 0)
     parts = listed(f"{name} {_signed(changes[name])}" for name in ranked)
-    side = _side_by_side(many) if OPTIMIZER in changes else ""
     return [
         f"{where}, an instrumented step takes {_signed(instrumented)}, a timed one "
-        f"{_signed(timed)}: {parts}.{side}"
+        f"{_signed(timed)}: {parts}."
     ]
 
 
@@ -113,7 +112,7 @@ def _signed(change_s: float) -> str:
     return f"{seconds(abs(change_s))} {'more' if change_s > 0 else 'less'}"
 
 
-def _side_by_side(result: MeasuredCase) -> str:
+def _side_by_side(result: MeasuredCase) -> list[str]:
     """Say that optimizers run at the same time, if their spans in a typical step overlap."""
     breakdown = result.measurement.breakdown
     spans = [s for s in breakdown.typical_step if s.kind == "optimizer"] if breakdown else []
@@ -123,5 +122,5 @@ def _side_by_side(result: MeasuredCase) -> str:
         end = max(end, span.end_s)
     total = sum(span.end_s - span.start_s for span in spans)
     if not total or covered > OVERLAP * total:
-        return ""
-    return " The GPUs update their layers side by side; all else they do one after another."
+        return []
+    return ["The GPUs update their layers side by side; all else they do one after another."]
