@@ -99,7 +99,7 @@ def _answer(group: Along, is_part: bool) -> str:
     """
     first, ends = _yes_or_no(group, is_part), group.ends
     told = " ".join(_compare(pair) for pair in ends)
-    return f"{first}{told}{_one_by_one(group) if ends != group.compared else ''}"
+    return f"{first}{told}{_one_by_one([p for p in group.compared if p not in ends])}"
 
 
 def _yes_or_no(group: Along, is_part: bool) -> str:
@@ -122,14 +122,15 @@ def _compare(pair: Pair) -> str:
     )
 
 
-def _one_by_one(group: Along) -> str:
-    """Return every neighbour in short, after a space."""
-    pairs = [
+def _one_by_one(pairs: list[Pair]) -> str:
+    """Return neighbours in short, after a space; empty for none."""
+    if not pairs:
+        return ""
+    text = "; ".join(
         f"from {_counts(pair)} {ADDING[verdict_on(pair).kind]}: {_words(pair)}"
-        for pair in group.compared[:MOST]
-    ]
-    more = f"; and {len(group.compared) - MOST} more" if len(group.compared) > MOST else ""
-    text = "; ".join(pairs)
+        for pair in pairs[:MOST]
+    )
+    more = f"; and {len(pairs) - MOST} more" if len(pairs) > MOST else ""
     return f" {text[0].upper()}{text[1:]}{more}."
 
 

@@ -63,8 +63,8 @@ def share(value: float) -> str:
 
 
 def about(value: float) -> str:
-    """Return a number of GPUs at work with two digits: `1.1`, `0.95`."""
-    return f"{value:.2g}"
+    """Return a number of GPUs at work with two digits: `1.1`; three if two are a whole number."""
+    return f"{value:.3g}" if float(f"{value:.2g}").is_integer() else f"{value:.2g}"
 
 
 def ordinal(number: int) -> str:

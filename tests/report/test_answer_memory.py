@@ -265,9 +265,9 @@ def test_the_memory_of_every_gpu_is_told_though_it_is_0():
 
 def test_more_gpus_leave_each_with_less_memory():
     answer = memory_of(result(gpus=2), result(gpus=5))
-    assert answer.endswith("on 5: each GPU keeps only its own layers.")
+    assert answer.endswith("on 5: each GPU holds its own part of the model alone.")
     grows = [result(gpus=2), result(gpus=5, peaks=[2000 * MIB] * 5)]
-    assert "keeps only" not in memory_of(*grows)
+    assert "own part" not in memory_of(*grows)
 
 
 def test_emulated_gpus_have_their_memory_together():

@@ -17,7 +17,7 @@ from study.grid import TABLES, load_grids
 from study.paths import GRIDS
 from tests.report.made_up import submit, write
 from tests.report.made_up_pipeline import scheduled
-from tests.report.shown import cells
+from tests.report.shown import cells, sentences
 
 pytestmark = pytest.mark.long
 
@@ -60,12 +60,12 @@ def test_every_kind_of_table_has_a_row_for_every_schedule(tmp_path, table, gpu_n
     assert len(rows) == 3 * len(SCHEDULES)
     assert rows[:2] == [("naive", "–"), ("GPipe", "10")]
     assert rows[-1] == ("tensor parallelism", "–")
-    assert all(answer for answer in section.answers)
+    assert all(answer.sentences for answer in section.answers)
 
 
 def test_memory_is_predicted_for_all_but_tensor_parallelism(tmp_path):
     section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
-    (table,) = [t for t in section.details if t.caption.startswith("Memory")]
+    (table,) = [t for t in section.details.tables if t.caption.startswith("Memory")]
     predicted = {row["schedule"]: row["predicted"] != "–" for row in cells(table)}
     assert predicted == {NAMES[s]: s != "tensor" for s in SCHEDULES}
     assert all(row["allocated"] != "–" for row in cells(table))
@@ -84,16 +84,16 @@ NAMES = {
 
 def test_weights_gradients_have_a_column_where_they_are_computed_on_their_own(tmp_path):
     section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
-    (table,) = [t for t in section.details if t.caption.startswith("Where the time goes")]
-    apart = {row["schedule"] for row in cells(table) if row["of it weights"] != "–"}
+    (table,) = [t for t in section.details.tables if t.caption.startswith("Where the time goes")]
+    apart = {row["schedule"] for row in cells(table) if row["weights' gradients"] != "–"}
     assert apart == {"ZB1P", "ZBV"}
 
 
 def test_a_pipeline_is_held_against_all_its_gpus(tmp_path):
     grid = grid_of(tmp_path, "memory")
     section = section_of(tmp_path, "memory", *results(grid, step_s=1.0))
-    (table,) = [t for t in section.details if t.caption.startswith("Distance")]
-    share = {(row["schedule"], row["GPUs"]): row["share of it"] for row in cells(table)}
+    (table,) = [t for t in section.details.tables if t.caption.startswith("Achieved")]
+    share = {(row["schedule"], row["GPUs"]): row["% of peak"] for row in cells(table)}
     naive, pipeline = (float(share[name, "5"].split()[0]) for name in ("naive", "1F1B"))
     assert pipeline == pytest.approx(naive / 5, abs=0.1)
 
@@ -101,8 +101,8 @@ def test_a_pipeline_is_held_against_all_its_gpus(tmp_path):
 def test_processes_on_a_cpu_share_its_limit(tmp_path):
     grid = grid_of(tmp_path, "memory")
     section = section_of(tmp_path, "memory", *results(grid, gpu_name=None))
-    (table,) = [t for t in section.details if t.caption.startswith("Distance")]
-    assert {row["share of it"] for row in cells(table) if row["schedule"] == "1F1B"} == {"–"}
+    (table,) = [t for t in section.details.tables if t.caption.startswith("Achieved")]
+    assert {row["% of peak"] for row in cells(table) if row["schedule"] == "1F1B"} == {"–"}
 
 
 def test_layers_in_several_runs_or_in_shares_are_told(tmp_path):
@@ -112,31 +112,62 @@ def test_layers_in_several_runs_or_in_shares_are_told(tmp_path):
     assert rows["interleaved 1F1B", "5"] == "0–1, 10–11 (4)"
     assert rows["ZBV", "5"] == "0–1, 18–19 (4)"
     assert rows["tensor parallelism", "5"] == "a share of each (20)"
-    answers = " ".join(section.answers)
-    assert "GPU 0 gets 4 layers in 2 runs" in answers
-    assert "every GPU holds a share of every layer" in answers
+    layers, where = section.answers
+    assert (
+        "5 GPUs, interleaved 1F1B with 10 micro-batches: GPU 0 gets 4 layers in 2 runs"
+        in "\n".join(layers.sentences)
+    )
+    assert layers.sentences[-1].startswith(
+        "5 GPUs, tensor parallelism: Every GPU holds a share of every layer"
+    )
+    assert where.sentences[-1].endswith("Nowhere: nothing is passed on between layers.")
 
 
 def test_layers_that_are_dealt_out_have_a_rule_of_their_own(tmp_path):
     grid = grid_of(tmp_path, "placement_rule")
-    answers = " ".join(section_of(tmp_path, "placement_rule", *results(grid)).answers)
-    assert "Every layer map measured (12) follows it" in answers
+    answers = " ".join(sentences(section_of(tmp_path, "placement_rule", *results(grid))))
+    assert "Every layer map measured (12) follows the rule" in answers
     assert "dealt to the GPUs in turn, round after round" in answers
     assert "do not follow" not in answers
 
 
 def test_moves_are_counted_for_every_border_and_micro_batch(tmp_path):
     section = section_of(tmp_path, "transfers", *results(grid_of(tmp_path, "transfers")))
-    answers = " ".join(section.answers)
-    assert "on 5 GPUs, depth 20, 1F1B with 10 micro-batches: 40 moves between processes" in answers
-    assert "on 5 GPUs, depth 20, tensor parallelism: 10 all-reduces between processes" in answers
-    assert "one move each way for every border between two stages and every micro-batch" in answers
-    assert "that was expected" not in answers
+    calls, growth = (answer.sentences for answer in section.answers)
     assert (
-        "to 5 GPUs what all GPUs do together in a training step goes from none to 20 all-reduces"
-        in answers
+        "1F1B with 10 micro-batches: No calls of `.to`: 0 moves on 1 GPU, 10 moves on 2 GPUs and "
+        "40 moves on 5 GPUs between processes."
+    ) in calls
+    assert "10 all-reduces on 5 GPUs between processes." in calls[-1]
+    told = "\n".join(growth)
+    assert "Naive: Linearly: with N GPUs, data moves N − 1 times forward" in told
+    assert (
+        "1F1B with 10 micro-batches: By one move each way for every border between two GPUs and "
+        "every micro-batch. Moves"
+    ) in told
+    assert (
+        "ZBV with 10 micro-batches: By one move each way for every border between two GPUs" in told
     )
+    assert "at its fold, within the last GPU, nothing moves. Moves" in told
+    assert "which was expected" not in told
+    assert (
+        "Tensor parallelism: Their number stays the same from 2 GPUs on. What all GPUs do together "
+        "in a training step: nothing on 1 GPU, 20 all-reduces on 2 GPUs, of"
+    ) in told
     assert cells(section)[-1]["`.to` calls per forward"] == "–"
+
+
+def test_each_schedule_has_its_sentence_on_adding_gpus(tmp_path):
+    section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
+    used, faster = (answer.sentences for answer in section.answers[:2])
+    assert used[0].startswith("Naive: All GPUs are used, but hardly ever at the same time")
+    assert used[2].startswith("1F1B with 10 micro-batches: All GPUs are used, but not all the time")
+    assert used[5].startswith("ZBV with 10 micro-batches: Yes: all GPUs are used, nearly all the")
+    assert "on average 1.97 of 2 and 4.7 of 5 work" in used[5]
+    assert faster[0].startswith("Naive: No, it makes no difference. From 1 to 5 GPUs nothing")
+    assert "1F1B with 10 micro-batches: Yes. From 1 to 5 GPUs training gets faster" in "\n".join(
+        faster
+    )
 
 
 def test_raw_values_hold_what_is_new(tmp_path):

@@ -47,5 +47,6 @@ def _less(known: list[MeasuredCase]) -> str:
         return ""
     return (
         f" The fullest GPU holds {data_size(sizes[0])} on {count_of(known[0].case.gpus, 'GPU')} "
-        f"and {data_size(sizes[-1])} on {known[-1].case.gpus}: each GPU keeps only its own layers."
+        f"and {data_size(sizes[-1])} on {known[-1].case.gpus}: each GPU holds its own part of the "
+        "model alone."
     )

@@ -82,12 +82,8 @@ def _are_naive(results: Sequence[MeasuredCase]) -> bool:
 def _shares(told: list[MeasuredCase]) -> str:
     """Return how long each GPU computes and is idle, and how many compute at a time."""
     few = told[:MOST]
-    times = ", ".join(
-        _share(
-            result, "each computes for {} of a step and is idle for {}" if i == 0 else "{} and {}"
-        )
-        for i, result in enumerate(few)
-    )
+    first = _share(told[0], "each computes for {} of a step and is idle for {}")
+    times = ", ".join([first, *(_share(result, "{} and {}") for result in few[1:])])
     working = listed(f"{about(at_a_time(r) or 0.0)} of {r.case.gpus}" for r in few)
     more = f", and so on for {len(told) - MOST} more" if len(told) > MOST else ""
     return (

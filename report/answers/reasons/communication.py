@@ -10,14 +10,15 @@ AS_LONG = 1.25  # times a copy of one element; up to here the size of a message 
 
 
 def costs(results: list[MeasuredCase]) -> list[str]:
-    """Return the time that copies take in a step of each group, and what decides it."""
-    return [f"{label}{text}" for label, group in groups_of(results, "gpus").items()
-            for text in [*copy_times(group), *_latency(group), *_emulated(group)]]  # fmt: skip
+    """Return the time that copies take in a step of each group, and once what decides it."""
+    groups = groups_of(results, "gpus").items()
+    times = [f"{label}{text}" for label, group in groups for text in copy_times(group)]
+    return [*times, *_latency(results), *_emulated(results)]
 
 
 def copy_times(group: list[MeasuredCase]) -> list[str]:
     """Return the time of all copies of a step, and its share; empty where it is unknown."""
-    real = [r for r in group if not r.emulated and r.case.gpus > 1 and copies_s(r) is not None]
+    real = [r for r in group if not r.emulated and r.case.gpus > 1 and copies_s(r)]
     told = sorted((r for r in real if not is_costly(r)), key=lambda result: result.case.gpus)
     if not told:
         return []

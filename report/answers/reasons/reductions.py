@@ -11,7 +11,7 @@ def grown(ranked: list[MeasuredCase]) -> str:
 
     The number of operations does not depend on the number of GPUs, from 2 GPUs on.
     """
-    calls = [counted(r.transfers.collectives) for r in ranked if r.transfers.collectives]
+    calls = [words for r in ranked if (words := counted(r.transfers.collectives))]
     numbers = listed(_with_size(result) for result in ranked)
     start = "Their number stays the same from 2 GPUs on. " if len(set(calls)) == 1 else ""
     return (
@@ -23,6 +23,6 @@ def grown(ranked: list[MeasuredCase]) -> str:
 def _with_size(result: MeasuredCase) -> str:
     together = result.transfers.collectives
     gpus = count_of(result.case.gpus, "GPU")
-    if not together:
+    if not counted(together):
         return f"nothing on {gpus}"
     return f"{counted(together)} on {gpus}, of {data_size(total_bytes(together))} a GPU"
