@@ -174,12 +174,12 @@ def test_raw_values_hold_what_is_new(tmp_path):
     grid = grid_of(tmp_path, "memory")
     write(tmp_path / "results", "slurm", *results(grid))
     grid_tables = select_tables(grid, load_results(tmp_path / "results", pytest.fail))
-    rows = json.loads(render_json(grid_tables))[0]["rows"]
+    rows = json.loads(render_json(grid_tables, with_raw=True))[0]["rows"]
     last = rows[-1]["result"]
     assert last["transfers"]["collectives"][0]["operation"] == "all_reduce"
     assert last["environment"]["ranks"][4]["device"] == "cuda:4"
     assert rows[-2]["result"]["placement"]["stage_of_layer"][:4] == [0, 0, 1, 1]
-    found = list(csv.DictReader(io.StringIO(render_csv(grid_tables))))
+    found = list(csv.DictReader(io.StringIO(render_csv(grid_tables, with_raw=True))))
     assert [row["case.schedule"] for row in found] == list(SCHEDULES) * 3
     assert json.loads(found[-1]["result.transfers.collectives"])[0]["calls"] == 10
 
