@@ -37,8 +37,8 @@ class Fit:
 
     @property
     def words(self) -> str:
-        """The slope, which is the time per layer, with its interval, and R²."""
-        return f"{in_interval(self.slope_s, self.slope)} per layer, {self.fit}"
+        """The slope, which is the time per layer, with its interval."""
+        return in_interval(self.slope_s, self.slope, " per layer")
 
     @property
     def fit(self) -> str:
@@ -66,11 +66,17 @@ def straightness(results: Sequence[MeasuredCase]) -> float:
     return float(statistics.correlation([r.case.depth for r in results], times) ** 2)
 
 
-def in_interval(value: float, interval: Interval) -> str:
-    """Return `0.25 ms (95 % CI 0.23 to 0.28 ms)`, with the digits that the interval supports."""
+def in_interval(value: float, interval: Interval, of: str = "") -> str:
+    """Return `0.25 ms (95 % CI 0.23 to 0.28 ms)`, with the digits that the interval supports.
+
+    Args:
+        value: In seconds.
+        interval: Its interval.
+        of: Goes between the value and the interval.
+    """
     low, high = (_in_digits(end, value, interval) for end in (interval.low, interval.high))
     unit = unit_for(_largest(value, interval), TIMES)[1]
-    return f"{rounded(value, interval)} (95 % CI {low} to {high} {unit})"
+    return f"{rounded(value, interval)}{of} (95 % CI {low} to {high} {unit})"
 
 
 def rounded(value: float, interval: Interval) -> str:
