@@ -1,6 +1,6 @@
 """Phrases that several answers share: names of cases, lists, shares of a step."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
@@ -10,6 +10,7 @@ from report.wording.units import count_of
 from study.schedules import has_key
 
 NEAR = 0.02  # shares of a step that differ by less are given as one
+MOST_LABELS = 6  # of a sentence that is the same for several groups
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")  # fmt: skip
 
@@ -46,6 +47,32 @@ def groups_of(results: Sequence[MeasuredCase], *keys: str) -> dict[str, list[Mea
     for result in results:
         found.setdefault(label_of(result, others), []).append(result)
     return found
+
+
+def per_group(
+    results: Sequence[MeasuredCase], key: str, tell: Callable[[list[MeasuredCase]], list[str]]
+) -> list[str]:
+    """Return what there is to tell of every group of cases that differ in one key alone.
+
+    A sentence that is the same for several groups is said once, with their labels.
+
+    Args:
+        results: All cases.
+        key: The key in which the cases of a group differ.
+        tell: Returns the sentences of a group, without its label.
+    """
+    labels: dict[str, list[str]] = {}
+    for label, group in groups_of(results, key).items():
+        for text in tell(group):
+            labels.setdefault(text, []).append(label.removesuffix(": "))
+    return [f"{_labels(found)}{text}" for text, found in labels.items()]
+
+
+def _labels(found: list[str]) -> str:
+    named = found[:MOST_LABELS]
+    more = len(found) - len(named)
+    text = f"{'; '.join(named)}; and {more} more" if more else "; ".join(named)
+    return f"{text}: " if any(found) else ""
 
 
 def shares(values: Sequence[float]) -> str:

@@ -2,7 +2,7 @@
 
 from report.analysis.comparison import CANNOT, why_no_pair
 from report.analysis.transfers import counted, expected_moves, is_chain
-from report.answers.phrases import groups_of, listed
+from report.answers.phrases import groups_of, listed, per_group
 from report.answers.reasons.communication import copy_times, costs
 from report.answers.reasons.reductions import grown
 from report.data.measured import MeasuredCase
@@ -17,12 +17,15 @@ QUESTION = "How communication grows with the GPU count"
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Count the calls and moves of one forward pass, then tell their growth and their cost."""
-    return [Answer(CALLS, _calls(results)), Answer(GROWTH, [*_growths(results), *costs(results)])]
+    return [
+        Answer(CALLS, per_group(results, "gpus", _of)),
+        Answer(GROWTH, [*_growths(results), *costs(results)]),
+    ]
 
 
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the law of growth, and the share of a step that copies take."""
-    for _, group in _groups(results).items():
+    for _, group in groups_of(results, "gpus").items():
         several = [r for r in group if r.transfers.to_calls_per_forward is not None]
         if _is_law(several) and len({r.case.gpus for r in several}) > 1:
             forward = _by_count(several)
@@ -30,14 +33,6 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
             return [f"Communication grows linearly: N GPUs move data N − 1 times forward and N − 1 "
                     f"times backward (forward, {forward}).{times}"]  # fmt: skip
     return []
-
-
-def _groups(results: list[MeasuredCase]) -> dict[str, list[MeasuredCase]]:
-    return groups_of(results, "gpus")
-
-
-def _calls(results: list[MeasuredCase]) -> list[str]:
-    return [f"{label}{text}" for label, group in _groups(results).items() for text in _of(group)]
 
 
 def _of(group: list[MeasuredCase]) -> list[str]:
@@ -71,27 +66,28 @@ def _between_processes(result: MeasuredCase) -> str:
 
 
 def _growths(results: list[MeasuredCase]) -> list[str]:
-    found = {k: g for k, g in _groups(results).items() if len({r.case.gpus for r in g}) > 1}
-    if not found:
-        return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
-    return [f"{label}{_growth(group)}" for label, group in found.items()]
+    found = per_group(results, "gpus", _growth)
+    return found or [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
 
 
-def _growth(group: list[MeasuredCase]) -> str:
+def _growth(group: list[MeasuredCase]) -> list[str]:
+    """Tell how moves grow; nothing of one GPU count."""
+    if len({result.case.gpus for result in group}) < 2:
+        return []
     ranked = sorted(group, key=lambda result: result.case.gpus)
     last = ranked[-1].case
     if SCHEDULES[last.schedule].family == "tensor":
-        return grown(ranked)
+        return [grown(ranked)]
     numbers = ", ".join(_moves_and_bytes(result) for result in ranked)
     step = f"Moves of a training step, forward + backward, and bytes: {numbers}."
     if not _is_law(ranked):
-        return f"Not by the rule of one move {_border(last)} each way, which was expected. {step}"
+        return [f"Not by the rule of one move {_border(last)} each way, which was expected. {step}"]
     if all(is_chain(result.case) for result in ranked):
-        return (
+        return [
             "Linearly: with N GPUs, data moves N − 1 times forward and N − 1 times backward, once "
             f"each way {_border(last)}. {step}"
-        )
-    return f"By one move each way {_border(last)}{_fold(last.schedule)}. {step}"
+        ]
+    return [f"By one move each way {_border(last)}{_fold(last.schedule)}. {step}"]
 
 
 def _is_law(results: list[MeasuredCase]) -> bool:

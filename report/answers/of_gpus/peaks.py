@@ -1,6 +1,6 @@
 """Peak memory of every GPU, and of all where one device emulates them."""
 
-from report.answers.phrases import groups_of, listed
+from report.answers.phrases import listed, per_group
 from report.data.measured import MeasuredCase
 from report.wording.units import count_of, data_size
 
@@ -9,8 +9,7 @@ MOST = 8  # GPU counts in one sentence
 
 def peaks(results: list[MeasuredCase]) -> list[str]:
     """Return the peaks of each group of cases that differ in GPUs alone; empty if none is known."""
-    return [f"{label}{text}" for label, group in groups_of(results, "gpus").items()
-            for text in _group(group)]  # fmt: skip
+    return per_group(results, "gpus", _group)
 
 
 def _group(group: list[MeasuredCase]) -> list[str]:

@@ -10,7 +10,7 @@ from report.analysis.time_use import (
     longer_words,
     time_use,
 )
-from report.answers.phrases import about, groups_of, listed, on_gpus, shares
+from report.answers.phrases import about, groups_of, listed, on_gpus, per_group, shares
 from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
 from report.wording.units import count_of
@@ -23,8 +23,7 @@ MOST = 8  # cases in one sentence
 
 def utilisation(results: list[MeasuredCase]) -> list[str]:
     """Return the answer for every group of cases that differ in GPUs alone."""
-    return [f"{label}{text}" for label, group in groups_of(results, "gpus").items()
-            for text in _group(group)]  # fmt: skip
+    return per_group(results, "gpus", _group)
 
 
 def headlines(results: list[MeasuredCase]) -> list[str]:

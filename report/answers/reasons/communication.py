@@ -1,7 +1,7 @@
 """Cost of copies between GPUs: time, share of a step, and latency or bandwidth."""
 
 from report.analysis.time_use import copies_s, is_costly, longer_words, time_use
-from report.answers.phrases import groups_of, listed, on_gpus, share
+from report.answers.phrases import listed, on_gpus, per_group, share
 from report.data.measured import MeasuredCase
 from report.wording.units import data_size, seconds
 from study.results.ceilings import CopyRate
@@ -11,9 +11,7 @@ AS_LONG = 1.25  # times a copy of one element; up to here the size of a message 
 
 def costs(results: list[MeasuredCase]) -> list[str]:
     """Return the time that copies take in a step of each group, and once what decides it."""
-    groups = groups_of(results, "gpus").items()
-    times = [f"{label}{text}" for label, group in groups for text in copy_times(group)]
-    return [*times, *_latency(results), *_emulated(results)]
+    return [*per_group(results, "gpus", copy_times), *_latency(results), *_emulated(results)]
 
 
 def copy_times(group: list[MeasuredCase]) -> list[str]:
