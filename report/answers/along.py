@@ -6,7 +6,7 @@ from functools import cache
 
 from report.analysis.comparison import CANNOT, Pair, verdict, why_incomparable
 from report.answers.phrases import label_of, listed
-from report.data.labels import differing
+from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from study.statistics.comparison import Comparison
 
@@ -59,6 +59,8 @@ def along(
         key: The axis; numbers are sorted, names stay in order and are compared with the first.
         keys: The keys that label a group; by default those in which groups differ.
     """
+    if not differs(results, key):
+        return []
     labels = differing(results, key) if keys is None else keys
     groups: dict[str, list[MeasuredCase]] = {}
     for result in results:

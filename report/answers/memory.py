@@ -4,7 +4,6 @@ from report.analysis.comparison import (
     CANNOT,
     Pair,
     is_swept_instead,
-    pairs,
     verdict_words,
     why_no_pair,
 )
@@ -14,7 +13,7 @@ from report.answers.of_gpus import utilisation
 from report.answers.of_gpus.peaks import peaks
 from report.answers.phrases import groups_of, listed
 from report.answers.reasons.more_gpus import reasons
-from report.data.labels import differing
+from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.hardware import shared_device
@@ -53,13 +52,20 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
 def _adding_gpus(results: list[MeasuredCase]) -> list[str]:
     if is_swept_instead(results, "gpus"):
         return []
-    if not pairs(results, "gpus"):
+    if not _has_several(results):
         return [f"{QUESTION} {CANNOT}: {why_no_pair(results, 'gpus')}."]
     found = _groups(results)
     apart = _emulated(results)
     lines = [line for group in found for line in _told(group, bool(apart))]
     refused = [refusals_along(group, QUESTION, "gpus", "{} GPUs") for group in found]
     return [*lines, *(line for lines in refused for line in lines), *apart]
+
+
+def _has_several(results: list[MeasuredCase]) -> bool:
+    """Return True if some cases differ in GPUs alone."""
+    return differs(results, "gpus") and any(
+        differs(group, "gpus") for group in groups_of(results, "gpus").values()
+    )
 
 
 def _groups(results: list[MeasuredCase]) -> list[Along]:

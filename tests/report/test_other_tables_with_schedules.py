@@ -135,15 +135,16 @@ def test_moves_are_counted_for_every_border_and_micro_batch(tmp_path):
     section = section_of(tmp_path, "transfers", *results(grid_of(tmp_path, "transfers")))
     calls, growth = (answer.sentences for answer in section.answers)
     assert (
-        "1F1B with 10 micro-batches: No calls of `.to`: 0 moves on 1 GPU, 10 moves on 2 GPUs and "
-        "40 moves on 5 GPUs between processes."
+        "GPipe with 10 micro-batches; 1F1B with 10 micro-batches; ZB1P with 10 micro-batches: No "
+        "calls of `.to`: 0 moves on 1 GPU, 10 moves on 2 GPUs and 40 moves on 5 GPUs between "
+        "processes."
     ) in calls
     assert "10 all-reduces on 5 GPUs between processes." in calls[-1]
     told = "\n".join(growth)
     assert "Naive: Linearly: with N GPUs, data moves N − 1 times forward" in told
     assert (
-        "1F1B with 10 micro-batches: By one move each way for every border between two GPUs and "
-        "every micro-batch. Moves"
+        "GPipe with 10 micro-batches; 1F1B with 10 micro-batches; ZB1P with 10 micro-batches: By "
+        "one move each way for every border between two GPUs and every micro-batch. Moves"
     ) in told
     assert (
         "ZBV with 10 micro-batches: By one move each way for every border between two GPUs" in told
@@ -161,9 +162,11 @@ def test_each_schedule_has_its_sentence_on_adding_gpus(tmp_path):
     section = section_of(tmp_path, "memory", *results(grid_of(tmp_path, "memory")))
     used, faster = (answer.sentences for answer in section.answers[:2])
     assert used[0].startswith("Naive: All GPUs are used, but hardly ever at the same time")
-    assert used[2].startswith("1F1B with 10 micro-batches: All GPUs are used, but not all the time")
-    assert used[5].startswith("ZBV with 10 micro-batches: Yes: all GPUs are used, nearly all the")
-    assert "on average 1.97 of 2 and 4.7 of 5 work" in used[5]
+    assert used[1].startswith(
+        "GPipe with 10 micro-batches; 1F1B with 10 micro-batches: All GPUs are used, but not all"
+    )
+    assert used[4].startswith("ZBV with 10 micro-batches: Yes: all GPUs are used, nearly all the")
+    assert "on average 1.97 of 2 and 4.7 of 5 work" in used[4]
     assert faster[0].startswith("Naive: No, it makes no difference. From 1 to 5 GPUs nothing")
     assert "1F1B with 10 micro-batches: Yes. From 1 to 5 GPUs training gets faster" in "\n".join(
         faster
