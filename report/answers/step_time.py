@@ -13,8 +13,9 @@ from report.analysis.depth_fit import fit_depth, in_interval
 from report.analysis.step_time import step_time
 from report.answers import sweep
 from report.answers.along import Along, along, refusals_along
-from report.answers.phrases import emulation_remark, on_gpus
+from report.answers.phrases import emulation_remark, label_of, on_gpus
 from report.answers.reasons.depth import reasons
+from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.units import seconds
@@ -72,20 +73,20 @@ def _depths(results: list[MeasuredCase]) -> list[str]:
 def _answer(group: Along) -> str:
     """Answer for one group: yes or no first, then every neighbour."""
     lines = " ".join(_compare(pair) for pair in group.compared)
-    kinds = set(group.kinds)
+    kinds, remark = set(group.kinds), emulation_remark([pair.most for pair in group.compared])
     if kinds == {"slower"}:
-        return f"No, more depth makes a step slower. {lines}"
+        return f"No, more depth makes a step slower{remark}. {lines}"
     if kinds == {"faster"}:
-        return f"In these results, yes. {lines} But: {DOUBT}"
+        return f"In these results, yes{remark}. {lines} But: {DOUBT}"
     if "faster" in kinds:
         first = group.compared[group.kinds.index("faster")]
         where = f"from depth {first.least.case.depth} to {first.most.case.depth}"
-        return f"There is no clear answer: {where}, a step gets faster. {lines} {DOUBT}"
+        return f"There is no clear answer: {where}, a step gets faster{remark}. {lines} {DOUBT}"
     if kinds == {"same"}:
-        return f"No difference can be seen. {lines}"
+        return f"No difference can be seen{remark}. {lines}"
     if "slower" in kinds:
-        return f"Nowhere here does more depth make a step faster. {lines}"
-    return f"{QUESTION} {CANNOT}. {lines}"
+        return f"Nowhere here does more depth make a step faster{remark}. {lines}"
+    return f"{QUESTION} {CANNOT}{remark}. {lines}"
 
 
 def _compare(pair: Pair) -> str:
@@ -94,19 +95,21 @@ def _compare(pair: Pair) -> str:
     before, after = (seconds(estimate(result.steps_s)) for result in (few, many))
     return (
         f"From depth {few.case.depth} to {many.case.depth}, with {before} and {after} a step: "
-        f"{words}{emulation_remark([few, many])}."
+        f"{words}."
     )
 
 
 def _launching(results: list[MeasuredCase]) -> list[str]:
     """Compare eager steps with CUDA graphs of the same steps: the cost of launching kernels."""
-    return [_compare_launching(pair) for pair in pairs(results, "execution")]
+    keys = differing(results, "execution")
+    return [_compare_launching(pair, label_of(pair.least, keys))
+            for pair in pairs(results, "execution")]  # fmt: skip
 
 
-def _compare_launching(pair: Pair) -> str:
+def _compare_launching(pair: Pair, label: str) -> str:
     eager, graph = pair.least, pair.most
     if problem := why_incomparable(eager, graph, "execution"):
-        return f"{pair.label}What launching costs {CANNOT}: {problem}."
+        return f"{label}What launching costs {CANNOT}: {problem}."
     words = verdict_words(eager, graph, "launching them one by one", "one launch of all kernels")
     before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
-    return f"{pair.label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."
+    return f"{label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."

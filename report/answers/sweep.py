@@ -42,14 +42,14 @@ def _answer(group: Along, key: str) -> str:
     """Answer for one group: yes or no first, then every neighbour."""
     lines = " ".join(_compare(pair, key) for pair in group.compared)
     rows = _per_row(group) if key == "batch_size" else ""
-    kinds = set(group.kinds)
+    kinds, remark = set(group.kinds), emulation_remark([pair.most for pair in group.compared])
     if kinds <= {"same"}:
-        return f"No difference can be seen. {lines}{rows}"
+        return f"No difference can be seen{remark}. {lines}{rows}"
     if not kinds & {"slower", "faster"}:
-        return f"{_question(key)} {CANNOT}. {lines}{rows}"
+        return f"{_question(key)} {CANNOT}{remark}. {lines}{rows}"
     if {"slower", "faster"} <= kinds and isinstance(getattr(group.cases[0].case, key), int):
-        return f"Yes, but not in one direction. {lines}{rows}"
-    return f"Yes. {lines}{rows}"
+        return f"Yes, but not in one direction{remark}. {lines}{rows}"
+    return f"Yes{remark}. {lines}{rows}"
 
 
 def _compare(pair: Pair, key: str) -> str:
@@ -58,10 +58,7 @@ def _compare(pair: Pair, key: str) -> str:
     name = key_name(key)
     words = verdict_words(first, last, f"{name} {before}", f"{name} {after}")
     times = [seconds(estimate(result.steps_s)) for result in (first, last)]
-    return (
-        f"From {name} {before} to {after}, with {times[0]} and {times[1]} a step: {words}"
-        f"{emulation_remark([first, last])}."
-    )
+    return f"From {name} {before} to {after}, with {times[0]} and {times[1]} a step: {words}."
 
 
 def _question(key: str) -> str:

@@ -191,8 +191,9 @@ def test_costly_instruments_are_named_and_very_costly_ones_tell_nothing():
     assert "(in instrumented steps, which took 15 % longer)" in used(timed(result(gpus=2), 0.146))
     answer = used(timed(result(gpus=2), 0.68))
     assert answer == (
-        "All GPUs hold layers. Whether all GPUs are used at the same time on 2 GPUs cannot be told "
-        "from these results: the instrumented steps took 68 % longer than the timed ones."
+        "Every GPU holds layers, so each is used in every step. Whether all GPUs are used at the "
+        "same time on 2 GPUs cannot be told from these results: the instrumented steps took 68 % "
+        "longer than the timed ones."
     )
 
 
@@ -244,7 +245,7 @@ def test_gpu_counts_measured_on_different_gpus_are_not_compared(tmp_path):
 def test_one_gpu_count_tells_nothing_of_adding_gpus(tmp_path, more):
     answer = answer_of(tmp_path, "task4", result(gpus=2), *more)
     assert "cannot be told from these results: it takes two values of gpus" in answer
-    assert "The homework asks for 5 GPUs, too; 2 was measured." in answer
+    assert "The homework asks for 5 GPUs, too; only 2 were measured." in answer
     assert "Missing from this answer: 1 of 2 cases." in answer
 
 

@@ -221,3 +221,23 @@ def test_the_headline_has_the_times_and_the_cost_of_a_layer():
     assert "at depth 24 on 2 GPUs: each extra layer adds about 250 µs (95 % CI" in line
     odd = [measured(r) for r in depths({6: 0.1, 12: 0.05, 24: 0.15})]
     assert step_time.headlines(odd)[0].startswith("Depth: There is no clear answer: from depth 6")
+
+
+def test_the_cost_of_launching_names_its_case():
+    given = [
+        measured(result("task2", depth=d, gpus=1, split="even", step_s=s, execution=execution))
+        for execution, factor in (("eager", 2), ("cuda_graph", 1))
+        for d, s in ((6, 0.01 * factor), (12, 0.02 * factor))
+    ]
+    launching = step_time.answer(given)[0].sentences
+    assert launching[0].startswith("Depth 6: One launch of all kernels ")
+    assert launching[1].startswith("Depth 12: One launch of all kernels ")
+
+
+def test_emulated_depths_are_said_to_be_so_once():
+    given = [measured(r) for r in depths({6: 0.03, 12: 0.06, 24: 0.12}, gpu_name=None)]
+    (sentence,) = step_time.answer(given)[0].sentences
+    assert sentence.startswith(
+        "No, more depth makes a step slower, on GPUs that were emulated by the CPU. From depth 6"
+    )
+    assert sentence.count("emulated") == 1

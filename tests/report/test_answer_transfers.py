@@ -99,7 +99,10 @@ def test_one_gpu_count_tells_nothing_of_growth(tmp_path):
 
 def test_a_gpu_count_that_nobody_measured_has_what_the_rule_says(tmp_path):
     answer = answer_of(tmp_path, "task5", result(gpus=2))
-    assert "The homework asks for 5 GPUs, too; 2 was measured. By the rule that layer i" in answer
+    assert (
+        "The homework asks for 5 GPUs, too; only 2 were measured. By the rule that layer i"
+        in answer
+    )
     assert "data moves 4 times each way." in answer
 
 

@@ -86,7 +86,8 @@ def test_names_are_compared_with_the_first_of_the_grid(section):
 def test_sentences_on_emulated_gpus_say_so(section):
     made = batches(gpu_name=None)
     (sentence,) = sentences_of(section({"batch_size": tuple(BATCHES)}, made))[BATCH]
-    assert sentence.count(", on GPUs that were emulated by the CPU.") == 2
+    assert sentence.startswith("Yes, on GPUs that were emulated by the CPU. From batch 16 to 64")
+    assert sentence.count("emulated") == 1
 
 
 def test_a_value_on_other_hardware_is_refused_by_name(section):

@@ -22,7 +22,7 @@ def answer(grid_table: GridTable) -> list[Answer]:
     for case in grid_table.asked:
         if case.configuration not in measured and case.schedule == "naive":
             groups.setdefault(_values(case, keys), []).append(case)
-    asks = "The homework asks for" if grid_table.grid.name in _homework() else "Asked for was"
+    asks = "The homework asks for" if grid_table.grid.name in _homework() else "The table asks for"
     lines = [
         f"{label_of(alike[0], keys)}{_missing(asks, cases, alike)}"
         for values, cases in groups.items()
@@ -40,8 +40,9 @@ def _missing(asks: str, cases: list[Case], alike: list[MeasuredCase]) -> str:
     found = sorted({result.case.gpus for result in alike})
     gpus = f"{listed(missing)} {plural(missing[-1], 'GPU')}"
     rules = " ".join(_by_rule(case) for case in cases)
-    was = "was" if len(found) == 1 else "were"
-    return f"{asks} {gpus}, too; {listed(found)} {was} measured. {rules}"
+    counts = listed(found) if len(found) > 1 else f"only {found[0]}"
+    was = "was" if found == [1] else "were"
+    return f"{asks} {gpus}, too; {counts} {was} measured. {rules}"
 
 
 def _by_rule(case: Case) -> str:

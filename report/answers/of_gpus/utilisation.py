@@ -65,7 +65,7 @@ def _answer(told: list[MeasuredCase]) -> str:
 def _held(several: list[MeasuredCase]) -> str:
     if lazy := [r for r in several if 0 in r.placement.layers_per_gpu]:
         return f"No: {listed(_without_layers(result) for result in lazy)}."
-    return "All GPUs hold layers."
+    return "Every GPU holds layers, so each is used in every step."
 
 
 def _without_layers(result: MeasuredCase) -> str:
