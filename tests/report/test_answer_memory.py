@@ -137,6 +137,13 @@ def test_instruments_that_cost_more_than_the_effect_explain_nothing():
     ) in answer
 
 
+def test_a_disturbed_difference_is_told_with_caution_and_not_explained():
+    two, five = counts({2: 0.1, 5: 0.13})
+    answer = " ".join(adding(two, measuring(five, warmup_steady=False)))
+    assert "training gets slower: with caution, since warm-up was not steady on 5 GPUs" in answer
+    assert "instrumented step takes" not in answer
+
+
 def used(*given):
     return " ".join(memory.answer([measured(one) for one in given])[0].sentences)
 

@@ -1,6 +1,6 @@
 """The reason for step times on several GPUs: what each part of a step takes with fewer and more."""
 
-from report.analysis.comparison import Pair
+from report.analysis.comparison import Pair, is_disturbed
 from report.analysis.time_use import (
     at_a_time,
     copies_s,
@@ -66,7 +66,7 @@ def _parts(pair: Pair) -> list[str]:
     found = verdict_on(pair)
     if found.kind not in ("faster", "slower") or many.case.schedule != "naive":
         return []
-    if not (time_use(few) and time_use(many)):
+    if not (time_use(few) and time_use(many)) or is_disturbed(few, many):
         return []
     where = f"From {few.case.gpus} to {many.case.gpus} GPUs"
     costs = [cost for cost in map(instrumentation_cost, (few, many)) if cost is not None]
