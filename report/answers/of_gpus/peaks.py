@@ -9,7 +9,12 @@ MOST = 8  # GPU counts in one sentence
 
 def peaks(results: list[MeasuredCase]) -> list[str]:
     """Return the peaks of each group of cases that differ in GPUs alone; empty if none is known."""
-    return per_group(results, "gpus", _group)
+    return per_group(results, "gpus", _group) if any(map(_is_known, results)) else []
+
+
+def _is_known(result: MeasuredCase) -> bool:
+    shared = result.measurement.shared_peak_allocated_bytes
+    return shared is not None or result.fullest_gpu is not None
 
 
 def _group(group: list[MeasuredCase]) -> list[str]:
