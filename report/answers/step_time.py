@@ -77,7 +77,7 @@ def _answer(group: Along) -> str:
     if kinds == {"slower"}:
         return f"No, more depth makes a step slower{remark}. {lines}"
     if kinds == {"faster"}:
-        return f"In these results, yes{remark}. {lines} But: {DOUBT}"
+        return f"In these results, yes{remark}. {lines} But {DOUBT[0].lower()}{DOUBT[1:]}"
     if "faster" in kinds:
         first = group.compared[group.kinds.index("faster")]
         where = f"from depth {first.least.case.depth} to {first.most.case.depth}"
