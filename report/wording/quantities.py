@@ -67,12 +67,15 @@ def rate_cell(value: float | None, what: str) -> Cell:
 
 
 def in_words(rows: Iterable[dict[str, Cell]]) -> list[dict[str, str]]:
-    """Return the rows with all numbers of a column in one unit where they lie close together."""
+    """Return the rows with all numbers of a column in one unit where they lie close together.
+
+    The columns of all GPUs, such as `memory of GPU 0`, are one column here.
+    """
     kept = list(rows)
     shared = _shared_units(kept)
     return [
         {
-            heading: cell if isinstance(cell, str) else _words(cell, shared.get(heading))
+            heading: cell if isinstance(cell, str) else _words(cell, shared[_family(heading)])
             for heading, cell in row.items()
         }
         for row in kept
@@ -102,8 +105,13 @@ def _shared_units(rows: Sequence[dict[str, Cell]]) -> dict[str, Unit | None]:
     for row in rows:
         for heading, cell in row.items():
             if not isinstance(cell, str):
-                columns.setdefault(heading, []).append(cell)
+                columns.setdefault(_family(heading), []).append(cell)
     return {heading: _shared_unit(cells) for heading, cells in columns.items()}
+
+
+def _family(heading: str) -> str:
+    """Return the heading without the number of a GPU at its end."""
+    return heading.rstrip("0123456789") if " GPU " in heading else heading
 
 
 def _shared_unit(cells: Sequence[Quantity]) -> Unit | None:
