@@ -35,7 +35,7 @@ def test_a_clock_below_what_the_gpus_can_reach_is_a_note_and_its_range_a_detail(
     given = msgspec.structs.replace(given, environment=environment)
     assert notes(tmp_path, given) == "A GPU's clock was below 95 % of its highest."
     row, _ = cells(details_of(tmp_path, "task4")["Samples behind each step time"])
-    assert row["SM clock in MHz"] == "1000 to 1400"
+    assert row["SM clock"] == "1000 to 1200 of 1410 MHz"
 
 
 def test_a_number_without_a_flaw_has_no_notes(tmp_path):
@@ -87,9 +87,10 @@ def test_warmup_that_was_not_steady_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
-        ({"throttle_reasons": ["sw_power_cap"]}, "A GPU was throttled (sw power cap)."),
+        ({"throttle_reasons": ["sw_power_cap"]}, ""),
+        ({"throttle_reasons": ["hw_slowdown"]}, "A GPU was throttled: hardware slowdown."),
         ({"sm_clock_hz": 1_000_000_000}, "A GPU's clock was below 95 % of its highest."),
-        ({"sm_clock_hz": None, "throttle_reasons": None}, ""),
+        ({"sm_clock_hz": None, "throttle_reasons": None}, "Clocks and throttling are unknown."),
     ],
 )
 def test_a_gpu_that_was_held_back_is_flagged(tmp_path, changes, note):
