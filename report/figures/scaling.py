@@ -16,12 +16,13 @@ from study.schedules import SCHEDULES
 
 CAPTION = "Speed-up against GPUs"
 MARKERS = "os^Dv<>P"
+MIN_COUNTS = 3  # numbers of GPUs of a single series; two points are no curve
 MOST_SERIES = len(GPU_COLOURS)
 Series = dict[str, list[tuple[int, float]]]  # GPUs and speed-up of each point
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """Draw each schedule at its best on each number of GPUs; None where there is one number.
+    """Draw each schedule at its best on each number of GPUs; None where it would tell nothing.
 
     Emulated results are left out: their times say nothing of numbers of GPUs.
     """
@@ -29,10 +30,10 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     baselines = Baselines(real)
     bases = {metrics(result, baselines).base_gpus for result in real} - {None}
     counts = sorted({result.case.gpus for result in real})
-    if len(counts) < 2 or len(bases) != 1:
+    found = _series(real, baselines)
+    if len(counts) < (2 if len(found) > 1 else MIN_COUNTS) or len(bases) != 1:
         return None
     base = next(iter(bases)) or 0
-    found = _series(real, baselines)
     shown = dict(list(found.items())[:MOST_SERIES])
 
     def plot(drawing: Drawing) -> None:

@@ -66,7 +66,9 @@ def test_emulated_gpus_have_no_speed_up(tmp_path):
     emulated = result(gpus=5, step_s=0.01, emulated=True)
     assert scaling.answer(of(result(gpus=2), emulated)) == []
     assert metrics(*of(emulated), of(result(gpus=2), emulated)).speed_up is None
-    assert figure.make_figure(of(result(gpus=2), emulated)) is None
+    real = [result(gpus=n) for n in (1, 2)]
+    assert figure.make_figure(of(*real, emulated)) is None
+    assert figure.make_figure(of(*real, result(gpus=5))) is not None
     write(tmp_path, "slurm", result(gpus=2), result(gpus=3), emulated)
     rows = cells(only_section(tmp_path))
     assert [row["GPUs"] for row in rows][-1] == "5 (emulated)"
@@ -128,6 +130,12 @@ def test_the_figure_has_a_line_for_each_schedule_and_the_ideal():
     assert "1F1B: 4 GPUs 2.00" in drawn.alt
     assert "ZBV: 2 GPUs 1.82, 4 GPUs 3.08, 8 GPUs 4.44" in drawn.alt
     assert "dashed line is perfect sharing" in drawn.caption
+
+
+def test_two_points_of_one_schedule_are_no_curve():
+    assert figure.make_figure(of(result(gpus=2), result(gpus=5))) is None
+    three = of(*(result(gpus=n) for n in (1, 2, 4)))
+    assert figure.make_figure(three) is not None
 
 
 def test_the_best_setting_of_a_schedule_is_drawn():
