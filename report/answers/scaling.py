@@ -1,7 +1,7 @@
 """The number of GPUs that is worth it: speed, efficiency and cost from one count to the next."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from report.analysis.comparison import CANNOT, cautions, groups, is_disturbed, verdict
 from report.analysis.metrics import Baselines, metrics
@@ -16,6 +16,7 @@ from report.wording.quantities import GPU_TIMES, range_words
 from report.wording.units import count_of, gpu_seconds, number, ratio, seconds
 from study.statistics.comparison import SAME
 
+MOST_GROUPS = 12  # settings with a paragraph each
 QUESTION = "How many GPUs are worth it?"
 
 
@@ -25,16 +26,20 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     Emulated results are left out: their times say nothing of numbers of GPUs.
     """
     baselines, found = Baselines(results), []
-    for label, picked in _picked(results):
+    groups_found = list(_picked(results))
+    for label, picked in groups_found[:MOST_GROUPS]:
         words = [*_best(picked), *(_step(a, b, baselines) for a, b in pairwise(picked))]
         found.append(f"{label}{' '.join(words)}")
+    if more := len(groups_found) - len(found):
+        found.append(f"For {count_of(more, 'more setting')}, the figures are in the table.")
     return [Answer(QUESTION, found)] if found else []
 
 
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Compare the fewest with the most GPUs."""
     baselines = Baselines(results)
-    return [f"{label}{_step(p[0], p[-1], baselines)}" for label, p in _picked(results)]
+    first = islice(_picked(results), MOST_GROUPS)
+    return [f"{label}{_step(p[0], p[-1], baselines)}" for label, p in first]
 
 
 def _picked(results: list[MeasuredCase]) -> Iterator[tuple[str, list[MeasuredCase]]]:

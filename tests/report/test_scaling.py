@@ -168,3 +168,11 @@ def test_baselines_are_found_without_comparing_all_with_all(monkeypatch):
     found = Baselines(results)
     assert [found.of(r).case.gpus for r in results] == [1, 1] * 30
     assert len(compared) == 30
+
+
+def test_of_many_settings_a_few_have_a_paragraph():
+    made = [result(gpus=n, seed=seed) for seed in range(15) for n in (1, 2)]
+    (answer,) = scaling.answer(of(*made))
+    assert len(answer.sentences) == 13
+    assert answer.sentences[-1] == "For 3 more settings, the figures are in the table."
+    assert len(scaling.headlines(of(*made))) == 12
