@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from report.analysis.comparison import verdict
+from report.answers.phrases import listed
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import count_of
@@ -75,10 +76,5 @@ def names_of(results: list[MeasuredCase]) -> str:
     each = {name.partition(" with ")[2] for name in names}
     are_pipelines = all(SCHEDULES[result.case.schedule].is_pipeline for result in results)
     if len(results) > 1 and len(each) == 1 and are_pipelines:
-        return f"{_listed([name.partition(' with ')[0] for name in names])} ({each.pop()} each)"
-    return _listed(names)
-
-
-def _listed(words: list[str]) -> str:
-    """Return `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+        return f"{listed([name.partition(' with ')[0] for name in names])} ({each.pop()} each)"
+    return listed(names)

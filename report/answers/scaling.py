@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
-from report.analysis.comparison import CANNOT, cautions, groups, is_disturbed, verdict
+from report.analysis.comparison import CANNOT, cautions, is_disturbed, verdict
 from report.analysis.metrics import Baselines, metrics
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.analysis.verdicts.rough import rough_digits
+from report.answers.phrases import groups_of
 from report.answers.ranking import quickest, step_s
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
@@ -45,7 +46,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
 def _picked(results: list[MeasuredCase]) -> Iterator[tuple[str, list[MeasuredCase]]]:
     """Yield the fastest on each GPU count, by the label of what else differs."""
     real = [result for result in results if not result.emulated]
-    for label, alike in groups(real, *MAY_DIFFER).items():
+    for label, alike in groups_of(real, *MAY_DIFFER).items():
         counts = sorted({result.case.gpus for result in alike})
         picked: list[MeasuredCase] = []
         for gpus in counts if len(counts) > 1 else ():

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from report.analysis.comparison import CANNOT, groups
+from report.analysis.comparison import CANNOT
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
 from report.answers import against_naive, fastest
+from report.answers.phrases import groups_of
 from report.answers.ranking import Ranking, name_of, quickest
 from report.data.measured import MeasuredCase
 from report.document import Answer
@@ -32,7 +33,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
 
 def _each(results: list[MeasuredCase], about: Callable[[Ranking], list[str]]) -> Iterator[str]:
     """Yield paragraphs on each ranking, which name their case where cases differ otherwise."""
-    for label, alike in groups(results, *MAY_DIFFER).items():
+    for label, alike in groups_of(results, *MAY_DIFFER).items():
         for ranking in _rankings(alike):
             yield from (f"{label}{paragraph}" for paragraph in about(ranking))
 

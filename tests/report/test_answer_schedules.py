@@ -304,7 +304,7 @@ def test_sentences_name_their_case_where_another_key_differs(tmp_path):
     write(tmp_path, "slurm", *results)
     found = sentences(only_section(tmp_path, str(path)))
     assert len(found) == 6
-    assert [text.split(": ")[0] for text in found] == ["optimizer sgd", "optimizer adam"] * 3
+    assert [text.split(": ")[0] for text in found] == ["Optimizer sgd", "Optimizer adam"] * 3
 
 
 def test_a_caution_comes_with_the_figure_that_it_concerns(tmp_path):

@@ -87,7 +87,7 @@ def test_other_hardware_is_refused_by_name():
 def test_groups_that_differ_in_another_key_are_named():
     both = [result(gpus=n, optimizer=o) for o in ("sgd", "adam") for n in (1, 2)]
     (answer,) = scaling.answer(of(*both))
-    assert [text.split(": ")[0] for text in answer.sentences] == ["optimizer sgd", "optimizer adam"]
+    assert [text.split(": ")[0] for text in answer.sentences] == ["Optimizer sgd", "Optimizer adam"]
 
 
 @pytest.mark.parametrize(("task", "axis"), [("memory", "memory of GPU 0"), ("step_time", "time")])
