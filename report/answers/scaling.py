@@ -8,7 +8,7 @@ from report.analysis.metrics import Baselines, metrics
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.analysis.verdicts.rough import rough_digits
 from report.answers.phrases import groups_of
-from report.answers.ranking import quickest, step_s
+from report.answers.pipelines.ranking import quickest, step_s
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
 from report.document import Answer

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 from report.analysis.comparison import CANNOT
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
-from report.answers import against_naive, fastest
 from report.answers.phrases import groups_of
-from report.answers.ranking import Ranking, name_of, quickest
+from report.answers.pipelines import against_naive, fastest
+from report.answers.pipelines.ranking import Ranking, name_of, quickest
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import schedule_name

@@ -2,8 +2,8 @@
 
 from report.analysis.comparison import cautions, is_disturbed, verdict, verdict_words
 from report.analysis.verdicts.rough import rough_digits
-from report.answers import waiting
-from report.answers.ranking import Ranking, leaders, name_of, names_of, step_s
+from report.answers.pipelines import waiting
+from report.answers.pipelines.ranking import Ranking, leaders, name_of, names_of, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.quantities import range_words

@@ -8,8 +8,8 @@ from report.analysis.comparison import cautions, is_disturbed, verdict
 from report.analysis.time_use import instrumentation_warning
 from report.analysis.transfers import counted, total_bytes
 from report.analysis.verdicts.rough import rough_words
-from report.answers import waiting
-from report.answers.ranking import NAMED, naive_name, name_of, step_s
+from report.answers.pipelines import waiting
+from report.answers.pipelines.ranking import NAMED, naive_name, name_of, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import count_of, data_size, percent
