@@ -34,15 +34,16 @@ def differing(cases: Sequence[HasCase], *besides: str) -> list[str]:
 
 
 class Labels:
-    """The first cells of each row: depth, GPUs, and the keys in which the cases differ."""
+    """The first cells of each row: GPUs, and the keys in which the cases differ, depth first."""
 
     def __init__(self, cases: Sequence[HasCase]) -> None:
-        self.headings = {key: key_name(key) for key in differing(cases, "depth", "gpus")}
+        self.headings = {key: key_name(key) for key in differing(cases, "gpus")}
 
     def of(self, row: HasCase) -> dict[str, str]:
         """Return the cells of a case by the headings of their columns."""
-        cells = {"depth": str(row.case.depth), "GPUs": gpu_count(row.case, row.emulated)}
-        return cells | {name: key_text(row.case, key) for key, name in self.headings.items()}
+        cells = {name: key_text(row.case, key) for key, name in self.headings.items()}
+        depth = {name: cells.pop(name) for name in ("depth",) if name in cells}
+        return depth | {"GPUs": gpu_count(row.case, row.emulated)} | cells
 
 
 def sentence_label(result: MeasuredCase, keys: Iterable[str]) -> str:

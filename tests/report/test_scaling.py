@@ -148,7 +148,7 @@ def test_a_speed_up_over_a_disturbed_run_has_two_digits(tmp_path):
     write(tmp_path, "slurm", measuring(result(gpus=2), warmup_steady=False))
     write(tmp_path, "slurm", result(gpus=5, step_s=0.0456))
     row = cells(only_section(tmp_path))[1]
-    assert (row["speed-up over 2 GPUs"], row["efficiency"]) == ("about 2.2", "about 88 %")
+    assert (row["speed-up over 2 GPUs"], row["efficiency"]) == ("≈ 2.2", "≈ 88 %")
 
 
 def test_the_baseline_is_naive_on_the_fewest_gpus_or_else_the_same_schedule():

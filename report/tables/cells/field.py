@@ -27,18 +27,18 @@ class Field:
         return self._metrics[result]
 
     def speed_up(self, result: MeasuredCase) -> str:
-        """Return the speed-up in words: `1.59`, or `about 1.6` where a side was disturbed."""
+        """Return the speed-up in words: `1.59`, or `≈ 1.6` where a side was disturbed."""
         found = self.metrics(result).speed_up
         if found is None:
             return UNKNOWN
-        return f"about {rough_digits(found)}" if self._is_rough(result) else number(found)
+        return f"≈ {rough_digits(found)}" if self._is_rough(result) else number(found)
 
     def efficiency(self, result: MeasuredCase) -> str:
-        """Return the efficiency in words: `79.6 %`, or `about 80 %`."""
+        """Return the efficiency in words: `79.6 %`, or `≈ 80 %`."""
         found = self.metrics(result).efficiency
         if found is None:
             return UNKNOWN
-        return f"about {100 * found:.0f} %" if self._is_rough(result) else percent(found)
+        return f"≈ {100 * found:.0f} %" if self._is_rough(result) else percent(found)
 
     def _is_rough(self, result: MeasuredCase) -> bool:
         """Return True if something disturbed the case or the one that its speed-up is over."""
