@@ -40,7 +40,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     """Compare the fewest with the most GPUs."""
     baselines = Baselines(results)
     first = islice(_picked(results), MOST_GROUPS)
-    return [f"{label}{_step(p[0], p[-1], baselines)}" for label, p in first]
+    return [f"Number of GPUs: {label}{_step(p[0], p[-1], baselines)}" for label, p in first]
 
 
 def _picked(results: list[MeasuredCase]) -> Iterator[tuple[str, list[MeasuredCase]]]:

@@ -28,7 +28,8 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     real = [result for result in results if not result.emulated] or results
     most = max((result.case.gpus for result in real), default=1)
     on_most = [result for result in real if result.case.gpus in (1, most)]
-    return list(_each(on_most, lambda ranking: [fastest.first_sentence(ranking)]))
+    found = _each(on_most, lambda ranking: [fastest.first_sentence(ranking)])
+    return [f"Schedules: {text}" for text in found]
 
 
 def _each(results: list[MeasuredCase], about: Callable[[Ranking], list[str]]) -> Iterator[str]:

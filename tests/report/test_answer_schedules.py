@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from report.analysis.time_use import instrumentation_warning
+from report.answers import schedules
 from report.data.measured import measured
 from report.wording.units import data_size
 from study.grid import load_grids
@@ -323,3 +324,13 @@ def slowed(given):
     gpus = [msgspec.structs.replace(first, after=low), *others]
     environment = msgspec.structs.replace(given.environment, gpus=gpus)
     return msgspec.structs.replace(given, environment=environment)
+
+
+def test_the_first_page_has_the_fastest_on_the_most_real_gpus():
+    made = [scheduled("naive", gpus=1, step_s=0.3), scheduled("zbv", gpus=2, step_s=0.2)]
+    made += [scheduled("zbv", gpus=4, step_s=0.1), scheduled("gpipe", gpus=4, step_s=0.15)]
+    emulated = scheduled("zbv", gpus=5, **ON_A_CPU)
+    assert schedules.headlines([measured(result) for result in [*made, emulated]]) == [
+        "Schedules: On 4 GPUs ZBV with 10 micro-batches is the fastest: 100 ms a step, 3.00 times "
+        "as fast as one GPU (its formula allows 3.81 times)."
+    ]

@@ -44,7 +44,9 @@ def test_each_count_is_compared_with_the_next_at_its_fastest():
     assert "From 4 to 8 GPUs: 1.44 times as fast for twice the GPUs (efficiency 77 → 56 %)" in text
     assert "a step costs 720 instead of 520 GPU-ms" in text
     (headline,) = scaling.headlines(of(*curve(), slow))
-    assert headline.startswith("From 1 GPU (naive) to 8 GPUs (ZBV with 10 micro-batches): 4.44 ")
+    assert headline.startswith(
+        "Number of GPUs: From 1 GPU (naive) to 8 GPUs (ZBV with 10 micro-batches): 4.44 times"
+    )
 
 
 def test_more_gpus_that_do_not_help_are_not_praised():
