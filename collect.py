@@ -19,7 +19,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
@@ -29,11 +28,11 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
-    from report.data.filters import filter_tables
     from report.data.load import ProfileResults, load_results
     from report.data.selection import GridTable, select_tables
     from report.data.submitted import (
         Shown,
+        narrowed,
         only_homework,
         select_submitted,
         without_replaced,
@@ -46,7 +45,7 @@ with first_contact():
     from report.options import check_options, parse_options
     from study.cli import parse_overrides
     from study.errors import ConfigError
-    from study.grid import load_grids
+    from study.grid import Grid, load_grids
     from study.storage.files import write_atomically
     from study.text import printable
 
@@ -64,13 +63,14 @@ def main() -> int:
         check_options(options)
         if options.hand_in is not None:
             check_hand_in(options.hand_in, options.results)
+        grids = load_grids(options.grid or [])
         profiles = load_results(options.results, complain)
         if not profiles:
             problem = f"{options.results} holds no results; run submit.py, or name their folder"
             raise ConfigError("--results", problem)
         if options.compare is not None:
-            return compare(options, profiles)
-        shown = select(options, profiles)
+            return compare(options, profiles, grids)
+        shown = select(options, profiles, grids)
         write(options, shown, profiles)
     except ConfigError as error:
         tell(f"error: {error}")
@@ -81,15 +81,20 @@ def main() -> int:
     return 1 if missing or (options.grid and shown.not_submitted) else 0
 
 
-def select(options: Namespace, profiles: list[ProfileResults]) -> Shown:
+def select(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]) -> Shown:
     """Return the tables of the grids that were named, or else of all that was submitted.
 
+    Args:
+        options: The command line.
+        profiles: All that was loaded.
+        grids: Those that the command line names.
+
     Raises:
-        ConfigError: There is no such grid, or nothing of it to show.
+        ConfigError: There is nothing to show.
     """
     values = parse_overrides(options.set)
-    if options.grid:
-        tables = [t for grid in load_grids(options.grid) for t in select_tables(grid, profiles)]
+    if grids:
+        tables = [t for grid in grids for t in select_tables(grid, profiles)]
         shown = Shown([without_replaced(table, profiles) for table in tables], [])
         if options.format == "md":
             shown = without_unstarted(shown)
@@ -102,8 +107,7 @@ def select(options: Namespace, profiles: list[ProfileResults]) -> Shown:
     if not shown.tables:
         raise ConfigError("--results", f"{options.results} has nothing of the homework, or of any "
                           "grid that is known; name a grid with --grid FILE")  # fmt: skip
-    tables = filter_tables(shown.tables, values)
-    return replace(shown, tables=tables, not_submitted=[] if values else shown.not_submitted)
+    return narrowed(shown, values) if values else shown
 
 
 def write(options: Namespace, shown: Shown, profiles: list[ProfileResults]) -> None:
@@ -138,9 +142,14 @@ def write(options: Namespace, shown: Shown, profiles: list[ProfileResults]) -> N
         show([render_values(shown.tables, with_raw=options.raw)])
 
 
-def compare(options: Namespace, profiles: list[ProfileResults]) -> int:
-    """Show the results compared with others; return 1 if some are missing or one got too slow."""
-    grids = load_grids(options.grid) if options.grid else []
+def compare(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]) -> int:
+    """Show the results compared with others; return 1 if some are missing or one got too slow.
+
+    Args:
+        options: The command line.
+        profiles: The results.
+        grids: Only their cases; all if there are none.
+    """
     others = load_results(options.compare, complain)
     before = result_set(str(options.compare), others, grids)
     after = result_set(str(options.results), profiles, grids)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
+from report.data.filters import filter_tables
 from report.data.load import ProfileResults
 from report.data.selection import GridTable, belongs, select_tables
 from report.data.unknown_grids import tables_of_others
@@ -72,6 +74,15 @@ def without_unstarted(shown: Shown) -> Shown:
     names = dict.fromkeys(t.grid.name for t in shown.tables if t.profile is None)
     left = [", ".join(names)] if names else []
     return replace(shown, tables=started, not_submitted=[*shown.not_submitted, *left])
+
+
+def narrowed(shown: Shown, values: dict[str, Any]) -> Shown:
+    """Return the cases with these values alone; what else was not submitted is not asked for.
+
+    Raises:
+        ConfigError: No case has these values.
+    """
+    return replace(shown, tables=filter_tables(shown.tables, values), not_submitted=[])
 
 
 def only_homework(shown: Shown) -> Shown:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from study.grid import known_grids
-from tests.report.made_up import HOMEWORK, case, grid, result, submit, write
+from tests.report.made_up import case, grid, result, submit, write
 
 
 @pytest.fixture
@@ -40,14 +40,43 @@ def test_what_is_no_folder_of_results_is_refused(run, tmp_path, kind):
     assert done.stdout == ""
 
 
-def test_without_results_every_row_of_the_five_tasks_is_missing(run, tmp_path):
-    done = run("collect.py", "--results", tmp_path)
-    assert done.returncode == 1
-    titles = [line for line in done.stdout.splitlines() if line.startswith("## ")]
-    assert titles == [f"## {grid(task).title}" for task in HOMEWORK]
-    assert done.stdout.count("not submitted") == 13
-    assert done.stderr == "note: rows without a measurement: 13; each says why\n"
+@pytest.mark.parametrize("more", [(), ("--grid", "task4"), ("--format", "csv")])
+def test_a_folder_without_results_is_refused(run, tmp_path, more):
+    done = run("collect.py", "--results", tmp_path, *more)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: --results: {tmp_path} holds no results; run submit.py, or name their folder\n"
+    )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("task4")
+def test_what_was_submitted_is_shown_and_what_was_not_is_one_line(collect, tmp_path):
+    for gpus in (2, 5):
+        submit(tmp_path, "slurm", case(gpus=gpus))
+    done = collect()
+    assert (done.returncode, done.stderr) == (0, "")
+    titles = [line for line in done.stdout.splitlines() if line.startswith("## Task")]
+    assert titles == [f"## {grid(task).title}" for task in ("task4", "task5")]
+    assert done.stdout.count("ot submitted") == 1
+    assert "\n\nNot submitted: task1, task2, task3.\n\n" in done.stdout
+
+
+@pytest.mark.usefixtures("task4")
+def test_of_named_grids_those_that_nobody_started_are_one_line_and_missing(collect):
+    done = collect("--grid", "task1", "--grid", "task2", "--grid", "task4")
+    assert done.returncode == 1
+    assert "\n\nNot submitted: task1, task2.\n\n" in done.stdout
+    assert [line for line in done.stdout.splitlines() if line.startswith("## Task")] == [
+        f"## {grid('task4').title}"
+    ]
+
+
+def test_a_named_grid_that_nobody_started_has_all_its_rows(collect, tmp_path):
+    write(tmp_path, "slurm", result("task1"))
+    done = collect("--grid", "task2")
+    assert done.returncode == 1
+    assert done.stdout.count("not submitted") == 3
 
 
 @pytest.mark.usefixtures("task4")
@@ -62,7 +91,7 @@ def test_a_complete_task_exits_with_0_and_says_nothing_else(collect):
 def test_a_grid_may_be_given_more_than_once(collect):
     done = collect("--grid", "task4", "--grid", "task5")
     assert done.returncode == 0
-    assert done.stdout.count("\n## ") == 1
+    assert done.stdout.count("\n## Task") == 1
 
 
 @pytest.mark.usefixtures("task4")
@@ -85,7 +114,7 @@ def test_a_missing_row_exits_with_1(collect, tmp_path):
 
 @pytest.mark.usefixtures("task4")
 def test_json_carries_the_raw_step_times(collect):
-    done = collect("--grid", "task4", "--format", "json")
+    done = collect("--grid", "task4", "--format", "json", "--raw")
     (table,) = json.loads(done.stdout)
     times = table["rows"][1]["result"]["measurement"]["step_times_s"]
     assert times == result(gpus=5, step_s=0.3).measurement.step_times_s
@@ -93,7 +122,7 @@ def test_json_carries_the_raw_step_times(collect):
 
 @pytest.mark.usefixtures("task4")
 def test_csv_carries_the_raw_step_times(collect):
-    done = collect("--grid", "task4", "--format", "csv")
+    done = collect("--grid", "task4", "--format", "csv", "--raw")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     times = json.loads(rows[1]["result.measurement.step_times_s"])
     assert times == result(gpus=5, step_s=0.3).measurement.step_times_s
@@ -122,9 +151,54 @@ def test_another_known_grid_that_was_submitted_is_shown_too(collect, tmp_path):
     assert f"## {grid('smoke').title}" in collect().stdout
 
 
-def test_a_grid_that_was_submitted_from_a_file_is_named_on_stderr(collect, tmp_path):
-    submit(tmp_path, "local", case(gpus=2), grid="mine")
-    assert "note: grid mine was submitted from a file" in collect().stderr
+def test_a_grid_that_was_submitted_from_a_file_is_shown_by_its_cases(collect, tmp_path):
+    for gpus in (2, 3):
+        submit(tmp_path, "local", case(gpus=gpus, dim=64), grid="mine")
+        write(tmp_path, "local", result(gpus=gpus, dim=64))
+    done = collect()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert next(line for line in done.stdout.splitlines() if line.startswith("## ")) == "## mine"
+    assert "Not submitted" not in done.stdout
+
+
+def test_results_that_no_grid_describes_are_counted_on_stderr(collect, tmp_path):
+    write(tmp_path, "slurm", result(gpus=2), result(gpus=2, depth=40))
+    done = collect()
+    assert done.stderr == "note: results of no known grid: 1; show them with --grid FILE\n"
+
+
+@pytest.mark.usefixtures("task4")
+def test_details_are_left_out_of_markdown_unless_asked_for(collect):
+    short, long = (collect("--grid", "task4", *more).stdout for more in ((), ("--details",)))
+    assert set(short.splitlines()) < set(long.splitlines())
+
+
+@pytest.mark.usefixtures("task4")
+def test_columns_can_be_chosen(collect):
+    done = collect("--grid", "task4", "--columns", "step_time, speed_up")
+    head = next(line for line in done.stdout.splitlines() if line.startswith("|"))
+    names = [name.strip() for name in head.strip("|").split("|")]
+    assert names == ["depth", "GPUs", "step time (95 % CI)", "speed-up over 2 GPUs"]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--raw",), "--raw: needs --format csv or json"),
+        (("--details", "--format", "csv"), "--details: is for Markdown tables"),
+        (("--columns", "a,b", "--format", "csv"), "--columns: is for the tables"),
+        (("--columns", "a,,b"), "argument --columns: 'a,,b' is not a list of names, e.g. a,b,c"),
+        (("--columns", "speed"), "--columns: no column speed; there are step_time, "),
+        (("--hand-in", "h", "--grid", "task4"), "--grid: cannot be combined with --hand-in"),
+        (("--hand-in", "h", "--report", "r.pdf"), "--report: cannot be combined with --hand-in"),
+        (("--hand-in", "h", "--format", "csv"), "--format: cannot be combined with --hand-in"),
+    ],
+)
+@pytest.mark.usefixtures("task4")
+def test_options_without_effect_are_one_line(collect, options, complaint):
+    done = collect(*options)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert complaint in done.stderr
 
 
 def test_help_imports_no_torch_and_no_pandas(run):

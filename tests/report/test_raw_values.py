@@ -1,4 +1,4 @@
-"""CSV and JSON carry the raw values, whole and without formulas."""
+"""CSV and JSON with `--raw` carry the raw values, whole and without formulas."""
 
 import csv
 import io
@@ -21,18 +21,20 @@ def grid_tables(folder, *results):
 
 
 def csv_rows(folder, *results):
-    return list(csv.DictReader(io.StringIO(render_csv(grid_tables(folder, *results)))))
+    return list(
+        csv.DictReader(io.StringIO(render_csv(grid_tables(folder, *results), with_raw=True)))
+    )
 
 
 def test_json_holds_every_result_as_it_was_measured(tmp_path):
-    (table,) = json.loads(render_json(grid_tables(tmp_path, TWO, FIVE)))
+    (table,) = json.loads(render_json(grid_tables(tmp_path, TWO, FIVE), with_raw=True))
     assert (table["grid"], table["profile"], table["changed"]) == ("task4", "slurm", {})
     assert [decode(json.dumps(row["result"]).encode()) for row in table["rows"]] == [TWO, FIVE]
     assert [row["reason"] for row in table["rows"]] == [None, None]
 
 
 def test_json_has_a_row_for_what_is_missing(tmp_path):
-    (table,) = json.loads(render_json(grid_tables(tmp_path, TWO)))
+    (table,) = json.loads(render_json(grid_tables(tmp_path, TWO), with_raw=True))
     row = table["rows"][1]
     assert row["case"] == FIVE.case.as_dict()
     assert (row["case_id"], row["result"]) == (FIVE.case_id, None)
@@ -53,7 +55,8 @@ def test_csv_says_why_a_row_has_no_values(tmp_path):
     two, five = csv_rows(tmp_path, TWO, failed("error", "no\nspace", gpus=5))
     assert two["result.outcome"] == "ok"
     assert five["reason"] == "failed: error: no space"
-    assert five["result.measurement.step_times_s"] == ""
+    assert five["result.error.message"] == "no space"
+    assert five.get("result.measurement.step_times_s", "") == ""
 
 
 def test_csv_of_nothing_measured_has_all_rows(tmp_path):

@@ -83,7 +83,7 @@ def test_raw_values_have_a_row_for_every_job(tmp_path):
     grid_tables = select_tables(grid("task4"), load_results(tmp_path, print))
     assert render_csv(grid_tables).count("\n") == 1 + 4
     (table,) = msgspec.json.decode(render_json(grid_tables))
-    assert [row["case"]["repeat"] for row in table["rows"]] == [1, 2, 3, 1]
+    assert [row["repeat"] for row in table["rows"]] == [1, 2, 3, 1]
 
 
 def test_jobs_of_another_torch_are_not_pooled(tmp_path):

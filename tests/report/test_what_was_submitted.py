@@ -1,0 +1,115 @@
+"""Without `--grid`, the tables hold what was submitted, and nothing that nobody asked for."""
+
+import pytest
+
+from report.data.load import load_results
+from report.data.selection import select_tables
+from report.data.submitted import select_submitted, without_replaced
+from tests.report.made_up import case, failed, grid, result, submit, write
+
+
+def shown(folder):
+    """The rows of each table, as GPU counts by the grid's name, and what was left out."""
+    found = select_submitted(load_results(folder, pytest.fail))
+    counts = [(t.grid.name, [row.case.gpus for row in t.rows]) for t in found.tables]
+    return counts, found.not_submitted
+
+
+def submit_all(folder, *cases, **values):
+    for one in cases:
+        submit(folder, "slurm", one, **values)
+
+
+def test_task_five_is_answered_by_task_four(tmp_path):
+    submit_all(tmp_path, case(gpus=2), case(gpus=5))
+    assert shown(tmp_path) == (
+        [("task4", [2, 5]), ("task5", [2, 5])],
+        ["task1, task2, task3"],
+    )
+
+
+def test_task_three_answers_tasks_four_and_five(tmp_path):
+    submit_all(tmp_path, *grid("task3").cases(), grid="task3")
+    assert [name for name, _ in shown(tmp_path)[0]] == ["task3", "task4", "task5"]
+
+
+def test_what_was_not_submitted_of_a_grid_is_a_number_and_no_row(tmp_path):
+    submit_all(tmp_path, case(gpus=5))
+    tables, left_out = shown(tmp_path)
+    assert tables == [("task4", [5]), ("task5", [5])]
+    assert left_out[1:] == ["1 of 2 cases of task4", "1 of 2 cases of task5"]
+
+
+def test_a_value_that_set_replaced_is_not_missing(tmp_path):
+    submit_all(tmp_path, case(gpus=2, dim=64), overrides={"gpus": 2, "dim": 64})
+    assert shown(tmp_path) == ([("task4", [2]), ("task5", [2])], ["task1, task2, task3"])
+    profiles = load_results(tmp_path, pytest.fail)
+    (table,) = select_tables(grid("task4"), profiles)
+    assert [row.case.gpus for row in table.rows] == [2, 5]
+    assert [row.case.gpus for row in without_replaced(table, profiles).rows] == [2]
+
+
+def test_a_case_that_another_submission_asked_for_stays_missing(tmp_path):
+    submit_all(tmp_path, case(gpus=2), overrides={"gpus": 2})
+    submit_all(tmp_path, case(gpus=2))
+    profiles = load_results(tmp_path, pytest.fail)
+    (table,) = select_tables(grid("task4"), profiles)
+    assert [row.case.gpus for row in without_replaced(table, profiles).rows] == [2, 5]
+
+
+def test_a_submitted_case_that_failed_is_a_row(tmp_path):
+    submit_all(tmp_path, case(gpus=2), case(gpus=5))
+    write(tmp_path, "slurm", result(gpus=2), failed(gpus=5))
+    found = select_submitted(load_results(tmp_path, pytest.fail))
+    missing = [len(row.missing) for table in found.tables for row in table.rows]
+    assert missing == [0, 1, 0, 1]
+
+
+def test_each_setting_that_was_submitted_has_its_table(tmp_path):
+    for dim in (64, 128):
+        submit_all(tmp_path, case(gpus=2, dim=dim), case(gpus=5, dim=dim), overrides={"dim": dim})
+    found = select_submitted(load_results(tmp_path, pytest.fail))
+    of_task4 = [table.changed for table in found.tables if table.grid.name == "task4"]
+    assert of_task4 == [{"dim": 64}, {"dim": 128}]
+
+
+def test_profiles_have_tables_of_their_own(tmp_path):
+    submit(tmp_path, "local", case(gpus=2))
+    submit_all(tmp_path, case(gpus=2), case(gpus=5))
+    found = select_submitted(load_results(tmp_path, pytest.fail)).tables
+    assert [(t.grid.name, t.profile) for t in found] == [
+        ("task4", "local"), ("task4", "slurm"), ("task5", "local"), ("task5", "slurm"),
+    ]  # fmt: skip
+
+
+def test_results_without_a_ledger_show_the_tables_that_they_fill_most(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    tables, _ = shown(tmp_path)
+    assert tables == [("task4", [2]), ("task5", [2])]
+
+
+def test_a_grid_whose_file_is_not_known_has_the_axes_of_its_cases(tmp_path):
+    cases = [case(gpus=g, depth=d, dim=64) for d in (8, 16) for g in (2, 4)]
+    submit_all(tmp_path, *cases, grid="mine")
+    found = select_submitted(load_results(tmp_path, pytest.fail))
+    (table,) = found.tables
+    assert (table.grid.name, table.grid.title, table.profile) == ("mine", "mine", "slurm")
+    assert table.grid.axes == {"depth": (8, 16), "gpus": (2, 4)}
+    assert (table.changed, table.grid.setting["dim"]) == ({}, 64)
+    assert [row.case for row in table.rows] == cases
+    assert found.not_submitted == []
+
+
+def test_an_unknown_grid_has_a_table_for_each_setting_of_set(tmp_path):
+    for dim in (64, 128):
+        cases = case(gpus=2, dim=dim), case(gpus=4, dim=dim)
+        submit_all(tmp_path, *cases, grid="mine", overrides={"dim": dim})
+    found = select_submitted(load_results(tmp_path, pytest.fail)).tables
+    assert [table.changed for table in found] == [{"dim": 64}, {"dim": 128}]
+    assert [list(table.grid.axes) for table in found] == [["depth", "gpus"]] * 2
+
+
+def test_a_file_named_like_a_task_with_other_cases_is_shown_too(tmp_path):
+    submit_all(tmp_path, case(gpus=2, depth=48), grid="task4")
+    tables, _ = shown(tmp_path)
+    assert tables == [("task4", [2])]
