@@ -40,7 +40,7 @@ def select_submitted(profiles: list[ProfileResults]) -> Shown:
             for table in select_tables(grid, [profile])
             if table.profile is not None
         ]
-        chosen = _choose(candidates, profile)
+        chosen = _choose(candidates, profile, _names(homework))
         tables += chosen
         rest = set(profile.cases()) - _cases(chosen)
         from_ledger, unnamed_here = tables_of_others(profile, rest)
@@ -107,22 +107,30 @@ def _without_replaced(table: GridTable, profile: ProfileResults) -> GridTable:
     return replace(table, rows=rows)
 
 
-def _choose(candidates: list[GridTable], profile: ProfileResults) -> list[GridTable]:
+def _choose(
+    candidates: list[GridTable], profile: ProfileResults, tasks: list[str]
+) -> list[GridTable]:
     """Return tables of the grids that were submitted, and of others that need nothing more.
 
     Results without a submission choose the tables of which they are the largest part.
+
+    Args:
+        candidates: All tables with a case that was started.
+        profile: What was submitted and measured.
+        tasks: Names of grids that are looked for in any setting, and others in their own alone.
     """
     by_name: dict[str, set[Case]] = {}
     for submission in profile.submissions:
         by_name.setdefault(submission.grid, set()).add(submission.case)
     named = [t for t in candidates if by_name.get(t.grid.name, set()) & _cases([t])]
     twins = [t for t in candidates if any(_is_twin(t, other) for other in named)]
-    complete = [t for t in candidates if all(row.is_started for row in t.rows)]
-    complete = [t for t in complete if not t.changed.keys() & t.grid.axes.keys()]
+    guessed = [t for t in candidates if not t.changed or t.grid.name in tasks]
+    guessed = [t for t in guessed if not t.changed.keys() & t.grid.axes.keys()]
+    complete = [t for t in guessed if all(row.is_started for row in t.rows)]
     chosen = [t for t in candidates if _is_in(t, (*named, *twins, *complete))]
     rest = set(profile.results) - {s.case for s in profile.submissions} - _cases(chosen)
     while rest:
-        having = [t for t in candidates if _cases([t]) & rest]
+        having = [t for t in guessed if _cases([t]) & rest]
         if not having:
             break
         most = max(map(_share_started, having))

@@ -74,9 +74,9 @@ def test_of_named_grids_those_that_nobody_started_are_one_line_and_missing(colle
 
 def test_a_named_grid_that_nobody_started_has_all_its_rows(collect, tmp_path):
     write(tmp_path, "slurm", result("task1"))
-    done = collect("--grid", "task2")
+    done = collect("--grid", "task3")
     assert done.returncode == 1
-    assert done.stdout.count("not submitted") == 3
+    assert done.stdout.count("| not submitted") == 5
 
 
 @pytest.mark.usefixtures("task4")
