@@ -65,11 +65,11 @@ def main() -> int:
             check_hand_in(options.hand_in, options.results)
         grids = load_grids(options.grid or [])
         profiles = load_results(options.results, complain)
+        if options.compare is not None:
+            return compare(options, profiles, grids)
         if not profiles:
             problem = f"{options.results} holds no results; run submit.py, or name their folder"
             raise ConfigError("--results", problem)
-        if options.compare is not None:
-            return compare(options, profiles, grids)
         shown = select(options, profiles, grids)
         write(options, shown, profiles)
     except ConfigError as error:

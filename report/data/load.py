@@ -42,15 +42,16 @@ class ProfileResults:
         """The name of the profile."""
         return self.store.profile
 
+    @cached_property
     def cases(self) -> dict[Case, None]:
-        """Return every case that was submitted or has a result, once, in a stable order."""
+        """Every case that was submitted or has a result, once, in a stable order."""
         return dict.fromkeys([*(s.case for s in self.submissions), *self.results])
 
     @cached_property
     def repeats(self) -> defaultdict[Case, list[Case]]:
         """The cases of each configuration, sorted by repeat."""
         found: defaultdict[Case, list[Case]] = defaultdict(list)
-        for case in sorted(self.cases(), key=lambda case: case.repeat):
+        for case in sorted(self.cases, key=lambda case: case.repeat):
             found[case.configuration].append(case)
         return found
 

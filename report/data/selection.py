@@ -122,7 +122,8 @@ def belongs(submission: Submission, grid: Grid) -> bool:
     A grid that the case was not submitted by must agree in the keys that neither varies: a naive
     case of `pipeline` is not task 4's, even if `--set` made the two equal.
     """
-    has = grid.with_overrides(submission.overrides).contains(submission.case)
+    changed = grid.with_overrides(submission.overrides) if submission.overrides else grid
+    has = changed.contains(submission.case)
     return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))
 
 
@@ -147,12 +148,18 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
     A case that only another grid describes is left to that grid.
     """
     own = _setting(grid, grid.first_case())
-    submitted = {submission.case for submission in profile.submissions}
-    ours = {s.case for s in profile.submissions if belongs(s, grid)}
+    fitting = {
+        case
+        for case in profile.cases
+        if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
+    }
+    submissions = [s for s in profile.submissions if s.case in fitting] if fitting else []
+    submitted = {submission.case for submission in submissions}
+    ours = {s.case for s in submissions if belongs(s, grid)}
     started = [
         case
-        for case in profile.cases()
-        if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
+        for case in profile.cases
+        if case in fitting
         and (case in ours or case not in submitted or _setting(grid, case) == own)
     ]
     # One case of each setting will do: there may be thousands.

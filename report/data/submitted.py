@@ -42,7 +42,7 @@ def select_submitted(profiles: list[ProfileResults]) -> Shown:
         ]
         chosen = _choose(candidates, profile, _names(homework))
         tables += chosen
-        rest = set(profile.cases()) - _cases(chosen)
+        rest = set(profile.cases) - _cases(chosen)
         from_ledger, unnamed_here = tables_of_others(profile, rest)
         tables += from_ledger
         unnamed += unnamed_here
