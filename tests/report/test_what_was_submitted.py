@@ -113,3 +113,14 @@ def test_a_file_named_like_a_task_with_other_cases_is_shown_too(tmp_path):
     submit_all(tmp_path, case(gpus=2, depth=48), grid="task4")
     tables, _ = shown(tmp_path)
     assert tables == [("task4", [2])]
+
+
+def test_a_pipeline_in_small_has_the_rows_of_its_overrides_alone(tmp_path):
+    overrides = {"gpus": 2, "micro_batches": 10, "dim": 80, "batch_size": 80}
+    cases = grid("pipeline").with_overrides(overrides).cases()
+    submit_all(tmp_path, *cases, grid="pipeline", overrides=overrides)
+    (table,) = select_submitted(load_results(tmp_path, pytest.fail)).tables
+    assert {row.case for row in table.rows} == set(cases)
+    profiles = load_results(tmp_path, pytest.fail)
+    (named,) = select_tables(grid("pipeline"), profiles)
+    assert {row.case for row in without_replaced(named, profiles).rows} == set(cases)
