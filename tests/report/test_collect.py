@@ -84,7 +84,7 @@ def test_a_complete_task_exits_with_0_and_says_nothing_else(collect):
     done = collect("--grid", "task4")
     assert (done.returncode, done.stderr) == (0, "")
     assert is_markdown(done.stdout)
-    assert "training gets slower" in done.stdout
+    assert "From 2 to 5 GPUs training gets slower" in done.stdout
 
 
 @pytest.mark.usefixtures("task4")
