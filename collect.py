@@ -111,7 +111,13 @@ def select(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]
 
 
 def write(options: Namespace, shown: Shown, profiles: list[ProfileResults]) -> None:
-    """Write what the options ask for: tables, values, a report or the folder to hand in."""
+    """Write what the options ask for: tables, values, a report or the folder to hand in.
+
+    Args:
+        options: The command line.
+        shown: What to show.
+        profiles: All that was loaded.
+    """
     left_out = f"Not submitted: {'; '.join(shown.not_submitted)}." if shown.not_submitted else ""
     if left_out and (options.format != "md" or options.report or options.hand_in):
         complain(left_out)

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from report.analysis.tidy import COLUMNS, tidy_rows
 from report.data.selection import GridTable, Row
+from report.tidy import COLUMNS, tidy_rows
 from study.text import escaped_in_json, one_line
 
 
