@@ -19,7 +19,8 @@ CAPTION = "The GPU of each layer"
 MAX_CASES = 16
 MAX_CELLS = 40  # layers of a case; of more, a GPU's layers share a cell
 HEIGHT = 0.7
-CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
+CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL,
+                           "in_layout": False}  # fmt: skip
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure:
