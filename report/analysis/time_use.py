@@ -65,10 +65,21 @@ def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:
 
 @cache
 def instrumentation_cost(result: MeasuredCase) -> float | None:
-    """Return how much longer an instrumented step took than a timed one, as a share, by medians."""
+    """Return how much longer an instrumented step took than a plain one, as a share, by medians.
+
+    The plain steps are those timed right before each; in results from before they were taken, the
+    timed steps, which ran seconds earlier.
+    """
     breakdowns = [job.measurement.breakdown for job in result.jobs]
-    known = [median(breakdown.step_times_s) for breakdown in breakdowns if breakdown is not None]
-    return median(known) / step_time(result).estimate_s - 1 if known else None
+    known = [breakdown for breakdown in breakdowns if breakdown is not None]
+    if not known:
+        return None
+    return median(_cost(breakdown, step_time(result).estimate_s) for breakdown in known)
+
+
+def _cost(breakdown: Breakdown, timed_s: float) -> float:
+    plain = breakdown.plain_step_times_s
+    return median(breakdown.step_times_s) / (median(plain) if plain else timed_s) - 1
 
 
 def is_costly(result: MeasuredCase) -> bool:

@@ -99,13 +99,17 @@ def _told(group: Along, is_part: bool) -> list[str]:
 
 
 def _answer(group: Along, is_part: bool) -> str:
-    """Answer for one group: yes or no first, then the ends, then every neighbour.
+    """Answer for one group: yes or no first, then the ends and every neighbour.
 
     `is_part` is True if other cases cannot be compared.
     """
-    first, ends = _yes_or_no(group, is_part), group.ends
-    told = " ".join(_compare(pair) for pair in ends)
-    return f"{first}{told}{_one_by_one([p for p in group.compared if p not in ends])}"
+    ends = group.ends
+    told = [" ".join(_compare(pair) for pair in ends)]
+    if between := [pair for pair in group.compared if pair not in ends]:
+        told.append(_one_by_one(between))
+        if "faster" in group.kinds and verdict_on(ends[-1]).kind == "undecided":
+            told.reverse()  # what is known first
+    return f"{_yes_or_no(group, is_part)}{' '.join(told)}"
 
 
 def _yes_or_no(group: Along, is_part: bool) -> str:
@@ -113,11 +117,25 @@ def _yes_or_no(group: Along, is_part: bool) -> str:
     so_far = ", as far as these results tell" if group.refused or is_part else ""
     if kinds == {"faster"}:
         return f"Yes{so_far}. "
-    if "faster" in kinds:
+    if "faster" in kinds and "slower" in kinds:
         return "Not always. "
+    if "faster" in kinds:
+        return _up_to(group)
     if "slower" in kinds:
         return f"No{so_far}. "
     return "No, it makes no difference. " if kinds == {"same"} else ""
+
+
+def _up_to(group: Along) -> str:
+    """Answer where more GPUs are faster at first, and no difference can be told after that."""
+    gains = [kind == "faster" for kind in group.kinds]
+    first, last = group.compared[0], group.compared[gains.count(True) - 1]
+    if gains != sorted(gains, reverse=True):
+        return "For some GPU counts. "
+    return (
+        f"Yes, from {first.least.case.gpus} to {last.most.case.gpus} GPUs; whether more are faster "
+        f"{CANNOT}. "
+    )
 
 
 def _compare(pair: Pair) -> str:
@@ -129,15 +147,13 @@ def _compare(pair: Pair) -> str:
 
 
 def _one_by_one(pairs: list[Pair]) -> str:
-    """Return neighbours in short, after a space; empty for none."""
-    if not pairs:
-        return ""
+    """Return neighbours in short."""
     text = "; ".join(
         f"from {_counts(pair)} {ADDING[verdict_on(pair).kind]}: {_words(pair)}"
         for pair in pairs[:MOST]
     )
     more = f"; and {len(pairs) - MOST} more" if len(pairs) > MOST else ""
-    return f" {text[0].upper()}{text[1:]}{more}."
+    return f"{text[0].upper()}{text[1:]}{more}."
 
 
 def _counts(pair: Pair) -> str:
@@ -153,5 +169,5 @@ ADDING = {
     "faster": "training gets faster",
     "slower": "training gets slower",
     "same": "nothing changes",
-    "undecided": f"it {CANNOT} whether training gets faster",
+    "undecided": "it cannot be told whether training gets faster",
 }

@@ -15,8 +15,9 @@ def with_measured_gpu_counts(
     """Return the points of a table and the measured cases that differ from them in `gpus` alone.
 
     Adding GPUs is judged best from all counts that were measured, 1 GPU among them, so a table of
-    memory has them all. One of transfers has them where a count of its own was not measured. Other
-    kinds of tables keep their points.
+    memory has them all. One of transfers has them where a count of its own has no result of real
+    GPUs.
+    Other kinds of tables keep their points.
 
     Args:
         points: The grid's own cases, in order.
@@ -25,7 +26,7 @@ def with_measured_gpu_counts(
     """
     if grid.table not in ("memory", "transfers") or "gpus" not in grid.axes:
         return points
-    if grid.table == "transfers" and all(_is_measured(case, profile) for case in points):
+    if grid.table == "transfers" and all(_is_real(case, profile) for case in points):
         return points
     alike = {_without_gpus(case) for case in points}
     more = {
@@ -40,9 +41,9 @@ def with_measured_gpu_counts(
     return dict.fromkeys(sorted({*points, *more}, key=lambda case: _place(case, axes)))
 
 
-def _is_measured(case: Case, profile: ProfileResults) -> bool:
+def _is_real(case: Case, profile: ProfileResults) -> bool:
     jobs = [profile.results.get(job) for job in profile.repeats[case.configuration]]
-    return any(job is not None and job.error is None for job in jobs)
+    return any(job is not None and job.error is None and not job.emulated for job in jobs)
 
 
 def _without_gpus(case: Case) -> Case:

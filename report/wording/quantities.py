@@ -82,6 +82,11 @@ def in_words(rows: Iterable[dict[str, Cell]]) -> list[dict[str, str]]:
     ]
 
 
+def list_words(values: Iterable[float], units: tuple[Unit, ...]) -> list[str]:
+    """Return numbers of one sentence, in one unit where they lie close together."""
+    return [row[""] for row in in_words({"": Quantity(value, units)} for value in values)]
+
+
 def range_words(low: float, high: float, units: tuple[Unit, ...], word: str = "to") -> str:
     """Return `59.9 to 60.2 ms`, with the unit once where both have the same; one value if equal.
 

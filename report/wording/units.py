@@ -124,7 +124,7 @@ def between(values: list[int]) -> str:
 
 def percent(share: float) -> str:
     """Return a share as percent, to a tenth."""
-    return f"{100 * share:.1f} %"
+    return f"{round(100 * share, 1) + 0.0:.1f} %"  # never −0.0
 
 
 def signed_percent(share: float) -> str:

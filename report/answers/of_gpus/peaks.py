@@ -1,8 +1,11 @@
 """Peak memory of every GPU, and of all where one device emulates them."""
 
+from itertools import chain, islice
+
 from report.answers.phrases import listed, per_group
 from report.data.measured import MeasuredCase
-from report.wording.units import count_of, data_size
+from report.wording.quantities import list_words
+from report.wording.units import BYTES, count_of, data_size
 
 MOST = 8  # GPU counts in one sentence
 
@@ -23,7 +26,7 @@ def _group(group: list[MeasuredCase]) -> list[str]:
     shared = [r for r in ranked if r.measurement.shared_peak_allocated_bytes is not None]
     found = []
     if known:
-        each = "; ".join(_of(result) for result in known[:MOST])
+        each = "; ".join(_each(known[:MOST]))
         more = f"; and {len(known) - MOST} more" if len(known) > MOST else ""
         found.append(f"At the peak of a step, GPU by GPU from GPU 0: {each}{more}.{_less(known)}")
     if shared:
@@ -38,9 +41,14 @@ def _group(group: list[MeasuredCase]) -> list[str]:
     return found
 
 
-def _of(result: MeasuredCase) -> str:
-    sizes = listed(data_size(gpu.peak_allocated_bytes) for gpu in result.measurement.per_gpu)
-    return f"on {count_of(result.case.gpus, 'GPU')} {sizes}"
+def _each(known: list[MeasuredCase]) -> list[str]:
+    """Return the peaks of each case, all in one unit."""
+    peaks = [[gpu.peak_allocated_bytes or 0 for gpu in r.measurement.per_gpu] for r in known]
+    words = iter(list_words(chain.from_iterable(peaks), BYTES))
+    return [
+        f"on {count_of(result.case.gpus, 'GPU')} {listed(islice(words, len(sizes)))}"
+        for result, sizes in zip(known, peaks, strict=True)
+    ]
 
 
 def _less(known: list[MeasuredCase]) -> str:
@@ -49,8 +57,8 @@ def _less(known: list[MeasuredCase]) -> str:
     sizes = [gpu.peak_allocated_bytes or 0 for gpu in full if gpu is not None]
     if len(sizes) < 2 or sizes != sorted(sizes, reverse=True) or len(set(sizes)) < len(sizes):
         return ""
+    first, *_, last = list_words(sizes, BYTES)
     return (
-        f" The fullest GPU holds {data_size(sizes[0])} on {count_of(known[0].case.gpus, 'GPU')} "
-        f"and {data_size(sizes[-1])} on {known[-1].case.gpus}: each GPU holds its own part of the "
-        "model alone."
+        f" The fullest GPU holds {first} on {count_of(known[0].case.gpus, 'GPU')} and {last} on "
+        f"{known[-1].case.gpus}: each GPU holds its own part of the model alone."
     )

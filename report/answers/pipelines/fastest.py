@@ -61,7 +61,9 @@ def _gain(ranking: Ranking, best: MeasuredCase) -> str:
     assert ranking.one is not None
     has_formula = not best.emulated and best.case.schedule != "naive"
     allowed = allowed_speed_up(best.case) if has_formula else None
-    formula = "" if allowed is None else f" (its formula allows {ratio(allowed)} times)"
+    is_tied = len(leaders(ranking.ranked)) > 1
+    whose = f"the formula of {SCHEDULES[best.case.schedule].label}" if is_tied else "its formula"
+    formula = "" if allowed is None else f" ({whose} allows {ratio(allowed)} times)"
     return f"{_times(ranking.one, best)}{formula}{_with_caution(ranking.one, best)}"
 
 

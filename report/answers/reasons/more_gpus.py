@@ -26,19 +26,29 @@ OVERLAP = 0.9  # of the sum of the optimizers' times; in less than this, they ra
 
 def reasons(group: Along) -> list[str]:
     """Return why more GPUs help little, and which parts of a step changed from end to end."""
-    told = [*_perfect(group.ends[-1]), *(line for pair in group.ends for line in _parts(pair))]
+    told = [*_perfect(group.ends[-1]), *(line for p in _explained(group) for line in _parts(p))]
     if any(OPTIMIZER in line for line in told):
         told += _side_by_side(group.ends[-1].most)
     return [f"{group.label}{' '.join(told)}"] if told else []
 
 
+def _explained(group: Along) -> list[Pair]:
+    """Return the pairs from end to end; where these are undecided, the clearest of the others."""
+    ends = [pair for pair in group.ends if _is_decided(pair)]
+    others = [pair for pair in group.compared if _is_decided(pair)]
+    return ends or sorted(others, key=lambda pair: -abs(verdict_on(pair).ratio - 1))[:1]
+
+
+def _is_decided(pair: Pair) -> bool:
+    return verdict_on(pair).kind in ("faster", "slower")
+
+
 def _perfect(pair: Pair) -> list[str]:
     """Hold the most GPUs against perfect sharing, where the GPUs are seen to take turns."""
     few, many = pair.least, pair.most
-    if verdict_on(pair).kind == "undecided":
-        return []
-    part = few.case.gpus / many.case.gpus
-    if verdict_on(pair).ratio <= (1 + part) / 2 or many.case.schedule != "naive":
+    found, part = verdict_on(pair), few.case.gpus / many.case.gpus
+    at_least = found.low if found.kind == "undecided" else found.ratio
+    if at_least <= (1 + part) / 2 or many.case.schedule != "naive":
         return []  # near perfect sharing, or beyond it
     several = [r for r in dict.fromkeys([few, many]) if _takes_turns(r)]
     if many not in several:
