@@ -1,5 +1,7 @@
 """Comparisons of measurements: which are valid, the verdict on two, words of their sentences."""
 
+from functools import cache
+
 from report.analysis.verdicts.cautions import Places, find_cautions
 from report.analysis.verdicts.incomparable import why_incomparable
 from report.analysis.verdicts.pairing import (
@@ -53,6 +55,7 @@ def why_no_pair(results: list[MeasuredCase], key: str) -> str:
     return f"the cases differ in {' and '.join(differing(results, key))}, too"
 
 
+@cache  # the first page and the answers compare the same pairs
 def verdict(a: MeasuredCase, b: MeasuredCase) -> Comparison:
     """Compare the step times of b with those of a, which must be comparable."""
     from study.statistics.bootstrap import compare  # imported here: it needs numpy and scipy
