@@ -4,7 +4,7 @@
 // written.
 
 // A value and its unit at the start of a cell: `5.656 ms (…)`, `1.3 GiB / 2 GiB`, `43.5 %`, `−2`.
-const VALUE = /^([+−-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?:\s*([nµμmkKMGTP]i?)?(?:s|B|FLOP|Hz|W)?(?![A-Za-z]))?(?![A-Za-z0-9])/;
+const VALUE = /^(?:≈ |±)?([+−-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?:\s*(?:GPU-)?([nµμmkKMGTP]i?)?(?:s|B|FLOP|Hz|W)?(?![A-Za-z]))?(?![A-Za-z0-9])/;
 const SCALE = {
   n: 1e-9, µ: 1e-6, μ: 1e-6, m: 1e-3, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15,
   Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50,
