@@ -12,7 +12,7 @@ from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.of_gpus import utilisation
 from report.answers.of_gpus.peaks import peaks
 from report.answers.phrases import groups_of, listed
-from report.answers.reasons.more_gpus import reasons
+from report.answers.reasons.more_gpus import explained, reasons
 from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from report.document import Answer
@@ -43,7 +43,8 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     groups = [group for group in _groups(results) if group.compared]
     if groups:
         is_part = bool(_emulated(results))
-        told = [f"{_yes_or_no(groups[0], is_part)}{_compare(groups[0].ends[-1])}"]
+        pair = next(iter(explained(groups[0])), groups[0].ends[-1])
+        told = [f"{_yes_or_no(groups[0], is_part)}{_compare(pair)}"]
     else:
         told = _adding_gpus(results)[:1]
     return [*(f"Adding GPUs: {text}" for text in told), *utilisation.headlines(results)]

@@ -26,13 +26,13 @@ OVERLAP = 0.9  # of the sum of the optimizers' times; in less than this, they ra
 
 def reasons(group: Along) -> list[str]:
     """Return why more GPUs help little, and which parts of a step changed from end to end."""
-    told = [*_perfect(group.ends[-1]), *(line for p in _explained(group) for line in _parts(p))]
+    told = [*_perfect(group.ends[-1]), *(line for p in explained(group) for line in _parts(p))]
     if any(OPTIMIZER in line for line in told):
         told += _side_by_side(group.ends[-1].most)
     return [f"{group.label}{' '.join(told)}"] if told else []
 
 
-def _explained(group: Along) -> list[Pair]:
+def explained(group: Along) -> list[Pair]:
     """Return the pairs from end to end; where these are undecided, the clearest of the others."""
     ends = [pair for pair in group.ends if _is_decided(pair)]
     others = [pair for pair in group.compared if _is_decided(pair)]
