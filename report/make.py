@@ -76,7 +76,7 @@ def _without(section: Section, figure: Figure) -> Section:
     details = [f for f in section.details.figures if f is not figure]
     if len(shown) == len(section.figures):
         return replace(section, details=replace(section.details, figures=details))
-    facts = [*section.facts, "Figure 1, on the first page, belongs to this section."]
+    facts = [*section.facts, "Figure 1 belongs to this section."]
     return replace(section, facts=facts, figures=shown)
 
 

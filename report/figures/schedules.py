@@ -37,8 +37,9 @@ CAPTION = "Step time of each schedule"
 COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
 HEIGHT, ROW = 0.72, 0.17  # of a row; inches
 MAX_COUNTS, MAX_ROWS = 4, 40  # that fit
-BESIDE_BARS = 1.12  # times the longest bar, for the number of a short one
+BESIDE_BARS = 1.2  # times the longest bar, for the number of a short one
 LETTER = 0.075  # inches
+WITHOUT_NAMES = 0.75  # of the width that panels have before the names of the rows take theirs
 ALLOWED: dict[str, Any] = {"marker": "D", "markersize": 4.5, "markerfacecolor": "white",
                            "markeredgecolor": BLACK, "linestyle": "none"}  # fmt: skip
 
@@ -101,29 +102,31 @@ def _plot_row(
         axes.errorbar(end, row, xerr=[[end - low], [high - end]], color=BLACK, capsize=2)
     if time_axis.is_cut(result):
         axes.plot(high, row, marker=">", markersize=4, color=BLACK)
-    _label_bar(axes, row, end, high, colour if hatch is None else None, result)
+    clear = low
     if result.case.schedule == "naive":
         if _is_reference(result, here):
             axes.axvline(end, color=BLACK, linestyle="--", linewidth=0.8, zorder=0.5)
     elif (allowed := _allowed_s(result, here)) is not None:
         axes.plot(allowed / time_axis.unit, row, **ALLOWED)
+        clear = min(clear, allowed / time_axis.unit)
+    _label_bar(axes, row, clear, high, colour if hatch is None else None, result)
 
 
 def _label_bar(
-    axes: Axes, row: int, end: float, high: float, colour: str | None, result: MeasuredCase
+    axes: Axes, row: int, clear: float, high: float, colour: str | None, result: MeasuredCase
 ) -> None:
-    """Write the step time into the bar, clear of all lines; right of it if the bar is too short.
+    """Write the step time into the bar, clear of all lines; right of it if there is no room.
 
     Args:
         axes: Where to draw.
         row: The place of the bar.
-        end: Its length on the axis.
+        clear: Where on the axis the first line crosses it.
         high: The upper end of its interval.
         colour: Its colour; None where a hatch would cross the letters.
         result: The case.
     """
     text = seconds(step_time(result).estimate_s)
-    room = end / axes.get_xlim()[1] * axes.get_position().width * WIDTH  # inches
+    room = clear / axes.get_xlim()[1] * axes.get_position().width * WITHOUT_NAMES * WIDTH  # inches
     inside = colour is not None and room > LETTER * len(text)
     ink = ink_on(colour) if colour is not None and inside else BLACK
     ground = None if inside else {"facecolor": "white", "edgecolor": "none", "pad": 0.5}

@@ -141,7 +141,7 @@ def test_a_section_whose_figure_is_on_the_first_page_says_so(tmp_path):
     write(tmp_path, "local", result("task1", emulated=True), result(gpus=2, emulated=True))
     shown = document(tmp_path, "task1", "task4", with_figures=True)
     assert shown.glance_figure.caption.startswith("Step time for each GPU count")
-    assert shown.sections[1].facts[-1] == "Figure 1, on the first page, belongs to this section."
+    assert shown.sections[1].facts[-1] == "Figure 1 belongs to this section."
 
 
 def test_emulation_stands_on_the_first_page(tmp_path):
