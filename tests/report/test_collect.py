@@ -26,7 +26,7 @@ def is_markdown(text):
     """Whether every line is a title, a table's, a paragraph's or empty; none is a message."""
     return all(
         not line.startswith(("note:", "error:", "Traceback")) for line in text.splitlines()
-    ) and text.startswith("## ")
+    ) and text.startswith("Hardware: ")
 
 
 @pytest.mark.parametrize("kind", ["a typo", "a file"])
@@ -91,7 +91,7 @@ def test_a_complete_task_exits_with_0_and_says_nothing_else(collect):
 def test_a_grid_may_be_given_more_than_once(collect):
     done = collect("--grid", "task4", "--grid", "task5")
     assert done.returncode == 0
-    assert done.stdout.count("\n## Task") == 1
+    assert done.stdout.count("\n## Task") == 2
 
 
 @pytest.mark.usefixtures("task4")

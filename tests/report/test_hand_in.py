@@ -42,7 +42,8 @@ def test_the_folder_has_code_that_runs_a_report_tables_and_results(hand_in, tmp_
         assert words in text
     assert "mine" not in text
     tables = (folder / "tables.md").read_text()
-    assert tables.startswith("## Task 4")
+    assert tables.startswith("Hardware: ")
+    assert "\n## Task 4" in tables
     assert "Not submitted" not in tables
     store = Store(tmp_path / "r", "slurm")
     measured = {store.result_path(case(gpus=gpus, dim=64)) for gpus in (2, 5)}

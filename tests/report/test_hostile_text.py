@@ -69,7 +69,7 @@ def test_what_reaches_a_terminal_moves_nothing_in_it_and_forges_no_row(folder, o
 
 
 def test_json_holds_the_very_texts_and_sends_none_of_them_raw(folder):
-    shown = collect(folder, "--format", "json")
+    shown = collect(folder, "--format", "json", "--raw")
     rows = [row for table in json.loads(shown) for row in table["rows"]]
     hosts = [row["result"]["environment"]["host"] for row in rows if row["outcome"] == "ok"]
     assert hosts == [HOSTILE]
