@@ -9,6 +9,7 @@ from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.wording.hardware import shared_device
 from report.wording.names import key_name
+from report.wording.units import plural
 from study.schedules import has_key
 
 SETTING = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed",
@@ -126,8 +127,9 @@ def emulation(results: list[MeasuredCase]) -> str:
         sources.append(f"logical GPUs that share {device}")
     if len(logical) < len(emulated):
         sources.append("processes on the CPU, one in place of each GPU")
+    come = plural(len(emulated), "comes", "come")
     return (
-        f"EMULATED: {len(emulated)} of {len(results)} results come from {' or '.join(sources)}. "
+        f"EMULATED: {len(emulated)} of {len(results)} results {come} from {' or '.join(sources)}. "
         "Layers, calls and moves are real; step times are not those of several GPUs, and memory "
         "per GPU does not exist."
     )

@@ -10,6 +10,7 @@ from report.answers.pipelines.ranking import Ranking, name_of, quickest
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import schedule_name
+from report.wording.units import plural
 
 QUESTION = "Which schedule is fastest"
 
@@ -95,8 +96,9 @@ def _about_processes(results: list[MeasuredCase]) -> list[str]:
     cores = {r.environment.cpu_count for r in emulated if r.environment.cpu_count is not None}
     shared = f"the {max(cores)} cores" if len(cores) == 1 else "the cores"
     return [
-        f"EMULATED: {len(emulated)} of {len(results)} results come from processes that share "
-        f"{shared} of a CPU. Their times say nothing of GPUs."
+        f"EMULATED: {len(emulated)} of {len(results)} results "
+        f"{plural(len(emulated), 'comes', 'come')} from processes that share {shared} of a CPU. "
+        "Their times say nothing of GPUs."
     ]
 
 

@@ -161,7 +161,9 @@ def test_other_hardware_is_not_compared_and_said_to_be_left_out(tmp_path):
 def test_processes_on_a_cpu_say_nothing_of_gpus(tmp_path):
     both = [scheduled(s, **ON_A_CPU) for s in ("naive", "1f1b")]
     answer = answer_of(tmp_path, "pipeline", *both)
-    assert "EMULATED: 1 of 2 results come from processes that share the 2 cores of a CPU." in answer
+    assert (
+        "EMULATED: 1 of 2 results comes from processes that share the 2 cores of a CPU." in answer
+    )
     assert "as fast as naive in one process of 5 logical GPUs" in answer
     assert "On 5 CPU processes 1F1B with 10 micro-batches is the fastest" in answer
     assert "formula allows" not in answer

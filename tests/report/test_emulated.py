@@ -18,14 +18,17 @@ def test_every_table_says_that_its_numbers_are_emulated(tmp_path, task):
     rows = cells(only_section(tmp_path, task))
     assert [row["GPUs"] for row in rows] == [f"{case.gpus} (emulated)" for case in cases]
     (fact,) = emulation(tmp_path, task)
-    assert f"{len(cases)} of {len(cases)} results come from logical GPUs" in fact
+    assert (
+        f"{len(cases)} of {len(cases)} results {'comes' if len(cases) == 1 else 'come'} from logical GPUs"
+        in fact
+    )
     assert "share the CPU" in fact
 
 
 def test_a_table_of_both_says_which_rows_are_emulated(tmp_path):
     write(tmp_path, "local", result(gpus=2), result(gpus=5, emulated=True))
     assert [row["GPUs"] for row in cells(only_section(tmp_path))] == ["2", "5 (emulated)"]
-    assert "1 of 2 results come from logical GPUs that share one GPU" in emulation(tmp_path)[0]
+    assert "1 of 2 results comes from logical GPUs that share one GPU" in emulation(tmp_path)[0]
 
 
 def test_real_results_are_not_called_emulated(tmp_path):

@@ -133,6 +133,6 @@ def test_processes_on_a_cpu_are_called_so(tmp_path):
     section = section_of(tmp_path, scheduled("1f1b", gpu_name=None))
     assert row_of(section, "1F1B")["GPUs"] == "5 (emulated)"
     (fact,) = [fact for fact in section.facts if "EMULATED" in fact]
-    assert "1 of 1 results come from processes on the CPU, one in place of each GPU" in fact
+    assert "1 of 1 results comes from processes on the CPU, one in place of each GPU" in fact
     (row,) = details_of(section, "What each schedule holds")
     assert "peak memory" not in row

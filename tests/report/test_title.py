@@ -147,7 +147,7 @@ def test_a_section_whose_figure_is_on_the_first_page_says_so(tmp_path):
 def test_emulation_stands_on_the_first_page(tmp_path):
     write(tmp_path, "local", result("task1"), result(gpus=2), result(gpus=5, emulated=True))
     (warning,) = document(tmp_path, "task1", "task4").warnings
-    assert warning.startswith("EMULATED: 1 of 3 results come from logical GPUs")
+    assert warning.startswith("EMULATED: 1 of 3 results comes from logical GPUs")
     assert any(f.startswith("EMULATED") for f in sections(tmp_path, "task1", "task4")[1].facts)
 
 
