@@ -18,10 +18,8 @@ def test_every_table_says_that_its_numbers_are_emulated(tmp_path, task):
     rows = cells(only_section(tmp_path, task))
     assert [row["GPUs"] for row in rows] == [f"{case.gpus} (emulated)" for case in cases]
     (fact,) = emulation(tmp_path, task)
-    assert (
-        f"{len(cases)} of {len(cases)} results {'comes' if len(cases) == 1 else 'come'} from logical GPUs"
-        in fact
-    )
+    come = "comes" if len(cases) == 1 else "come"
+    assert f"{len(cases)} of {len(cases)} results {come} from logical GPUs" in fact
     assert "share the CPU" in fact
 
 
