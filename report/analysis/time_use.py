@@ -74,7 +74,10 @@ def instrumentation_cost(result: MeasuredCase) -> float | None:
     known = [breakdown for breakdown in breakdowns if breakdown is not None]
     if not known:
         return None
-    return median(_cost(breakdown, step_time(result).estimate_s) for breakdown in known)
+    timed_s = step_time(result).estimate_s
+    if len(known) == 1:
+        return _cost(known[0], timed_s)
+    return median(_cost(breakdown, timed_s) for breakdown in known)
 
 
 def _cost(breakdown: Breakdown, timed_s: float) -> float:

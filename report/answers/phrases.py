@@ -1,6 +1,7 @@
 """Phrases that several answers share: names of cases, lists, shares of a step."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
@@ -10,6 +11,7 @@ from report.wording.units import count_of
 from study.schedules import has_key
 
 NEAR = 0.02  # shares of a step that differ by less are given as one
+MOST_GROUPS = 12  # with sentences of their own
 MOST_LABELS = 6  # of a sentence that is the same for several groups
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")  # fmt: skip
@@ -52,9 +54,10 @@ def groups_of(results: Sequence[MeasuredCase], *keys: str) -> dict[str, list[Mea
 def per_group(
     results: Sequence[MeasuredCase], key: str, tell: Callable[[list[MeasuredCase]], list[str]]
 ) -> list[str]:
-    """Return what there is to tell of every group of cases that differ in one key alone.
+    """Return what there is to tell of the groups of cases that differ in one key alone.
 
-    A sentence that is the same for several groups is said once, with their labels.
+    A sentence that is the same for several groups is said once, with their labels. Of many groups
+    the first few are told of; the table has all.
 
     Args:
         results: All cases.
@@ -62,10 +65,18 @@ def per_group(
         tell: Returns the sentences of a group, without its label.
     """
     labels: dict[str, list[str]] = {}
-    for label, group in groups_of(results, key).items():
+    groups = groups_of(results, key)
+    for label, group in islice(groups.items(), MOST_GROUPS):
         for text in tell(group):
             labels.setdefault(text, []).append(label.removesuffix(": "))
-    return [f"{_labels(found)}{text}" for text, found in labels.items()]
+    told = [f"{_labels(found)}{text}" for text, found in labels.items()]
+    return [*told, *more_settings(len(groups))]
+
+
+def more_settings(groups: int) -> list[str]:
+    """Return a sentence on the groups that are not told of, if there are such."""
+    more = groups - MOST_GROUPS
+    return [f"The table has {count_of(more, 'more setting')}."] if more > 0 else []
 
 
 def _labels(found: list[str]) -> str:

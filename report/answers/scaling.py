@@ -7,7 +7,7 @@ from report.analysis.comparison import CANNOT, cautions, is_disturbed, verdict
 from report.analysis.metrics import Baselines, metrics
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.analysis.verdicts.rough import rough_digits
-from report.answers.phrases import groups_of
+from report.answers.phrases import MOST_GROUPS, groups_of, more_settings
 from report.answers.pipelines.ranking import quickest, step_s
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
@@ -17,7 +17,6 @@ from report.wording.quantities import GPU_TIMES, range_words
 from report.wording.units import count_of, gpu_seconds, number, ratio, seconds
 from study.statistics.comparison import SAME
 
-MOST_GROUPS = 12  # settings with a paragraph each
 QUESTION = "How many GPUs are worth it?"
 
 
@@ -31,8 +30,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     for label, picked in groups_found[:MOST_GROUPS]:
         words = [*_best(picked), *(_step(a, b, baselines) for a, b in pairwise(picked))]
         found.append(f"{label}{' '.join(words)}")
-    if more := len(groups_found) - len(found):
-        found.append(f"For {count_of(more, 'more setting')}, the figures are in the table.")
+    found += more_settings(len(groups_found))
     return [Answer(QUESTION, found)] if found else []
 
 

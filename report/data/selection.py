@@ -200,7 +200,7 @@ def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Set
         row_with_repeats(case, profile)
         for case in with_measured_gpu_counts(points, variant, profile)
     ]
-    asked = list(_points(grid, dict(setting)))
+    asked = list(points if variant is grid else _points(grid, dict(setting)))
     return GridTable(variant, profile.profile, changed, rows, asked)
 
 

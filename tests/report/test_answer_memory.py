@@ -12,6 +12,8 @@ from tests.report.shown import answer_of, only_section
 
 QUESTION = "Whether adding GPUs makes training faster cannot be told from these results"
 
+WIDE = [0.06, 0.1, 0.07, 0.12, 0.09, 0.05, 0.08, 0.11] * 5
+
 
 def counts(times_s, **keys):
     """Cases that differ in GPUs, by the median step of each count."""
@@ -63,12 +65,26 @@ def test_perfect_sharing_is_no_word_where_it_is_reached(times_s):
 
 
 def test_no_sentence_dangles_after_an_open_verdict():
-    noisy = [[0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11] * n for n in (1, 2)]
+    noisy = [[0.1, 0.24, 0.03, 0.2, 0.04, 0.22, 0.02, 0.11] * n for n in (1, 2)]
     both = [result(gpus=g, steps_s=steps) for g, steps in zip((2, 5), noisy, strict=True)]
     (answer,) = adding(*both)
-    assert answer.startswith("From 2 to 5 GPUs it cannot be told from these results whether")
+    assert answer.startswith("From 2 to 5 GPUs it cannot be told whether training gets faster: ")
     assert "2 GPUs and 5 GPUs cannot be told apart" in answer
     assert "Perfect sharing" not in answer
+
+
+def test_an_open_verdict_that_is_far_from_perfect_sharing_has_its_reason():
+    noisy = [[0.1, 0.14, 0.07, 0.12, 0.09, 0.13, 0.08, 0.11] * n for n in (1, 2)]
+    both = [result(gpus=g, steps_s=steps) for g, steps in zip((2, 5), noisy, strict=True)]
+    open_verdict, reason = adding(*both)
+    assert "cannot be told apart" in open_verdict
+    assert "It does not get there, because only one GPU works at a time" in reason
+
+
+def test_gains_that_end_are_answered_by_how_far_they_go():
+    first, *_ = adding(*counts({1: 0.1, 2: 0.09, 3: 0.08}), result(gpus=4, steps_s=WIDE))
+    assert first.startswith("Yes, from 1 to 3 GPUs; whether more are faster cannot be told")
+    assert first.index("From 1 to 2 GPUs") < first.index("From 1 to 4 GPUs")
 
 
 def test_the_ends_are_told_and_then_every_neighbour():
@@ -268,7 +284,7 @@ def memory_of(*given):
 
 def test_the_memory_of_every_gpu_is_told_though_it_is_0():
     five = result(gpus=5, peaks=[100 * MIB, 0, 300 * MIB, 150 * MIB, 160 * MIB])
-    assert "on 5 GPUs 100 MiB, 0 B, 300 MiB, 150 MiB and 160 MiB" in memory_of(five)
+    assert "on 5 GPUs 100 MiB, 0 MiB, 300 MiB, 150 MiB and 160 MiB" in memory_of(five)
 
 
 def test_more_gpus_leave_each_with_less_memory():

@@ -176,5 +176,5 @@ def test_of_many_settings_a_few_have_a_paragraph():
     made = [result(gpus=n, seed=seed) for seed in range(15) for n in (1, 2)]
     (answer,) = scaling.answer(of(*made))
     assert len(answer.sentences) == 13
-    assert answer.sentences[-1] == "For 3 more settings, the figures are in the table."
+    assert answer.sentences[-1] == "The table has 3 more settings."
     assert len(scaling.headlines(of(*made))) == 12

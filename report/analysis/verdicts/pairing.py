@@ -7,7 +7,7 @@ from itertools import pairwise
 from report.analysis.verdicts.disturbances import why_unfit
 from report.analysis.verdicts.incomparable import why_incomparable
 from report.data.conditions import FOLLOWS, conditions
-from report.data.labels import differing, sentence_label
+from report.data.labels import differing, differs, sentence_label
 from report.data.measured import MeasuredCase
 from report.data.variables import common_scope
 from report.wording.names import heading, key_name, key_text
@@ -42,7 +42,9 @@ def pairs(results: list[MeasuredCase], key: str) -> list[Pair]:
 
     What is unlike the rest is paired with the least of all: a refusal can name it.
     """
-    found = []
+    found: list[Pair] = []
+    if not differs(results, key):
+        return found
     for label, group in groups(results, key).items():
         first, *others = _alike(group, key)
         ends = [(some[0], some[-1]) for some in (first, *others) if len(some) > 1]
