@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from report.analysis.comparison import verdict, why_incomparable
+from report.analysis.comparison import is_disturbed, verdict, why_incomparable
 from report.analysis.step_time import StepTime, step_time
 from report.data.measured import MeasuredCase
 from report.wording.units import TIMES, unit_for
@@ -50,7 +50,8 @@ def fit_depth(results: Sequence[MeasuredCase]) -> Fit | None:
     """Fit the medians of cases that differ in depth alone.
 
     None for fewer than three depths, unless each depth is comparable to the one before it and
-    slower, where a median has no interval, and where the times are not on a line.
+    slower and nothing disturbed them, where a median has no interval, and where the times are not
+    on a line.
     """
     ranked = tuple(sorted(results, key=lambda result: result.case.depth))
     if len({result.case.depth for result in ranked}) < MIN_DEPTHS:
@@ -95,7 +96,8 @@ def _in_digits(shown: float, value: float, interval: Interval) -> str:
         power = math.floor(math.log10(width))
         wanted = -power + (width / 10**power < LOW_DIGIT)
     digits = min(wanted, most)
-    return f"{round(shown / scale, digits):.{max(0, digits)}f}".replace("-", "−")
+    nearest = round(shown / scale, digits) + 0.0  # never −0
+    return f"{nearest:.{max(0, digits)}f}".replace("-", "−")
 
 
 def _largest(value: float, interval: Interval) -> float:
@@ -103,7 +105,8 @@ def _largest(value: float, interval: Interval) -> float:
 
 
 def _is_slower(a: MeasuredCase, b: MeasuredCase) -> bool:
-    return why_incomparable(a, b, "depth") is None and verdict(a, b).kind == "slower"
+    is_valid = why_incomparable(a, b, "depth") is None and not is_disturbed(a, b)
+    return is_valid and verdict(a, b).kind == "slower"
 
 
 @cache

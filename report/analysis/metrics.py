@@ -54,10 +54,12 @@ class Baselines:
     def of(self, result: MeasuredCase) -> MeasuredCase | None:
         """Return the comparable case on the fewest GPUs: naive, or else of the same schedule.
 
-        None on emulated GPUs, whose step times say nothing of GPU counts.
+        None on emulated GPUs, whose step times say nothing of GPU counts, and where no case on
+        fewer or more GPUs can be compared: a case alone is no faster than itself.
         """
         alike = self._alike.get(_setting_of(result.case), [])
-        return next((other for other in alike if _may_be_base(other, result)), None)
+        base = next((other for other in alike if _may_be_base(other, result)), None)
+        return None if base is result and _is_cut_off(result, alike) else base
 
 
 def metrics(result: MeasuredCase, results: Sequence[MeasuredCase] | Baselines) -> Metrics:
@@ -101,8 +103,20 @@ def _baselines(results: Sequence[MeasuredCase]) -> Baselines:
     return _newest[0][2]
 
 
+def _is_cut_off(result: MeasuredCase, alike: list[MeasuredCase]) -> bool:
+    """Return True for a case that has others on fewer GPUs, and can be compared with none."""
+    related = [other for other in alike if other is not result and _is_related(other, result)]
+    more = [other for other in related if other.case.gpus > result.case.gpus]
+    return any(other.case.gpus < result.case.gpus for other in related) and all(
+        why_not_ranked(result, other) is not None for other in more
+    )
+
+
+def _is_related(other: MeasuredCase, result: MeasuredCase) -> bool:
+    return other.case.schedule == "naive" or not differing([other, result], "gpus")
+
+
 def _may_be_base(other: MeasuredCase, result: MeasuredCase) -> bool:
     if other is result:
         return True
-    is_alike = other.case.schedule == "naive" or not differing([other, result], "gpus")
-    return is_alike and why_not_ranked(other, result) is None
+    return _is_related(other, result) and why_not_ranked(other, result) is None

@@ -44,10 +44,11 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     if groups:
         is_part = bool(_emulated(results))
         pair = next(iter(explained(groups[0])), groups[0].ends[-1])
-        told = [f"{_yes_or_no(groups[0], is_part)}{_compare(pair)}"]
+        told = [f"{groups[0].label}{_yes_or_no(groups[0], is_part)}{_compare(pair)}"]
     else:
         told = _adding_gpus(results)[:1]
-    return [*(f"Adding GPUs: {text}" for text in told), *utilisation.headlines(results)]
+    found = [f"Adding GPUs: {text}" for text in told]
+    return [*found, *utilisation.headlines(results), *sweep.headlines(results)]
 
 
 def _adding_gpus(results: list[MeasuredCase]) -> list[str]:

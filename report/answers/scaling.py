@@ -16,6 +16,7 @@ from report.wording.names import schedule_name
 from report.wording.quantities import GPU_TIMES, range_words
 from report.wording.units import count_of, gpu_seconds, number, ratio, seconds
 from study.statistics.comparison import SAME
+from study.statistics.digits import MOST
 
 QUESTION = "How many GPUs are worth it?"
 
@@ -68,11 +69,14 @@ def _best(picked: list[MeasuredCase]) -> list[str]:
     for few, many in pairwise(picked):
         if why_not_ranked(few, many) is not None or verdict(few, many).kind != "faster":
             return []
-    text = f"A step is fastest on {_gpus(picked[-1])} ({seconds(step_s(picked[-1]))})"
+    fastest, time = _gpus(picked[-1]), seconds(step_s(picked[-1]))
+    text = f"A step is fastest on {fastest} ({time})"
     cheapest, second = sorted(picked, key=_cost_s)[:2]
     if _cost_s(cheapest) > (1 - SAME) * _cost_s(second):
         return [f"{text}."]
     cost = gpu_seconds(_cost_s(cheapest))
+    if cheapest is picked[-1]:
+        return [f"A step is fastest and cheapest on {fastest} ({time}, {cost})."]
     return [f"{text} and cheapest on {_gpus(cheapest)} ({cost})."]
 
 
@@ -103,7 +107,7 @@ def _gain(few: MeasuredCase, many: MeasuredCase) -> str:
     speed = "fast" if found.kind == "faster" else "long"
     if is_disturbed(few, many):
         return f"about {rough_digits(factor)} times as {speed}"
-    return f"{number(factor)} times as {speed}"
+    return f"{number(factor) if factor < MOST else f'over {MOST}'} times as {speed}"
 
 
 def _cautions(few: MeasuredCase, many: MeasuredCase) -> str:

@@ -3,6 +3,7 @@
 from report.analysis.comparison import (
     CANNOT,
     Pair,
+    is_disturbed,
     is_swept_instead,
     pairs,
     verdict_words,
@@ -43,9 +44,15 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the answer on depth for the first group that has one, with the cost of a layer."""
     groups = [group for group in along(results, "depth") if group.compared]
-    if not groups or set(groups[0].kinds) != {"slower"}:
-        return [f"Depth: {_answer(group)}" for group in groups[:1]] + sweep.headlines(results)
-    first = groups[0]
+    told = [_headline(group) for group in groups[:1]]
+    return [*(f"Depth: {text}" for text in told), *sweep.headlines(results)]
+
+
+def _headline(first: Along) -> str:
+    """Return both ends with the cost of a layer, if each depth is clearly slower than the last."""
+    is_clear = not any(is_disturbed(pair.least, pair.most) for pair in first.compared)
+    if set(first.kinds) != {"slower"} or not is_clear:
+        return f"{first.label}{_answer(first)}"
     least, most = first.compared[0].least, first.compared[-1].most
     line = fit_depth(list(dict.fromkeys([least, *(pair.most for pair in first.compared)])))
     each = "" if line is None else (
@@ -53,10 +60,11 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
         "after another"
     )  # fmt: skip
     times = [seconds(step_time(result).estimate_s) for result in (least, most)]
-    return [
-        f"Depth: more depth makes a step slower, from {times[0]} at depth {least.case.depth} to "
-        f"{times[1]} at depth {most.case.depth} {on_gpus(most)}{each}."
-    ]
+    where = "" if most.gpus in first.label else f" {on_gpus(most)}"
+    return (
+        f"{first.label}more depth makes a step slower, from {times[0]} at depth {least.case.depth} "
+        f"to {times[1]} at depth {most.case.depth}{where}{each}."
+    )
 
 
 def _depths(results: list[MeasuredCase]) -> list[str]:

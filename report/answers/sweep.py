@@ -25,9 +25,9 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the first group's answer for each key of `SWEPT`."""
     swept = [(key, along(results, key)) for key in SWEPT if differs(results, key)]
     return [
-        f"{key_name(key).capitalize()}: {_answer(groups[0], key)}"
+        f"{key_name(key).capitalize()}: {told[0].label}{_answer(told[0], key)}"
         for key, groups in swept
-        if groups and groups[0].compared
+        if (told := [group for group in groups if group.compared])
     ]
 
 
@@ -66,9 +66,10 @@ def _question(key: str) -> str:
 
 
 def _per_row(group: Along) -> str:
-    """Add the time per row, which a larger batch is meant to improve."""
+    """Add the time per row of what was compared, which a larger batch is meant to improve."""
+    cases = dict.fromkeys(r for pair in group.compared for r in (pair.least, pair.most))
     rows = ", ".join(
         f"{seconds(estimate(r.steps_s) / r.case.batch_size)} at batch {r.case.batch_size}"
-        for r in group.cases
+        for r in cases
     )
     return f" A row of the batch takes {rows}."

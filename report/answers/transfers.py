@@ -25,13 +25,13 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
 
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the law of growth, and the share of a step that copies take."""
-    for _, group in groups_of(results, "gpus").items():
+    for label, group in groups_of(results, "gpus").items():
         several = [r for r in group if r.transfers.to_calls_per_forward is not None]
         if _is_law(several) and len({r.case.gpus for r in several}) > 1:
             forward = _by_count(several)
             times = "".join(f" {text}" for text in copy_times(group))
-            return [f"Communication grows linearly: N GPUs move data N − 1 times forward and N − 1 "
-                    f"times backward (forward, {forward}).{times}"]  # fmt: skip
+            return [f"{label}Communication grows linearly: N GPUs move data N − 1 times forward "
+                    f"and N − 1 times backward (forward, {forward}).{times}"]  # fmt: skip
     return []
 
 

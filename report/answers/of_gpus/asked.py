@@ -16,6 +16,7 @@ from study.grid import load_grids
 def answer(grid_table: GridTable) -> list[Answer]:
     """Return a remark for each group of cases in which GPU counts are missing."""
     results = grid_table.results
+    naive = [result for result in results if result.case.schedule == "naive"]
     keys = differing(results, "gpus")
     groups: dict[tuple[object, ...], list[Case]] = {}
     measured = {result.case.configuration for result in results}
@@ -26,7 +27,7 @@ def answer(grid_table: GridTable) -> list[Answer]:
     lines = [
         f"{label_of(alike[0], keys)}{_missing(asks, cases, alike)}"
         for values, cases in groups.items()
-        if (alike := [r for r in results if _values(r.case, keys) == values])
+        if (alike := [r for r in naive if _values(r.case, keys) == values])
     ]
     return [Answer("", lines)] if lines else []
 
@@ -49,7 +50,8 @@ def _by_rule(case: Case) -> str:
     layers = counts_by_rule(case)
     moves = sum(count > 0 for count in layers) - 1
     return (
-        f"By the rule that {RULES[case.split][0]}, {count_of(case.gpus, 'GPU')} get "
+        f"By the rule that {RULES[case.split][0]}, {count_of(case.gpus, 'GPU')} "
+        f"{plural(case.gpus, 'gets', 'get')} "
         f"{listed(layers)} of {case.depth} layers, and data moves {moves} "
         f"{plural(moves, 'time')} each way."
     )

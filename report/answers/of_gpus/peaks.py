@@ -7,7 +7,7 @@ from report.data.measured import MeasuredCase
 from report.wording.quantities import list_words
 from report.wording.units import BYTES, count_of, data_size
 
-MOST = 8  # GPU counts in one sentence
+MOST = 8  # GPU counts in one sentence, and GPUs of one count
 
 
 def peaks(results: list[MeasuredCase]) -> list[str]:
@@ -45,10 +45,17 @@ def _each(known: list[MeasuredCase]) -> list[str]:
     """Return the peaks of each case, all in one unit."""
     peaks = [[gpu.peak_allocated_bytes or 0 for gpu in r.measurement.per_gpu] for r in known]
     words = iter(list_words(chain.from_iterable(peaks), BYTES))
-    return [
-        f"on {count_of(result.case.gpus, 'GPU')} {listed(islice(words, len(sizes)))}"
-        for result, sizes in zip(known, peaks, strict=True)
-    ]
+    each = [_in_short(sizes, list(islice(words, len(sizes)))) for sizes in peaks]
+    return [f"on {count_of(result.case.gpus, 'GPU')} {text}"
+            for result, text in zip(known, each, strict=True)]  # fmt: skip
+
+
+def _in_short(sizes: list[int], words: list[str]) -> str:
+    """Return each size; of many GPUs, the least and the most: the table has all of them."""
+    if len(sizes) <= MOST:
+        return listed(words)
+    least, most = (words[sizes.index(size)] for size in (min(sizes), max(sizes)))
+    return f"{least} each" if least == most else f"between {least} and {most} each"
 
 
 def _less(known: list[MeasuredCase]) -> str:

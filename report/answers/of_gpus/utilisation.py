@@ -28,9 +28,9 @@ def utilisation(results: list[MeasuredCase]) -> list[str]:
 
 def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the answer for the first group with several real GPUs."""
-    for group in groups_of(results, "gpus").values():
+    for label, group in groups_of(results, "gpus").items():
         if told := _told(group):
-            return [f"GPUs at work: {_answer(told)} {_shares(told)}."]
+            return [f"GPUs at work: {label}{_answer(told)} {_shares(told)}."]
     return []
 
 

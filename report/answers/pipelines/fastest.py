@@ -39,6 +39,7 @@ def first_sentence(ranking: Ranking) -> str:
     if len(ranked) == 1:
         return f"On {where} only {names_of(ranked)} can be ranked: {took} a step{gain}."
     kinds = {verdict(best, other).kind for other in tied[1:]}
+    where += ", of the cases that can be compared," if ranking.has_left_out else ""
     if len(tied) == len(ranked):
         what = f"take as long, {took} a step" if kinds == {"same"} else "cannot be told apart"
         return f"On {where} none is the fastest: all {len(ranked)} cases {what}."
@@ -59,12 +60,23 @@ def _range(tied: list[MeasuredCase]) -> str:
 def _gain(ranking: Ranking, best: MeasuredCase) -> str:
     """Compare the best with naive on one GPU, and with what its formula allows over that."""
     assert ranking.one is not None
+    return f"{_times(ranking.one, best)}{_formula(ranking, best)}{_with_caution(ranking.one, best)}"
+
+
+def _formula(ranking: Ranking, best: MeasuredCase) -> str:
+    """Return what the formula allows over one GPU; it says so where the measured gain is more."""
+    assert ranking.one is not None
     has_formula = not best.emulated and best.case.schedule != "naive"
     allowed = allowed_speed_up(best.case) if has_formula else None
+    if allowed is None:
+        return ""
     is_tied = len(leaders(ranking.ranked)) > 1
     whose = f"the formula of {SCHEDULES[best.case.schedule].label}" if is_tied else "its formula"
-    formula = "" if allowed is None else f" ({whose} allows {ratio(allowed)} times)"
-    return f"{_times(ranking.one, best)}{formula}{_with_caution(ranking.one, best)}"
+    found = verdict(ranking.one, best)
+    if found.high * allowed < 1:
+        return f" (more than the {ratio(allowed)} times that {whose} allows)"
+    is_factor = found.kind == "faster" and 1 / found.ratio >= FACTOR
+    return f" ({whose} allows {ratio(allowed)} times{'' if is_factor else ' as fast'})"
 
 
 def _times(one: MeasuredCase, best: MeasuredCase) -> str:

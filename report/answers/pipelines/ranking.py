@@ -37,6 +37,11 @@ class Ranking:
         naive = [self.naive] if self.naive is not None and self.problem is None else []
         return sorted([*naive, *self.field], key=step_s)
 
+    @property
+    def has_left_out(self) -> bool:
+        """True if a case on as many GPUs must not be ranked with these."""
+        return len(self.field) < len(self.others)
+
 
 def leaders(ranked: list[MeasuredCase]) -> list[MeasuredCase]:
     """Return the first of the ranked, and all that cannot be told from it."""

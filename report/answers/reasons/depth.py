@@ -1,5 +1,8 @@
 """The reason for step times at several depths: a cost per layer and a fixed cost, in turns."""
 
+from itertools import pairwise
+
+from report.analysis.comparison import CANNOT, is_disturbed
 from report.analysis.depth_fit import STRAIGHT, Fit, fit_depth, in_interval, rounded, straightness
 from report.analysis.step_time import step_time
 from report.analysis.time_use import at_a_time, is_costly, longer_words
@@ -57,14 +60,16 @@ def _by_line(line: Fit, cases: list[MeasuredCase]) -> str:
 
 
 def _without_line(cases: list[MeasuredCase]) -> str:
+    if any(is_disturbed(a, b) for a, b in pairwise(cases)):
+        return (
+            f"What each layer adds {CANNOT}, since something disturbed them: on average a layer "
+            f"takes {_averages(cases)}."
+        )
     first, last = (step_time(r).estimate_s / r.case.depth for r in (cases[0], cases[-1]))
     if len(cases) > 2 and (r_squared := straightness(cases)) < STRAIGHT:
-        averages = listed(seconds(step_time(r).estimate_s / r.case.depth) for r in cases)
-        depths = listed(result.case.depth for result in cases)
         return (
             f"The times are not on a straight line (R² = {r_squared:.2f}), so no cost per layer is "
-            f"given: on average a layer takes {averages} at depth {depths}. These results do not "
-            "say why."
+            f"given: on average a layer takes {_averages(cases)}. These results do not say why."
         )
     times = _per_layer(cases)
     if abs(last / first - 1) < STEADY:
@@ -78,6 +83,11 @@ def _without_line(cases: list[MeasuredCase]) -> str:
             f"falls {times}: part of a step does not grow with the depth."
         )
     return f"The average per layer rises {times}; these results do not say why."
+
+
+def _averages(cases: list[MeasuredCase]) -> str:
+    averages = listed(seconds(step_time(r).estimate_s / r.case.depth) for r in cases)
+    return f"{averages} at depth {listed(result.case.depth for result in cases)}"
 
 
 def _per_layer(cases: list[MeasuredCase]) -> str:

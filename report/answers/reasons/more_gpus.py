@@ -48,8 +48,8 @@ def _perfect(pair: Pair) -> list[str]:
     few, many = pair.least, pair.most
     found, part = verdict_on(pair), few.case.gpus / many.case.gpus
     at_least = found.low if found.kind == "undecided" else found.ratio
-    if at_least <= (1 + part) / 2 or many.case.schedule != "naive":
-        return []  # near perfect sharing, or beyond it
+    if many.case.schedule != "naive" or is_disturbed(few, many) or at_least <= (1 + part) / 2:
+        return []  # near perfect sharing or beyond it, or nobody knows how far from it
     several = [r for r in dict.fromkeys([few, many]) if _takes_turns(r)]
     if many not in several:
         return []

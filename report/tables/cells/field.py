@@ -60,4 +60,4 @@ class Field:
         known = {self.metrics(result).base_gpus for result in self.results} - {None}
         if len(known) == 1:
             return count_of(next(iter(known)) or 0, "GPU")
-        return "the fewest GPUs"
+        return "the fewest comparable GPUs"
