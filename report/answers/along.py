@@ -35,6 +35,14 @@ class Along:
         return [verdict_on(pair).kind for pair in self.compared]
 
     @property
+    def drift(self) -> Pair | None:
+        """The least and the most, if they differ though no two neighbours are known to."""
+        if {"faster", "slower"} & set(self.kinds) or len(self.compared) < 2:
+            return None
+        ends = self.ends[0]
+        return ends if verdict_on(ends).kind in ("faster", "slower") else None
+
+    @property
     def ends(self) -> list[Pair]:
         """The least with the most, and of GPUs the least that split the model with the most.
 

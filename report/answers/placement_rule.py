@@ -11,6 +11,7 @@ from study.schedules import SCHEDULES
 BALANCED = "Balanced by time, layers go to stages so that none of them takes much longer."
 RULE = "Which GPU gets layer i?"
 CODE = "How does the code find all GPUs and use them?"
+MOST = 12  # GPUs that a sentence names
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
@@ -30,11 +31,26 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     if not followed:
         return []
     most = max(followed, key=lambda result: result.case.gpus)
-    layers = listed(most.placement.layers_per_gpu)
     return [
         f"Placement: {RULES[most.case.split][0]}: {most.case.depth} layers on "
-        f"{count_of(most.case.gpus, 'GPU')} are {layers}{emulation_remark([most])}."
+        f"{count_of(most.case.gpus, 'GPU')} are {_in_short(most.placement.layers_per_gpu)}"
+        f"{emulation_remark([most])}."
     ]
+
+
+def _in_short(counts: list[int]) -> str:
+    """Return the layers of every GPU; of many GPUs, how many have so many."""
+    if len(counts) <= MOST:
+        return listed(counts)
+    kinds = sorted(set(counts), reverse=True)
+    if len(kinds) == 1:
+        return f"{kinds[0]} each"
+    return listed(f"{kind} on {count_of(counts.count(kind), 'GPU')}" for kind in kinds)
+
+
+def _counts(counts: list[int]) -> str:
+    """Return `7, 7 and 6 layers`, or of many GPUs `2 on 8 GPUs and 1 on 12 GPUs`."""
+    return f"{_in_short(counts)}{' layers' if len(counts) <= MOST else ''}"
 
 
 def _ruled(results: list[MeasuredCase]) -> list[MeasuredCase]:
@@ -88,18 +104,19 @@ def _example(case: Case) -> str:
     places = map_by_rule(case)
     held = [
         f"{runs([i for i, place in enumerate(places) if place == gpu])} on GPU {gpu}"
-        for gpu in range(gpus)
+        for gpu in (range(gpus) if gpus <= MOST else (0, 1, gpus - 1))
     ]
+    named = listed(held) if gpus <= MOST else f"{', '.join(held[:2])}, and so on to {held[-1]}"
     second = places.index(1)
     layer = second + 1 if places.count(1) > 1 else second
     text = (
-        f"Example, {depth} layers on {gpus} GPUs: layers {listed(held)}; for layer {layer}, "
+        f"Example, {depth} layers on {gpus} GPUs: layers {named}; for layer {layer}, "
         f"`{layer} * {gpus} // {depth}` is {places[layer]}."
     )
     if left := depth % gpus:
         text += (
             f" `{depth} // {gpus}` is {depth // gpus}, and {left} {plural(left, 'layer')} "
-            f"{plural(left, 'is', 'are')} left over: {listed(counts_by_rule(case))} layers."
+            f"{plural(left, 'is', 'are')} left over: {_counts(counts_by_rule(case))}."
         )
     return text
 

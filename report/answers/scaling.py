@@ -1,7 +1,7 @@
 """The number of GPUs that is worth it: speed, efficiency and cost from one count to the next."""
 
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 
 from report.analysis.comparison import CANNOT, cautions, is_disturbed, verdict
 from report.analysis.metrics import Baselines, metrics
@@ -36,10 +36,18 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
 
 
 def headlines(results: list[MeasuredCase]) -> list[str]:
-    """Compare the fewest with the most GPUs."""
+    """Compare the fewest with the most GPUs that can be compared."""
     baselines = Baselines(results)
     first = islice(_picked(results), MOST_GROUPS)
-    return [f"Number of GPUs: {label}{_step(p[0], p[-1], baselines)}" for label, p in first]
+    return [f"Number of GPUs: {label}{_step(*_farthest(p), baselines)}" for label, p in first]
+
+
+def _farthest(picked: list[MeasuredCase]) -> tuple[MeasuredCase, MeasuredCase]:
+    """Return the fewest and the most GPUs, or the pair nearest to that which can be compared."""
+    pairs = sorted(combinations(range(len(picked)), 2), key=lambda pair: pair[0] - pair[1])
+    both = ((picked[few], picked[many]) for few, many in pairs)
+    ends = picked[0], picked[-1]
+    return next((pair for pair in both if why_not_ranked(*pair) is None), ends)
 
 
 def _picked(results: list[MeasuredCase]) -> Iterator[tuple[str, list[MeasuredCase]]]:

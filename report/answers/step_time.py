@@ -13,7 +13,7 @@ from report.analysis.comparison import (
 from report.analysis.depth_fit import fit_depth, in_interval
 from report.analysis.step_time import step_time
 from report.answers import sweep
-from report.answers.along import Along, along, refusals_along
+from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.phrases import emulation_remark, label_of, on_gpus
 from report.answers.reasons.depth import reasons
 from report.data.labels import differing
@@ -82,6 +82,12 @@ def _answer(group: Along) -> str:
     """Answer for one group: yes or no first, then every neighbour."""
     lines = " ".join(_compare(pair) for pair in group.compared)
     kinds, remark = set(group.kinds), emulation_remark([pair.most for pair in group.compared])
+    if (drift := group.drift) is not None:
+        kind = verdict_on(drift).kind
+        start = "No" if kind == "slower" else "In these results, yes"
+        doubt = "" if kind == "slower" else f" But {DOUBT[0].lower()}{DOUBT[1:]}"
+        clear = "though no two depths next to each other are known to differ"
+        return f"{start}, {clear}{remark}. {_compare(drift)} {lines}{doubt}"
     if kinds == {"slower"}:
         return f"No, more depth makes a step slower{remark}. {lines}"
     if kinds == {"faster"}:

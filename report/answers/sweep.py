@@ -43,6 +43,8 @@ def _answer(group: Along, key: str) -> str:
     lines = " ".join(_compare(pair, key) for pair in group.compared)
     rows = _per_row(group) if key == "batch_size" else ""
     kinds, remark = set(group.kinds), emulation_remark([pair.most for pair in group.compared])
+    if (drift := group.drift) is not None:
+        return f"Yes, over the whole range{remark}. {_compare(drift, key)} {lines}{rows}"
     if kinds <= {"same"}:
         return f"No difference can be seen{remark}. {lines}{rows}"
     if not kinds & {"slower", "faster"}:

@@ -46,7 +46,7 @@ def make_main_table(
             rows, axes, _cells(rows, keys, field, all_known=not columns), marks, strict=True
         )
     ]
-    headings = _headings(found, [] if field.results else keys)
+    headings = _headings(_widest_first(found), [] if field.results else keys)
     filled = [[row.get(heading, UNKNOWN) for heading in headings] for row in found]
     table = Table(headings, filled, notes=[*lines, *where_they_are(apart)])
     return turn_wide(table, len(axes[0]) if axes else 0)
@@ -82,6 +82,11 @@ def _cells(rows: Sequence[Row], keys: Sequence[str], field: Field, all_known: bo
 
 def _result(row: Row) -> Words:
     return {RESULT: "ok" if row.measured is not None else row.reason or UNKNOWN}
+
+
+def _widest_first(rows: Sequence[Words]) -> list[Words]:
+    """Return the rows with the most cells first: columns stand as in those, GPU 0 to the last."""
+    return sorted(rows, key=len, reverse=True)
 
 
 def _headings(rows: Sequence[Words], keys: Sequence[str]) -> list[str]:
