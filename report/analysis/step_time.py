@@ -35,11 +35,12 @@ def step_time(result: MeasuredCase) -> StepTime:
 
     One that an earlier version found is widened as it is today, to the range of the medians of long
     blocks, which takes neither numpy nor time. The bootstrap in it stays the one that was stored.
+    Where a job stored none, it is found here, as every verdict on these steps finds it.
     """
-    if result.repeats:
-        from study.statistics.bootstrap import interval  # imported here: it needs numpy and scipy
+    found = None if result.repeats else result.measurement.median_ci_s
+    if found is not None:
+        (steps,) = result.steps_s
+        return StepTime(estimate(result.steps_s), hull(Interval(*found), across_blocks(steps)))
+    from study.statistics.bootstrap import interval  # imported here: it needs numpy and scipy
 
-        return StepTime(estimate(result.steps_s), interval(result.steps_s))
-    (steps,), found = result.steps_s, result.measurement.median_ci_s
-    own = None if found is None else hull(Interval(*found), across_blocks(steps))
-    return StepTime(estimate(result.steps_s), own)
+    return StepTime(estimate(result.steps_s), interval(result.steps_s))

@@ -85,6 +85,17 @@ def _cost(breakdown: Breakdown, timed_s: float) -> float:
     return median(breakdown.step_times_s) / (median(plain) if plain else timed_s) - 1
 
 
+@cache
+def longer_than_timed(result: MeasuredCase) -> float | None:
+    """Return how much longer an instrumented step took than a timed one, as a share, by medians.
+
+    Besides what instruments cost, a GPU may have become slower between the two.
+    """
+    breakdowns = [job.measurement.breakdown for job in result.jobs]
+    steps = [b.step_times_s for b in breakdowns if b is not None]
+    return median(map(median, steps)) / step_time(result).estimate_s - 1 if steps else None
+
+
 def is_costly(result: MeasuredCase) -> bool:
     """Return True if instruments changed the step so much that its parts say little."""
     cost = instrumentation_cost(result)
@@ -108,7 +119,7 @@ def longer_words(results: Sequence[MeasuredCase]) -> str:
     most = max(costs, key=abs, default=0.0)
     if abs(most) <= CHEAP:
         return ""
-    kind = "longer" if most > 0 else "less"
+    kind = "longer" if most > 0 else "less time"
     up_to = "up to " if len(costs) > 1 else ""
     return f" (in instrumented steps, which took {up_to}{100 * abs(most):.0f} % {kind})"
 

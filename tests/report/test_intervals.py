@@ -33,9 +33,12 @@ def test_what_a_job_stores_today_is_what_the_report_shows():
     assert ends(given) == given.measurement.median_ci_s
 
 
-def test_a_job_without_an_interval_has_none_in_the_report():
+def test_a_job_that_stored_no_interval_has_that_of_its_steps():
+    """`ci_null_many`: a dash stood in the table, and a verdict with an interval below it."""
     given = measuring(result(steps_s=TWO_SPEEDS), median_ci_s=None)
-    assert step_time(measured(given)).interval is None
+    assert ends(given) == (0.1, 0.101)
+    few = measuring(result(steps_s=[0.1] * 5), median_ci_s=None)
+    assert step_time(measured(few)).interval is None
 
 
 def test_the_method_says_what_an_interval_does_not_cover():

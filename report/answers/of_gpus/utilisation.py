@@ -118,9 +118,10 @@ def _untold(several: list[MeasuredCase]) -> list[str]:
     for result in real:
         cost = instrumentation_cost(result)
         if time_use(result) and is_costly(result) and cost is not None:
+            longer = "longer" if cost > 0 else "less time"
             found.append(
                 f"{QUESTION} {on_gpus(result)} {CANNOT}: the instrumented steps took "
-                f"{100 * abs(cost):.0f} % {'longer' if cost > 0 else 'less'} than the timed ones."
+                f"{100 * abs(cost):.0f} % {longer} than the timed ones."
             )
     return found
 

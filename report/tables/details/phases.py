@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from report.analysis.time_use import instrumentation_cost
+from report.analysis.time_use import longer_than_timed
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
@@ -25,7 +25,7 @@ def make_table(results: list[MeasuredCase]) -> Table:
 
 def _notes(seen: list[MeasuredCase]) -> list[str]:
     """Say how instrumented steps differ from timed ones, so that nobody adds up the phases."""
-    costs = [cost for cost in map(instrumentation_cost, seen) if cost is not None]
+    costs = [cost for cost in map(longer_than_timed, seen) if cost is not None]
     if all(abs(cost) < NOTICEABLE for cost in costs):
         return []
     low, high = signed_percent(min(costs)), signed_percent(max(costs))
