@@ -12,6 +12,7 @@ from report.wording.units import signed_percent
 from study.results.measurement import Breakdown, GpuTime
 
 MAX_INSTRUMENTATION_COST = 0.5  # of a step; above it the parts say little
+WHOLE = 1.05  # of a step; clocks of a host and a GPU differ by less
 CHEAP = 0.05  # of a step; up to here it is not worth a word
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
@@ -49,12 +50,15 @@ class TimeUse:
 
 @cache
 def time_use(result: MeasuredCase) -> list[TimeUse]:
-    """Return the time of each GPU by activity; empty where no step was instrumented."""
+    """Return the time of each GPU by activity; empty where no step was instrumented.
+
+    Empty as well where a GPU would compute for longer than the step: such parts are none of it.
+    """
     breakdowns = [job.measurement.breakdown for job in result.jobs]
     known = [breakdown for breakdown in breakdowns if breakdown is not None]
     steps = sum(len(breakdown.step_times_s) for breakdown in known)
     found = [_mean(gpu, known, steps) for gpu in range(result.case.gpus)] if known else []
-    return found if all(use.step_s > 0 for use in found) else []
+    return found if all(use.step_s > 0 and use.utilization <= WHOLE for use in found) else []
 
 
 def _mean(gpu: int, breakdowns: list[Breakdown], steps: int) -> TimeUse:

@@ -116,7 +116,8 @@ def _answer(group: Along, is_part: bool) -> str:
 
 def _yes_or_no(group: Along, is_part: bool) -> str:
     kinds = set(group.kinds)
-    so_far = ", as far as these results tell" if group.refused or is_part else ""
+    is_open = bool(group.refused) or is_part or "undecided" in kinds
+    so_far = ", as far as these results tell" if is_open else ""
     if (drift := group.drift) is not None:
         yes = "Yes" if verdict_on(drift).kind == "faster" else "No"
         return f"{yes}, though no two numbers of GPUs next to each other are known to differ. "

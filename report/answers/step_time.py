@@ -56,8 +56,8 @@ def _headline(first: Along) -> str:
     least, most = first.compared[0].least, first.compared[-1].most
     line = fit_depth(list(dict.fromkeys([least, *(pair.most for pair in first.compared)])))
     each = "" if line is None else (
-        f": each extra layer adds about {in_interval(line.slope_s, line.slope)}, as layers run one "
-        "after another"
+        f": each extra layer adds about {in_interval(line.slope_s, line.slope)}"
+        f"{', as layers run one after another' if most.case.schedule == 'naive' else ''}"
     )  # fmt: skip
     times = [seconds(step_time(result).estimate_s) for result in (least, most)]
     where = "" if most.gpus in first.label else f" {on_gpus(most)}"

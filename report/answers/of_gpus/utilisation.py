@@ -104,17 +104,19 @@ def _turns(told: list[MeasuredCase]) -> str:
 def _share(result: MeasuredCase, text: str) -> str:
     uses = time_use(result)
     computes = shares([use.utilization for use in uses])
-    idle = shares([use.idle_s / use.step_s for use in uses])
+    idle = shares([max(0.0, use.idle_s / use.step_s) for use in uses])
     return f"{on_gpus(result)} {text.format(computes, idle)}"
 
 
 def _untold(several: list[MeasuredCase]) -> list[str]:
     """Name the cases whose shares are unknown or say little, with the reason."""
     real = [r for r in several if not r.emulated]
-    unknown = [count_of(r.case.gpus, "GPU") for r in real if not time_use(r)]
-    found = []
-    if unknown:
-        found.append(f"{QUESTION} on {listed(unknown)} {CANNOT}: no step was instrumented.")
+    unknown: dict[str, list[str]] = {}
+    for result in real:
+        if not time_use(result):
+            gpus = count_of(result.case.gpus, "GPU")
+            unknown.setdefault(_why_unknown(result), []).append(gpus)
+    found = [f"{QUESTION} on {listed(gpus)} {CANNOT}: {why}." for why, gpus in unknown.items()]
     for result in real:
         cost = instrumentation_cost(result)
         if time_use(result) and is_costly(result) and cost is not None:
@@ -124,6 +126,12 @@ def _untold(several: list[MeasuredCase]) -> list[str]:
                 f"{100 * abs(cost):.0f} % {longer} than the timed ones."
             )
     return found
+
+
+def _why_unknown(result: MeasuredCase) -> str:
+    if any(job.measurement.breakdown is not None for job in result.jobs):
+        return "the parts of the instrumented steps are longer than a step"
+    return "no step was instrumented"
 
 
 def _emulated(several: list[MeasuredCase]) -> list[str]:

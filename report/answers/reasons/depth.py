@@ -11,6 +11,7 @@ from report.answers.phrases import about, listed, share
 from report.answers.reasons.work import work
 from report.data.measured import MeasuredCase
 from report.wording.units import seconds
+from study.schedules import SCHEDULES
 
 STEADY = 0.05  # relative change of the time per layer
 ONE = 1.25  # GPUs at work at a time, up to which they take turns
@@ -31,10 +32,17 @@ def reasons(group: Along) -> list[str]:
     return [f"{group.label}{' '.join([*told, *_turns(cases[-1])])}"]
 
 
+def sequence(result: MeasuredCase) -> str:
+    """Say that layers run in turn; in a pipeline they do for each micro-batch alone."""
+    if SCHEDULES[result.case.schedule].is_pipeline:
+        return "For each micro-batch the layers run one after another"
+    return "The layers run one after another"
+
+
 def _by_line(line: Fit, cases: list[MeasuredCase]) -> str:
     least, most = cases[0], cases[-1]
     text = (
-        "The layers run one after another, each with the output of the one before: each extra "
+        f"{sequence(least)}, each with the output of the one before: each extra "
         f"layer adds about {in_interval(line.slope_s, line.slope)} to a step"
     )
     depths = [result.case.depth for result in cases]
@@ -74,12 +82,12 @@ def _without_line(cases: list[MeasuredCase]) -> str:
     times = _per_layer(cases)
     if abs(last / first - 1) < STEADY:
         return (
-            f"The layers run one after another, so each one adds its time: the average per layer "
+            f"{sequence(cases[0])}, so each one adds its time: the average per layer "
             f"stays about the same, {times}."
         )
     if last < first:
         return (
-            f"The layers run one after another, so each one adds its time. The average per layer "
+            f"{sequence(cases[0])}, so each one adds its time. The average per layer "
             f"falls {times}: part of a step does not grow with the depth."
         )
     return f"The average per layer rises {times}; these results do not say why."

@@ -92,6 +92,8 @@ def _parts(pair: Pair) -> list[str]:
         return []
     changes = {name: s for name, s in _changes(few, many).items()
                if name == COPIES or abs(s) >= SMALL * abs(instrumented)}  # fmt: skip
+    if max(map(abs, changes.values()), default=0.0) < SMALL * abs(instrumented):
+        return []
     ranked = sorted(changes, key=lambda name: changes[name], reverse=timed > 0)
     parts = listed(f"{name} {_signed(changes[name])}" for name in ranked)
     return [
