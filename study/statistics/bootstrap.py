@@ -52,8 +52,9 @@ def compare(a_jobs: Samples, b_jobs: Samples) -> Comparison | None:
     """Compare b to a; None where either has too few steps for an interval, or two jobs.
 
     Where both have 3 jobs or more, by Welch's t. Else draws of where either median may lie are
-    subtracted on the log scale: of one job its bootstrap and what jobs differ by (JOB_SD, or what
-    those of the other sample differ by, if that is more), of several Student's t.
+    subtracted on the log scale: of one job its bootstrap, as wide as its interval, and what jobs
+    differ by (JOB_SD, or what those of the other sample differ by, if that is more), of several
+    Student's t.
     """
     if not (are_enough(a_jobs) and are_enough(b_jobs)):
         return None
@@ -80,7 +81,23 @@ def _draws(jobs: Samples, job_sd: float, seed: int) -> Floats:
     random = np.random.default_rng(seed)
     if len(jobs) > 1:
         return t_draws(log_mean(jobs), random, RESAMPLES)
-    return _log_deviations(jobs[0], random) + normal_draws(job_sd, random, RESAMPLES)
+    deviations = _as_wide_as_the_interval(_log_deviations(jobs[0], random), jobs[0])
+    return deviations + normal_draws(job_sd, random, RESAMPLES)
+
+
+def _as_wide_as_the_interval(deviations: Floats, times: Sequence[float]) -> Floats:
+    """Stretch either side to the medians of long blocks, as the interval of the job reaches.
+
+    Else a verdict would be sure of a difference that the two intervals leave open.
+    """
+    value = estimate([times])
+    narrow = Interval(*_bounds(value, deviations))
+    wide = hull(narrow, across_blocks(times))
+    below, above = (
+        math.log(w / value) / math.log(n / value) if n != value else 1.0
+        for w, n in ((wide.low, narrow.low), (wide.high, narrow.high))
+    )
+    return np.where(deviations < 0, deviations * max(1.0, below), deviations * max(1.0, above))
 
 
 def _sd_of_a_job(jobs: Samples, draws: Floats) -> float:
