@@ -18,6 +18,7 @@ from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.hardware import shared_device
 from report.wording.units import count_of, plural, seconds
+from study.statistics.digits import interval_of_ratio, short_percent
 from study.statistics.samples import estimate
 
 USED = "Are all GPUs used?"
@@ -106,11 +107,12 @@ def _answer(group: Along, is_part: bool) -> str:
     `is_part` is True if other cases cannot be compared.
     """
     ends = group.ends
+    between = [pair for pair in group.compared if pair not in ends]
     told = [" ".join(_compare(pair) for pair in ends)]
-    if between := [pair for pair in group.compared if pair not in ends]:
-        told.append(_one_by_one(between))
-        if "faster" in group.kinds and verdict_on(ends[-1]).kind == "undecided":
-            told.reverse()  # what is known first
+    if between and verdict_on(ends[-1]).kind == "undecided":
+        told = [*_one_by_one(between), *_one_by_one(ends), *_repeats([*between, *ends])]
+    elif between:
+        told += [*_one_by_one(between), *_repeats(between)]
     return f"{_yes_or_no(group, is_part)}{' '.join(told)}"
 
 
@@ -152,14 +154,30 @@ def _compare(pair: Pair) -> str:
     )
 
 
-def _one_by_one(pairs: list[Pair]) -> str:
-    """Return neighbours in short."""
-    text = "; ".join(
-        f"from {_counts(pair)} {ADDING[verdict_on(pair).kind]}: {_words(pair)}"
-        for pair in pairs[:MOST]
-    )
+def _one_by_one(pairs: list[Pair]) -> list[str]:
+    """Return a sentence on several pairs in short."""
+    text = "; ".join(map(_short, pairs[:MOST]))
     more = f"; and {len(pairs) - MOST} more" if len(pairs) > MOST else ""
-    return f"{text[0].upper()}{text[1:]}{more}."
+    return [f"{text[0].upper()}{text[1:]}{more}."]
+
+
+def _short(pair: Pair) -> str:
+    found = verdict_on(pair)
+    if found.kind != "undecided":
+        return f"from {_counts(pair)} {ADDING[found.kind]}: {_words(pair)}"
+    change = f"change of the step time, {interval_of_ratio(found.low, found.high)}"
+    return f"from {_counts(pair)} it cannot be told ({change})"
+
+
+def _repeats(pairs: list[Pair]) -> list[str]:
+    """Say how many jobs each would tell of the pairs that are open, if that is known."""
+    found = [verdict_on(pair) for pair in pairs]
+    repeats = [f.repeats for f in found if f.kind == "undecided" and f.repeats is not None]
+    if not repeats:
+        return []
+    finest = max(repeats, key=lambda one: one.difference)
+    difference = short_percent(finest.difference)
+    return [f"With {finest.jobs} jobs each, a difference of {difference} would be seen."]
 
 
 def _counts(pair: Pair) -> str:
