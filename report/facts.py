@@ -12,8 +12,9 @@ from report.wording.names import key_name
 from report.wording.units import plural
 from study.schedules import has_key
 
-SETTING = ("dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution", "seed",
-           "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
+SETTING = ("depth", "dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution",
+           "seed", "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
+MODEL = ("depth", "dim", "batch_size", "dtype")
 LIMITS = {
     "time_limit_s": "at most {} s of timed steps",
     "steps": "at most {} timed steps",
@@ -57,6 +58,16 @@ def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
         measured[0] if len(set(measured)) == 1 else None,
         profiles.pop() if len(profiles) == 1 else None,
     )
+
+
+def other_model(grid_table: GridTable, shared: Shared) -> str:
+    """Return the model of a table that has another than most; empty for the same."""
+    setting = _setting(grid_table)
+    differing = [key for key in MODEL if key in setting and setting[key] != shared.setting.get(key)]
+    if not any(key in shared.setting for key in differing):
+        return ""
+    words = ", ".join(_words(key, setting[key]) for key in MODEL if key in setting)
+    return f" Measured with another model: {words}."
 
 
 def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]:

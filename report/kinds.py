@@ -187,8 +187,8 @@ KINDS = {
         columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
         answers=lambda results: [*schedules.answer(results), *scaling.answer(results)],
         headlines=lambda results: [
-            *schedules.headlines(results),
             *scaling.headlines(results),
+            *schedules.headlines(results),
         ],
         figures=_schedule_figures,
         listings=[],

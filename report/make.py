@@ -6,7 +6,7 @@ from dataclasses import replace
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Document, Figure, Section
-from report.facts import emulation, find_shared
+from report.facts import Shared, emulation, find_shared, other_model
 from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title
@@ -46,16 +46,19 @@ def make_document(
         about=make_about(grid_tables, author, shared.words),
         sections=sections,
         warnings=[emulation(results)] if several and any(r.emulated for r in results) else (),
-        glance=_glance(grid_tables) if several else (),
+        glance=_glance(grid_tables, shared) if several else (),
         glance_figure=figure,
         method=make_method(results),
         author=author or "",
     )
 
 
-def _glance(grid_tables: list[GridTable]) -> list[str]:
+def _glance(grid_tables: list[GridTable], shared: Shared) -> list[str]:
     """Return the best sentences of all tables: one of each, then the second of each."""
-    found = [make_headlines(table) for table in grid_tables]
+    found = [
+        [f"{text}{other_model(table, shared)}" for text in make_headlines(table)]
+        for table in grid_tables
+    ]
     longest = max(map(len, found), default=0)
     ranked = [
         (at, number) for at in range(longest) for number, h in enumerate(found) if at < len(h)

@@ -1,7 +1,7 @@
 """Sentences on the way the numbers of a document were measured, said once for all sections."""
 
 from report.analysis.step_time import INTERVALS
-from report.analysis.time_use import instrumentation_cost
+from report.analysis.time_use import instrumentation_cost, longer_than_timed
 from report.data.measured import MeasuredCase
 from report.wording.units import between, signed_percent
 
@@ -32,16 +32,29 @@ def _samples(results: list[MeasuredCase]) -> str:
 
 def _instruments(results: list[MeasuredCase]) -> list[str]:
     """Describe the instrumented steps: how many, by which clock, and their cost."""
-    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
+    costs = [cost for cost in map(longer_than_timed, results) if cost is not None]
     if not costs:
         return []
     breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
     clocks = " and ".join(sorted({CLOCKS[breakdown.clock] for breakdown in breakdowns}))
     steps = between([len(breakdown.step_times_s) for breakdown in breakdowns])
-    low, high = signed_percent(min(costs)), signed_percent(max(costs))
-    longer = low if low == high else f"{low} to {high}"
     return [
-        "Timed steps carry no instruments. Forward, backward, optimizer and idle times come from "
-        f"{steps} separate, instrumented steps a case, timed by {clocks}; compared with a timed "
-        f"step they took {longer}."
+        "The timed steps run without instruments. Forward, backward, optimizer and idle times come "
+        f"from {steps} separate, instrumented steps a case, timed by {clocks}; compared with a "
+        f"timed step they took {_range(costs)}{_alone(results)}."
     ]
+
+
+def _alone(results: list[MeasuredCase]) -> str:
+    """Say what instruments cost by themselves, where plain steps were taken in turns with them."""
+    plain = [r.measurement.breakdown for r in results]
+    known = [r for r, b in zip(results, plain, strict=True) if b and b.plain_step_times_s]
+    costs = [cost for cost in map(instrumentation_cost, known) if cost is not None]
+    if not costs:
+        return ""
+    return f", and {_range(costs)} compared with the plain steps that they took turns with"
+
+
+def _range(costs: list[float]) -> str:
+    low, high = signed_percent(min(costs)), signed_percent(max(costs))
+    return low if low == high else f"{low} to {high}"

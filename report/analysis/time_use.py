@@ -118,14 +118,14 @@ def instrumentation_warning(result: MeasuredCase) -> str:
 
 
 def longer_words(results: Sequence[MeasuredCase]) -> str:
-    """Return how much longer instrumented steps took, in brackets; empty where it is little."""
-    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
+    """Return how much longer instrumented steps took than timed ones; empty where it is little."""
+    costs = [cost for cost in map(longer_than_timed, results) if cost is not None]
     most = max(costs, key=abs, default=0.0)
     if abs(most) <= CHEAP:
         return ""
-    kind = "longer" if most > 0 else "less time"
+    kind = "longer than" if most > 0 else "less time than"
     up_to = "up to " if len(costs) > 1 else ""
-    return f" (in instrumented steps, which took {up_to}{100 * abs(most):.0f} % {kind})"
+    return f" (in instrumented steps, which took {up_to}{100 * abs(most):.0f} % {kind} timed ones)"
 
 
 def at_a_time(result: MeasuredCase) -> float | None:

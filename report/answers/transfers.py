@@ -28,10 +28,10 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     for label, group in groups_of(results, "gpus").items():
         several = [r for r in group if r.transfers.to_calls_per_forward is not None]
         if _is_law(several) and len({r.case.gpus for r in several}) > 1:
-            forward = _by_count(several)
-            times = "".join(f" {text}" for text in copy_times(group))
+            most = max(several, key=lambda result: (not result.emulated, result.case.gpus))
+            times = "".join(f" {text}" for text in copy_times([most]))
             return [f"{label}Communication grows linearly: N GPUs move data N − 1 times forward "
-                    f"and N − 1 times backward (forward, {forward}).{times}"]  # fmt: skip
+                    f"and N − 1 times backward.{times}"]  # fmt: skip
     return []
 
 

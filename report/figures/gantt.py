@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from report.analysis.replay import spans_of, typical_step_s
 from report.analysis.step_time import step_time
-from report.analysis.time_use import instrumentation_cost, time_use
+from report.analysis.time_use import longer_than_timed, time_use
 from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
@@ -128,7 +128,7 @@ def _figure(
 
 def instrumented(results: list[MeasuredCase]) -> str:
     """Say that the drawn step is an instrumented one, and how much longer than a timed one."""
-    costs = [cost for cost in map(instrumentation_cost, results) if cost is not None]
+    costs = [cost for cost in map(longer_than_timed, results) if cost is not None]
     words = "The step is an instrumented one"
     if max(map(abs, costs), default=0.0) < NOTEWORTHY:
         return f"{words}."
@@ -176,7 +176,7 @@ def _is_headline(results: list[MeasuredCase]) -> bool:
 
 
 def _is_representative(result: MeasuredCase) -> bool:
-    cost = instrumentation_cost(result)
+    cost = longer_than_timed(result)
     return not result.emulated and cost is not None and abs(cost) < REPRESENTATIVE
 
 

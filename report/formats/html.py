@@ -116,7 +116,7 @@ def _glance(document: Document, page: Page) -> str:
     """Return the sentences of the whole document, and a figure."""
     figure = document.glance_figure
     sentences = _around("ul", "".join(f"<li>{_prose(text)}</li>\n" for text in document.glance))
-    content = "".join(map(_warning, document.warnings)) + sentences
+    content = sentences + "".join(map(_warning, document.warnings))
     content += "" if figure is None else _figure(figure, page)
     heading = "<h2>At a glance</h2>\n" if content else ""
     return _around("section", heading + content, 'id="glance"')

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from report.data.load import ProfileResults
@@ -18,6 +19,11 @@ from study.storage.store import Store
 CODE, REPORT, TABLES, RESULTS = NAMES = ("homework.py", "report.pdf", "tables.md", "results")
 MOST_BYTES = 1024**3  # of a result's file, which was read before
 TRAINS = {"dtype": "float32", "optimizer": "sgd", "execution": "eager"}  # by homework.py
+ABOUT_THE_CODE = (
+    f"The code handed in is `{CODE}`: one file that runs, with the listings of this report in it. "
+    "Its timing loop is short; the step times of this report come from longer runs of the same "
+    "model."
+)
 
 
 def check_hand_in(folder: Path, results: Path) -> None:
@@ -70,6 +76,7 @@ def write_hand_in(
     target = folder.resolve()
     _check_unedited(target / CODE, code)
     report = make_document(list(tables), title, author, with_figures=True, with_details=True)
+    report = replace(report, method=[*report.method, ABOUT_THE_CODE])
     document = make_document(list(tables), title, author)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as work:

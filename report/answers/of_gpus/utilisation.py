@@ -30,7 +30,8 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the answer for the first group with several real GPUs."""
     for label, group in groups_of(results, "gpus").items():
         if told := _told(group):
-            return [f"GPUs at work: {label}{_answer(told)} {_shares(told)}."]
+            ends = list(dict.fromkeys([told[0], told[-1]]))
+            return [f"GPUs at work: {label}{_answer(told)} {_shares(ends)}."]
     return []
 
 

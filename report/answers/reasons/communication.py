@@ -26,7 +26,9 @@ def copy_times(group: list[MeasuredCase]) -> list[str]:
 
 def _time(result: MeasuredCase) -> str:
     spent, step_s = copies_s(result) or 0.0, time_use(result)[0].step_s
-    return f"{seconds(spent)} {on_gpus(result)} ({share(spent / step_s)} of the step)"
+    moves = result.transfers.moves_forward + result.transfers.moves_backward
+    each = f"{seconds(spent / moves)} a move, " if moves > 1 else ""
+    return f"{seconds(spent)} {on_gpus(result)} ({each}{share(spent / step_s)} of the step)"
 
 
 def _latency(group: list[MeasuredCase]) -> list[str]:
@@ -45,8 +47,8 @@ def _latency(group: list[MeasuredCase]) -> list[str]:
     low, high = seconds(min(times)), seconds(max(times))
     took = low if low == high else f"between {low} and {high}"
     return [
-        f"A copy of {_size(worst)} takes {took}, and one of a single element takes as long: the "
-        "cost of a move is its latency, not the bandwidth."
+        f"Timed alone, a copy of {_size(worst)} takes {took}, and one of a single element takes as "
+        "long: latency sets the cost of a move, not bandwidth."
     ]
 
 
