@@ -73,6 +73,16 @@ def failed(outcome: str = "oom_gpu", message: str = "CUDA out of memory", **keys
     return msgspec.structs.replace(result(**keys), **changes, **nothing)
 
 
+def counts(times_s: dict[int, float], **keys) -> list[Result]:
+    """Cases that differ in GPUs, by the median step of each count."""
+    return [result("task3", gpus=gpus, step_s=s, **keys) for gpus, s in times_s.items()]
+
+
+def depths(times_s: dict[int, float], **keys) -> list[Result]:
+    """Task 2 with these step times."""
+    return [result("task2", depth=depth, step_s=s, **keys) for depth, s in times_s.items()]
+
+
 def moving(given: Result, **changes) -> Result:
     """The result, having seen other transfers."""
     seen = msgspec.structs.replace(given.transfers, **changes)

@@ -7,7 +7,7 @@ import pytest
 from report.data.load import load_results
 from report.data.selection import select_tables
 from report.document import Section, Table
-from report.sections import make_section
+from report.sections import make_headlines, make_section
 from study.grid import load_grids
 from tests.report.made_up import write
 
@@ -22,6 +22,22 @@ def only_section(folder: Path, name: str = "task4") -> Section:
     """The one table of a grid."""
     (section,) = sections(folder, name)
     return section
+
+
+def shown_in(folder: Path, text: str, *results) -> tuple[Section, list[str]]:
+    """The one table of a grid of one's own, written as in its file, and its headlines."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    write(folder / "results", "slurm", *results)
+    (grid,) = load_grids([str(path)])
+    (table,) = select_tables(grid, load_results(folder / "results", pytest.fail))
+    return make_section(table), make_headlines(table)
+
+
+def text_of(section: Section) -> str:
+    """All sentences of its answers, in one line."""
+    return " ".join(sentences(section))
 
 
 def answer_of(folder: Path, name: str, *results) -> str:

@@ -91,7 +91,10 @@ def _disturbing(sides: Sides) -> Iterator[str]:
     (a, first), (b, second) = sides
     if gap := find_clock_gap(a, b):
         yield clock_words(gap, (first, second))
+    told = set(gap.lower.reasons) & (set(faults(a)) ^ set(faults(b))) if gap else set()
     for reason in dict.fromkeys([*faults(a), *faults(b)]):
+        if reason in told:
+            continue
         yield from _where(sides, f"a GPU was throttled ({reason})", _has_fault(reason))
     yield from _where(sides, "warm-up was not steady", is_unsteady)
     few = sorted(steps_of(side) for side, _ in sides if has_few_steps(side))

@@ -3,12 +3,13 @@
 from study.statistics.comparison import Comparison
 
 FACTOR = 1.5  # from here on a factor, below it percent of the time
-ONE, TEN, HUNDRED = 1, 10, 100
+ONE, TEN = 1, 10
+ONE_DIGIT = 200  # from here on
 
 
 def rough_digits(value: float) -> str:
-    """Return a factor with two digits, from 100 on with one: 1.3, 12, 300."""
-    digits = 2 if value < HUNDRED else 1
+    """Return a factor with two digits, from 200 on with one: 1.3, 12, 140, 300."""
+    digits = 2 if value < ONE_DIGIT else 1
     rounded = float(f"{value:.{digits}g}")
     if rounded < ONE:
         return f"{rounded:g}"

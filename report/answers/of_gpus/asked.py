@@ -20,7 +20,7 @@ def answer(grid_table: GridTable) -> list[Answer]:
     keys = differing(results, "gpus")
     groups: dict[tuple[object, ...], list[Case]] = {}
     measured = {result.case.configuration for result in results}
-    for case in grid_table.asked:
+    for case in {case.configuration: case for case in grid_table.asked}.values():
         if case.configuration not in measured and case.schedule == "naive":
             groups.setdefault(_values(case, keys), []).append(case)
     asks = "The homework asks for" if grid_table.grid.name in _homework() else "The table asks for"
