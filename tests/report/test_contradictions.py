@@ -127,6 +127,14 @@ def test_layers_of_naive_are_not_told_of_other_schedules(tmp_path):
     assert "asks for" not in text_of(section)
 
 
+def test_what_nobody_measured_of_another_depth_is_not_asked_of_this_one(tmp_path):
+    """Of two depths one was measured, on 1 GPU: "asks for 1, 2, 2, 4 and 4 GPUs, too; only 1"."""
+    text = "axes: {depth: [10, 20], gpus: [1, 2, 4]}\ntable: memory\n"
+    section, _ = shown_in(tmp_path, text, *counts({1: 0.1}))
+    assert "Depth 20: The table asks for 2 and 4 GPUs, too; only 1 was measured" in text_of(section)
+    assert text_of(section).count("asks for") == 1
+
+
 def test_one_gpu_that_nobody_measured_gets_its_layers(tmp_path):
     section, _ = shown_in(tmp_path, gpus_grid(1, 2), *counts({2: 0.1}))
     assert "1 GPU gets 20 of 20 layers, and data moves 0 times each way" in text_of(section)

@@ -4,10 +4,11 @@ from functools import cache
 
 from report.answers.of_gpus.rules import RULES, counts_by_rule
 from report.answers.phrases import label_of, listed
-from report.data.labels import differing
+from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer
+from report.wording.names import HOW
 from report.wording.units import count_of, plural
 from study.case import Case
 from study.grid import load_grids
@@ -17,7 +18,7 @@ def answer(grid_table: GridTable) -> list[Answer]:
     """Return a remark for each group of cases in which GPU counts are missing."""
     results = grid_table.results
     naive = [result for result in results if result.case.schedule == "naive"]
-    keys = differing(results, "gpus")
+    keys = [*differing(results, "gpus"), *_not_measured(grid_table, results)]
     groups: dict[tuple[object, ...], list[Case]] = {}
     measured = {result.case.configuration for result in results}
     for case in {case.configuration: case for case in grid_table.asked}.values():
@@ -30,6 +31,15 @@ def answer(grid_table: GridTable) -> list[Answer]:
         if (alike := [r for r in naive if _values(r.case, keys) == values])
     ]
     return [Answer("", lines)] if lines else []
+
+
+def _not_measured(grid_table: GridTable, results: list[MeasuredCase]) -> list[str]:
+    """Return the other axes, whose values were asked for though one alone was measured."""
+    return [
+        key
+        for key, values in grid_table.grid.axes.items()
+        if key not in ("gpus", *HOW) and len(values) > 1 and not differs(results, key)
+    ]
 
 
 def _values(case: Case, keys: list[str]) -> tuple[object, ...]:
