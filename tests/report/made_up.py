@@ -73,6 +73,11 @@ def failed(outcome: str = "oom_gpu", message: str = "CUDA out of memory", **keys
     return msgspec.structs.replace(result(**keys), **changes, **nothing)
 
 
+def steady(step_s: float) -> list[float]:
+    """Steps that vary by 0.1 % about this median."""
+    return [step_s * (1 + 0.0005 * (k % 5 - 2)) for k in range(41)]
+
+
 def counts(times_s: dict[int, float], **keys) -> list[Result]:
     """Cases that differ in GPUs, by the median step of each count."""
     return [result("task3", gpus=gpus, step_s=s, **keys) for gpus, s in times_s.items()]

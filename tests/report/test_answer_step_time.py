@@ -5,7 +5,7 @@ import pytest
 from report.analysis.depth_fit import fit_depth
 from report.answers import step_time
 from report.data.measured import measured
-from tests.report.made_up import failed, measuring, result
+from tests.report.made_up import failed, measuring, result, steady
 from tests.report.shown import answer_of, cells, only_section
 
 DOUBT = "something else disturbed these measurements."
@@ -99,7 +99,13 @@ def test_a_depth_out_of_order_is_named_and_gets_no_line(tmp_path, times_s, where
 
 
 def test_a_difference_within_the_noise_is_none(tmp_path):
-    answer, why, *_ = answers(tmp_path, *depths({6: 0.1, 12: 0.1, 24: 0.1002}))
+    answer, why, *_ = answers(
+        tmp_path,
+        *(
+            result("task2", depth=d, steps_s=steady(s))
+            for d, s in ((6, 0.1), (12, 0.1), (24, 0.1002))
+        ),
+    )
     assert answer.startswith("No difference can be seen. From depth 6 to 12")
     assert "straight line" not in why
     assert "From depth 12 to 24 a step has 2.03 times the operations in its matrix" in why

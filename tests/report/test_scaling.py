@@ -6,7 +6,7 @@ from report.analysis.metrics import Baselines, baseline, metrics
 from report.answers import scaling
 from report.data.measured import measured
 from report.figures import scaling as figure
-from tests.report.made_up import measuring, result, write
+from tests.report.made_up import measuring, result, steady, write
 from tests.report.made_up_pipeline import scheduled
 from tests.report.shown import cells, details_of, only_section, sentences
 
@@ -55,7 +55,7 @@ def test_more_gpus_that_do_not_help_are_not_praised():
         "From 2 to 5 GPUs: 1.20 times as long for 2.5 times the GPUs (efficiency 100 → 33 %); "
         "a step costs 600 instead of 200 GPU-ms."
     ]
-    (answer,) = scaling.answer(of(result(gpus=2, step_s=0.1), result(gpus=5, step_s=0.1)))
+    (answer,) = scaling.answer(of(*(result(gpus=g, steps_s=steady(0.1)) for g in (2, 5))))
     assert answer.sentences[0].startswith("From 2 to 5 GPUs: no faster for 2.5 times the GPUs")
 
 

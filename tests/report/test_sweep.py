@@ -8,7 +8,7 @@ from report.data.measured import measured
 from report.data.selection import select_tables
 from report.sections import make_section
 from study.grid import Grid
-from tests.report.made_up import result, write
+from tests.report.made_up import result, steady, write
 from tests.report.test_figures import words
 
 SETTING = {"depth": 20, "gpus": 2}
@@ -69,7 +69,7 @@ def test_noise_leaves_it_open(section):
 
 
 def test_equal_times_are_no_difference(section):
-    both = [result(**SETTING, dim=dim) for dim in (8, 16)]
+    both = [result(**SETTING, dim=dim, steps_s=steady(0.1)) for dim in (8, 16)]
     ((sentence,),) = sentences_of(section({"dim": (8, 16)}, both)).values()
     assert sentence.startswith("No difference can be seen. From dim 8 to 16")
 
