@@ -43,9 +43,9 @@ def check_hand_in(folder: Path, results: Path) -> None:
         raise ConfigError("--hand-in", f"{folder} is not a folder; name another")
     found = sorted(os.listdir(target))
     if found and not _is_hand_in(target, found):
-        raise ConfigError(
-            "--hand-in", f"{folder} holds other things ({', '.join(found[:3])}); name a new folder"
-        )
+        others = ", ".join([name for name in found if name not in NAMES][:3])
+        problem = f"holds other things ({others})" if others else "is not a whole hand-in"
+        raise ConfigError("--hand-in", f"{folder} {problem}; name a new folder")
 
 
 def write_hand_in(
