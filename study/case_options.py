@@ -30,7 +30,7 @@ MEANINGS = {
     "steps": "timed steps, at most",
     "time_limit_s": "seconds of timed steps, at most; warm-up gets half of it",
     "ci_half_width": "half of the 95 % interval of the median step time, as a share of it, at "
-    "which the timed steps end; 0: never",
+    "which the timed steps end, after 20 s at the earliest; 0: never",
     "repeat": "number of this job among those that measure one case",
 }
 
