@@ -10,9 +10,9 @@ from study.statistics.samples import Interval, across_blocks, estimate, hull
 # For where intervals are explained; the figures are those of docs/measuring.md.
 # Simulated: docs/measuring.md has the table, benchmarks/coverage.py makes it.
 INTERVALS = (
-    "An interval covers what changed during its run: where a GPU stays at one of two speeds for "
-    "3 s at a time, one from 20 s holds the true median in 84 to 89 % of runs, not in 95 %, and "
-    "one of less than ±0.5 % in 68 to 74 %. How jobs differ is not in the interval of one job."
+    "If a GPU alternates between two speeds every 3 s or so, the interval of a run of 20 s holds "
+    "the true median in 84 to 89 % of runs instead of 95 %, and one narrower than ±0.5 % in 68 to "
+    "74 %. The interval of one job does not cover how jobs differ."
 )
 
 

@@ -85,8 +85,8 @@ def _rule(split: str, results: list[MeasuredCase]) -> list[str]:
 def _why_even() -> str:
     return (
         "It is even because `i * gpus / depth` grows by the same step, gpus / depth, from layer to "
-        "layer, so its whole part stays at each GPU number for depth / gpus layers. Where that is "
-        "no whole number, every GPU gets `depth // gpus` layers, and the remainder, `depth % gpus` "
+        "layer, so each whole number, a GPU's, lasts for depth / gpus layers. Where that is no "
+        "whole number, every GPU gets `depth // gpus` layers, and the remainder, `depth % gpus` "
         "layers, goes to as many different GPUs, one each."
     )
 

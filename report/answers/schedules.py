@@ -11,6 +11,7 @@ from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import schedule_name
 from report.wording.units import plural
+from study.statistics.samples import are_enough
 
 QUESTION = "Which schedule is fastest"
 
@@ -67,6 +68,12 @@ def _ranking(
 
 
 def _about_the_fastest(ranking: Ranking) -> list[str]:
+    if not are_enough(quickest(ranking.others).steps_s):
+        where = name_of(ranking.others[0])
+        return [
+            f"Which schedule is fastest on {where} {CANNOT}: there are too few timed steps or jobs "
+            "for a confidence interval."
+        ]
     return [" ".join(fastest.answer(ranking)), *_left_out(ranking)]
 
 

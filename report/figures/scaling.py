@@ -55,9 +55,10 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     source = origin(real)
     points = "; ".join(f"{name}: {_in_words(points)}" for name, points in shown.items())
     left_out = f" (the first {MOST_SERIES} of {len(found)})" if len(found) > MOST_SERIES else ""
+    each = f": each schedule{left_out} with its best setting on each number of GPUs"
+    which = each if len(found) > 1 else ""
     return Figure(
-        caption=f"{CAPTION}: each schedule{left_out} with its best setting on each number of GPUs; "
-        "the dashed line is perfect sharing.",
+        caption=f"{CAPTION}{which}; the dashed line is perfect sharing.",
         svg=draw(2.5 + LEGEND_LINE * ceil((len(shown) + 1) / 3), source, plot),
         alt=f"{CAPTION} ({source}). {points}.",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 
+from report.analysis.step_time import step_time
 from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost
 from report.analysis.verdicts.disturbances import (
     FEW_STEPS,
@@ -61,7 +62,7 @@ def _convergence(result: MeasuredCase) -> Iterator[str]:
     measurements = [job.measurement for job in result.jobs]
     target = result.case.ci_half_width
     early = [m.stopped_by for m in measurements if not m.converged]
-    if not early or not target:
+    if not early or not target or step_time(result).interval is None:
         return
     limits = " or ".join(sorted({LIMITS.get(stop, stop) for stop in early}))
     if result.repeats:

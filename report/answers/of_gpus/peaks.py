@@ -2,6 +2,7 @@
 
 from itertools import chain, islice
 
+from report.analysis.naive_memory import predicted_of
 from report.answers.phrases import listed, per_group
 from report.data.measured import MeasuredCase
 from report.wording.quantities import list_words
@@ -36,9 +37,22 @@ def _group(group: list[MeasuredCase]) -> list[str]:
         )
         found.append(
             "Emulated GPUs have no memory of their own; the one GPU that they share holds "
-            f"{sizes} GPUs together."
+            f"{sizes} GPUs together.{_on_real_gpus(shared[-1])}"
         )
     return found
+
+
+def _on_real_gpus(emulated: MeasuredCase) -> str:
+    """Say what as many real GPUs would hold by prediction; empty where nothing is predicted."""
+    predicted = predicted_of(emulated)
+    if predicted is None:
+        return ""
+    workspace = max((g.workspace_bytes or 0 for g in emulated.measurement.per_gpu), default=0)
+    fullest = max(peak.total for peak in predicted) + workspace
+    return (
+        f" By prediction, the fullest of {count_of(emulated.case.gpus, 'real GPU')} would hold "
+        f"{data_size(fullest)}."
+    )
 
 
 def _each(known: list[MeasuredCase]) -> list[str]:

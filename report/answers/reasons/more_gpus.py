@@ -26,7 +26,7 @@ OVERLAP = 0.9  # of the sum of the optimizers' times; in less than this, they ra
 
 def reasons(group: Along) -> list[str]:
     """Return why more GPUs help little, and which parts of a step changed from end to end."""
-    told = [*_perfect(group.ends[-1]), *(line for p in explained(group) for line in _parts(p))]
+    told = [*_perfect(group.ends[0]), *(line for p in explained(group) for line in _parts(p))]
     if any(OPTIMIZER in line for line in told):
         told += _side_by_side(explained(group)[-1].most)
     return [f"{group.label}{' '.join(told)}"] if told else []
