@@ -161,8 +161,8 @@ def _counts(places: list[int], case: Case) -> list[int]:
 
 
 def _spread(step_s: float) -> list[float]:
-    """Steps that vary by 2 % about this median, in an order without a trend."""
-    factors = [1 + 0.02 * (k - 20) / 20 for k in range(41)]
+    """Steps that vary by 1 % about this median, in an order without a trend."""
+    factors = [1 + 0.01 * (k - 20) / 20 for k in range(41)]
     random.Random(0).shuffle(factors)
     return [step_s * factor for factor in factors]
 
