@@ -158,7 +158,7 @@ def test_figures_on_one_page_share_no_ids(tmp_path):
 def test_the_slope_of_the_step_times_is_the_time_per_layer(tmp_path):
     made = [result("task2", depth=d, step_s=0.005 + 0.002 * d) for d in (6, 12, 24)]
     (figure,) = figures(tmp_path, "task2", *made)
-    assert "2 GPUs: 2.00 ms per layer (95 % CI 1.95 to 2.05 ms)" in words(figure)
+    assert "2 GPUs: 2.00 ms per layer (95 % CI 1.97 to 2.03 ms)" in words(figure)
     assert "2.00 ms per layer" in figure.alt
     assert "step time (ms)" in words(figure)
 

@@ -127,7 +127,7 @@ def test_the_first_page_is_before_all_sections_and_the_method_behind_them():
     first = {"warnings": ["EMULATED: some."], "glance": ["Best."], "glance_figure": figure()}
     page = parsed(render_html(document(**first, method=["By a clock."])))
     glance, _, method = page.findall(".//section")
-    assert [part.tag for part in glance] == ["h2", "p", "ul", "figure"]
+    assert [part.tag for part in glance] == ["h2", "ul", "p", "figure"]
     assert glance.find("p").get("class") == "emulated"
     assert text_of(glance.find("figure/figcaption")).startswith("Figure 1.")
     assert text_of(method) == "How it was measured By a clock."

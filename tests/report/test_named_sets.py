@@ -68,7 +68,7 @@ def test_a_median_that_is_compared_has_its_interval_in_the_table(tmp_path):
     both = [measuring(result(gpus=g, step_s=s), median_ci_s=None) for g, s in ((2, 0.1), (5, 0.2))]
     assert "(95 % CI" in answer_of(tmp_path, "task4", *both)
     times = [row["step time (95 % CI)"] for row in cells(only_section(tmp_path))]
-    assert times == ["100 ms (99 – 101)", "200 ms (198 – 203)"]
+    assert times == ["100 ms (99 – 101)", "200 ms (199 – 202)"]
 
 
 def test_phases_longer_than_the_timed_step_say_by_how_much(tmp_path):

@@ -103,7 +103,7 @@ def test_the_first_page_comes_first_then_each_question_with_its_answer_and_what_
     first = {"warnings": ["EMULATED: some."], "glance": ["Best of all."], "glance_figure": figure}
     text = text_of(shown, **first, method=["With a clock."])
     parts = [
-        *("NVIDIAA100", "Ataglance", "EMULATED:some.", "Bestofall.", "Figure1.", "Task4"),
+        *("NVIDIAA100", "Ataglance", "Bestofall.", "EMULATED:some.", "Figure1.", "Task4"),
         *("Hardware:madeup.", "Q1", "No,itdoesnot.", "Table1.", "Figure2.", "Listing1."),
         *("Howitwasmeasured", "Withaclock.", "Appendix", "Adetail"),
     ]
