@@ -5,6 +5,7 @@ from report.analysis.comparison import (
     Pair,
     is_swept_instead,
     verdict_words,
+    why_incomparable,
     why_no_pair,
 )
 from report.answers import sweep
@@ -12,7 +13,7 @@ from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.of_gpus import utilisation
 from report.answers.of_gpus.peaks import peaks
 from report.answers.phrases import groups_of, listed
-from report.answers.reasons.more_gpus import explained, reasons
+from report.answers.reasons.more_gpus import explained, reasons, takes_turns
 from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from report.document import Answer
@@ -88,9 +89,11 @@ def _emulated(results: list[MeasuredCase]) -> list[str]:
         gpus = f"{listed(counts)} {plural(counts[-1], 'GPU')}"
         shared = listed(dict.fromkeys(shared_device(r.environment) for r in emulated))
         labels.setdefault((gpus, shared), []).append(label.removesuffix(": "))
+    turns = [r for r in results if not r.emulated and takes_turns(r)]
+    likely = " As many real ones would take turns, too, as the measured ones do." if turns else ""
     return [
         f"{'; '.join(found) + ': ' if any(found) else ''}{QUESTION} {CANNOT} for {gpus}: emulated "
-        f"GPUs share {shared}, and are no faster together than it is alone."
+        f"GPUs share {shared}, and are no faster together than it is alone.{likely}"
         for (gpus, shared), found in labels.items()
     ]
 
@@ -110,6 +113,7 @@ def _answer(group: Along, is_part: bool) -> str:
     between = [pair for pair in group.compared if pair not in ends]
     told = [" ".join(_compare(pair) for pair in ends)]
     if between and verdict_on(ends[-1]).kind == "undecided":
+        between = [*between, *_over_the_least(group)]
         told = [*_one_by_one(between), *_one_by_one(ends), *_repeats([*between, *ends])]
     elif between:
         told += [*_one_by_one(between), *_repeats(between)]
@@ -134,15 +138,27 @@ def _yes_or_no(group: Along, is_part: bool) -> str:
     return "No, it makes no difference. " if kinds == {"same"} else ""
 
 
+def _over_the_least(group: Along) -> list[Pair]:
+    """Return the fewest GPUs with each count that is known to be faster, the neighbour aside."""
+    first, *others = group.cases
+    pairs = [
+        Pair(group.label, first, r) for r in others if why_incomparable(first, r, "gpus") is None
+    ]
+    known = [pair for pair in pairs if verdict_on(pair).kind == "faster"]
+    return [pair for pair in known if pair not in (*group.compared, *group.ends)]
+
+
 def _up_to(group: Along) -> str:
     """Answer where more GPUs are faster at first, and no difference can be told after that."""
     gains = [kind == "faster" for kind in group.kinds]
     first, last = group.compared[0], group.compared[gains.count(True) - 1]
     if gains != sorted(gains, reverse=True):
         return "For some GPU counts. "
+    faster = [pair.most.case.gpus for pair in (first, *_over_the_least(group))]
+    least, enough = count_of(first.least.case.gpus, "GPU"), last.most.case.gpus
     return (
-        f"Yes, from {first.least.case.gpus} to {last.most.case.gpus} GPUs; whether more are faster "
-        f"{CANNOT}. "
+        f"Yes: {listed(sorted(faster))} GPUs are faster than {least}; whether more than {enough} "
+        f"are faster than {enough} {CANNOT}. "
     )
 
 

@@ -130,8 +130,8 @@ def _code(results: list[MeasuredCase]) -> list[str]:
     return [
         "`__init__` takes every GPU that `torch.cuda.device_count()` reports (`all_gpus`), works "
         "out the GPU of each layer by the rule (`layer_map`), and puts layer i there with "
-        "`nn.Linear(dim, dim).to(...)`. No number of GPUs is written into it: the same code ran on "
-        f"{words}{_emulated(results)}."
+        "`nn.Linear(dim, dim).to(...)`. With the split even no number of GPUs is written into "
+        f"it: it ran on {words}{_emulated(results)}."
     ]
 
 

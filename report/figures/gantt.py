@@ -153,7 +153,7 @@ def _waiting(results: list[MeasuredCase]) -> str:
         return "Where there is no bar, the GPU waits for its next kernel to be launched."
     text = (
         "A GPU without a bar waits: in forward for the layers before its own, in backward for the "
-        "layers after its own, then for the end of the whole backward pass, which the optimizer "
+        "layers after its own, then until the whole backward pass is launched, which the optimizer "
         "needs"
     )
     return f"{text}; the optimizer starts on GPU 0 first." if _in_turn(results) else f"{text}."

@@ -49,7 +49,7 @@ def test_the_second_answer_says_what_the_code_does(tmp_path):
     code = only_section(tmp_path, "task3").answers[1]
     assert code.question == "How does the code find all GPUs and use them?"
     assert "every GPU that `torch.cuda.device_count()` reports" in code.sentences[0]
-    assert code.sentences[0].endswith("the same code ran on 1, 2 and 5 GPUs (5 emulated).")
+    assert code.sentences[0].endswith("it ran on 1, 2 and 5 GPUs (5 emulated).")
 
 
 def test_runs_of_equal_length_are_said_to_be_so(tmp_path):

@@ -282,7 +282,7 @@ def test_a_timeline_of_emulated_gpus_is_no_headline():
 def test_a_timeline_says_what_a_gpu_waits_for():
     (figure,) = gantt.make_figures([measured(result(gpus=5))])
     assert "in forward for the layers before its own" in figure.caption
-    assert "for the end of the whole backward pass" in figure.caption
+    assert "until the whole backward pass is launched" in figure.caption
     (alone,) = gantt.make_figures([measured(result(gpus=1))])
     assert "waits for its next kernel" in alone.caption
 

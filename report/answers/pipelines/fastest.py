@@ -6,8 +6,7 @@ from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import Ranking, leaders, name_of, names_of, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
-from report.wording.quantities import range_words
-from report.wording.units import TIMES, data_size, number, ratio, seconds
+from report.wording.units import data_size, number, ratio, seconds
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
 from study.statistics.comparison import FACTOR
@@ -48,13 +47,9 @@ def first_sentence(ranking: Ranking) -> str:
     if kinds == {"same"}:
         return f"On {where} {names_of(tied)} are the fastest and equally fast: {took} a step{gain}."
     return (
-        f"On {where} {names_of(tied)} are the fastest, and which of them is faster cannot be told: "
-        f"{_range(tied)} a step{gain}."
+        f"On {where} {schedule_name(best.case)} has the shortest median step, {took}{gain}; "
+        f"{names_of(tied[1:])} cannot be told from it (up to {seconds(step_s(tied[-1]))})."
     )
-
-
-def _range(tied: list[MeasuredCase]) -> str:
-    return range_words(step_s(tied[0]), step_s(tied[-1]), TIMES)
 
 
 def _gain(ranking: Ranking, best: MeasuredCase) -> str:

@@ -60,8 +60,8 @@ def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
         return []
     small = "work in many small pieces takes longer, and "
     return [
-        f"With {schedule_name(result.case)}, {_who(result)} compute for {seconds(after)} a step in "
-        f"all, and with naive for {seconds(before)}; "
+        f"With {schedule_name(result.case)}, {_who(result)} compute for {seconds(after)} in all in "
+        f"an instrumented step, and with naive for {seconds(before)}; "
         f"{small if result.case.micro_batches > 1 else ''}"
         "what waits for the host to launch it counts as computing."
     ]

@@ -50,7 +50,7 @@ def _perfect(pair: Pair) -> list[str]:
     at_least = found.low if found.kind == "undecided" else found.ratio
     if many.case.schedule != "naive" or is_disturbed(few, many) or at_least <= (1 + part) / 2:
         return []  # near perfect sharing or beyond it, or nobody knows how far from it
-    several = [r for r in dict.fromkeys([few, many]) if _takes_turns(r)]
+    several = [r for r in dict.fromkeys([few, many]) if takes_turns(r)]
     if many not in several:
         return []
     working = [at_a_time(r) or 0.0 for r in several]
@@ -63,7 +63,8 @@ def _perfect(pair: Pair) -> list[str]:
     ]
 
 
-def _takes_turns(result: MeasuredCase) -> bool:
+def takes_turns(result: MeasuredCase) -> bool:
+    """Return True if hardly more than one of several GPUs is seen to work at a time."""
     working = at_a_time(result)
     return working is not None and working <= TURNS and not is_costly(result) and (
         result.case.gpus > 1
@@ -109,7 +110,8 @@ def _optimizers(few: MeasuredCase, many: MeasuredCase, timed_s: float) -> list[s
         return []
     return [
         f"From {few.case.gpus} to {many.case.gpus} GPUs, {OPTIMIZER} falls from {seconds(before)} "
-        f"to {seconds(after)}, and a timed step by {seconds(-timed_s)}."
+        f"to {seconds(after)} in instrumented steps: that is most of the {seconds(-timed_s)} by "
+        "which a timed step falls."
     ]
 
 

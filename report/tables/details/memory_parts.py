@@ -43,7 +43,8 @@ def _rows_of(result: MeasuredCase) -> Iterator[dict[str, Cell]]:
 def _cells(
     predicted: MemoryBreakdown | None, gpu: GpuMemory, result: MeasuredCase
 ) -> dict[str, Cell]:
-    workspace = None if result.emulated else gpu.workspace_bytes
+    # Emulated GPUs share a workspace; as many real ones would have one each.
+    workspace = gpu.workspace_bytes or result.measurement.per_gpu[0].workspace_bytes
     parts = {name: _part(predicted, key) for name, key in PARTS.items()}
     totals = _totals(
         None if predicted is None else predicted.total + (workspace or 0),

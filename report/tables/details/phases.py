@@ -30,4 +30,4 @@ def _notes(seen: list[MeasuredCase]) -> list[str]:
         return []
     low, high = signed_percent(min(costs)), signed_percent(max(costs))
     longer = low if low == high else f"{low} to {high}"
-    return [f"Instrumented steps took {longer} compared with timed ones; so do their phases."]
+    return [f"Instrumented steps took {longer} compared with timed ones; their phases may, too."]
