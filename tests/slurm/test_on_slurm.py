@@ -268,7 +268,8 @@ def test_repeats_are_jobs_of_their_own_and_one_row(submit, slurm, small_grid, ru
         "mp-d20-g2-r2",
         "mp-d20-g2-r3",
     }
-    shown = run("collect.py", "--grid", small_grid, "--results", tmp_path / "r", env=slurm)
+    options = ("--grid", small_grid, "--columns", "steps", "--results", tmp_path / "r")
+    shown = run("collect.py", *options, env=slurm)
     assert "| 9 in 3 jobs |" in shown.stdout
     traces = list((tmp_path / "r/testcluster/traces").glob("*.json"))
     assert len(traces) == 3
