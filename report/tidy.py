@@ -3,11 +3,10 @@
 docs/results.md describes every column.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from report.analysis.metrics import Metrics, metrics
+from report.analysis.metrics import Baselines, Metrics, metrics
 from report.analysis.replay import COMPUTE_KINDS, spans_of, typical_step_s
 from report.data.measured import MeasuredCase, measured
 from report.data.selection import GridTable, Row
@@ -22,15 +21,15 @@ COLUMNS = ("grid", "profile", "case_id", *KEYS, "outcome", "reason", "emulated",
 
 def tidy_rows(grid_table: GridTable) -> list[dict[str, Any]]:
     """Return a row for each job with all of COLUMNS; None is unknown, or not of the schedule."""
-    results = grid_table.results
+    baselines = Baselines(grid_table.results)
     return [
-        {"grid": grid_table.grid.name, "profile": grid_table.profile} | _tidy(job, row, results)
+        {"grid": grid_table.grid.name, "profile": grid_table.profile} | _tidy(job, row, baselines)
         for row in grid_table.rows
         for job in row.jobs
     ]
 
 
-def _tidy(job: Row, row: Row, results: Sequence[MeasuredCase]) -> dict[str, Any]:
+def _tidy(job: Row, row: Row, baselines: Baselines) -> dict[str, Any]:
     case = job.case
     keys = {k: v if has_key(k, case.schedule) else None for k, v in case.as_dict().items()}
     found = {"case_id": case.case_id} | keys | {"outcome": job.outcome, "reason": job.reason}
@@ -43,7 +42,7 @@ def _tidy(job: Row, row: Row, results: Sequence[MeasuredCase]) -> dict[str, Any]
         "emulated": own.emulated,
         "hardware": own.hardware,
         "timed_steps": len(measurement.step_times_s),
-        **asdict(metrics(own, results)),
+        **asdict(metrics(own, baselines)),
         **{name: getattr(own.transfers, name) for name in TRANSFERS},
         "bubble": _bubble(own),
     }

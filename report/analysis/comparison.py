@@ -7,12 +7,7 @@ from report.analysis.verdicts.incomparable import why_incomparable
 from report.analysis.verdicts.pairing import (
     CANNOT,
     Pair,
-    extremes,
-    from_the_least,
-    groups,
-    neighbours,
     pairs,
-    refusals,
 )
 from report.analysis.verdicts.rough import rough_words
 from report.data.labels import differing, differs
@@ -24,14 +19,9 @@ __all__ = [
     "SWEPT",
     "Pair",
     "cautions",
-    "extremes",
-    "from_the_least",
-    "groups",
     "is_disturbed",
     "is_swept_instead",
-    "neighbours",
     "pairs",
-    "refusals",
     "verdict",
     "verdict_words",
     "why_incomparable",

@@ -62,16 +62,15 @@ class Baselines:
         return None if base is result and _is_cut_off(result, alike) else base
 
 
-def metrics(result: MeasuredCase, results: Sequence[MeasuredCase] | Baselines) -> Metrics:
+def metrics(result: MeasuredCase, baselines: Baselines) -> Metrics:
     """Return the figures of a case.
 
     Args:
         result: The case.
-        results: The cases in which to find the one that the speed-up is over. For many cases, give
-            their `Baselines`: it sorts them once.
+        baselines: Those of the cases in which to find the one that the speed-up is over.
     """
     found, case = step_time(result), result.case
-    base = (results if isinstance(results, Baselines) else _baselines(results)).of(result)
+    base = baselines.of(result)
     speed_up = None if base is None else step_time(base).estimate_s / found.estimate_s
     base_gpus = None if base is None else base.case.gpus
     fullest = result.fullest_gpu
@@ -86,21 +85,6 @@ def metrics(result: MeasuredCase, results: Sequence[MeasuredCase] | Baselines) -
         gpu_seconds_per_step=None if result.emulated else case.gpus * found.estimate_s,
         peak_bytes_max=None if fullest is None else fullest.peak_allocated_bytes,
     )
-
-
-def baseline(result: MeasuredCase, results: Sequence[MeasuredCase]) -> MeasuredCase | None:
-    """Return the comparable case on the fewest GPUs, as `Baselines.of` does."""
-    return _baselines(results).of(result)
-
-
-_newest: list[tuple[Sequence[MeasuredCase], int, Baselines]] = []  # of the last results, if any
-
-
-def _baselines(results: Sequence[MeasuredCase]) -> Baselines:
-    """Return those of the results; found once where case after case asks with the same list."""
-    if not _newest or _newest[0][0] is not results or _newest[0][1] != len(results):
-        _newest[:] = [(results, len(results), Baselines(results))]
-    return _newest[0][2]
 
 
 def _is_cut_off(result: MeasuredCase, alike: list[MeasuredCase]) -> bool:

@@ -133,16 +133,6 @@ def signed_percent(share: float) -> str:
     return f"{rounded:+.1f} %".replace("-", "−")
 
 
-def flop_rate(value: float) -> str:
-    """Return floating-point operations per second."""
-    return f"{_with_unit(value, PREFIXES)}FLOP/s"
-
-
-def byte_rate(value: float) -> str:
-    """Return bytes per second in powers of ten, as bandwidths are given."""
-    return f"{_with_unit(value, PREFIXES)}B/s"
-
-
 def count_of(count: int, one: str, many: str | None = None) -> str:
     """Return `1 GPU` or `5 GPUs`, with the word of `plural`."""
     return f"{count} {plural(count, one, many)}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from report.analysis.metrics import Baselines, baseline, metrics
+from report.analysis.metrics import Baselines, metrics
 from report.answers import scaling
 from report.data.measured import measured
 from report.figures import scaling as figure
@@ -67,7 +67,8 @@ def test_no_count_is_called_the_cheapest_where_all_cost_as_much():
 def test_emulated_gpus_have_no_speed_up(tmp_path):
     emulated = result(gpus=5, step_s=0.01, emulated=True)
     assert scaling.answer(of(result(gpus=2), emulated)) == []
-    assert metrics(*of(emulated), of(result(gpus=2), emulated)).speed_up is None
+    both = Baselines(of(result(gpus=2), emulated))
+    assert metrics(*of(emulated), both).speed_up is None
     real = [result(gpus=n) for n in (1, 2)]
     assert figure.make_figure(of(*real, emulated)) is None
     assert figure.make_figure(of(*real, result(gpus=5))) is not None
@@ -156,9 +157,9 @@ def test_a_speed_up_over_a_disturbed_run_has_two_digits(tmp_path):
 def test_the_baseline_is_naive_on_the_fewest_gpus_or_else_the_same_schedule():
     naive, pipeline = scheduled("naive", gpus=2), scheduled("zbv", gpus=4)
     results = of(scheduled("zbv", gpus=2), naive, pipeline, scheduled("1f1b", gpus=1))
-    assert baseline(results[2], results) is results[1]
-    assert baseline(results[0], results) is results[1]
-    assert baseline(results[3], results) is results[3]
+    assert Baselines(results).of(results[2]) is results[1]
+    assert Baselines(results).of(results[0]) is results[1]
+    assert Baselines(results).of(results[3]) is results[3]
 
 
 def test_baselines_are_found_without_comparing_all_with_all(monkeypatch):

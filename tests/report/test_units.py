@@ -1,15 +1,14 @@
 """Numbers as people read them."""
 
 import random
+from functools import partial
 
 import pytest
 
-from report.wording.quantities import gpu_time_cell, in_words, size_cell, time_cell
+from report.wording.quantities import gpu_time_cell, in_words, rate_cell, size_cell, time_cell
 from report.wording.units import (
     between,
-    byte_rate,
     data_size,
-    flop_rate,
     percent,
     ratio,
     runs,
@@ -78,17 +77,25 @@ def test_a_median_has_its_interval_or_a_dash():
     assert seconds_with_interval(0.3, None) == "300 ms (–)"
 
 
+def flops(value):
+    return column(partial(rate_cell, what="FLOP/s"), value)[0]
+
+
+def bytes_a_second(value):
+    return column(partial(rate_cell, what="B/s"), value)[0]
+
+
+def test_rates_have_decimal_prefixes():
+    assert (flops(791.2e12), bytes_a_second(4.25e12)) == ("791 TFLOP/s", "4.25 TB/s")
+    assert (bytes_a_second(397e9), bytes_a_second(12.0)) == ("397 GB/s", "12.0 B/s")
+
+
 def test_shares_are_percents_to_a_tenth():
     assert (percent(0.4567), signed_percent(0.031), signed_percent(-0.0104)) == (
         "45.7 %",
         "+3.1 %",
         "−1.0 %",
     )
-
-
-def test_rates_have_decimal_prefixes():
-    assert (flop_rate(791.2e12), byte_rate(4.25e12)) == ("791 TFLOP/s", "4.25 TB/s")
-    assert (byte_rate(397e9), byte_rate(12.0)) == ("397 GB/s", "12 B/s")
 
 
 def test_a_range_of_one_value_is_that_value():
@@ -132,7 +139,7 @@ def test_a_dash_is_no_number():
     assert column(gpu_time_cell, 0.131, None) == ["131 GPU-ms", "–"]
 
 
-@pytest.mark.parametrize("words", [seconds, flop_rate, byte_rate])
+@pytest.mark.parametrize("words", [seconds, flops, bytes_a_second])
 def test_no_number_has_an_exponent_nor_a_thousand_of_a_unit(words):
     drawn = random.Random(0)
     for _ in range(2000):
