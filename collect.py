@@ -43,7 +43,7 @@ with first_contact():
     from report.hand_in.folder import check_hand_in, write_hand_in
     from report.make import make_document
     from report.options import check_options, parse_options
-    from study.cli import parse_overrides
+    from study.command_line.parser import parse_overrides
     from study.errors import ConfigError
     from study.grid import Grid, load_grids
     from study.storage.files import write_atomically

@@ -34,7 +34,7 @@ with first_contact(needs_linux=True):
     from jobs.terminal.next_steps import CommandLine
     from jobs.worker.rank import drop_outer_rank_variables
     from study.case import MAX_REPEATS
-    from study.cli import OneLineParser, parse_overrides
+    from study.command_line.parser import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
     from study.grid import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes

@@ -19,8 +19,8 @@ with first_contact(needs_linux=True):
     from mp.launcher.launcher import is_first, start_ranks
     from mp.summary import summarize
     from study.case import Case
-    from study.case_options import add_case_options, parse_case
-    from study.cli import OneLineParser
+    from study.command_line.case_options import add_case_options, parse_case
+    from study.command_line.parser import OneLineParser
     from study.errors import ConfigError
     from study.results.file import encode
     from study.results.result import Job, Result

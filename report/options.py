@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from study.cli import OneLineParser
+from study.command_line.parser import OneLineParser
 from study.errors import ConfigError
 from study.grid import known_grids, option_for
 from study.paths import RESULTS, check_results

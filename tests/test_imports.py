@@ -40,10 +40,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "processes": {"errors"},
         "outcome": {"errors", "quoting"},
         "case": {"errors", "quoting", "schedules"},
-        "cli": {"case", "errors", "quoting"},
         "stages": {"case", "schedules"},
         "validation": {"case", "errors", "schedules", "stages"},
-        "case_options": {"case", "errors", "schedules", "text", "validation"},
+        "command_line": {"case", "errors", "quoting", "schedules", "text", "validation"},
         "storage": {"case", "errors", "outcome", "quoting"},
         "results": {"case", "errors", "outcome", "schedules", "stages", "storage", "validation"}
         | {"statistics"},

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from study.case import DEFAULTS, KEYS
-from study.case_options import MEANINGS, flag
+from study.command_line.case_options import MEANINGS, flag
 from tests.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.long

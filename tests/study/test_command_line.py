@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.cli import parse_overrides
+from study.command_line.parser import parse_overrides
 from study.errors import ConfigError
 
 

@@ -1,0 +1,1 @@
+"""The command lines of the programs: errors of one line, and an option for every key."""
