@@ -24,9 +24,9 @@ from mp.hardware.precision import set_precision
 from mp.measure import time_steps
 from mp.single.engine import SingleEngine
 from mp.timing.stopping import StoppingRule, WarmupRule
-from study.case import parse_value
 from study.statistics.bootstrap import compare
 from study.validation import make_case
+from study.values.keys import parse_value
 
 CASE = ("depth=8", "gpus=1", "dim=4096", "batch_size=512", "time_limit_s=20")
 

@@ -14,7 +14,6 @@ from study.errors import CaseError
 from study.results.result import Placement, Transfers
 from study.schedules import SCHEDULES
 
-DIM = 16  # of a layer, or of a GPU's share of it
 ROWS = 4  # of a micro-batch
 # float32; several GPUs of one kind agree to the last bit, a GPU and a CPU do not.
 TOLERANCE = 1e-4  # of the largest number of a tensor: gradients of deep models are tiny
@@ -42,7 +41,7 @@ def check_equals_unsplit(engine: Engine[S]) -> None:
     Raises:
         CaseError: on every rank, if they differ.
     """
-    case = _small_case(engine.case)
+    case = _small_case(engine.workload)
     torch.set_float32_matmul_precision("highest")
     step = engine.build(case)
     step.compute_gradients()
@@ -56,14 +55,11 @@ def check_equals_unsplit(engine: Engine[S]) -> None:
         raise CaseError(f"schedule: {case.schedule}: {problem}")
 
 
-def _small_case(case: Case) -> Case:
+def _small_case(workload: Workload) -> Case:
     """Return the case with layers and micro-batches as small as its schedule allows."""
+    case = workload.small_case()
     return msgspec.structs.replace(
-        case,
-        dim=DIM * (case.gpus if SCHEDULES[case.schedule].family == "tensor" else 1),
-        batch_size=ROWS * case.micro_batches,
-        dtype="float32",
-        optimizer="sgd",
+        case, batch_size=ROWS * case.micro_batches, dtype="float32", optimizer="sgd"
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import nn
 
+from mp.families.registry import workload_of
 from mp.hardware.devices import Devices
 from mp.hardware.environment import States
 from mp.timing.timeline import Timeline
-from mp.workload import LinearStack, Workload
+from mp.workload import Workload
 from study.case import Case
 from study.errors import GpuMismatch
 from study.outcome import ResultOutcome
@@ -98,7 +99,7 @@ class Engine(ABC, Generic[S]):
         self,
         case: Case,
         world: Communicator,
-        make_workload: Callable[[Case], Workload] = LinearStack,
+        make_workload: Callable[[Case], Workload] = workload_of,
     ) -> None:
         self.case, self.world, self.make_workload = case, world, make_workload
         self.workload = make_workload(case)

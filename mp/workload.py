@@ -1,7 +1,7 @@
 """Workloads: the layers, batch and loss that a case trains, and its optimizer.
 
-The linear stack is the only one so far. Another model is a class beside it: ordered layers that
-each map one tensor to one, a batch and a loss.
+The kinds of models lie in `mp/families`: ordered layers that each map one tensor to one, a batch
+and a loss.
 """
 
 from abc import ABC, abstractmethod
@@ -49,15 +49,31 @@ class SplitModel(nn.Module):
 
 
 class Workload(ABC):
-    """The layers, batch and loss of a case. Every split draws the same, in order, on the CPU."""
+    """The layers, batch and loss of a case. Every split draws the same, in order, on the CPU.
+
+    Attributes:
+        item: what a user of the model counts.
+        items_per_row: how many of them a row of the batch holds.
+    """
+
+    item = "sample"
+    items_per_row = 1
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.dtype = element_type(case)
 
     @abstractmethod
+    def small_case(self) -> Case:
+        """Return the case with layers so small that they are checked in no time, of equal count."""
+
+    def names(self) -> list[str]:
+        """Return a name for every layer, in order."""
+        return [f"layer {number}" for number in range(self.case.layers)]
+
+    @abstractmethod
     def layer(self, number: int) -> nn.Module:
-        """Make layer `number` (0 .. depth-1), which maps (rows, ...) to (rows, ...)."""
+        """Make layer `number` (0 .. layers-1), which maps (rows, ...) to (rows, ...)."""
 
     @abstractmethod
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -70,7 +86,7 @@ class Workload(ABC):
     def layers(self) -> Iterator[nn.Module]:
         """Draw all layers in order, in float32, from the case's seed. Draw the batch after them."""
         torch.manual_seed(self.case.seed)
-        for number in range(self.case.depth):
+        for number in range(self.case.layers):
             yield self.layer(number)
 
     def cast(self, x: torch.Tensor) -> torch.Tensor:
@@ -80,13 +96,13 @@ class Workload(ABC):
     def split_model(self, devices: Sequence[Device]) -> SplitModel | LargeLinearModelMP:
         """Draw the model for one process with all GPUs, in float32."""
         case = self.case
-        return SplitModel(self.layers(), devices, layer_map(case.depth, case.gpus, case.split))
+        return SplitModel(self.layers(), devices, layer_map(case.layers, case.gpus, case.split))
 
     def activations(self, rows: int) -> list[torch.Tensor]:
         """Return tensors without data like each layer's input, then the output: (rows, ...)."""
         with torch.device("meta"), torch.no_grad():
             found = [self.cast(self.batch(rows)[0])]
-            for number in range(self.case.depth):
+            for number in range(self.case.layers):
                 found.append(self.layer(number).to(self.dtype)(found[-1]))
         return found
 
@@ -105,53 +121,6 @@ class Workload(ABC):
     def products(self) -> list[Product]:
         """Return the matrix products of a layer's forward and backward, where they are known."""
         return []
-
-
-class LinearLayer(nn.Linear):
-    """`nn.Linear(dim, dim)` of ReLU of its input; of the input itself in the first layer."""
-
-    def __init__(self, dim: int, *, has_relu: bool) -> None:
-        super().__init__(dim, dim)
-        self.has_relu = has_relu
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (rows, dim) to (rows, dim)."""
-        return nn.functional.linear(torch.relu(x) if self.has_relu else x, self.weight, self.bias)
-
-
-class LinearStack(Workload):
-    """The homework's model: `depth` linear layers with ReLU between them, and MSE loss."""
-
-    def layer(self, number: int) -> nn.Module:
-        """Make layer `number`."""
-        return LinearLayer(self.case.dim, has_relu=number > 0)
-
-    def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw input and target, each (rows, dim)."""
-        return torch.randn(rows, self.case.dim), torch.randn(rows, self.case.dim)
-
-    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Return the mean squared error of two tensors (rows, dim)."""
-        return nn.functional.mse_loss(output, target)
-
-    def split_model(self, devices: Sequence[Device]) -> LargeLinearModelMP:
-        """Draw the homework's model itself."""
-        torch.manual_seed(self.case.seed)
-        return LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
-
-    def activations(self, rows: int) -> list[torch.Tensor]:
-        """Return tensors without data, (rows, dim): all alike."""
-        like = torch.empty(rows, self.case.dim, dtype=self.dtype, device="meta")
-        return [like] * (self.case.depth + 1)
-
-    def products(self) -> list[Product]:
-        """Return those of a layer's forward, of its input's and of its weight's gradient."""
-        rows, dim = self.case.batch_size, self.case.dim
-        return [
-            Product(rows, dim, dim, "right"),
-            Product(rows, dim, dim, "neither"),
-            Product(dim, dim, rows, "left"),
-        ]
 
 
 def make_optimizer(case: Case, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

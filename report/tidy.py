@@ -10,12 +10,13 @@ from report.analysis.metrics import Baselines, Metrics, metrics
 from report.analysis.replay import COMPUTE_KINDS, spans_of, typical_step_s
 from report.data.measured import MeasuredCase, measured
 from report.data.selection import GridTable, Row
-from study.case import KEYS
-from study.schedules import has_key
+from study.models import UNSET_KEYS
+from study.values.keys import KEYS
 
 TRANSFERS = ("moves_forward", "moves_backward", "bytes_forward", "bytes_backward")
 FIGURES = tuple(field.name for field in fields(Metrics))
-COLUMNS = ("grid", "profile", "case_id", *KEYS, "outcome", "reason", "emulated", "hardware",
+OF_ALL = tuple(key for key in KEYS if key not in ("kind", *UNSET_KEYS))
+COLUMNS = ("grid", "profile", "case_id", *OF_ALL, "outcome", "reason", "emulated", "hardware",
            "timed_steps", *FIGURES, *TRANSFERS, "bubble")  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def tidy_rows(grid_table: GridTable) -> list[dict[str, Any]]:
 
 def _tidy(job: Row, row: Row, baselines: Baselines) -> dict[str, Any]:
     case = job.case
-    keys = {k: v if has_key(k, case.schedule) else None for k, v in case.as_dict().items()}
+    keys = {key: case.value(key) if case.has_key(key) else None for key in OF_ALL}
     found = {"case_id": case.case_id} | keys | {"outcome": job.outcome, "reason": job.reason}
     # Of several jobs each is a row of its own; the speed-up is over all jobs of the other case.
     own = None if job.result is None else measured(job.result) if row.repeats else row.measured

@@ -1,25 +1,41 @@
 """A case: one full configuration of the benchmark, and its id."""
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from study.errors import ConfigError
-from study.quoting import quoted
-from study.schedules import SCHEDULES, absent_keys, has_key
+from study.models import KINDS, absent_model_keys
+from study.schedules import SCHEDULES, absent_keys
 
 Split = Literal["half", "even"]
 if TYPE_CHECKING:
     Schedule = str
-else:
-    Schedule = Literal[tuple(SCHEDULES)]  # an entry of the table is a value, and nothing else is
+    Kind = str
+else:  # an entry of the table is a value, and nothing else is
+    Schedule, Kind = Literal[tuple(SCHEDULES)], Literal[tuple(KINDS)]
 MAX_REPEATS = 1_000
+MOST_ARGUMENTS = 50
+ARGUMENT = "args."  # begins the name of an argument where keys stand
 
 
 def _whole(low: int, high: int) -> Meta:
     return Meta(ge=low, le=high, description=f"a whole number from {low} to {high}")
+
+
+def _text(pattern: str, description: str) -> Meta:
+    return Meta(pattern=pattern, max_length=4096, description=description)
+
+
+T = TypeVar("T")
+ArgumentName = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,63}\Z")]
+ArgumentText = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z", max_length=1000)]
+Argument = bool | int | float | ArgumentText
+Arguments = Annotated[
+    tuple[tuple[ArgumentName, Argument], ...],
+    Meta(max_length=MOST_ARGUMENTS, description="names with a number, true, false or a text each"),
+]
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +49,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `schedule`: `naive` has one GPU at work at a time; `tensor` splits every layer over all GPUs;
     the others are pipelines of `micro_batches` (study/schedules.py has their rules).
     `chunks_per_gpu` is how many runs of layers each GPU of an interleaved pipeline holds; `balance`
-    says whether stages get equal numbers of layers or, as far as possible, equal times.
+    says of what stages get equal amounts, as far as possible, or how many layers each stage gets.
+
+    `kind` says what is trained (study/models.py); the keys below `repeat` are those of some kinds
+    alone, and have no value in a case of another. Keys above it that a kind lacks keep their
+    default, and mean nothing. `args` are the arguments of a factory or a program, sorted by name.
     """
 
     depth: Annotated[int, _whole(1, 100_000)]
@@ -44,7 +64,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     schedule: Schedule = "naive"
     micro_batches: Annotated[int, _whole(1, 1_000_000)] = 1
     chunks_per_gpu: Annotated[int, _whole(1, 1_000)] = 2
-    balance: Literal["layers", "time"] = "layers"
+    balance: Annotated[
+        str,
+        _text(
+            r"\A(layers|parameters|flops|time|[1-9]\d{0,5}(,[1-9]\d{0,5}){0,4095})\Z",
+            "layers, parameters, flops, time or the number of layers of each stage, e.g. 7,7,6,4",
+        ),
+    ] = "layers"
     dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "adam"] = "sgd"
     execution: Literal["eager", "cuda_graph"] = "eager"
@@ -58,23 +84,56 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         float, Meta(ge=0, le=0.5, description="a share of the median from 0 to 0.5, e.g. 0.005")
     ] = 0.005
     repeat: Annotated[int, _whole(1, MAX_REPEATS)] = 1
+    kind: Kind = "linear"
+    heads: Annotated[int, _whole(1, 10_000)] | UnsetType = UNSET
+    seq_len: Annotated[int, _whole(1, 10_000_000)] | UnsetType = UNSET
+    vocab: Annotated[int, _whole(2, 10_000_000)] | UnsetType = UNSET
+    tied: bool | UnsetType = UNSET
+    width: Annotated[int, _whole(1, 100_000)] | UnsetType = UNSET
+    image: Annotated[int, _whole(8, 100_000)] | UnsetType = UNSET
+    classes: Annotated[int, _whole(2, 10_000_000)] | UnsetType = UNSET
+    norm: Literal["group", "batch"] | UnsetType = UNSET
+    factory: (
+        Annotated[
+            str,
+            _text(
+                r"\A[^\x00-\x1f\x7f:]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z",
+                "a file and a function in it, e.g. models/mine.py:build",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    sha256: Annotated[str, _text(r"\A[0-9a-f]{64}\Z", "64 hex digits")] | UnsetType = UNSET
+    command: (
+        Annotated[str, _text(r"\A[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*\Z", "a command line")]
+        | UnsetType
+    ) = UNSET
+    args: Arguments | UnsetType = UNSET
 
     @property
     def case_id(self) -> str:
-        """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back."""
-        meant = self.as_dict()
-        for key in absent_keys(self.schedule):
-            del meant[key]
+        """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back.
+
+        Of another kind than `linear` it begins with the kind: `gpt-d24-g4-…`, `program-g4-…`.
+        """
+        absent = absent_keys(self.schedule)
+        meant = {key: value for key, value in self.as_dict().items() if key not in absent}
         digest = hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()
-        return f"d{self.depth}-g{self.gpus}-{digest[:8]}"
+        return f"{self._sizes}-{digest[:8]}"
+
+    @property
+    def _sizes(self) -> str:
+        kind = "" if self.kind == "linear" else f"{self.kind}-"
+        depth = f"d{self.depth}-" if self.has_key("depth") else ""
+        return f"{kind}{depth}g{self.gpus}"
 
     @property
     def job_name(self) -> str:
         """Name of its job in `squeue`."""
         again = f"-r{self.repeat}" if self.repeat > 1 else ""
         how = "" if self.schedule == "naive" else f"-{self.schedule}"
-        micro = f"-m{self.micro_batches}" if has_key("micro_batches", self.schedule) else ""
-        return f"mp-d{self.depth}-g{self.gpus}{how}{micro}{again}"
+        micro = f"-m{self.micro_batches}" if self.has_key("micro_batches") else ""
+        return f"mp-{self._sizes}{how}{micro}{again}"
 
     @property
     def in_processes(self) -> bool:
@@ -86,66 +145,46 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """The case without its repeat: what the jobs of all repeats have in common."""
         return msgspec.structs.replace(self, repeat=1)
 
+    @property
+    def layers(self) -> int:
+        """The number of layers: `depth`, and those at the ends that it does not count."""
+        return self.depth + KINDS[self.kind].end_layers
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """The arguments of its factory or program, by name."""
+        return dict(self.args) if self.args is not UNSET else {}
+
+    def has_key(self, key: str) -> bool:
+        """Return whether its kind of model and its schedule have this key."""
+        if key.startswith(ARGUMENT):
+            return key.removeprefix(ARGUMENT) in self.arguments
+        absent = absent_model_keys(self.kind) | absent_keys(self.schedule)
+        return key not in absent and not (key == "kind" and self.kind == "linear")
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key, or of an argument as `args.<name>`; None where it has none."""
+        if key.startswith(ARGUMENT):
+            return self.arguments.get(key.removeprefix(ARGUMENT))
+        value = getattr(self, key)
+        return None if value is UNSET else value
+
     def as_dict(self) -> dict[str, Any]:
-        """Return all keys and values, in the order they are declared."""
-        return msgspec.structs.asdict(self)
+        """Return the keys that its kind has, with their values, in the order they are declared."""
+        absent = absent_model_keys(self.kind)
+        values = msgspec.structs.asdict(self)
+        if self.kind == "linear":
+            del values["kind"]
+        return {key: value for key, value in values.items() if key not in absent}
+
+    def flat(self) -> dict[str, Any]:
+        """Return the same with `args.<name>` for each argument in place of `args`."""
+        values = self.as_dict()
+        values.pop("args", None)
+        return values | {f"{ARGUMENT}{name}": value for name, value in self.arguments.items()}
 
 
-KEYS: tuple[str, ...] = Case.__struct_fields__
-DEFAULTS: dict[str, Any] = {
-    field.name: None if field.required else field.default for field in msgspec.structs.fields(Case)
-}
-_TYPES: dict[str, Any] = get_type_hints(Case, include_extras=True)
-
-
-def check_value(key: str, value: Any, source: object) -> Any:
-    """Return a value, converted to the type of its key.
-
-    Args:
-        key: a key of a case.
-        value: the value as YAML or Python has it.
-        source: the file or option that an error names.
-
-    Raises:
-        ConfigError: the key is unknown, or the value is none of it.
-    """
-    if key not in _TYPES:
-        raise ConfigError(source, f"unknown key {quoted(key)}; known keys: {', '.join(KEYS)}")
-    try:
-        converted = msgspec.convert(value, type=_TYPES[key])
-    except msgspec.ValidationError:
-        raise ConfigError(source, f"{key}: {quoted(value)} is not {allowed(key)}") from None
-    return 0.0 if converted == 0.0 and isinstance(converted, float) else converted  # not -0.0
-
-
-def parse_value(key: str, text: str, source: object) -> Any:
-    """Return a value that was written on a command line, converted like by `check_value`.
-
-    Args:
-        key: a key of a case.
-        text: the value as a person typed it.
-        source: the option that an error names.
-
-    Raises:
-        ConfigError: the key is unknown, or the text is no value of it.
-    """
-    if key in _TYPES and value_type(key) is not str:
-        try:
-            return check_value(key, value_type(key)(text), source)
-        except (ValueError, OverflowError):
-            raise ConfigError(source, f"{key}: {quoted(text)} is not {allowed(key)}") from None
-    return check_value(key, text, source)
-
-
-def value_type(key: str) -> type:
-    """Return int, float or str."""
-    base = get_args(_TYPES[key])[0]
-    return base if base in (int, float) else str
-
-
-def allowed(key: str) -> str:
-    """Describe the values that a key takes."""
-    if get_origin(_TYPES[key]) is Literal:
-        return "one of: " + ", ".join(get_args(_TYPES[key]))
-    _, meta = get_args(_TYPES[key])
-    return str(meta.description)
+def given(value: T | UnsetType) -> T:
+    """Return the value of a key that the case's kind has."""
+    assert not isinstance(value, UnsetType)
+    return value

@@ -4,30 +4,37 @@ import itertools
 import math
 import os
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from study.case import DEFAULTS, KEYS, Case, check_value
+from study.case import ARGUMENT, Case
 from study.errors import ConfigError
+from study.models import KINDS
 from study.paths import GRIDS
 from study.quoting import quoted
 from study.schedules import absent_keys, has_key
 from study.storage.yaml_file import check_keys, read_mapping
 from study.validation import make_case
+from study.values.completion import PRESET, kind_of
+from study.values.keys import DEFAULTS, KEYS, check_value
 
 MAX_CASES = 100_000
 MAX_INCLUDED = 20  # grids, each of which may be long
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules")
 
-# Each key of a case has one section of the grid file; depth and gpus are usually axes.
-SECTIONS = {
-    "model": ("depth", "gpus", "dim", "batch_size", "split"),
+# Each key of a case has one section of the grid file; depth and gpus are usually axes. Arguments
+# of a factory or a program, `args.<name>`, are axes or lie under `args` in their section.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "model": ("depth", "gpus", "kind", PRESET, "dim", "batch_size", "split", "heads", "seq_len",
+              "vocab", "tied", "width", "image", "classes", "norm", "factory", "args"),
+    "program": ("command", "args"),
     "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance"),
     "train": ("dtype", "optimizer", "execution", "seed"),
     "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,11 @@ class Grid:
     trace: bool = False
     overridden: bool = False
     repeats: int = 1
+
+    @property
+    def kind(self) -> str:
+        """The kind of model of all cases."""
+        return kind_of(self.setting | {key: v[0] for key, v in self.axes.items()}, self.source)
 
     def cases(self) -> list[Case]:
         """Return every combination of the axes, in the file's order; all again for each repeat.
@@ -81,17 +93,38 @@ class Grid:
         """Return whether the grid has the case, or the one that it repeats, without making all."""
         if "repeat" not in self.setting:
             case = case.configuration
-        values = case.as_dict()
+        first = self._first
+        if case.kind != first.kind:
+            return False
         not_its = self.keys_of_others(case.schedule)
         return all(
-            values[key] == default
+            value == DEFAULTS[key]
             if key in not_its
-            else values[key] in self.axes.get(key, (self.setting.get(key, default),))
-            for key, default in DEFAULTS.items()
+            else value in self.axes.get(key, (self._value_of_all(key, first),))
+            for key, value in case.flat().items()
         )
 
+    @cached_property
+    def _first(self) -> Case:
+        return self.first_case()
+
+    def _value_of_all(self, key: str, first: Case) -> Any:
+        """Return the value that no axis varies; the first case may lack the key."""
+        return first.value(key) if first.has_key(key) else self.setting.get(key, DEFAULTS.get(key))
+
     def with_overrides(self, overrides: dict[str, Any]) -> "Grid":
-        """Return the same grid with some keys of every case set to one value."""
+        """Return the same grid with some keys of every case set to one value.
+
+        Raises:
+            ConfigError: the kind of model is another one, which has other keys.
+        """
+        kind = overrides.get("kind", self.kind)
+        if kind != self.kind:
+            raise ConfigError(
+                "--set",
+                f"kind: {kind}; {self.source} has kind: {self.kind}, and another one has other "
+                "keys, so write a grid file for it",
+            )
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
         setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
         return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
@@ -159,7 +192,8 @@ def _included(path: Path, name: Any) -> Path:
 
 def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     check_keys(data, ("title", "table", "trace", "axes", *SECTIONS), path, "top level")
-    axes = _read_axes(path, data.get("axes"))
+    kind = kind_of(_mapping(data, "model") | _mapping(data, "program"), path)
+    axes = _read_axes(path, data.get("axes"), kind)
     setting = _read_setting(path, data, axes)
     table = data.get("table", TABLES[0])
     if table not in TABLES:
@@ -171,17 +205,37 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     if not isinstance(trace, bool):
         raise ConfigError(path, f"trace: {quoted(trace)} is neither true nor false")
     grid = Grid(path.stem, str(path), title, table, axes, setting, trace)
-    if not {"depth", "gpus"} <= set(axes) | set(setting):
-        raise ConfigError(path, "axes: depth and gpus are needed; write e.g. gpus: [2, 5]")
+    needed = {"gpus"} if kind == "program" or PRESET in setting else {"depth", "gpus"}
+    if not needed <= set(axes) | set(setting):
+        names, verb = " and ".join(sorted(needed)), "are" if len(needed) > 1 else "is"
+        raise ConfigError(path, f"axes: {names} {verb} needed; write e.g. gpus: [2, 5]")
     return grid
 
 
-def _read_axes(path: Path, axes: Any) -> dict[str, tuple[Any, ...]]:
+def _mapping(data: dict[str, Any], section: str) -> dict[str, Any]:
+    """Return a section, or nothing where it is none; what is wrong with it is found later."""
+    found = data.get(section)
+    return found if isinstance(found, dict) else {}
+
+
+def _read_axes(path: Path, axes: Any, kind: str) -> dict[str, tuple[Any, ...]]:
     if not axes:
         raise ConfigError(path, "axes: missing or empty; write e.g. axes: {depth: [20], gpus: [2]}")
-    check_keys(axes, KEYS, path, "axes")
+    names = [key for key in axes if isinstance(key, str)] if isinstance(axes, dict) else []
+    arguments = [key for key in names if key.startswith(ARGUMENT)]
+    if kind == "program":  # its axes have the names that its command uses
+        own = ("gpus", *KINDS[kind].keys, "repeat", *arguments)
+        renamed = {key: f"{ARGUMENT}{key}" for key in names if key not in own}
+        axes = {renamed.get(key, key): values for key, values in axes.items()}
+        arguments += renamed.values()
+    check_keys(axes, (*KEYS, *arguments), path, "axes")
     if "repeat" in axes:  # jobs of one configuration are one row of a table
         raise ConfigError(path, "axes.repeat: repeats are no axis; use submit.py --repeats N")
+    for key in ("kind", "factory", "command", "args", "sha256"):
+        if key in axes:
+            raise ConfigError(
+                path, f"axes.{key}: a grid measures one model; put it under model, or use two grids"
+            )
     return {key: _read_axis(path, key, values) for key, values in axes.items()}
 
 
@@ -198,7 +252,12 @@ def _read_axis(path: Path, key: str, values: Any) -> tuple[Any, ...]:
 
 def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
     section = {} if data.get(name) is None else data[name]
-    elsewhere = {key: other for other, its in SECTIONS.items() for key in its if other != name}
+    elsewhere = {
+        key: other
+        for other, its in SECTIONS.items()
+        for key in its
+        if other != name and key not in keys
+    }
     for key in section if isinstance(section, dict) else ():
         if key in elsewhere:
             raise ConfigError(
@@ -210,8 +269,20 @@ def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...])
 def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dict[str, Any]:
     setting: dict[str, Any] = {}
     for section, keys in SECTIONS.items():
-        for key, value in _section(path, data, section, keys).items():
+        for key, value in _with_arguments(path, section, _section(path, data, section, keys)):
             if key in axes:
                 raise ConfigError(path, f"{section}.{key}: is under axes, too; keep one")
-            setting[key] = check_value(key, value, f"{path}: {section}")
+            own = key == PRESET  # of no case, and looked up with its kind
+            setting[key] = value if own else check_value(key, value, f"{path}: {section}")
     return setting
+
+
+def _with_arguments(path: Path, section: str, keys: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the keys of a section with an `args.<name>` for each of its arguments."""
+    given = keys.get("args", {})
+    if not isinstance(given, dict):
+        raise ConfigError(
+            path, f"{section}.args: {quoted(given)} is no mapping; write e.g. args: {{width: 64}}"
+        )
+    own = [(key, value) for key, value in keys.items() if key != "args"]
+    return own + [(f"{ARGUMENT}{name}", value) for name, value in given.items()]

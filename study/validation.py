@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from study.case import DEFAULTS, Case, check_value
+from study.case import Case
 from study.errors import ConfigError
+from study.models import KINDS, UNSET_KEYS, absent_model_keys, kinds_with
+from study.quoting import quoted
 from study.schedules import ALWAYS, SCHEDULES, equal_rounds, has_key, schedules_with
 from study.stages import chunks_of
+from study.values.completion import complete
+from study.values.keys import DEFAULTS, check_value
 
 MAX_SHOWN, MAX_TRIED = 8, 10_000
+LEAST_BLOCKS = 4  # of a ResNet: one for each of its groups
 
 
 def make_case(values: dict[str, Any], source: object) -> Case:
@@ -16,6 +21,7 @@ def make_case(values: dict[str, Any], source: object) -> Case:
     Raises:
         ConfigError: a value is none of its key, a key is missing, or they do not go together.
     """
+    values = complete(values, source)
     checked = {key: check_value(key, value, source) for key, value in values.items()}
     missing = [key for key in ("depth", "gpus") if key not in checked]
     if missing:
@@ -31,15 +37,16 @@ def check_together(case: Case, source: object) -> None:
     Raises:
         ConfigError: they do not; with the values that would.
     """
+    _check_kind(case, source)
     if case.split == "half" and case.gpus != 2:
         raise ConfigError(
             source, f"gpus: {case.gpus} with split: half, which takes exactly 2; use split: even"
         )
-    if case.gpus > case.depth:
+    if case.gpus > case.layers and case.kind != "program":
         raise ConfigError(
             source,
-            f"gpus: {case.gpus} for {case.depth} layers would leave a GPU without a layer; "
-            f"use at most {case.depth} GPUs or a greater depth",
+            f"gpus: {case.gpus} for {case.layers} layers would leave a GPU without a layer; "
+            f"use at most {case.layers} GPUs or a greater depth",
         )
     _check_schedule(case, source)
     if case.execution == "cuda_graph" and case.gpus > 1:
@@ -47,6 +54,48 @@ def check_together(case: Case, source: object) -> None:
             source,
             f"gpus: {case.gpus} with execution: cuda_graph, which captures the work of exactly 1 "
             "GPU; use execution: eager",
+        )
+
+
+def _check_kind(case: Case, source: object) -> None:
+    """Check what its kind of model needs, and that it has no value of another's keys."""
+    kind = KINDS[case.kind]
+    lacking = [key for key in UNSET_KEYS if case.value(key) is None]
+    if missing := [key for key in lacking if key in kind.keys]:
+        raise ConfigError(source, f"{missing[0]}: missing for kind: {case.kind}; add it")
+    for key in absent_model_keys(case.kind) - {"depth"}:
+        if (given := case.value(key)) != DEFAULTS[key]:
+            having = ", ".join(kinds_with(key))
+            raise ConfigError(
+                source, f"{key}: {quoted(given)} with kind: {case.kind}; it is for {having}"
+            )
+    if SCHEDULES[case.schedule].family not in kind.schedules:
+        having = ", ".join(s for s in SCHEDULES if SCHEDULES[s].family in kind.schedules)
+        raise ConfigError(
+            source, f"schedule: {case.schedule} with kind: {case.kind}, which takes {having}"
+        )
+    _check_sizes(case, source)
+
+
+def _check_sizes(case: Case, source: object) -> None:
+    """Check the sizes of the built-in kinds of models, and what torch cannot do with them."""
+    if case.kind == "gpt" and case.dim % case.value("heads"):
+        raise ConfigError(
+            source, f"heads: {case.heads} do not divide dim: {case.dim}; use a divisor of it"
+        )
+    if case.kind == "conv" and case.depth < LEAST_BLOCKS:
+        raise ConfigError(
+            source, f"depth: {case.depth} with kind: conv, which takes {LEAST_BLOCKS} and more"
+        )
+    if case.value("tied") and case.schedule == "naive" and case.gpus > 1:
+        raise ConfigError(
+            source,
+            f"tied: true with schedule: naive on {case.gpus} GPUs; a shared weight lies on one "
+            "GPU there, so use a pipeline, or tied: false",
+        )
+    if case.kind == "factory" and case.execution == "cuda_graph":
+        raise ConfigError(
+            source, "execution: cuda_graph with kind: factory, which takes execution: eager"
         )
 
 
@@ -65,7 +114,7 @@ def _check_schedule(case: Case, source: object) -> None:
 
 def _check_keys(case: Case, source: object) -> None:
     for key, default in DEFAULTS.items():
-        given = getattr(case, key)
+        given = case.value(key)
         if given != default and not has_key(key, case.schedule):
             having = ", ".join(schedules_with(key))
             raise ConfigError(
@@ -92,11 +141,18 @@ def _check_stages(case: Case, source: object) -> None:
             f"which takes {takes}",
         )
     stages = case.gpus * chunks_of(case)
-    if stages > case.depth:
+    if stages > case.layers:
         raise ConfigError(
             source,
-            f"depth: {case.depth} layers are fewer than the {stages} stages of {case.gpus} GPUs "
+            f"depth: {case.layers} layers are fewer than the {stages} stages of {case.gpus} GPUs "
             f"under {case.schedule}; use a greater depth",
+        )
+    counts = case.balance.split(",")
+    if case.balance[0].isdigit() and (len(counts), sum(map(int, counts))) != (stages, case.layers):
+        raise ConfigError(
+            source,
+            f"balance: {case.balance} has {len(counts)} stages and {sum(map(int, counts))} layers; "
+            f"this case has {stages} and {case.layers}",
         )
 
 

@@ -34,19 +34,23 @@ ENGINES = {"engine", "workload", "placement", "hardware", "timing"}
 OF_EXECUTORS = {"executor", "job_log", "planned", "profile", "status", "worker"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "study": {
-        **{room: set() for room in ("first_contact", "quoting", "schedules", "statistics", "text")},
+        **{room: set() for room in ("first_contact", "models", "quoting", "schedules", "text")},
+        "statistics": set(),
         "errors": {"text"},
         "paths": {"errors"},
         "processes": {"errors"},
         "outcome": {"errors", "quoting"},
-        "case": {"errors", "quoting", "schedules"},
+        "case": {"models", "schedules"},
         "stages": {"case", "schedules"},
-        "validation": {"case", "errors", "schedules", "stages"},
-        "command_line": {"case", "errors", "quoting", "schedules", "text", "validation"},
+        "values": {"case", "errors", "models", "paths", "quoting", "storage"},
+        "validation": {"case", "errors", "models", "quoting", "schedules", "stages", "values"},
+        "command_line": {"case", "errors", "models", "quoting", "schedules", "text"}
+        | {"validation", "values"},
         "storage": {"case", "errors", "outcome", "quoting"},
         "results": {"case", "errors", "outcome", "schedules", "stages", "storage", "validation"}
         | {"statistics"},
-        "grid": {"case", "errors", "paths", "quoting", "schedules", "storage", "validation"},
+        "grid": {"case", "errors", "models", "paths", "quoting", "schedules", "storage"}
+        | {"validation", "values"},
     },
     "jobs": {
         **{room: set() for room in ("job_log", "lock", "rendezvous")},
@@ -92,9 +96,10 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "rendezvous": set(),
         "launcher": {"rendezvous"},
         "workload": {"model", "placement", "hardware"},
-        "engine": {"workload", "hardware", "timing"},
-        "single": ENGINES | {"model"},
-        "distributed": ENGINES | {"rendezvous", "launcher"},
+        "families": {"workload", "model", "hardware"},
+        "engine": {"workload", "families", "hardware", "timing"},
+        "single": ENGINES | {"model", "families"},
+        "distributed": ENGINES | {"families", "rendezvous", "launcher"},
         "measure": {"engine", "hardware", "timing"},
         "correctness": {"engine", "workload", "placement", "hardware"},
         "benchmark": {"engine", "measure", "correctness", "hardware", "timing"},

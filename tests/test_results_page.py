@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 
 from study.results.result import Result
 
@@ -23,7 +24,7 @@ def held_in(hint):
         return held_in(arguments[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         rest = next(each for each in arguments if each is not type(None))
-        return *held_in(rest)[:2], True
+        return *held_in(rest)[:2], UnsetType not in arguments
     if typing.get_origin(hint) in (list, tuple):
         return held_in(arguments[0])[0], "[]", False
     is_struct = isinstance(hint, type) and issubclass(hint, msgspec.Struct)
@@ -78,6 +79,10 @@ def test_a_table_has_the_default_of_every_key(path):
     shown = {row[0].strip("`"): row[4].strip("`") for row in tables()[path]}
     needed = "needed" if path == "case" else ""
     assert shown == {
-        field.name: needed if field.required else json.dumps(field.default)
+        field.name: needed
+        if field.required
+        else ""
+        if field.default is UNSET
+        else json.dumps(field.default)
         for field in STRUCTS[path][0]
     }

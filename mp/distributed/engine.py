@@ -16,12 +16,13 @@ from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.transfers import observe_collectives, observe_sends
 from mp.distributed.world import World, join
 from mp.engine import Engine, ProgressCallback, outcome_of
+from mp.families.registry import workload_of
 from mp.hardware.devices import Devices, check_allocation
 from mp.hardware.environment import States, describe_environment
 from mp.rendezvous.failure import RankFailure
 from mp.timing.clocks import Clock, clock_of
 from mp.timing.timeline import Timeline
-from mp.workload import LinearStack, Workload
+from mp.workload import Workload
 from study.case import Case
 from study.results.ceilings import CopyRate
 from study.results.environment import Environment, RankPlace
@@ -45,7 +46,7 @@ class DistributedEngine(Engine[RankStep]):
         self,
         case: Case,
         world: World,
-        make_workload: Callable[[Case], Workload] = LinearStack,
+        make_workload: Callable[[Case], Workload] = workload_of,
     ) -> None:
         super().__init__(case, world, make_workload)
         self.world: World = world
@@ -54,7 +55,7 @@ class DistributedEngine(Engine[RankStep]):
     def place(self, report: ProgressCallback) -> Placement:
         """Place the layers; for stages of equal times, time each layer first."""
         if self.stages is None:
-            counts = [self.case.depth] * self.case.gpus
+            counts = [self.case.layers] * self.case.gpus
             return Placement(gpu_of_layer=[], layers_per_gpu=counts)
         if self.case.balance == "time":
             report(Progress(phase="time the layers"))

@@ -43,7 +43,7 @@ def make_stages(case: Case, layer_s: list[float] | None = None) -> Stages:
     """Return the case's stages: of equal layer counts, or, given layer times, of equal times."""
     count = case.gpus * chunks_of(case)
     if layer_s is None:
-        of_layer = layer_map(case.depth, count, "even")
+        of_layer = layer_map(case.layers, count, "even")
     else:
         of_layer = balanced_map(layer_s, count)
     return Stages(of_layer, gpu_of_stage(case))

@@ -22,7 +22,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
 from mp.engine import Gradients
-from mp.workload import LinearLayer, Workload, make_optimizer
+from mp.families.linear import LinearLayer
+from mp.workload import Workload, make_optimizer
 from study.errors import CaseError
 from study.results.result import Phase
 
@@ -43,7 +44,7 @@ class TensorParallelStep:
         self.case, self.workload = workload.case, workload
         mesh = init_device_mesh(world.device.type, (world.size,))
         self.layers = [
-            _share(layer.to(world.device, workload.dtype), number, self.case.depth, mesh)
+            _share(layer.to(world.device, workload.dtype), number, self.case.layers, mesh)
             for number, layer in enumerate(workload.layers())
         ]
         self.model = nn.Sequential(*self.layers)

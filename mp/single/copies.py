@@ -37,7 +37,7 @@ def measure_copies(workload: Workload, devices: Devices) -> list[CopyRate]:
 def messages(workload: Workload, devices: Devices) -> dict[tuple[int, int], int]:
     """Return the bytes that a step copies, at most, by (source, target)."""
     case = workload.case
-    gpu_of_layer = layer_map(case.depth, case.gpus, case.split)
+    gpu_of_layer = layer_map(case.layers, case.gpus, case.split)
     sizes = workload.message_bytes(gpu_of_layer, case.batch_size)
     if sizes and not devices.emulated:
         return sizes

@@ -24,7 +24,7 @@ class SingleEngine(Engine[TrainingStep]):
 
     def place(self, report: ProgressCallback) -> Placement:
         """Return the layer map of the case."""
-        gpu_of_layer = layer_map(self.case.depth, self.case.gpus, self.case.split)
+        gpu_of_layer = layer_map(self.case.layers, self.case.gpus, self.case.split)
         counts = [gpu_of_layer.count(gpu) for gpu in range(self.case.gpus)]
         return Placement(gpu_of_layer=gpu_of_layer, layers_per_gpu=counts)
 

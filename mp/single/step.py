@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from mp.engine import Gradients, gradients_of
+from mp.families.registry import workload_of
 from mp.hardware.devices import Devices
 from mp.model import LargeLinearModelMP
-from mp.workload import LinearStack, SplitModel, Workload, make_optimizer
+from mp.workload import SplitModel, Workload, make_optimizer
 from study.case import Case
 
 
@@ -72,7 +73,7 @@ class TrainingStep:
 
 
 def build_step(
-    case: Case, devices: Devices, make_workload: Callable[[Case], Workload] = LinearStack
+    case: Case, devices: Devices, make_workload: Callable[[Case], Workload] = workload_of
 ) -> TrainingStep:
     """Return the training step of the case, with its model and batch.
 

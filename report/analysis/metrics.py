@@ -8,7 +8,7 @@ from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.analysis.step_time import step_time
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
-from study.case import KEYS
+from study.values.keys import KEYS
 
 _setting_of = attrgetter(*(key for key in KEYS if key not in (*MAY_DIFFER, "repeat")))
 

@@ -7,8 +7,9 @@ from typing import Protocol
 from report.data.measured import MeasuredCase
 from report.wording.names import HOW, gpu_count, key_name, key_text, schedule_name
 from report.wording.units import count_of
-from study.case import KEYS, Case
+from study.case import Case
 from study.schedules import has_key
+from study.values.keys import KEYS
 
 
 class HasCase(Protocol):

@@ -13,13 +13,14 @@ from report.data.conditions import combine
 from report.data.gpu_counts import with_measured_gpu_counts
 from report.data.load import NOT_SUBMITTED, ProfileResults
 from report.data.measured import MeasuredCase, measured
-from study.case import DEFAULTS, Case
+from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid, known_grids, load_grids
 from study.outcome import Outcome
 from study.results.result import Result
 from study.storage.ledger import Submission
 from study.validation import check_together
+from study.values.keys import DEFAULTS
 
 MAX_REASON = 300  # characters of an error message in a table
 Setting = tuple[tuple[str, Any], ...]

@@ -6,9 +6,10 @@ from typing import Any
 
 from report.data.load import ProfileResults
 from report.data.selection import GridTable, row_with_repeats
-from study.case import KEYS, Case
+from study.case import Case
 from study.grid import Grid
 from study.storage.ledger import Submission
+from study.values.keys import KEYS
 
 Setting = tuple[tuple[str, Any], ...]
 

@@ -4,13 +4,17 @@ import argparse
 import re
 from typing import Any
 
-from study.case import DEFAULTS, KEYS, Case, allowed, parse_value, value_type
+from study.case import ARGUMENT, Case
 from study.errors import ConfigError
+from study.models import KINDS, kinds_with
+from study.quoting import quoted
 from study.schedules import SCHEDULES, has_key, schedules_with
 from study.text import shortened
 from study.validation import make_case
+from study.values.completion import PRESET
+from study.values.keys import DEFAULTS, KEYS, allowed, parse_value, value_type
 
-NEEDED = tuple(key for key, default in DEFAULTS.items() if default is None)
+NEEDED = ("depth", "gpus")
 MEANINGS = {
     "depth": "linear layers of the model",
     "gpus": "GPUs that the layers are spread over; emulated if there are fewer",
@@ -21,7 +25,8 @@ MEANINGS = {
     "process for each GPU, and are pipelines, or split every layer (tensor)",
     "micro_batches": "equal parts of the batch that go through a pipeline one after another",
     "chunks_per_gpu": "runs of layers on each GPU",
-    "balance": "stages with equal numbers of layers, or of equal times, which are measured first",
+    "balance": "what the stages get equal amounts of: layers, parameters, flops, or time, which is "
+    "measured first; or the number of layers of each stage, e.g. 7,7,6,4",
     "dtype": "type of the numbers; tf32 needs a GPU and computes products of float32 with TF32",
     "optimizer": "optimizer of the step",
     "execution": "launch kernel by kernel, or the whole step as one CUDA graph, on one GPU",
@@ -32,7 +37,29 @@ MEANINGS = {
     "ci_half_width": "half of the 95 % interval of the median step time, as a share of it, at "
     "which the timed steps end, after 20 s at the earliest; 0: never",
     "repeat": "number of this job among those that measure one case",
+    "kind": "what is trained; factory where a factory is given",
+    "heads": "attention heads of every block",
+    "seq_len": "tokens of every row",
+    "vocab": "tokens that there are",
+    "tied": "whether the embedding and the last layer share a weight",
+    "width": "channels of the first convolution",
+    "image": "height and width of every image",
+    "classes": "classes that there are",
+    "norm": "GroupNorm or BatchNorm",
+    "factory": "a file and the function in it that returns the layers",
 }
+TRAINED = tuple(kind for kind in KINDS if kind != "program")
+_METAVARS = {
+    "schedule": "NAME",
+    "kind": "|".join(TRAINED),
+    "balance": "RULE",
+    "tied": "true|false",
+    "factory": "FILE:FUNCTION",
+}
+NOT_OPTIONS = ("sha256", "command", "args")
+
+
+OPTIONS = tuple(key for key in KEYS if key not in NOT_OPTIONS)
 
 
 class OptionError(ConfigError):
@@ -51,9 +78,18 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for every key of a case, with meaning, values and default."""
     needed = parser.add_argument_group("needed")
     others = parser.add_argument_group("the case")
-    for key in KEYS:
+    for key in OPTIONS:
         group = needed if key in NEEDED else others
         group.add_argument(flag(key), dest=key, metavar=_metavar(key), help=_help(key))
+    presets = {name: entry.presets for name, entry in KINDS.items() if entry.presets}
+    named = "; ".join(f"of {kind} {', '.join(names)}" for kind, names in presets.items())
+    others.add_argument(
+        "--preset", metavar="NAME", help=f"sizes of a published model, with --kind: {named}"
+    )
+    others.add_argument(
+        "--arg", action="append", default=[], metavar="NAME=VALUE",
+        help="an argument of the factory; may be repeated",
+    )  # fmt: skip
 
 
 def parse_case(arguments: argparse.Namespace, program: str) -> Case:
@@ -62,16 +98,33 @@ def parse_case(arguments: argparse.Namespace, program: str) -> Case:
     Raises:
         ConfigError: one is missing or no value of its key, or they do not go together.
     """
-    given = {key: text for key in KEYS if (text := getattr(arguments, key)) is not None}
-    missing = [flag(key) for key in NEEDED if key not in given]
+    given = {key: text for key in OPTIONS if (text := getattr(arguments, key)) is not None}
+    given |= _parse_arguments(arguments.arg)
+    needed = ("gpus",) if arguments.preset else NEEDED
+    missing = [flag(key) for key in needed if key not in given]
     if missing:
         names, verb = " and ".join(missing), "is" if len(missing) == 1 else "are"
         raise OptionError(f"{names} {verb} missing; write e.g. {program} --depth 20 --gpus 5")
     try:
         values = {key: parse_value(key, text, program) for key, text in given.items()}
+        if arguments.preset is not None:
+            values[PRESET] = arguments.preset
         return make_case(values, program)
     except ConfigError as error:
         raise in_options(error, program) from None
+
+
+def _parse_arguments(texts: list[str]) -> dict[str, str]:
+    """Return the values of all `--arg` by `args.<name>`."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise OptionError(f"--arg {quoted(text)} is not NAME=VALUE; write e.g. --arg width=64")
+        if f"{ARGUMENT}{name}" in found:
+            raise OptionError(f"--arg {name} is given twice; give it once")
+        found[f"{ARGUMENT}{name}"] = value
+    return found
 
 
 def in_options(error: ConfigError, source: str) -> ConfigError:
@@ -90,8 +143,8 @@ def _plain_word(found: re.Match[str]) -> str:
 
 def _metavar(key: str) -> str:
     kinds: dict[Any, str] = {int: "N", float: "X"}
-    if key == "schedule":
-        return "NAME"
+    if key in _METAVARS:
+        return _METAVARS[key]
     return kinds.get(value_type(key), allowed(key).removeprefix("one of: ").replace(", ", "|"))
 
 
@@ -104,4 +157,6 @@ def _help(key: str) -> str:
         having = schedules_with(key)
         pipelines = [name for name, schedule in SCHEDULES.items() if schedule.is_pipeline]
         parts.append(f"for {'pipelines' if having == pipelines else ', '.join(having)} only")
+    if len(kinds_with(key)) < len(TRAINED):
+        parts.append(f"for kind {', '.join(kind for kind in TRAINED if kind in kinds_with(key))}")
     return "; ".join(parts).replace("%", "%%")

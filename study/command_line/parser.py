@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from study.case import parse_value
 from study.errors import ConfigError
 from study.quoting import quoted
+from study.values.keys import parse_value
 
 
 class OneLineParser(argparse.ArgumentParser):

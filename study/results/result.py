@@ -8,6 +8,7 @@ from study.case import Case
 from study.outcome import ResultOutcome
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
+from study.results.layers import ModelProfile
 from study.results.measurement import Measurement
 from study.results.record import Bytes, Count, Record
 
@@ -102,7 +103,11 @@ class Code(Record, frozen=True):
 
 
 class Result(Record, frozen=True):
-    """The content of `results/<profile>/<case id>.json`."""
+    """The content of `results/<profile>/<case id>.json`.
+
+    `model` are the layers as the job measured them; null for the linear stack, whose shapes follow
+    from its case.
+    """
 
     case: Case
     case_id: str
@@ -116,6 +121,7 @@ class Result(Record, frozen=True):
     environment: Environment | None
     job: Job
     code: Code
+    model: ModelProfile | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from study.case import DEFAULTS, KEYS
-from study.command_line.case_options import MEANINGS, flag
+from study.command_line.case_options import MEANINGS, NOT_OPTIONS, flag
+from study.values.keys import DEFAULTS, KEYS
 from tests.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.long
@@ -67,8 +67,9 @@ def test_an_error_has_the_names_of_the_options(options, error):
 def test_help_has_the_default_of_every_option_and_says_which_are_needed():
     done = run("--help")
     text = " ".join(done.stdout.split())
-    assert set(MEANINGS) == set(KEYS)
-    for key, default in DEFAULTS.items():
+    assert set(MEANINGS) == set(KEYS) - set(NOT_OPTIONS)
+    for key in MEANINGS:
+        default = DEFAULTS[key]
         described = text.split(f" {flag(key)} ")[-1].split(" --")[0]
         assert MEANINGS[key] in described
         assert default is None or f"default {default}" in described

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from mp.families.linear import LinearStack
 from mp.hardware.devices import Devices, choose_devices
 from mp.hardware.gemm import measure_gemm
 from mp.single import copies
 from mp.single.copies import check, measure_copies, messages
-from mp.workload import LinearStack
 from study.case import Case
 from study.errors import CaseError
 

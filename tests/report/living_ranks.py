@@ -16,11 +16,11 @@ from mp.distributed.instruments import record_timeline
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.stages import make_stages
 from mp.distributed.world import join
+from mp.families.linear import LinearStack
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
 from mp.timing.clocks import clock_of
 from mp.timing.timeline import break_down
-from mp.workload import LinearStack
 from report.analysis.pipeline_memory import predict_pipeline
 from report.data.measured import measured
 from study.validation import make_case

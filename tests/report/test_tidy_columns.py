@@ -11,7 +11,7 @@ from report.data.load import load_results
 from report.data.selection import select_tables
 from report.export import render_csv, render_json
 from report.tidy import COLUMNS
-from study.case import KEYS
+from report.tidy import OF_ALL as KEYS
 from study.paths import ROOT
 from tests.report.made_up import failed, grid, result, write
 

@@ -7,9 +7,10 @@ import sys
 import msgspec
 import pytest
 
-from study.case import KEYS, Case, check_value, parse_value
+from study.case import Case
 from study.errors import ConfigError
 from study.validation import make_case
+from study.values.keys import KEYS, check_value, parse_value
 
 CASE = Case(depth=20, gpus=5)
 OTHER = {
@@ -66,8 +67,31 @@ def test_a_key_of_some_schedules_is_part_of_their_ids_and_of_no_others(key):
     assert len(set(ids("naive"))) == 1
 
 
+OF_KINDS = {
+    "gpt": {"heads": 8, "seq_len": 8, "vocab": 8, "tied": True},
+    "conv": {"width": 8, "image": 8, "classes": 8, "norm": "batch"},
+    "factory": {"factory": "b.py:f", "sha256": "b" * 64, "args": (("x", 1),)},
+    "program": {"command": "b", "args": (("x", 1),)},
+}
+FIRST = {
+    "gpt": {"heads": 4, "seq_len": 4, "vocab": 4, "tied": False},
+    "conv": {"width": 4, "image": 16, "classes": 4, "norm": "group"},
+    "factory": {"factory": "a.py:f", "sha256": "a" * 64, "args": ()},
+    "program": {"command": "a", "args": ()},
+}
+
+
+@pytest.mark.parametrize(("kind", "key"), [(k, key) for k in OF_KINDS for key in OF_KINDS[k]])
+def test_a_key_of_a_kind_of_model_is_part_of_its_ids(kind, key):
+    case = Case(depth=20, gpus=5, kind=kind, **FIRST[kind])
+    changed = msgspec.structs.replace(case, **{key: OF_KINDS[kind][key]})
+    assert changed.case_id != case.case_id
+    assert case.case_id.startswith(f"{kind}-")
+
+
 def test_every_key_that_has_a_choice_is_part_of_the_id():
-    assert set(KEYS) == set(OTHER) | set(PIPELINE)
+    of_kinds = {key for keys in OF_KINDS.values() for key in keys}
+    assert set(KEYS) == {"kind"} | set(OTHER) | set(PIPELINE) | of_kinds
 
 
 def test_repeats_have_ids_of_their_own_and_one_configuration():

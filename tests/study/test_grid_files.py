@@ -43,7 +43,7 @@ def test_depth_and_gpus_need_not_be_axes(tmp_path):
     ("text", "names"),
     [
         (AXES + "modle: {dim: 8}", ("'modle'", "known keys: title, table, trace, axes, model")),
-        (AXES + "model: {dims: 8}", ("model", "'dims'", "known keys: depth, gpus, dim")),
+        (AXES + "model: {dims: 8}", ("model", "'dims'", "known keys: depth, gpus, kind")),
         (
             AXES + "train: {optimiser: sgd}",
             ("train", "'optimiser'", "known keys: dtype, optimizer, execution, seed"),

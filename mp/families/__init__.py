@@ -1,0 +1,1 @@
+"""The kinds of models that a case can train, a file for each."""

@@ -1,0 +1,128 @@
+"""The keys of a case: their types and defaults, and values checked for them."""
+
+import math
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from study.case import ARGUMENT, Argument, ArgumentName, Case
+from study.errors import ConfigError
+from study.quoting import quoted
+
+KEYS: tuple[str, ...] = Case.__struct_fields__
+DEFAULTS: dict[str, Any] = {
+    field.name: None if field.required or field.default is UNSET else field.default
+    for field in msgspec.structs.fields(Case)
+}
+_TYPES: dict[str, Any] = {
+    key: get_args(hint)[0] if UnsetType in get_args(hint) else hint
+    for key, hint in get_type_hints(Case, include_extras=True).items()
+}
+
+
+def folded(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with every `args.<name>` put into `args`, sorted by name."""
+    own = {key: value for key, value in values.items() if not key.startswith(ARGUMENT)}
+    named = {k.removeprefix(ARGUMENT): v for k, v in values.items() if k.startswith(ARGUMENT)}
+    if named or "args" in own:
+        own["args"] = tuple(sorted((dict(own.get("args", ())) | named).items()))
+    return own
+
+
+def check_value(key: str, value: Any, source: object) -> Any:
+    """Return a value, converted to the type of its key.
+
+    Args:
+        key: a key of a case, or `args.<name>`.
+        value: the value as YAML or Python has it.
+        source: the file or option that an error names.
+
+    Raises:
+        ConfigError: the key is unknown, or the value is none of it.
+    """
+    kind = _type_of(key, source)
+    if key == "balance" and isinstance(value, list):
+        value = ",".join(map(str, value))  # as on a command line
+    try:
+        converted = msgspec.convert(value, type=kind)
+    except msgspec.ValidationError:
+        raise ConfigError(source, f"{key}: {quoted(value)} is not {allowed(key)}") from None
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise ConfigError(source, f"{key}: {quoted(value)} is not {allowed(key)}")
+    return 0.0 if converted == 0.0 and isinstance(converted, float) else converted  # not -0.0
+
+
+def _type_of(key: str, source: object) -> Any:
+    if key.startswith(ARGUMENT):
+        name = key.removeprefix(ARGUMENT)
+        try:
+            msgspec.convert(name, type=ArgumentName)
+        except msgspec.ValidationError:
+            raise ConfigError(
+                source, f"{quoted(key)}: an argument has a name of letters, digits and _"
+            ) from None
+        return Argument
+    if key not in _TYPES:
+        raise ConfigError(source, f"unknown key {quoted(key)}; known keys: {', '.join(KEYS)}")
+    return _TYPES[key]
+
+
+def parse_value(key: str, text: str, source: object) -> Any:
+    """Return a value that was written on a command line, converted like by `check_value`.
+
+    Args:
+        key: a key of a case, or `args.<name>`.
+        text: the value as a person typed it.
+        source: the option that an error names.
+
+    Raises:
+        ConfigError: the key is unknown, or the text is no value of it.
+    """
+    if key.startswith(ARGUMENT):
+        return check_value(key, _parse_argument(text), source)
+    if key in _TYPES and value_type(key) is not str:
+        try:
+            return check_value(key, _PARSERS[value_type(key)](text), source)
+        except (ValueError, OverflowError):
+            raise ConfigError(source, f"{key}: {quoted(text)} is not {allowed(key)}") from None
+    return check_value(key, text, source)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+_PARSERS: dict[type, Any] = {int: int, float: float, bool: _truth}
+
+
+def _parse_argument(text: str) -> Argument:
+    """Return the text as what YAML would take it for: true, false, a number, or itself."""
+    for parse in (_truth, int, float):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return text
+
+
+def value_type(key: str) -> type:
+    """Return int, float, bool or str."""
+    if _TYPES[key] is bool:
+        return bool
+    base = get_args(_TYPES[key])[0]
+    return base if base in (int, float) else str
+
+
+def allowed(key: str) -> str:
+    """Describe the values that a key takes."""
+    if key.startswith(ARGUMENT):
+        return "a finite number, true, false or a text of at most 1000 characters"
+    if _TYPES[key] is bool:
+        return "true or false"
+    if get_origin(_TYPES[key]) is Literal:
+        return "one of: " + ", ".join(get_args(_TYPES[key]))
+    _, meta = get_args(_TYPES[key])
+    return str(meta.description)
