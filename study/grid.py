@@ -51,7 +51,7 @@ class Grid:
     overridden: bool = False
     repeats: int = 1
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The kind of model of all cases."""
         return kind_of(self.setting | {key: v[0] for key, v in self.axes.items()}, self.source)
@@ -93,24 +93,25 @@ class Grid:
         """Return whether the grid has the case, or the one that it repeats, without making all."""
         if "repeat" not in self.setting:
             case = case.configuration
-        first = self._first
-        if case.kind != first.kind:
+        if case.kind != self.kind:
             return False
         not_its = self.keys_of_others(case.schedule)
         return all(
             value == DEFAULTS[key]
             if key in not_its
-            else value in self.axes.get(key, (self._value_of_all(key, first),))
+            else value in self.axes.get(key, (self._value_of_all(key),))
             for key, value in case.flat().items()
         )
+
+    def _value_of_all(self, key: str) -> Any:
+        """Return the value that no axis varies; those that the kind fills in, as of any case."""
+        if self.kind != "linear" and self._first.has_key(key):
+            return self._first.value(key)
+        return self.setting.get(key, DEFAULTS.get(key))
 
     @cached_property
     def _first(self) -> Case:
         return self.first_case()
-
-    def _value_of_all(self, key: str, first: Case) -> Any:
-        """Return the value that no axis varies; the first case may lack the key."""
-        return first.value(key) if first.has_key(key) else self.setting.get(key, DEFAULTS.get(key))
 
     def with_overrides(self, overrides: dict[str, Any]) -> "Grid":
         """Return the same grid with some keys of every case set to one value.

@@ -8,6 +8,7 @@ from report.wording.units import count_of
 from study.case import Case
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
+from study.results.layers import ModelProfile
 from study.results.measurement import GpuMemory, Measurement
 from study.results.result import Code, Job, Placement, Result, Transfers
 
@@ -16,8 +17,9 @@ from study.results.result import Code, Job, Placement, Result, Transfers
 class MeasuredCase:
     """One job's result, and the jobs that repeat it.
 
-    Step times come from all jobs. What does not differ between jobs, and what only one job can
-    show, is this job's. `shared_hosts` are its hosts on which another job ran at the same time.
+    `model` are the layers as measured, None for the linear stack. Step times come from all jobs.
+    What does not differ between jobs, and what only one job can show, is this job's. `shared_hosts`
+    are its hosts on which another job ran at the same time.
     """
 
     case: Case
@@ -29,6 +31,7 @@ class MeasuredCase:
     environment: Environment
     job: Job
     code: Code
+    model: ModelProfile | None = None
     shared_hosts: tuple[str, ...] = ()
     repeats: Sequence["MeasuredCase"] = field(default=())
 
@@ -84,5 +87,6 @@ def measured(result: Result, shared_hosts: tuple[str, ...] = ()) -> MeasuredCase
         environment,
         result.job,
         result.code,
+        result.model,
         shared_hosts,
     )

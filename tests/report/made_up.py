@@ -10,12 +10,15 @@ from study.grid import Grid, load_grids
 from study.results.ceilings import Ceilings, CopyRate, GemmRate
 from study.results.environment import Environment, Gpu, GpuLink, GpuState
 from study.results.file import encode
+from study.results.layers import LayerProfile, ModelProfile
 from study.results.measurement import Breakdown, GpuMemory, GpuTime, Measurement, TimeSpan
 from study.results.result import CaseFailure, Code, Job, PairTransfers, Placement, Result, Transfers
 from study.statistics.bootstrap import interval
 from study.storage.files import write_atomically
 from study.storage.ledger import Ended, Submission, append
 from study.storage.store import Store
+from study.validation import make_case
+from study.values.completion import kind_of
 
 MIB = 2**20
 HOMEWORK = ("task1", "task2", "task3", "task4", "task5")
@@ -28,7 +31,11 @@ def grid(name: str) -> Grid:
 
 
 def case(task: str = "task4", **changes) -> Case:
-    """The first case of a task, with some keys changed."""
+    """The first case of a task, with some keys changed; of the kind of model they name."""
+    if kind_of(changes, "test") != "linear":
+        values = grid(task).cases()[0].as_dict()
+        own = {k: v for k, v in values.items() if k not in ("dim", "split", *changes)}
+        return make_case(own | changes, "test")
     return msgspec.structs.replace(grid(task).cases()[0], **changes)
 
 
@@ -63,6 +70,7 @@ def result(
         environment=_environment(made, gpu_name, emulated),
         job=_job(made),
         code=Code(commit="0" * 40, dirty=False),
+        model=None if made.kind == "linear" else profile(made),
     )
 
 
@@ -153,7 +161,44 @@ def end(store: Store, case: Case, reason: str) -> None:
 def _places(case: Case) -> list[int]:
     if case.split == "half":
         return [0 if i < case.depth // 2 else 1 for i in range(case.depth)]
-    return [i * case.gpus // case.depth for i in range(case.depth)]
+    return [i * case.gpus // case.layers for i in range(case.layers)]
+
+
+def profile(case: Case, **changes) -> ModelProfile:
+    """Layers of equal size, 1 MiB of parameters each, the last with three times the work."""
+    rows = case.batch_size // case.micro_batches
+    layer = LayerProfile(
+        name="layer",
+        parameters=2**18,
+        parameter_bytes=MIB,
+        output_bytes=rows * 1024,
+        kept_bytes=2 * rows * 1024,
+        keeps_input=True,
+        keeps_output=False,
+        forward_flops=rows * 10**9,
+        input_gradient_flops=rows * 10**9,
+        weight_gradient_flops=rows * 10**9,
+        forward_s=rows * 1e-5,
+        backward_s=rows * 2e-5,
+    )
+    names = {"gpt": ("embedding", "block", "head"), "conv": ("stem", "block", "classifier")}
+    first, middle, last = names.get(case.kind, ("layer 0", "layer", f"layer {case.layers - 1}"))
+    numbers = [middle if case.layers < 3 else f"{middle} {i}" for i in range(case.layers - 2)]
+    layers = [msgspec.structs.replace(layer, name=n) for n in (first, *numbers, last)]
+    flops = {k: 3 * rows * 10**9 for k in msgspec.structs.asdict(layer) if k.endswith("_flops")}
+    times = {"forward_s": rows * 3e-5, "backward_s": rows * 6e-5}
+    layers[-1] = msgspec.structs.replace(layers[-1], **flops, **times)
+    nothing = dict.fromkeys(flops, 0) | {"parameters": 0, "parameter_bytes": 0}
+    made = ModelProfile(
+        rows=rows,
+        input_bytes=rows * 1024,
+        target_bytes=rows * 1024,
+        layers=tuple(layers),
+        loss=msgspec.structs.replace(layer, name="loss", output_bytes=4, **nothing),
+        item={"gpt": "token", "conv": "image"}.get(case.kind, "sample"),
+        items_per_row=case.value("seq_len") or 1,
+    )
+    return msgspec.structs.replace(made, **changes)
 
 
 def _counts(places: list[int], case: Case) -> list[int]:
@@ -263,11 +308,11 @@ def _ceilings(case: Case, emulated: bool) -> Ceilings:
 
 
 def _transfers(case: Case, places: list[int]) -> Transfers:
-    borders = [i for i in range(1, case.depth) if places[i] != places[i - 1]]
+    borders = [i for i in range(1, case.layers) if places[i] != places[i - 1]]
     size = case.batch_size * case.dim * 4
     ways = [(places[i - 1], places[i]) for i in borders]
     return Transfers(
-        to_calls_per_forward=case.depth,
+        to_calls_per_forward=case.layers,
         moves_forward=len(borders),
         moves_backward=len(borders),
         bytes_forward=size * len(borders),
