@@ -29,28 +29,3 @@ def layer_map(depth: int, gpus: int, split: str) -> list[int]:
 def boundaries(gpu_of_layer: list[int]) -> list[int]:
     """Return the layers before which data change GPU."""
     return [i for i in range(1, len(gpu_of_layer)) if gpu_of_layer[i] != gpu_of_layer[i - 1]]
-
-
-def balanced_map(seconds: list[float], stages: int) -> list[int]:
-    """Return the stage of every layer, so that the slowest stage takes as little as it can.
-
-    `seconds` is what each layer takes. Every stage gets one run of layers, and one layer at least.
-    Exact, by dynamic programming over the last stage's first layer (linear partitioning; Skiena,
-    The Algorithm Design Manual, 8.5).
-    """
-    until = [0.0]
-    for layer_s in seconds:
-        until.append(until[-1] + layer_s)
-    slowest, cuts = until, []  # of the first n layers on one stage
-    for stage in range(1, stages):
-        best = [(float("inf"), 0)] * (stage + 1) + [
-            min((max(slowest[cut], until[n] - until[cut]), cut) for cut in range(stage, n))
-            for n in range(stage + 1, len(until))
-        ]
-        slowest, first = [s for s, _ in best], [cut for _, cut in best]
-        cuts.append(first)
-    starts, end = [], len(seconds)
-    for first in reversed(cuts):
-        end = first[end]
-        starts.append(end)
-    return [sum(start <= layer for start in starts) for layer in range(len(seconds))]

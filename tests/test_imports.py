@@ -34,7 +34,10 @@ ENGINES = {"engine", "workload", "placement", "hardware", "timing"}
 OF_EXECUTORS = {"executor", "job_log", "planned", "profile", "status", "worker"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "study": {
-        **{room: set() for room in ("first_contact", "models", "quoting", "schedules", "text")},
+        **{
+            room: set()
+            for room in ("balance", "first_contact", "models", "quoting", "schedules", "text")
+        },
         "statistics": set(),
         "errors": {"text"},
         "paths": {"errors"},

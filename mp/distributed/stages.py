@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mp.placement import balanced_map, layer_map
+from mp.placement import layer_map
+from study.balance import balanced_map
 from study.case import Case
 from study.results.result import Placement
 from study.stages import chunks_of, gpu_of_stage

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mp.correctness import differ
-from mp.placement import balanced_map
 from mp.timing.timeline import Span, Timeline, break_down, dependencies
+from study.balance import balanced_map
 from study.paths import ROOT
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_ranks import cases
