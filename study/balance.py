@@ -1,31 +1,47 @@
 """Cuts of a row of layers into stages of nearly equal cost."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
+from math import inf
 
 
 def balanced_map(costs: Sequence[float], stages: int) -> list[int]:
     """Return the stage of every layer, so that the costliest stage costs as little as it can.
 
-    `costs` has one number for each layer, e.g. its seconds. Every stage gets one run of layers, and
-    one layer at least. Exact, by dynamic programming over the last stage's first layer (linear
-    partitioning; Skiena, The Algorithm Design Manual, 8.5).
+    `costs` has one number of at least 0 for each layer, e.g. its seconds. Every stage gets one run
+    of layers, and one layer at least. Exact, by dynamic programming over the last stage's first
+    layer (linear partitioning; Skiena, The Algorithm Design Manual, 8.5), in time that grows with
+    layers times stages: the best cut of more layers never lies further left.
     """
-    until = [0.0]
-    for cost in costs:
-        until.append(until[-1] + cost)
-    slowest, cuts = until, []  # of the first n layers on one stage
+    until = [0.0, *accumulate(costs)]
+    slowest, cuts = until, list[list[int]]()  # of the first n layers on one stage
     for stage in range(1, stages):
-        best = [(float("inf"), 0)] * (stage + 1) + [
-            min((max(slowest[cut], until[n] - until[cut]), cut) for cut in range(stage, n))
-            for n in range(stage + 1, len(until))
-        ]
-        slowest, first = [s for s, _ in best], [cut for _, cut in best]
+        best, first, cut = [inf] * (stage + 1), [0] * (stage + 1), stage
+        for n in range(stage + 1, len(until)):
+            while cut < n - 1 and slowest[cut] < until[n] - until[cut]:
+                cut += 1
+            at = _better(slowest, until, n, cut, stage)
+            first.append(at)
+            best.append(max(slowest[at], until[n] - until[at]))
+        slowest = best
         cuts.append(first)
     starts, end = [], len(costs)
     for first in reversed(cuts):
         end = first[end]
         starts.append(end)
-    return [sum(start <= layer for start in starts) for layer in range(len(costs))]
+    starts.sort()
+    return [bisect_right(starts, layer) for layer in range(len(costs))]
+
+
+def _better(slowest: list[float], until: list[float], n: int, cut: int, least: int) -> int:
+    """Return the best cut of n layers: `cut`, from where the left part is the slower, or before."""
+    here = max(slowest[cut], until[n] - until[cut])
+    if cut > least and until[n] - until[cut - 1] <= here:
+        cut -= 1
+        while cut > least and until[cut - 1] == until[cut]:  # layers that cost nothing
+            cut -= 1
+    return cut
 
 
 def stage_costs(costs: Sequence[float], stage_of_layer: Sequence[int]) -> list[float]:
