@@ -14,6 +14,9 @@ ATTEMPT = "mpbench: attempt"
 RESULT = "mpbench-result:"
 NOT_WRITTEN = "mpbench: the result could not be written"
 
+# A task that is killed may leave half a line, which srun goes on with a line of its own.
+_JOINED = re.compile(r"(?<=[\w.)])(?=(?:slurmstepd\S*|srun): )")
+
 # The first that fits, of the lines below the last ATTEMPT, is the end of the job.
 _DAEMON = r"^(slurmstepd\S*|srun): .*"
 _KILLED = _DAEMON + r"tasks? [\d,-]+: (Killed|Segmentation|Aborted|Bus error).*"
@@ -72,10 +75,10 @@ def last_line(log: Path) -> str:
 def tail_of(log: Path) -> list[str]:
     """Return the last lines of the log; none if it cannot be read."""
     try:
-        lines = read_file(log, last=TAIL_BYTES).decode(errors="replace").splitlines()
+        text = read_file(log, last=TAIL_BYTES).decode(errors="replace")
     except OSError:
         return []
-    return [line[:LONGEST_LINE] for line in lines]
+    return [line[:LONGEST_LINE] for line in _JOINED.sub("\n", text).splitlines()]
 
 
 def _last_attempt(lines: list[str]) -> list[str]:

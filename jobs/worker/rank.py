@@ -46,7 +46,14 @@ def set_rank(variables: dict[str, str], meeting: Meeting, secret: str, first_nod
 
 
 def mark_lines(rank: int) -> None:
-    """Mark every line that this rank prints with its number; the first rank's go unmarked."""
+    """Mark every line that this rank prints with its number; the first rank's go unmarked.
+
+    Each is written in one piece. `python -u` writes its end apart, and srun may put a line of its
+    own between the two, or drop the second.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
     if rank > 0:
         sys.stdout = MarkedLines(sys.stdout, f"[rank {rank}] ")
         sys.stderr = MarkedLines(sys.stderr, f"[rank {rank}] ")

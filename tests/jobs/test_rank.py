@@ -3,11 +3,14 @@
 import io
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from jobs.worker.meeting import CHOSEN
 from jobs.worker.rank import FIRST_NODE, NOWHERE, OF_A_RANK, SECRET, MarkedLines
+from study.paths import ROOT
 
 TASK = {
     "SLURM_JOB_ID": "23",
@@ -149,3 +152,19 @@ def test_every_line_of_a_rank_is_marked_and_written_whole():
     print("one", 1, file=MarkedLines(stream, "[rank 3] "))
     MarkedLines(stream, "[rank 3] ").write("two\nthree")
     assert written == ["[rank 3] one 1\n", "[rank 3] two\n"]
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("rank", [0, 3])
+def test_a_line_reaches_slurm_in_one_piece_so_that_no_other_line_comes_between(rank, stream):
+    # What is read of such a pipe at a time is what was written at a time.
+    reads, writes = os.pipe2(os.O_DIRECT)
+    code = (
+        f"import sys; from jobs.worker.rank import mark_lines; mark_lines({rank})\n"
+        f"print('timing', 1, file=sys.{stream}); sys.{stream}.write('the end')"
+    )
+    subprocess.run([sys.executable, "-u", "-c", code], cwd=ROOT, check=True, **{stream: writes})
+    os.close(writes)
+    mark = f"[rank {rank}] " if rank else ""
+    assert os.read(reads, 4096).decode() == f"{mark}timing 1\n"
+    os.close(reads)

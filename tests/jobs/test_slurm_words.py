@@ -97,6 +97,27 @@ def test_what_a_log_tells_of_one_of_many_processes_is_found(tmp_path, line, outc
     assert find_cause(log) == LogCause(outcome, line)
 
 
+@pytest.mark.parametrize(
+    "left", ["2026-11-27T01:55:05.093+00:00 timing 1/1000", "mpbench: rank", "ok."]
+)
+@pytest.mark.parametrize(
+    "said", ["srun: error: gpu1: task 0: Killed", "slurmstepd-n1: error: oom-kill"]
+)
+def test_a_word_of_slurm_counts_behind_half_a_line_that_a_killed_task_has_left(
+    tmp_path, left, said
+):
+    log = tmp_path / "log"
+    log.write_text(f"mpbench: attempt 1 of job 17 on gpu1\n{left}{said}\nsrun: Force Terminated\n")
+    assert find_cause(log).line == said
+
+
+@pytest.mark.parametrize("before", ["it said ", "'", "/usr/bin/", "my-", "="])
+def test_a_word_of_slurm_that_a_program_repeats_tells_nothing(tmp_path, before):
+    log = tmp_path / "log"
+    log.write_text(f"{before}srun: error: gpu1: task 0: Killed\n")
+    assert find_cause(log) is None
+
+
 def test_of_many_processes_that_ended_the_log_tells_the_one_that_ended_the_others(tmp_path):
     log, killed, exited = tmp_path / "log", "task 0: Killed", "task 1: Exited with exit code 1"
     log.write_text(f"srun: error: gpu2: {exited}\nsrun: error: gpu1: {killed}\n")
