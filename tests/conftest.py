@@ -1,5 +1,6 @@
 """Running the entry points as a person does, and the private Slurm cluster."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -14,6 +15,11 @@ from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster, make_cluster, numb
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 300.0  # how long a test waits at most: a loaded machine is slow, and breaks no test
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# For these processes and all that they start. Threads of torch that wait for one another keep the
+# cores from the others; and hundreds of processes would each compile what none may keep compiled.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell that starts the tests in the background makes them deaf to Ctrl-C, and all they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -67,6 +73,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
         elif os.geteuid() != 0:
             item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
+def pytest_collection_finish() -> None:
+    """Let no later search for garbage go through thousands of tests; every timed case makes six."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_on_slurm(item: pytest.Item) -> bool:

@@ -35,7 +35,8 @@ def become(run):
             f"SlurmEnvironment().become_rank(Meeting({meeting}), {secret!r})\n"
             "print(json.dumps({**os.environ}))"
         )
-        done = run("-c", code, env=os.environ | TASK | variables)
+        outside = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        done = run("-c", code, env=outside | TASK | variables)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
