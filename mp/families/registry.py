@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mp.families.conv import ResNet
+from mp.families.factory import Factory
 from mp.families.gpt import Gpt
 from mp.families.linear import LinearStack
 from mp.workload import Workload
@@ -13,6 +14,7 @@ FAMILIES: dict[str, Callable[[Case], Workload]] = {
     "linear": LinearStack,
     "gpt": Gpt,
     "conv": ResNet,
+    "factory": Factory,
 }
 
 

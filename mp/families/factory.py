@@ -1,0 +1,98 @@
+"""A model of the user: a function in a file returns its layers, batch and loss."""
+
+from collections.abc import Iterator
+
+import msgspec
+import torch
+from torch import nn
+
+from mp.families import probe
+from mp.families.contract import Model, model_of
+from mp.families.drawing import draw_layers
+from mp.families.loading import check_arguments, load_factory
+from mp.families.outputs import check_batch, check_loss
+from mp.workload import Workload
+from study.case import Case
+
+
+class Factory(Workload):
+    """The model that the case's function returns for its arguments; `depth` counts its layers.
+
+    Attributes:
+        code: runs the user's code, and has notes on what that changed.
+        model: what the last call returned.
+    """
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self.build, self.code = load_factory(case)
+        check_arguments(self.build, case.arguments, self.code)
+        self.model = self._call()
+        self.item, self.items_per_row = self.model.unit
+        self._is_fresh = True
+        self._drawn: dict[int, nn.Module] = {}
+        self._drawn_on: torch.device | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about changes of global state that were undone."""
+        return self.code.notes
+
+    def _call(self) -> Model:
+        with self.code.running(seed=self.case.seed):
+            returned = self.build(**self.case.arguments)
+        with self.code.running("what it returns"):
+            return model_of(returned, self.case.depth, self.code)
+
+    def small_case(self) -> Case:
+        """Return the case of the factory's small model, or itself if that is quick to check.
+
+        Raises:
+            CaseError: it is large and has no small one, or the small one breaks the contract.
+        """
+        small = self.model.small
+        if small is None:
+            probe.check_size(self, self.code)
+            probe.check(self, self.code)
+            return self.case
+        args = tuple(sorted((self.case.arguments | small).items()))
+        case = msgspec.structs.replace(self.case, args=args)
+        small_model = Factory(case)
+        probe.check(small_model, small_model.code)
+        return case
+
+    def names(self) -> list[str]:
+        """Return the names that the user gave, else each layer's class and number."""
+        known = self.code.layer_names
+        if len(known) < self.case.depth:
+            for _ in self.layers():
+                pass
+        return [known[number] for number in range(self.case.depth)]
+
+    def layer(self, number: int) -> nn.Module:
+        """Return layer `number`. In order, all are drawn once; `layers` is the quicker way."""
+        device = torch.get_default_device()
+        if number not in self._drawn or device != self._drawn_on:
+            self._drawn, self._drawn_on = dict(enumerate(self.layers())), device
+        return self._drawn.pop(number)
+
+    def layers(self) -> Iterator[nn.Module]:
+        """Draw all layers in order, in float32, from the case's seed."""
+        if not self._is_fresh or torch.get_default_device().type != "cpu":
+            self.model = self._call()
+        self._is_fresh = False
+        yield from draw_layers(self.model, self.case.depth, self.case.seed, self.code)
+
+    def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw input and target of so many rows, from the case's seed."""
+        with self.code.running(f"batch({rows})", self.case.seed + self.case.depth):
+            drawn = self.model.batch(rows)
+        return check_batch(drawn, rows, self.code)
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the user's loss, which must be one number."""
+        return check_loss(self.model.loss(output, target), self.code)
+
+    def activations(self, rows: int) -> list[torch.Tensor]:
+        """Return tensors without data like each layer's input, then the output."""
+        return probe.activations(self, self.code, rows)

@@ -1,0 +1,86 @@
+"""Check what the batch, the layers and the loss of a factory return."""
+
+from typing import Any
+
+import torch
+
+from mp.families.user_code import UserCode
+from study.text import one_line
+
+LONGEST = 60  # characters of a name
+LOOKED_AT = 2000  # characters of a name that is longer
+
+
+def clean_name(name: str) -> str:
+    """Return a name as one printable line of at most 60 characters."""
+    line = one_line(str(name)[:LOOKED_AT])
+    return (line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…") or "layer"
+
+
+def type_name(value: Any) -> str:
+    """Return the name of a value's type, as a person may read it."""
+    return clean_name(type(value).__name__)
+
+
+def check_batch(batch: Any, rows: int, code: UserCode) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return input and target.
+
+    Args:
+        batch: what `batch(rows)` returned.
+        rows: how many rows it should have.
+        code: the factory, for errors.
+
+    Raises:
+        CaseError: they are no two tensors on the CPU, or have another number of rows.
+    """
+    where = f"batch({rows})"
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise code.error(f"{where}: returns {type_name(batch)}; return (input, target)")
+    for name, tensor in zip(("input", "target"), batch, strict=True):
+        if not isinstance(tensor, torch.Tensor):
+            raise code.error(f"{where}: its {name} is {type_name(tensor)} and no tensor")
+        if tensor.device.type not in ("cpu", torch.get_default_device().type):
+            raise code.error(f"{where}: its {name} is on {tensor.device}; return CPU tensors")
+        if tensor.dim() == 0 or tensor.shape[0] != rows:
+            raise code.error(
+                f"{where}: its {name} has shape {tuple(tensor.shape)}; the first dimension must be "
+                f"the {rows} rows"
+            )
+    return batch[0], batch[1]
+
+
+def check_output(output: Any, rows: int, layer: str, code: UserCode) -> torch.Tensor:
+    """Return a layer's output.
+
+    Args:
+        output: what it returned.
+        rows: of its input.
+        layer: its number and name.
+        code: the factory, for errors.
+
+    Raises:
+        CaseError: it is no tensor, or its first dimension is not the rows.
+    """
+    if not isinstance(output, torch.Tensor):
+        raise code.error(f"{layer}: returns {type_name(output)}; a layer must return one tensor")
+    if output.dim() == 0 or output.shape[0] != rows:
+        raise code.error(
+            f"{layer}: returns shape {tuple(output.shape)} for {rows} rows; the first dimension "
+            "must be the rows, or micro-batches cannot be split"
+        )
+    return output
+
+
+def check_loss(loss: Any, code: UserCode) -> torch.Tensor:
+    """Return the loss.
+
+    Raises:
+        CaseError: it is no scalar with a gradient.
+    """
+    if not isinstance(loss, torch.Tensor):
+        raise code.error(f"loss: returns {type_name(loss)}; return a tensor of one number")
+    if loss.dim() != 0:
+        raise code.error(
+            f"loss: returns shape {tuple(loss.shape)}; return its mean, a tensor of one number"
+        )
+    return loss
