@@ -143,7 +143,13 @@ def time_of_all(run: Callable[[], object], world: "World") -> float:
 def time_steps(
     step: Step, count: int, time_of: Callable[[Callable[[], object]], float]
 ) -> tuple[list[float], float | None]:
-    """Return the times of steps after warm-up, and the loss of the very first step."""
+    """Return the times of steps after warm-up in seconds, and the loss of the very first step.
+
+    Args:
+        step: returns its loss, if this process has it.
+        count: how many are timed.
+        time_of: times one.
+    """
     loss = step()
     times = [time_of(step) for _ in range(WARM_UP + count)]
     return times[WARM_UP:], loss
