@@ -11,10 +11,12 @@ from mp.hardware.gemm import measure_gemm
 from mp.hardware.memory import measure_workspaces, release_cache
 from mp.hardware.precision import set_precision
 from mp.measure import measure
+from mp.profiling.profile import largest_products
 from mp.timing.chrome_trace import write_trace
 from mp.timing.timeline import Timeline
 from study.results.ceilings import Ceilings, GemmRate
 from study.results.environment import Environment
+from study.results.layers import ModelProfile
 from study.results.measurement import Measurement
 from study.results.result import Placement, Transfers
 from study.storage.progress import Progress
@@ -30,6 +32,7 @@ class Outputs:
     transfers: Transfers | None = None
     measurement: Measurement | None = None
     environment: Environment | None = None
+    model: ModelProfile | None = None
 
 
 def run_benchmark(
@@ -63,8 +66,12 @@ def run_benchmark(
     report(Progress(phase="check against the unsplit model"))
     check_equals_unsplit(engine)
     set_precision(case)
+    if case.kind != "linear":  # whose shapes follow from the case
+        outputs = replace(outputs, model=engine.profile(report))
+        keep(outputs)
     report(Progress(phase="matrix products"))
-    mine = measure_gemm(case, devices, engine.workload.products())
+    rows = case.batch_size // case.micro_batches
+    mine = measure_gemm(case, devices, largest_products(engine.workload, rows))
     rates = [rate for its in world.all_gather(mine, list[GemmRate]) for rate in its]
     outputs = replace(outputs, ceilings=Ceilings(gemm=rates, copies=copies))
     keep(outputs)

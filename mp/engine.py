@@ -15,6 +15,8 @@ from torch import nn
 from mp.families.registry import workload_of
 from mp.hardware.devices import Devices
 from mp.hardware.environment import States
+from mp.hardware.precision import set_precision
+from mp.profiling.profile import measure_profile
 from mp.timing.timeline import Timeline
 from mp.workload import Workload
 from study.case import Case
@@ -22,6 +24,7 @@ from study.errors import GpuMismatch
 from study.outcome import ResultOutcome
 from study.results.ceilings import CopyRate
 from study.results.environment import Environment
+from study.results.layers import ModelProfile
 from study.results.result import PairTransfers, Placement, Transfers
 from study.storage.progress import Progress
 
@@ -103,6 +106,24 @@ class Engine(ABC, Generic[S]):
     ) -> None:
         self.case, self.world, self.make_workload = case, world, make_workload
         self.workload = make_workload(case)
+        self._profile: ModelProfile | None = None
+
+    def profile(self, report: ProgressCallback) -> ModelProfile:
+        """Return the model's layers as the first rank measured them, once, on its first GPU.
+
+        Args:
+            report: told of the phase.
+        """
+        if self._profile is None:
+            report(Progress(phase="profile the layers"))
+            set_precision(self.case)
+            mine = None
+            if self.world.rank == 0:
+                device, rows = self.world.devices.real_device(0), self.case.batch_size
+                mine = measure_profile(self.workload, device, rows // self.case.micro_batches)
+            self._profile = self.world.broadcast(mine, ModelProfile)
+        assert self._profile is not None
+        return self._profile
 
     @abstractmethod
     def place(self, report: ProgressCallback) -> Placement:

@@ -111,4 +111,5 @@ def _result(
         environment=outputs.environment,
         job=job,
         code=code,
+        model=outputs.model,
     )

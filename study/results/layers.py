@@ -16,7 +16,15 @@ class LayerProfile(Record, frozen=True):
 
     A parameter that several layers share counts in the first of them. `kept_bytes` is what autograd
     keeps for backward that is neither a parameter nor the layer's input or output; the two flags
-    say whether it keeps those. Operations count a multiplication and an addition as two; null where
+    say whether it keeps those. `forward_peak_bytes` and `backward_peak_bytes` are the most that it
+    has besides what was there when it began, its output or its output's gradient included;
+    `again_peak_bytes` is the latter where its parameters have gradients from a micro-batch before.
+    `deferred_bytes` and those below are of a backward in two parts, and null where the schedule has
+    none: what waits for the weights' gradients besides `kept_bytes`, whether its output's gradient
+    does, and the most of either part. `shared_bytes` are of parameters that count in the layer
+    `shares_with`.
+
+    Operations count a multiplication and an addition as two; null where
     an operation with parameters is of a kind that nobody counts. Seconds are null where they were
     not measured.
     """
@@ -33,13 +41,23 @@ class LayerProfile(Record, frozen=True):
     weight_gradient_flops: Count | None
     forward_s: Seconds | None
     backward_s: Seconds | None
+    forward_peak_bytes: Bytes
+    backward_peak_bytes: Bytes
+    again_peak_bytes: Bytes
+    deferred_bytes: Bytes | None = None
+    keeps_output_gradient: bool | None = None
+    input_peak_bytes: Bytes | None = None
+    weight_peak_bytes: Bytes | None = None
+    shared_bytes: Bytes = 0
+    shares_with: Count | None = None
 
 
 class ModelProfile(Record, frozen=True):
     """The layers of a model in order, and its loss, for a micro-batch of `rows` rows.
 
     `item` is what a user counts, e.g. token, of which every row holds `items_per_row`. `notes` say
-    how training differs from that of the unsplit model, in sentences.
+    how training differs from that of the unsplit model, in sentences. `unknown_operations`
+    are those with parameters that nobody counts.
     """
 
     rows: Count
@@ -50,3 +68,4 @@ class ModelProfile(Record, frozen=True):
     item: Name
     items_per_row: Count
     notes: tuple[str, ...] = ()
+    unknown_operations: tuple[Name, ...] = ()

@@ -180,6 +180,9 @@ def profile(case: Case, **changes) -> ModelProfile:
         weight_gradient_flops=rows * 10**9,
         forward_s=rows * 1e-5,
         backward_s=rows * 2e-5,
+        forward_peak_bytes=4 * rows * 1024,
+        backward_peak_bytes=MIB + 2 * rows * 1024,
+        again_peak_bytes=MIB + 2 * rows * 1024,
     )
     names = {"gpt": ("embedding", "block", "head"), "conv": ("stem", "block", "classifier")}
     first, middle, last = names.get(case.kind, ("layer 0", "layer", f"layer {case.layers - 1}"))

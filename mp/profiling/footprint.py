@@ -1,0 +1,55 @@
+"""Memory that a layer takes in forward and in backward, and what it keeps in between."""
+
+from dataclasses import dataclass
+
+from mp.profiling.live_bytes import LiveBytes
+from mp.profiling.subject import Subject, run_forward
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of one layer or of the loss; study/results/layers.py says what each is."""
+
+    output_bytes: int
+    kept_bytes: int
+    keeps_input: bool
+    keeps_output: bool
+    forward_peak_bytes: int
+    backward_peak_bytes: int
+    again_peak_bytes: int
+    deferred_bytes: int | None = None
+    keeps_output_gradient: bool | None = None
+    input_peak_bytes: int | None = None
+    weight_peak_bytes: int | None = None
+
+
+def measure_footprint(subject: Subject, *, in_two_parts: bool) -> Footprint:
+    """Run forward and backward, also with gradients there, and note what lives when.
+
+    Args:
+        subject: the layer or the loss, which has run before.
+        in_two_parts: whether to run backward in two parts, too, as zero-bubble schedules do.
+    """
+    subject.drop_gradients()
+    with LiveBytes(subject.device, [*subject.parameters, *subject.buffers]) as live:
+        _, _, found = run_forward(subject, live, holds_input=False)
+        found["backward_peak_bytes"] = _backward_peak(subject, live)
+        found["again_peak_bytes"] = _backward_peak(subject, live)
+        if in_two_parts and subject.has_input_gradient and subject.parameters:
+            from mp.profiling.two_parts import measure_two_parts  # takes a second to import
+
+            found |= measure_two_parts(subject, live)
+    subject.drop_gradients()
+    return Footprint(**found)
+
+
+def _backward_peak(subject: Subject, live: LiveBytes) -> int:
+    """Return the bytes that backward has at most beyond what forward kept."""
+    end, holder, _ = run_forward(subject, live, holds_input=subject.holds_input)
+    if not end.requires_grad:
+        return 0
+    live.begin()
+    end.backward()
+    rise = live.rise()
+    del holder
+    return rise

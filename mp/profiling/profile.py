@@ -1,0 +1,240 @@
+"""The profile of a model: every layer and the loss, alone, with one micro-batch."""
+
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+
+from mp.hardware.devices import Devices
+from mp.hardware.gemm import Product
+from mp.hardware.memory import release_cache
+from mp.profiling.footprint import Footprint, measure_footprint
+from mp.profiling.operations import Operations, count_operations
+from mp.profiling.subject import Subject
+from mp.timing.timer import time_step
+from mp.workload import Workload
+from study.results.layers import LONGEST_NAME, LayerProfile, ModelProfile
+
+LEAST_TIMES, MOST_TIMES = 3, 7
+ENOUGH_S = 1.0  # of timing one layer
+IN_TWO_PARTS = ("zero_bubble", "zbv")
+MOST_PRODUCTS = 3
+
+
+@dataclass(frozen=True)
+class _Parameters:
+    """Parameters of a layer: those that count in it, and those that count in an earlier one."""
+
+    parameters: int = 0
+    parameter_bytes: int = 0
+    shared_bytes: int = 0
+    shares_with: int | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    operations: Operations
+    footprint: Footprint
+    forward_s: float
+    backward_s: float
+
+
+def measure_profile(workload: Workload, device: torch.device, rows: int) -> ModelProfile:
+    """Return every layer, and the loss, measured with one micro-batch on this device.
+
+    Layers that are alike are measured once. One is on the device at a time.
+
+    Args:
+        workload: what the case trains.
+        device: a real one.
+        rows: of a micro-batch.
+    """
+    activations = workload.activations(rows)
+    with torch.device("meta"):
+        layers = list(workload.layers())
+    found: dict[tuple[object, ...], _Found] = {}
+    profiles, unknown, is_held = [], set[str](), True
+    own = _own_parameters(layers, workload.dtype)
+    for number, (layer, like) in enumerate(zip(layers, activations[:-1], strict=True)):
+        key = (_looks_like(layer), like.shape, like.dtype, number == 0, is_held)
+        if key not in found:
+            found[key] = _measure_layer(workload, number, like, is_held, device)
+            release_cache()
+        its = found[key]
+        is_held = its.footprint.keeps_output
+        unknown |= set(its.operations.unknown)
+        profiles.append(_entry(workload.names()[number], own[number], its))
+    loss = _measure_loss(workload, rows, activations[-1], is_held, device)
+    release_cache()
+    x, target = _batch_bytes(workload, rows)
+    return ModelProfile(
+        rows=rows,
+        input_bytes=x,
+        target_bytes=target,
+        layers=tuple(profiles),
+        loss=_entry("loss", _Parameters(), loss),
+        item=workload.item,
+        items_per_row=workload.items_per_row,
+        unknown_operations=tuple(sorted(name[:LONGEST_NAME] for name in unknown)),
+    )
+
+
+def largest_products(workload: Workload, rows: int) -> list[Product]:
+    """Return the largest matrix products of the layers, for a micro-batch of this many rows."""
+    if own := workload.products():
+        return own
+    products: set[Product] = set()
+    seen = set()
+    for number, like in enumerate(workload.activations(rows)[:-1]):
+        with torch.device("meta"):
+            layer = workload.layer(number).to(workload.dtype)
+        key = _looks_like(layer), like.shape, number == 0
+        if key not in seen:
+            seen.add(key)
+            products |= _count(workload, number, like, torch.device("meta")).products
+    return sorted(products, key=lambda p: (-p.flops, p.m, p.n, p.k, p.transposed))[:MOST_PRODUCTS]
+
+
+def _entry(name: str, own: _Parameters, found: _Found) -> LayerProfile:
+    operations = found.operations
+    return LayerProfile(
+        name=name[:LONGEST_NAME],
+        forward_flops=operations.forward,
+        input_gradient_flops=operations.input_gradient,
+        weight_gradient_flops=operations.weight_gradient,
+        forward_s=found.forward_s,
+        backward_s=found.backward_s,
+        **vars(own),
+        **vars(found.footprint),
+    )
+
+
+def _own_parameters(layers: list[nn.Module], dtype: torch.dtype) -> list[_Parameters]:
+    owner: dict[nn.Parameter, int] = {}
+    found = []
+    for number, layer in enumerate(layers):
+        own = [p for p in layer.parameters() if owner.setdefault(p, number) == number]
+        shared = [p for p in layer.parameters() if owner[p] != number]
+        size, shared_size = (
+            sum(p.numel() * _itemsize(p, dtype) for p in some) for some in (own, shared)
+        )
+        source = min((owner[p] for p in shared), default=None)
+        found.append(_Parameters(sum(p.numel() for p in own), size, shared_size, source))
+    return found
+
+
+def _itemsize(parameter: nn.Parameter, dtype: torch.dtype) -> int:
+    return dtype.itemsize if parameter.is_floating_point() else parameter.dtype.itemsize
+
+
+def _looks_like(layer: nn.Module) -> tuple[object, ...]:
+    """Return what two layers have in common that do the same on inputs of one shape."""
+    plain = (int, float, bool, str, type(None))
+    settings = tuple(
+        (name, type(module).__qualname__, key, value)
+        for name, module in layer.named_modules()
+        for key, value in sorted(vars(module).items())
+        if isinstance(value, plain) and not key.startswith("_")
+    )
+    parameters = tuple((n, p.shape, p.requires_grad) for n, p in layer.named_parameters())
+    return type(layer), repr(layer), settings, parameters
+
+
+def _batch_bytes(workload: Workload, rows: int) -> tuple[int, int]:
+    with torch.device("meta"):
+        x, target = (workload.cast(part) for part in workload.batch(rows))
+    return x.nbytes, target.nbytes
+
+
+def _measure_layer(
+    workload: Workload, number: int, like: torch.Tensor, is_held: bool, device: torch.device
+) -> _Found:
+    with torch.device(device):
+        layer = workload.layer(number).to(device, workload.dtype)
+    subject = Subject(
+        run=layer,
+        parameters=list(layer.parameters()),
+        buffers=list(layer.buffers()),
+        make_input=lambda: _draw(workload, number, like, device),
+        has_input_gradient=number > 0,
+        holds_input=is_held,
+        device=device,
+    )
+    return _measure(workload, subject, _count(workload, number, like, device))
+
+
+def _draw(
+    workload: Workload, number: int, like: torch.Tensor, device: torch.device
+) -> torch.Tensor:
+    if number:
+        return torch.randn(like.shape, dtype=like.dtype, device=device)
+    with torch.device(device):
+        return workload.cast(workload.batch(like.shape[0])[0]).to(device)
+
+
+def _count(workload: Workload, number: int, like: torch.Tensor, device: torch.device) -> Operations:
+    """Count on the meta device; on the real one, where an operation is not known there."""
+    for where in (torch.device("meta"), device):
+        try:
+            with torch.device(where):
+                layer = workload.layer(number).to(where, workload.dtype)
+            parameters = list(layer.parameters())
+            x = torch.empty_like(like, device="meta") if where.type == "meta" else None
+            x = _draw(workload, number, like, device) if x is None else x
+            return count_operations(layer, parameters, x, number > 0)
+        except (NotImplementedError, RuntimeError):
+            if where == device:
+                raise
+    raise AssertionError("one of the two devices counts or raises")
+
+
+def _measure_loss(
+    workload: Workload, rows: int, like: torch.Tensor, is_held: bool, device: torch.device
+) -> _Found:
+    with torch.device(device):
+        target = workload.cast(workload.batch(rows)[1]).to(device)
+
+    def run(output: torch.Tensor, target: torch.Tensor = target) -> torch.Tensor:
+        return workload.loss(output, target)
+
+    subject = Subject(
+        run=run,
+        parameters=[],
+        buffers=[target],
+        make_input=lambda: torch.randn(like.shape, dtype=like.dtype, device=device),
+        has_input_gradient=True,
+        holds_input=is_held,
+        device=device,
+    )
+    return _measure(workload, subject, count_operations(run, [], subject.make_input(), True))
+
+
+def _measure(workload: Workload, subject: Subject, operations: Operations) -> _Found:
+    seconds = _time(subject)
+    in_two_parts = workload.case.schedule in IN_TWO_PARTS
+    footprint = measure_footprint(subject, in_two_parts=in_two_parts)
+    return _Found(operations, footprint, *seconds)
+
+
+def _time(subject: Subject) -> tuple[float, float]:
+    """Return the median seconds of forward and of backward."""
+    x = subject.make_input().requires_grad_(subject.has_input_gradient)
+    devices = Devices([subject.device], [subject.device])
+    output = subject.run(x)  # the first call chooses kernels
+    gradient = torch.ones_like(output)
+    if not output.requires_grad:
+        return median(time_step(lambda: subject.run(x), devices) for _ in range(MOST_TIMES)), 0.0
+    output.backward(gradient)
+    times: list[tuple[float, float]] = []
+    held: dict[str, Any] = {}
+    began = perf_counter()
+    while len(times) < MOST_TIMES and not (
+        len(times) >= LEAST_TIMES and perf_counter() - began > ENOUGH_S
+    ):
+        forward_s = time_step(lambda: held.update(output=subject.run(x)), devices)
+        times.append((forward_s, time_step(lambda: held["output"].backward(gradient), devices)))
+    forwards, backwards = zip(*times, strict=True)
+    return median(forwards), median(backwards)
