@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from mp.profiling.live_bytes import LiveBytes
 from mp.profiling.subject import Subject, run_forward
 
@@ -17,6 +19,8 @@ class Footprint:
     forward_peak_bytes: int
     backward_peak_bytes: int
     again_peak_bytes: int
+    received_backward_peak_bytes: int
+    received_again_peak_bytes: int
     deferred_bytes: int | None = None
     keeps_output_gradient: bool | None = None
     input_peak_bytes: int | None = None
@@ -33,8 +37,11 @@ def measure_footprint(subject: Subject, *, in_two_parts: bool) -> Footprint:
     subject.drop_gradients()
     with LiveBytes(subject.device, [*subject.parameters, *subject.buffers]) as live:
         _, _, found = run_forward(subject, live, holds_input=False)
-        found["backward_peak_bytes"] = _backward_peak(subject, live)
-        found["again_peak_bytes"] = _backward_peak(subject, live)
+        for received in ("", "received_"):
+            subject.drop_gradients()
+            for times in ("backward", "again"):
+                peak = _backward_peak(subject, live, is_received=bool(received))
+                found[f"{received}{times}_peak_bytes"] = peak
         if in_two_parts and subject.has_input_gradient and subject.parameters:
             from mp.profiling.two_parts import measure_two_parts  # takes a second to import
 
@@ -43,13 +50,23 @@ def measure_footprint(subject: Subject, *, in_two_parts: bool) -> Footprint:
     return Footprint(**found)
 
 
-def _backward_peak(subject: Subject, live: LiveBytes) -> int:
-    """Return the bytes that backward has at most beyond what forward kept."""
+def _backward_peak(subject: Subject, live: LiveBytes, *, is_received: bool) -> int:
+    """Return the bytes that backward has at most beyond what forward kept.
+
+    Args:
+        subject: the layer or the loss.
+        live: counts.
+        is_received: whether the output's gradient stays in a buffer; it does not count.
+    """
     end, holder, _ = run_forward(subject, live, holds_input=subject.holds_input)
     if not end.requires_grad:
         return 0
+    received: list[torch.Tensor] = []
+    if is_received:
+        assert end.grad_fn is not None, "it has a gradient"
+        end.grad_fn.register_hook(lambda made, _: received.append(made[0]))
     live.begin()
     end.backward()
-    rise = live.rise()
+    rise = live.rise() - sum(gradient.nbytes for gradient in received)
     del holder
     return rise

@@ -32,6 +32,7 @@ class _Parameters:
     parameter_bytes: int = 0
     shared_bytes: int = 0
     shares_with: int | None = None
+    buffer_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         key = (_looks_like(layer), like.shape, like.dtype, number == 0, is_held)
         if key not in found:
             found[key] = _measure_layer(workload, number, like, is_held, device)
-            release_cache()
+            if device.type == "cuda":
+                release_cache()
         its = found[key]
         is_held = its.footprint.keeps_output
         unknown |= set(its.operations.unknown)
@@ -122,11 +124,12 @@ def _own_parameters(layers: list[nn.Module], dtype: torch.dtype) -> list[_Parame
             sum(p.numel() * _itemsize(p, dtype) for p in some) for some in (own, shared)
         )
         source = min((owner[p] for p in shared), default=None)
-        found.append(_Parameters(sum(p.numel() for p in own), size, shared_size, source))
+        buffers = sum(b.numel() * _itemsize(b, dtype) for b in layer.buffers())
+        found.append(_Parameters(sum(p.numel() for p in own), size, shared_size, source, buffers))
     return found
 
 
-def _itemsize(parameter: nn.Parameter, dtype: torch.dtype) -> int:
+def _itemsize(parameter: torch.Tensor, dtype: torch.dtype) -> int:
     return dtype.itemsize if parameter.is_floating_point() else parameter.dtype.itemsize
 
 

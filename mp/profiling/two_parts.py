@@ -16,7 +16,6 @@ def measure_two_parts(subject: Subject, live: LiveBytes) -> dict[str, int | bool
         subject: a layer with parameters, whose input has a gradient.
         live: counts.
     """
-    subject.drop_gradients()
     before = live.now
     end, (scalar,), forward = run_forward(subject, live, holds_input=False)
     made: list[int] = []
@@ -39,7 +38,7 @@ def measure_two_parts(subject: Subject, live: LiveBytes) -> dict[str, int | bool
 
 
 def _weight_peak(subject: Subject, live: LiveBytes, groups: list[dict[str, object]]) -> int:
-    """Return the bytes that the gradients of the weights take at most, themselves included."""
+    """Return the bytes that the weights' gradients take at most, where others are there already."""
     live.begin()
     stage_backward_weight(iter(subject.parameters), groups)
     return live.rise()

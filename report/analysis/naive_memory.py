@@ -5,15 +5,15 @@ layer; backward frees it once the layer's gradients exist; the optimizer runs wh
 exist and the activations are freed.
 """
 
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
 
 from report.analysis.memory_parts import (
     ELEMENT_BYTES,
-    OPTIMIZER_STATES,
     OPTIMIZER_TEMPORARIES,
+    Account,
     MemoryBreakdown,
 )
 from report.analysis.pipeline_memory import predict_pipeline
@@ -32,7 +32,7 @@ NEUTRAL_KEYS: dict[str, Any] = {
 }
 
 
-def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> "Account":
+def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> Account:
     """Return the peak of each GPU and of all together, without cuBLAS's workspace.
 
     Args:
@@ -87,64 +87,6 @@ def _reduction(result: MeasuredCase) -> int:
     if result.case.execution == "cuda_graph":
         return 0
     return max(gpu.reduction_bytes or 0 for gpu in result.measurement.per_gpu)
-
-
-class Account:
-    """Bytes that each GPU holds as a step goes on, and the most it held."""
-
-    def __init__(self, case: Case, parameters: list[int]) -> None:
-        self.states = OPTIMIZER_STATES[case.optimizer]
-        self.parameters = parameters
-        self.gradients = [0] * case.gpus
-        self.activations = [0] * case.gpus
-        # At the peak: the sum of gradients, activations and temporaries, then each of them.
-        self.most = [(0, 0, 0, 0)] * case.gpus
-        self.now = self.shared_most = 0
-
-    def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
-        """Add bytes that stay until they are subtracted.
-
-        Args:
-            gpu: Where.
-            gradients: Bytes of gradients.
-            activations: Bytes of activations.
-        """
-        self.gradients[gpu] += gradients
-        self.activations[gpu] += activations
-        self.now += gradients + activations
-
-    def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
-        """Record what this GPU holds, with short-lived bytes, if it is its most.
-
-        Args:
-            gpu: Where.
-            activations: Short-lived bytes of activations.
-            temporaries: Short-lived bytes of other kinds.
-        """
-        gradients, kept = self.gradients[gpu], self.activations[gpu] + activations
-        here = gradients + kept + temporaries
-        if here > self.most[gpu][0]:
-            self.most[gpu] = (here, gradients, kept, temporaries)
-        self.look_at_all(activations + temporaries)
-
-    def look_at_all(self, more: int) -> None:
-        """Record what all GPUs hold together, with short-lived bytes, if it is the most."""
-        self.shared_most = max(self.shared_most, self.now + more)
-
-    @cached_property
-    def peaks(self) -> list[MemoryBreakdown]:
-        """The parts of each GPU at its peak."""
-        return [
-            MemoryBreakdown(held, gradients, self.states * held, activations, temporaries)
-            for held, (_, gradients, activations, temporaries) in zip(
-                self.parameters, self.most, strict=True
-            )
-        ]
-
-    @property
-    def shared_peak(self) -> int:
-        """The most bytes that all GPUs held together."""
-        return (1 + self.states) * sum(self.parameters) + self.shared_most
 
 
 @lru_cache(maxsize=64)  # the same for repeats, and for a table and its figure

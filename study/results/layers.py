@@ -44,12 +44,15 @@ class LayerProfile(Record, frozen=True):
     forward_peak_bytes: Bytes
     backward_peak_bytes: Bytes
     again_peak_bytes: Bytes
+    received_backward_peak_bytes: Bytes
+    received_again_peak_bytes: Bytes
     deferred_bytes: Bytes | None = None
     keeps_output_gradient: bool | None = None
     input_peak_bytes: Bytes | None = None
     weight_peak_bytes: Bytes | None = None
     shared_bytes: Bytes = 0
     shares_with: Count | None = None
+    buffer_bytes: Bytes = 0
 
 
 class ModelProfile(Record, frozen=True):

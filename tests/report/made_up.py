@@ -183,6 +183,8 @@ def profile(case: Case, **changes) -> ModelProfile:
         forward_peak_bytes=4 * rows * 1024,
         backward_peak_bytes=MIB + 2 * rows * 1024,
         again_peak_bytes=MIB + 2 * rows * 1024,
+        received_backward_peak_bytes=MIB + rows * 1024,
+        received_again_peak_bytes=MIB + rows * 1024,
     )
     names = {"gpt": ("embedding", "block", "head"), "conv": ("stem", "block", "classifier")}
     first, middle, last = names.get(case.kind, ("layer 0", "layer", f"layer {case.layers - 1}"))

@@ -1,0 +1,1 @@
+"""Numbers that follow from a model's layers as its job measured them."""

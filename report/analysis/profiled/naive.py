@@ -1,0 +1,97 @@
+"""Predicted peak memory of each GPU of a naive step, from the layers as measured."""
+
+from report.analysis.memory_parts import OPTIMIZER_TEMPORARIES, Account
+from report.analysis.profiled.shapes import buffer_bytes, keeps_between, parameter_bytes
+from study.case import Case
+from study.results.layers import ModelProfile
+
+
+def follow_step(case: Case, model: ModelProfile, gpu_of_layer: list[int]) -> Account:
+    """Return the memory of every GPU while forward, backward and optimizer go through the layers.
+
+    Args:
+        case: the configuration.
+        model: its layers, measured with the whole batch.
+        gpu_of_layer: the GPU of each layer.
+    """
+    on_gpu = [[n for n, at in enumerate(gpu_of_layer) if at == gpu] for gpu in range(case.gpus)]
+    sizes = [parameter_bytes(model, layers) for layers in on_gpu]
+    step = _Step(model, gpu_of_layer, Account(case, sizes))
+    for gpu, layers in enumerate(on_gpu):
+        step.account.change(gpu, activations=buffer_bytes(model, layers))
+    # The loss of the step before lives until the new one is there.
+    step.account.change(gpu_of_layer[0], activations=model.input_bytes)
+    step.account.change(gpu_of_layer[-1], activations=model.target_bytes + model.loss.output_bytes)
+    for number in range(len(model.layers)):
+        step.forward(number)
+    step.compute_loss(is_eager=case.execution == "eager")
+    for number in reversed(range(len(model.layers))):
+        step.backward(number)
+    extra = OPTIMIZER_TEMPORARIES[case.optimizer]
+    for gpu, size in enumerate(sizes):
+        step.account.look(gpu, temporaries=extra * size)
+    step.account.look_at_all(extra * sum(sizes))
+    return step.account
+
+
+class _Step:
+    """A step in progress: the account of every GPU, and the rules of what is let go when."""
+
+    def __init__(self, model: ModelProfile, gpu_of_layer: list[int], account: Account) -> None:
+        self.model, self.gpu_of_layer, self.account = model, gpu_of_layer, account
+
+    def forward(self, number: int) -> None:
+        """Run a layer; then its input goes, unless it is kept, and its output to the next GPU."""
+        layer, gpu = self.model.layers[number], self.gpu_of_layer[number]
+        self.account.look(gpu, activations=layer.forward_peak_bytes)
+        self.account.change(gpu, activations=layer.kept_bytes + layer.output_bytes)
+        if number and not self._is_kept(number):
+            self.account.change(gpu, activations=-self._input(number))
+        if self._leaves(number):
+            self.account.change(self.gpu_of_layer[number + 1], activations=layer.output_bytes)
+            if not layer.keeps_output:
+                self.account.change(gpu, activations=-layer.output_bytes)
+
+    def compute_loss(self, *, is_eager: bool) -> None:
+        """Compute the loss and the gradient of the output, which the account then has."""
+        loss, last = self.model.loss, self.gpu_of_layer[-1]
+        output = self.model.layers[-1].output_bytes
+        if is_eager:  # the tensors of a CUDA graph lie elsewhere
+            self.account.look(last, activations=loss.forward_peak_bytes)
+        is_kept = keeps_between(self.model, len(self.model.layers))
+        self.account.change(last, activations=loss.kept_bytes - (not is_kept) * output)
+        self.account.look(last, activations=loss.backward_peak_bytes)
+        is_let_go = is_kept and not self.model.layers[-1].keeps_output
+        self.account.change(last, activations=output - loss.kept_bytes - is_let_go * output)
+
+    def backward(self, number: int) -> None:
+        """Compute a layer's gradients; what it kept goes, and its input's gradient goes on."""
+        layer, gpu = self.model.layers[number], self.gpu_of_layer[number]
+        self.account.change(gpu, activations=-layer.output_bytes)  # the peak has its gradient
+        self.account.change(gpu, gradients=layer.parameter_bytes)
+        rise = layer.backward_peak_bytes - layer.parameter_bytes
+        self.account.look(gpu, activations=rise)
+        kept = layer.kept_bytes + layer.keeps_output * layer.output_bytes
+        self.account.change(gpu, activations=-kept)
+        if number == 0:
+            return
+        size = self._input(number)
+        is_let_go = self._is_kept(number) and (
+            self._leaves(number - 1) or not self.model.layers[number - 1].keeps_output
+        )
+        self.account.change(gpu, activations=-is_let_go * size)
+        self.account.change(self.gpu_of_layer[number - 1], activations=size)
+
+    def _input(self, number: int) -> int:
+        return self.model.layers[number - 1].output_bytes
+
+    def _leaves(self, number: int) -> bool:
+        """Return whether a layer's output goes to another GPU."""
+        is_last = number + 1 == len(self.gpu_of_layer)
+        return not is_last and self.gpu_of_layer[number + 1] != self.gpu_of_layer[number]
+
+    def _is_kept(self, number: int) -> bool:
+        """Return whether a layer's input lives on, on its GPU."""
+        if self._leaves(number - 1):
+            return self.model.layers[number].keeps_input
+        return keeps_between(self.model, number)

@@ -1,0 +1,90 @@
+"""Sizes and operations of a case: of its layers as measured, or the linear stack's closed forms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from study.case import Case
+from study.results.layers import LayerProfile, ModelProfile
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Floating-point operations of one training step, by part."""
+
+    forward: int
+    input_gradient: int
+    weight_gradient: int
+
+    @property
+    def total(self) -> int:
+        """All of a step."""
+        return self.forward + self.input_gradient + self.weight_gradient
+
+
+def operations_of(case: Case, model: ModelProfile | None) -> Operations | None:
+    """Return the operations of a step's matrix products and convolutions.
+
+    A linear layer of d x d on b rows has one product of 2 b d^2 operations in forward, one for the
+    gradient of its weight and one for that of its input; the first layer's input needs none.
+    Additions of biases, activation functions, normalisation, loss and optimizer are left out, as in
+    MLPerf's model FLOPs. None where an operation has no known count.
+
+    Args:
+        case: the configuration.
+        model: its layers as measured; None for the linear stack.
+    """
+    if model is None:
+        product = 2 * case.batch_size * case.dim**2
+        return Operations(product * case.depth, product * (case.depth - 1), product * case.depth)
+    parts = [_parts(layer) for layer in (*model.layers, model.loss)]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    steps = case.batch_size // model.rows
+    return Operations(*(steps * sum(column) for column in zip(*known, strict=True)))
+
+
+def _parts(layer: LayerProfile) -> tuple[int, int, int] | None:
+    forward, of_input, of_weight = (
+        layer.forward_flops,
+        layer.input_gradient_flops,
+        layer.weight_gradient_flops,
+    )
+    if forward is None or of_input is None or of_weight is None:
+        return None
+    return forward, of_input, of_weight
+
+
+def parameter_bytes(model: ModelProfile, layers: Sequence[int]) -> int:
+    """Return the bytes of the parameters of a GPU with these layers.
+
+    One that several layers share lies on every GPU that has one of them, once on each.
+
+    Args:
+        model: the layers as measured.
+        layers: numbers of those on the GPU.
+    """
+    total, borrowed = 0, dict[int, int]()
+    for number in layers:
+        layer = model.layers[number]
+        total += layer.parameter_bytes
+        if layer.shares_with is not None and layer.shares_with not in layers:
+            most = max(borrowed.get(layer.shares_with, 0), layer.shared_bytes)
+            borrowed[layer.shares_with] = most
+    return total + sum(borrowed.values())
+
+
+def buffer_bytes(model: ModelProfile, layers: Sequence[int]) -> int:
+    """Return the bytes of these layers' tensors that are no parameters."""
+    return sum(model.layers[number].buffer_bytes for number in layers)
+
+
+def keeps_between(model: ModelProfile, number: int) -> bool:
+    """Return whether the input of a layer lives from forward to backward, by it or the one before.
+
+    Args:
+        model: the layers as measured.
+        number: of the layer; as many as there are layers means the loss.
+    """
+    after = model.loss if number == len(model.layers) else model.layers[number]
+    return after.keeps_input or (number > 0 and model.layers[number - 1].keeps_output)
