@@ -1,25 +1,30 @@
 """Floating-point operations of a step, counted exactly, and their rate."""
 
+from report.analysis.profiled.shapes import operations_of
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
 from study.case import Case
 from study.results.ceilings import GemmRate
+from study.results.layers import ModelProfile
 
 
-def step_flops(case: Case) -> int:
-    """Return the operations of the matrix products of one training step.
+def step_flops(case: Case, model: ModelProfile | None = None) -> int | None:
+    """Return the operations of the matrix products and convolutions of one training step.
 
-    A layer of d x d on b rows has one product of 2 b d^2 operations in forward, one for the
-    gradient of its weight and one for that of its input; the first layer's input needs none.
-    Additions of biases, ReLU, loss and optimizer are left out, as in MLPerf's model FLOPs.
+    None where an operation of the model has no known count.
+
+    Args:
+        case: the configuration.
+        model: its layers as measured; None for the linear stack.
     """
-    products = 3 * case.depth - 1
-    return 2 * case.batch_size * case.dim**2 * products
+    found = operations_of(case, model)
+    return None if found is None else found.total
 
 
-def achieved_flop_per_s(result: MeasuredCase) -> float:
-    """Return the operations of a step divided by its time."""
-    return step_flops(result.case) / step_time(result).estimate_s
+def achieved_flop_per_s(result: MeasuredCase) -> float | None:
+    """Return the operations of a step divided by its time; None where they are not known."""
+    flops = step_flops(result.case, result.model)
+    return None if flops is None else flops / step_time(result).estimate_s
 
 
 def fastest_product(result: MeasuredCase) -> GemmRate:

@@ -17,8 +17,12 @@ from report.analysis.memory_parts import (
     MemoryBreakdown,
 )
 from report.analysis.pipeline_memory import predict_pipeline
+from report.analysis.profiled.naive import follow_step
+from report.analysis.profiled.pipeline import follow_pipeline
+from report.analysis.replay import actions_of
 from report.data.measured import MeasuredCase
 from study.case import Case
+from study.results.layers import ModelProfile
 from study.schedules import SCHEDULES
 
 # Keys of a case that change no memory, with one value for all.
@@ -50,8 +54,11 @@ def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     """Return what each GPU of a result holds at its peak.
 
     None for tensor parallelism, and for a pipeline without instrumented steps or without a measured
-    reduction over as many rows as a micro-batch has.
+    reduction over as many rows as a micro-batch has. Where the layers were measured, what kernels
+    take for themselves was measured with them.
     """
+    if result.model is not None:
+        return _of_layers(result, result.model)
     if result.case.schedule == "naive":
         return predict(result.case, result.placement.gpu_of_layer, _reduction(result)).peaks
     if SCHEDULES[result.case.schedule].is_pipeline and _knows_reduction(result):
@@ -72,7 +79,20 @@ def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:
 
 def predicted_shared_peak_of(result: MeasuredCase) -> int:
     """Return the predicted peak of all GPUs of a result together, in bytes."""
+    if result.model is not None:
+        return follow_step(result.case, result.model, result.placement.gpu_of_layer).shared_peak
     return predict(result.case, result.placement.gpu_of_layer, _reduction(result)).shared_peak
+
+
+def _of_layers(result: MeasuredCase, model: ModelProfile) -> list[MemoryBreakdown] | None:
+    """Return what each GPU holds at its peak, from the layers as measured."""
+    places = result.placement.gpu_of_layer
+    if result.case.schedule == "naive":
+        return follow_step(result.case, model, places).peaks
+    actions = actions_of(result)
+    if not actions or not SCHEDULES[result.case.schedule].is_pipeline:
+        return None
+    return follow_pipeline(result.case, model, result.placement.stage_of_layer or places, actions)
 
 
 def _knows_reduction(result: MeasuredCase) -> bool:

@@ -23,9 +23,9 @@ def reasons(group: Along) -> list[str]:
     if not kinds or "faster" in kinds:
         return []
     if kinds != {"slower"}:
-        return [f"{group.label}{work(pair.least, pair.most)}"
+        return [f"{group.label}{text}"
                 for pair, kind in zip(group.compared, group.kinds, strict=True)
-                if kind != "slower"]  # fmt: skip
+                if kind != "slower" and (text := work(pair.least, pair.most))]  # fmt: skip
     cases = list(dict.fromkeys(r for pair in group.compared for r in (pair.least, pair.most)))
     line = fit_depth(cases)
     told = [_by_line(line, cases)] if line is not None else [_without_line(cases)]

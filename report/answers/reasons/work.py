@@ -9,13 +9,18 @@ LITTLE = 0.1  # of the fastest product's rate; below it, a step is mostly other 
 
 
 def work(few: MeasuredCase, many: MeasuredCase) -> str:
-    """Describe operations and rates where the step times of two depths do not differ."""
-    flops = [step_flops(result.case) for result in (few, many)]
+    """Describe operations and rates where the step times of two depths do not differ.
+
+    Empty where they are not known.
+    """
+    fewer, more = (step_flops(result.case, result.model) for result in (few, many))
+    if not fewer or not more:
+        return ""
     before, after = (estimate(result.steps_s) / result.case.depth for result in (few, many))
-    shares = [achieved_flop_per_s(r) / fastest_product(r).flop_per_s for r in (few, many)]
+    shares = [(achieved_flop_per_s(r) or 0) / fastest_product(r).flop_per_s for r in (few, many)]
     text = (
         f"From depth {few.case.depth} to {many.case.depth} a step has "
-        f"{ratio(flops[1] / flops[0])} times the operations in its matrix products; a layer takes "
+        f"{ratio(more / fewer)} times the operations in its matrix products; a layer takes "
         f"{seconds(before)}, then {seconds(after)}, and the products run at {percent(shares[0])}, "
         f"then {percent(shares[1])} of the rate of the fastest one"
     )

@@ -40,7 +40,7 @@ def _cells(result: MeasuredCase) -> dict[str, Cell]:
     achieved, fastest = achieved_flop_per_s(result), fastest_product(result)
     peak, sustained = (UNKNOWN if s is None else percent(s) for s in _shares(result))
     return {
-        "operations a step": rate_cell(step_flops(result.case), "FLOP"),
+        "operations a step": rate_cell(step_flops(result.case, result.model), "FLOP"),
         "achieved": rate_cell(achieved, "FLOP/s"),
         "peak": rate_cell(fastest.flop_per_s, "FLOP/s"),
         "% of peak": peak,
@@ -53,7 +53,8 @@ def _cells(result: MeasuredCase) -> dict[str, Cell]:
 def _shares(result: MeasuredCase) -> tuple[float | None, float | None]:
     """Return the shares of the peak and of the sustained rate of all GPUs that may work at once."""
     fastest, apart = fastest_product(result), result.case.in_processes
-    if apart and result.emulated:
+    achieved = achieved_flop_per_s(result)
+    if achieved is None or (apart and result.emulated):
         return None, None
-    each = achieved_flop_per_s(result) / (result.case.gpus if apart else 1)
+    each = achieved / (result.case.gpus if apart else 1)
     return each / fastest.flop_per_s, each / fastest.sustained_flop_per_s
