@@ -1,6 +1,7 @@
 """A model of the user: a function in a file returns its layers, batch and loss."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import msgspec
 import torch
@@ -30,8 +31,7 @@ class Factory(Workload):
         self.model = self._call()
         self.item, self.items_per_row = self.model.unit
         self._is_fresh = True
-        self._drawn: dict[int, nn.Module] = {}
-        self._drawn_on: torch.device | None = None
+        self._drawn: list[nn.Module] = []
 
     @property
     def notes(self) -> list[str]:
@@ -70,24 +70,36 @@ class Factory(Workload):
         return [known[number] for number in range(self.case.depth)]
 
     def layer(self, number: int) -> nn.Module:
-        """Return layer `number`. In order, all are drawn once; `layers` is the quicker way."""
-        device = torch.get_default_device()
-        if number not in self._drawn or device != self._drawn_on:
-            self._drawn, self._drawn_on = dict(enumerate(self.layers())), device
-        return self._drawn.pop(number)
+        """Return layer `number`, on torch's default device.
+
+        All are drawn at the first call, and a copy is returned. `layers` is the quicker way.
+        """
+        if not self._drawn:
+            self._drawn = list(self.layers())
+        with self.code.running(f"copying {self.code.label(number)}"):
+            copy = deepcopy(self._drawn[number])
+        return copy.to(torch.get_default_device())
 
     def layers(self) -> Iterator[nn.Module]:
-        """Draw all layers in order, in float32, from the case's seed."""
-        if not self._is_fresh or torch.get_default_device().type != "cpu":
+        """Draw all layers in order, in float32, from the case's seed.
+
+        They are drawn on the CPU and then moved to torch's default device.
+        """
+        self._drawn = []
+        if not self._is_fresh:
             self.model = self._call()
         self._is_fresh = False
-        yield from draw_layers(self.model, self.case.depth, self.case.seed, self.code)
+        device = torch.get_default_device()
+        for layer in draw_layers(self.model, self.case.depth, self.case.seed, self.code):
+            yield layer if device.type == "cpu" else layer.to(device)
 
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw input and target of so many rows, from the case's seed."""
         with self.code.running(f"batch({rows})", self.case.seed + self.case.depth):
             drawn = self.model.batch(rows)
-        return check_batch(drawn, rows, self.code)
+        x, target = check_batch(drawn, rows, self.code)
+        device = torch.get_default_device()
+        return x.to(device), target.to(device)
 
     def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Return the user's loss, which must be one number."""

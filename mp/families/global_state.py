@@ -28,6 +28,7 @@ class Setting:
         write: sets it to a value that was read.
         is_measured: True if it may change what a step computes, or how long it takes.
         is_named: False for what every import may change.
+        is_refused: True for what cannot be undone for sure.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Setting:
     write: Callable[[Any], Any]
     is_measured: bool = True
     is_named: bool = True
+    is_refused: bool = False
 
 
 def _set_device(device: torch.device) -> None:
@@ -89,7 +91,7 @@ def _set_filters(filters: list[Any]) -> None:
 _CUDNN, _CUDA = torch.backends.cudnn, torch.backends.cuda
 SETTINGS = (
     Setting("torch.set_default_dtype", torch.get_default_dtype, torch.set_default_dtype),
-    Setting("torch.set_default_device", torch.get_default_device, _set_device),
+    Setting("torch.set_default_device", torch.get_default_device, _set_device, is_refused=True),
     Setting("torch.set_num_threads", torch.get_num_threads, torch.set_num_threads),
     Setting(
         "torch.set_float32_matmul_precision",
@@ -148,10 +150,12 @@ class Changes:
     Attributes:
         measured: names of settings that may change what is measured.
         others: names of the others.
+        refused: names of those that cannot be undone for sure.
     """
 
     measured: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -170,6 +174,7 @@ def kept_state() -> Iterator[Changes]:
         found = [setting for setting in found if setting.is_named]
         torch.set_rng_state(drawn)
         changes.measured = tuple(setting.name for setting in found if setting.is_measured)
+        changes.refused = tuple(setting.name for setting in found if setting.is_refused)
         changes.others = tuple(setting.name for setting in found if not setting.is_measured)
 
 

@@ -39,7 +39,7 @@ def check_batch(batch: Any, rows: int, code: UserCode) -> tuple[torch.Tensor, to
     for name, tensor in zip(("input", "target"), batch, strict=True):
         if not isinstance(tensor, torch.Tensor):
             raise code.error(f"{where}: its {name} is {type_name(tensor)} and no tensor")
-        if tensor.device.type not in ("cpu", torch.get_default_device().type):
+        if tensor.device.type != "cpu":
             raise code.error(f"{where}: its {name} is on {tensor.device}; return CPU tensors")
         if tensor.dim() == 0 or tensor.shape[0] != rows:
             raise code.error(

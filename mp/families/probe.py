@@ -37,11 +37,13 @@ def _run(model: Workload, code: UserCode, rows: int, device: torch.device) -> li
     x = model.cast(model.batch(rows)[0]).to(device)
     found = [x.to("meta")]
     with torch.no_grad():
-        for number, layer in enumerate(model.layers()):
-            with code.running(code.label(number), model.case.seed), device:
+        layers = enumerate(model.layers())
+        with code.running("", model.case.seed) as doing, device:
+            for number, layer in layers:
+                doing.call = code.label(number)
                 output = layer.to(device, model.dtype)(x)
-            x = check_output(output, rows, code.label(number), code)
-            found.append(x.to("meta"))
+                x = check_output(output, rows, doing.call, code)
+                found.append(x.to("meta"))
     return found
 
 
@@ -76,16 +78,17 @@ def check(model: Workload, code: UserCode) -> None:
             "torch, random or numpy.random without seeds of your own"
         )
     x, target = model.batch(ROWS)
-    for number, layer in enumerate(model.layers()):
-        label = code.label(number)
-        with code.running(label, model.case.seed), kept_state() as changes:
-            output = layer(x)
-        if changes.measured:
-            raise code.error(
-                f"{label}: its forward changes {', '.join(changes.measured)} in every step; leave "
-                "that out"
-            )
-        x = check_output(output, ROWS, label, code)
+    with code.running("", model.case.seed) as doing:
+        for number, layer in enumerate(model.layers()):
+            doing.call = code.label(number)
+            with kept_state() as changes:
+                output = layer(x)
+            if changes.measured:
+                raise code.error(
+                    f"{doing.call}: its forward changes {', '.join(changes.measured)} in every "
+                    "step; leave that out"
+                )
+            x = check_output(output, ROWS, doing.call, code)
     with code.running("loss"):
         loss = model.loss(x, target)
         is_finite = bool(torch.isfinite(loss))

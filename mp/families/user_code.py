@@ -6,7 +6,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -47,6 +48,22 @@ class Limited(io.TextIOBase):
         return len(text)
 
 
+@dataclass
+class Doing:
+    """A call into a user's code.
+
+    Attributes:
+        name: the file or function.
+        call: which call, or which part of it; empty for the function itself.
+    """
+
+    name: str
+    call: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.call}" if self.call else self.name
+
+
 class UserCode:
     """A user's file: runs calls into it, and collects what they changed.
 
@@ -73,32 +90,43 @@ class UserCode:
         return f"layer {number} ({name})" if name else f"layer {number}"
 
     @contextmanager
-    def running(self, doing: str = "", seed: int | None = None) -> Iterator[None]:
+    def running(self, doing: str = "", seed: int | None = None) -> Iterator[Doing]:
         """Run what is within as the user's code.
 
-        What it prints goes to stderr; changes of global state are undone and noted.
+        What it prints goes to stderr; changes of global state are undone and noted. torch's default
+        device is the CPU.
 
         Args:
-            doing: which call it is, e.g. `batch(4)`, for messages.
+            doing: which call it is, e.g. `batch(4)`, for messages; what is within may change it.
             seed: seeds the generators of torch, Python and numpy before.
 
         Raises:
             CaseError: it raised anything but a lack of memory or Ctrl-C.
         """
-        who = self.name + (f": {doing}" if doing else "")
+        now = Doing(self.name, doing)
+        # Within it torch would hide a change of the default device, so only where it is needed.
+        is_cpu = torch.get_default_device().type == "cpu"
+        on_cpu = nullcontext() if is_cpu else torch.device("cpu")
         with kept_state() as changes, _pressed() as pressed:
             try:
-                with redirect_stdout(Limited(sys.stderr, who)):
+                with redirect_stdout(Limited(sys.stderr, str(now))), on_cpu:
                     if seed is not None:
                         seed_all(seed)
-                    yield
+                    yield now
             except (CaseError, torch.OutOfMemoryError, MemoryError):
                 raise
             except BaseException as error:
                 if pressed:
                     raise
-                raise CaseError(shortened(_explain(who, error))) from error
-        self._note(who, changes.measured, changes.others)
+                raise CaseError(shortened(_explain(str(now), error))) from error
+        if changes.refused:
+            raise CaseError(
+                shortened(
+                    f"{now} changes {', '.join(changes.refused)}; leave that out: layers are made "
+                    "on the CPU and moved"
+                )
+            )
+        self._note(str(now), changes.measured, changes.others)
 
     def _note(self, who: str, measured: tuple[str, ...], others: tuple[str, ...]) -> None:
         if measured or others:
