@@ -3,14 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+from report.data.labels import keys_of
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.wording.hardware import shared_device
-from report.wording.names import key_name
+from report.wording.models import is_of_model, model_words
+from report.wording.names import key_name, value_text
 from report.wording.units import plural
-from study.schedules import has_key
+from study.case import Case
+from study.models import KINDS, OF_TRAINING
 
 SETTING = ("depth", "dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution",
            "seed", "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
@@ -28,11 +32,13 @@ class Shared:
     """Conditions that most tables of a document share, so that its title block says them once.
 
     Attributes:
+        kind: The kind of model of most tables; `setting` is that of tables of this kind.
         setting: Values of the keys that are no axis, each the most frequent one.
         hardware: Hardware and versions where all tables have the same.
         profile: The one profile of all tables.
     """
 
+    kind: str = "linear"
     setting: dict[str, Any] = field(default_factory=dict)
     hardware: str | None = None
     profile: str | None = None
@@ -40,20 +46,24 @@ class Shared:
     @property
     def words(self) -> str:
         """The setting in one line; empty for none."""
-        return ", ".join(_words(key, value) for key, value in self.setting.items())
+        return _setting_words(self.setting)
 
 
 def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
     """Return what the title block of these tables says."""
-    settings = [_setting(table) for table in grid_tables]
+    kinds = Counter(map(_kind_of, grid_tables))
+    kind = kinds.most_common(1)[0][0] if kinds else "linear"
+    settings = [_setting(table) for table in grid_tables if _kind_of(table) == kind]
     common = {}
-    for key in (*SETTING, *LIMITS):
+    first = SETTING if kind == "linear" else tuple(chain(*settings))
+    for key in dict.fromkeys(chain(first, LIMITS, *settings)):
         values = Counter(setting[key] for setting in settings if key in setting)
         if values.total() > len(settings) / 2:
             common[key] = values.most_common(1)[0][0]
     measured = [_hardware(table.results) for table in grid_tables if table.results]
     profiles = {table.profile for table in grid_tables if table.profile is not None}
     return Shared(
+        kind,
         common,
         measured[0] if len(set(measured)) == 1 else None,
         profiles.pop() if len(profiles) == 1 else None,
@@ -62,12 +72,16 @@ def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
 
 def other_model(grid_table: GridTable, shared: Shared) -> str:
     """Return the model of a table that has another than most; empty for the same."""
-    setting = _setting(grid_table)
-    differing = [key for key in MODEL if key in setting and setting[key] != shared.setting.get(key)]
-    if not any(key in shared.setting for key in differing):
-        return ""
-    words = ", ".join(_words(key, setting[key]) for key in MODEL if key in setting)
-    return f" Measured with another model: {words}."
+    setting, kind = _setting(grid_table), _kind_of(grid_table)
+    wanted = MODEL if kind == "linear" else ("dtype", *filter(is_of_model, setting))
+    model = {key: setting[key] for key in wanted if key in setting}
+    if kind == shared.kind:
+        differing = [key for key in model if model[key] != shared.setting.get(key)]
+        if not any(key in shared.setting for key in differing):
+            return ""
+    words = _setting_words(model)
+    named = f"{KINDS[kind].label}: " if kind == "linear" != shared.kind else ""
+    return f" Measured with another model: {named}{words}."
 
 
 def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]:
@@ -91,10 +105,15 @@ def _conditions(grid_table: GridTable, shared: Shared) -> str:
     parts = []
     if grid_table.profile is not None and grid_table.profile != shared.profile:
         parts.append(f"Profile: {grid_table.profile}.")
-    setting = _setting(grid_table)
-    own = [_words(key, v) for key, v in setting.items() if shared.setting.get(key) != v]
+    same, setting = _kind_of(grid_table) == shared.kind, _setting(grid_table)
+    own = {
+        key: value
+        for key, value in setting.items()
+        if shared.setting.get(key) != value or (is_of_model(key) and not same)
+    }
     if own:
-        parts.append(f"Setting: {', '.join(own)}.")
+        own |= {"kind": setting["kind"]} if "kind" in setting and any(map(is_of_model, own)) else {}
+        parts.append(f"Setting: {_setting_words(own)}.")
     return " ".join(parts)
 
 
@@ -106,20 +125,43 @@ def _changes(grid_table: GridTable) -> str:
 
 def _words(key: str, value: Any) -> str:
     shown = f"{value:g}" if isinstance(value, float) else value
-    return LIMITS[key].format(shown) if key in LIMITS else f"{key_name(key)} {shown}"
+    if key in LIMITS:
+        return LIMITS[key].format(shown)
+    plain = key == "schedule" or isinstance(value, float)
+    return f"{key_name(key)} {shown if plain else value_text(key, value)}"
+
+
+def _setting_words(setting: dict[str, Any]) -> str:
+    """Return the values in one line: a model of another kind than `linear` first, by its name."""
+    if "kind" not in setting:
+        return ", ".join(_words(key, value) for key, value in setting.items())
+    others = [_words(key, value) for key, value in setting.items() if not is_of_model(key)]
+    return ", ".join([model_words(setting), *others])
+
+
+def _kind_of(grid_table: GridTable) -> str:
+    return next((row.case.kind for row in grid_table.rows), "linear")
 
 
 def _setting(grid_table: GridTable) -> dict[str, Any]:
-    """Return the keys that are no axis of the table and that a schedule of it has.
+    """Return the keys that are no axis of the table and that a case of it has.
 
     Limits of the measurement are of interest only where they were changed.
     """
-    found = {}
-    for key in (*SETTING, *(key for key in LIMITS if key in grid_table.changed)):
-        cases = [row.case for row in grid_table.rows if has_key(key, row.case.schedule)]
-        if cases and key not in grid_table.grid.axes:
-            found[key] = getattr(cases[0], key)
+    found, cases = {}, [row.case for row in grid_table.rows]
+    for key in (*_keys(cases), *(key for key in LIMITS if key in grid_table.changed)):
+        having = [case for case in cases if case.has_key(key)]
+        if having and key not in grid_table.grid.axes:
+            found[key] = having[0].value(key)
     return found
+
+
+def _keys(cases: Sequence[Case]) -> list[str]:
+    """Return the keys of a setting: those of the kind of model, and those of its training."""
+    if not cases or cases[0].kind == "linear":
+        return list(SETTING)
+    own = [key for key in keys_of(cases) if key not in OF_TRAINING and is_of_model(key)]
+    return list(dict.fromkeys(["kind", "depth", *own, "batch_size", *SETTING]))
 
 
 def _hardware(results: list[MeasuredCase]) -> str:

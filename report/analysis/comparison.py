@@ -12,16 +12,17 @@ from report.analysis.verdicts.pairing import (
 from report.analysis.verdicts.rough import rough_words
 from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
+from study.case import ARGUMENT
 from study.statistics.comparison import Comparison
 
 __all__ = [
     "CANNOT",
-    "SWEPT",
     "Pair",
     "cautions",
     "is_disturbed",
     "is_swept_instead",
     "pairs",
+    "swept_keys",
     "verdict",
     "verdict_words",
     "why_incomparable",
@@ -30,12 +31,19 @@ __all__ = [
 
 # Axes that no task asks for, without those of how a case is measured. Depth, GPUs and execution
 # have other answers.
-SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer")
+SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer", "heads", "seq_len", "vocab", "tied",
+         "width", "image", "classes", "norm", "sha256")  # fmt: skip
+
+
+def swept_keys(results: list[MeasuredCase]) -> list[str]:
+    """Return the keys of `SWEPT`, and the arguments of a factory, in which the cases differ."""
+    found = differing(results)
+    return [key for key in SWEPT if key in found] + [k for k in found if k.startswith(ARGUMENT)]
 
 
 def is_swept_instead(results: list[MeasuredCase], key: str) -> bool:
-    """Return True if the cases differ in a key of `SWEPT` and not in this one."""
-    return not differs(results, key) and any(differs(results, swept) for swept in SWEPT)
+    """Return True if the cases differ in a swept key and not in this one."""
+    return not differs(results, key) and bool(swept_keys(results))
 
 
 def why_no_pair(results: list[MeasuredCase], key: str) -> str:

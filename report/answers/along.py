@@ -8,6 +8,7 @@ from report.analysis.comparison import CANNOT, Pair, verdict, why_incomparable
 from report.answers.phrases import label_of, listed
 from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
+from report.wording.names import value_text
 from study.statistics.comparison import Comparison
 
 
@@ -80,8 +81,8 @@ def _group(label: str, cases: list[MeasuredCase], key: str) -> Along:
     def why_not(a: MeasuredCase, b: MeasuredCase) -> str | None:
         return why_incomparable(a, b, key)
 
-    named = isinstance(getattr(cases[0].case, key), str)
-    ranked = cases if named else sorted(cases, key=lambda r: int(getattr(r.case, key)))
+    named = not all(is_number(result.case.value(key)) for result in cases)
+    ranked = cases if named else sorted(cases, key=lambda r: float(r.case.value(key)))
     found = Along(key, label, ranked)
     for at, case in enumerate(ranked[1:], start=1):
         before = ranked[:1] if named else ranked[at - 1 :: -1]
@@ -91,6 +92,17 @@ def _group(label: str, cases: list[MeasuredCase], key: str) -> Along:
         else:
             found.refused.append((Pair(label, before[0], case), why_not(before[0], case) or ""))
     return found
+
+
+def is_number(value: object) -> bool:
+    """Return True for a value that has an order: no text, and neither true nor false."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(result: MeasuredCase, key: str) -> object:
+    """Return a value of an axis in words; a number as it is."""
+    value = result.case.value(key)
+    return value if is_number(value) or key == "schedule" else value_text(key, value)
 
 
 @cache
@@ -111,7 +123,7 @@ def refusals_along(group: Along, question: str, key: str, unit: str) -> list[str
     reasons: dict[str, dict[object, None]] = {}
     for pair, problem in group.refused:
         values = reasons.setdefault(problem, {})
-        values |= dict.fromkeys(getattr(r.case, key) for r in (pair.least, pair.most))
+        values |= dict.fromkeys(_shown(r, key) for r in (pair.least, pair.most))
     return [
         f"{group.label}{question} {CANNOT} between {unit.format(listed(values))}: {problem}."
         for problem, values in reasons.items()

@@ -1,29 +1,27 @@
 """Step time along an axis that no task asks for: batch size, dtype and the like."""
 
-from report.analysis.comparison import CANNOT, SWEPT, Pair, verdict_words
-from report.answers.along import Along, along, refusals_along
+from report.analysis.comparison import CANNOT, Pair, swept_keys, verdict_words
+from report.answers.along import Along, along, is_number, refusals_along
 from report.answers.phrases import emulation_remark
-from report.data.labels import differs
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.names import key_name
+from report.wording.names import key_name, value_text
 from report.wording.units import seconds
 from study.statistics.samples import estimate
 
 
 def answer(results: list[MeasuredCase]) -> list[Answer]:
-    """Answer for each key of `SWEPT` in which cases differ, all else equal."""
+    """Answer for each swept key in which cases differ, all else equal."""
     found = [
         Answer(f"Does {key_name(key)} change the step time?", _answers(along(results, key), key))
-        for key in SWEPT
-        if differs(results, key)
+        for key in swept_keys(results)
     ]
     return [answer for answer in found if answer.sentences]
 
 
 def headlines(results: list[MeasuredCase]) -> list[str]:
-    """Return the first group's answer for each key of `SWEPT`."""
-    swept = [(key, along(results, key)) for key in SWEPT if differs(results, key)]
+    """Return the first group's answer for each swept key."""
+    swept = [(key, along(results, key)) for key in swept_keys(results)]
     return [
         f"{key_name(key).capitalize()}: {told[0].label}{_answer(told[0], key)}"
         for key, groups in swept
@@ -49,14 +47,14 @@ def _answer(group: Along, key: str) -> str:
         return f"No difference can be seen{remark}. {lines}{rows}"
     if not kinds & {"slower", "faster"}:
         return f"{_question(key)} {CANNOT}{remark}. {lines}{rows}"
-    if {"slower", "faster"} <= kinds and isinstance(getattr(group.cases[0].case, key), int):
+    if {"slower", "faster"} <= kinds and is_number(group.cases[0].case.value(key)):
         return f"Yes, but not in one direction{remark}. {lines}{rows}"
     return f"Yes{remark}. {lines}{rows}"
 
 
 def _compare(pair: Pair, key: str) -> str:
     first, last = pair.least, pair.most
-    before, after = (getattr(result.case, key) for result in (first, last))
+    before, after = (value_text(key, result.case.value(key)) for result in (first, last))
     name = key_name(key)
     words = verdict_words(first, last, f"{name} {before}", f"{name} {after}")
     times = [seconds(estimate(result.steps_s)) for result in (first, last)]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from report.analysis.comparison import cautions, is_disturbed, verdict, why_incomparable
 from report.data.commits import why_code_differs
@@ -10,6 +11,7 @@ from report.data.conditions import combine
 from report.data.load import ProfileResults
 from report.data.measured import MeasuredCase, measured
 from report.data.selection import select_tables
+from report.wording.names import value_text
 from study.case import Case
 from study.grid import Grid
 from study.statistics.comparison import Comparison
@@ -140,5 +142,12 @@ def _why_missing(case: Case, before: Cases, after: Cases) -> str:
 
 
 def _differing(case: Case, other: Case) -> list[str]:
-    mine, theirs = case.as_dict(), other.as_dict()
-    return [f"{key} ({theirs[key]}, not {mine[key]})" for key in mine if mine[key] != theirs[key]]
+    mine, theirs = ({"kind": c.kind} | c.flat() for c in (case, other))
+    keys = [key for key in dict.fromkeys([*mine, *theirs]) if mine.get(key) != theirs.get(key)]
+    return [f"{key} ({_value(key, theirs)}, not {_value(key, mine)})" for key in keys]
+
+
+def _value(key: str, values: dict[str, Any]) -> str:
+    if key not in values:
+        return "none"
+    return str(values[key]) if key in ("schedule", "kind") else value_text(key, values[key])

@@ -5,9 +5,10 @@ from typing import Any
 
 from report.data.selection import GridTable
 from report.wording.units import plural
-from study.case import Case
+from study.case import ARGUMENT, Case
 from study.errors import ConfigError
-from study.schedules import has_key
+from study.models import kinds_with
+from study.text import shortened
 
 MOST_NAMED = 10  # settings, in the message that lists what exists
 
@@ -15,7 +16,7 @@ MOST_NAMED = 10  # settings, in the message that lists what exists
 def filter_tables(grid_tables: list[GridTable], values: dict[str, Any]) -> list[GridTable]:
     """Return the tables that have cases with these values, without their other rows.
 
-    A case whose schedule lacks one of the keys is kept if its other values fit.
+    A case whose schedule or kind of model lacks one of the keys is kept if its other values fit.
 
     Raises:
         ConfigError: No case has these values; the message lists the values that exist.
@@ -40,6 +41,8 @@ def _existing(cases: list[Case], keys: dict[str, Any]) -> str:
     having = [values for c in cases if (values := _values(c, keys)).keys() == keys.keys()]
     settings = sorted({tuple(values.values()) for values in having})
     named = "; ".join(_words(dict(zip(keys, s, strict=True))) for s in settings[:MOST_NAMED])
+    if not settings and (kinds := _kinds_without(cases, keys)):
+        return f"kind {' and '.join(kinds)} {plural(len(kinds), 'lacks', 'lack')} it"
     if not settings:
         schedules = " and ".join(sorted({case.schedule for case in cases}))
         return f"{schedules} {plural(len({case.schedule for case in cases}), 'lacks', 'lack')} it"
@@ -47,9 +50,22 @@ def _existing(cases: list[Case], keys: dict[str, Any]) -> str:
     return f"there are {named}" + (f"; and {more} more" if more > 0 else "")
 
 
+def _kinds_without(cases: list[Case], keys: dict[str, Any]) -> list[str]:
+    """Return the kinds of models of the cases where none of them has one of these keys."""
+    kinds = sorted({case.kind for case in cases})
+    having = [_kinds_with(key, cases) for key in keys]
+    return kinds if any(not set(kinds) & set(its) for its in having) else []
+
+
+def _kinds_with(key: str, cases: list[Case]) -> list[str]:
+    if key.startswith(ARGUMENT):
+        return [case.kind for case in cases if case.has_key(key)]
+    return kinds_with(key)
+
+
 def _values(case: Case, keys: dict[str, Any]) -> dict[str, Any]:
-    """Return the case's values of these keys, without keys that its schedule lacks."""
-    return {key: getattr(case, key) for key in keys if has_key(key, case.schedule)}
+    """Return the case's values of these keys, without keys that it lacks."""
+    return {key: case.value(key) for key in keys if key == "kind" or case.has_key(key)}
 
 
 def _fits(case: Case, values: dict[str, Any]) -> bool:
@@ -57,4 +73,9 @@ def _fits(case: Case, values: dict[str, Any]) -> bool:
 
 
 def _words(values: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in values.items())
+    return ", ".join(f"{key}={_word(value)}" for key, value in values.items())
+
+
+def _word(value: Any) -> str:
+    """Return a value as `--set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else shortened(str(value))

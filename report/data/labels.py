@@ -1,15 +1,23 @@
 """Labels that tell a case from others: cells of a row, start of a sentence, words of a drawing."""
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Protocol
 
 from report.data.measured import MeasuredCase
-from report.wording.names import HOW, gpu_count, key_name, key_text, schedule_name
+from report.wording.names import (
+    HOW,
+    balance_words,
+    gpu_count,
+    key_name,
+    key_text,
+    schedule_name,
+    value_text,
+)
 from report.wording.units import count_of
-from study.case import Case
-from study.schedules import has_key
+from study.case import ARGUMENT, Case
 from study.values.keys import KEYS
+
+OWN = tuple(key for key in KEYS if key != "args")
 
 
 class HasCase(Protocol):
@@ -26,12 +34,19 @@ class HasCase(Protocol):
 
 def differs(cases: Iterable[HasCase], key: str) -> bool:
     """Return True if the cases have several values of this key."""
-    return len(set(map(attrgetter(f"case.{key}"), cases))) > 1
+    return len({result.case.value(key) for result in cases}) > 1
+
+
+def keys_of(cases: Iterable[Case]) -> list[str]:
+    """Return the keys of a case, with `args.<name>` for each argument of these."""
+    arguments = sorted({name for case in cases for name in case.arguments})
+    return [*OWN, *(f"{ARGUMENT}{name}" for name in arguments)]
 
 
 def differing(cases: Sequence[HasCase], *besides: str) -> list[str]:
     """Return the keys in which the cases differ, without `besides` and `repeat`."""
-    return [key for key in KEYS if key not in (*besides, "repeat") and differs(cases, key)]
+    keys = keys_of(result.case for result in cases)
+    return [key for key in keys if key not in (*besides, "repeat") and differs(cases, key)]
 
 
 class Labels:
@@ -49,7 +64,13 @@ class Labels:
 
 def sentence_label(result: MeasuredCase, keys: Iterable[str]) -> str:
     """Return the values of these keys as the start of a sentence: `depth 20: `."""
-    return "".join(f"{key} {getattr(result.case, key)}: " for key in keys)
+    return "".join(_as_in_a_grid(key, result.case) for key in keys)
+
+
+def _as_in_a_grid(key: str, case: Case) -> str:
+    value = case.value(key)
+    shown = str(value) if key in ("schedule", "kind") else value_text(key, value)
+    return f"{key_name(key) if key == 'sha256' else key} {shown}: "
 
 
 def label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str = "") -> str:
@@ -75,29 +96,38 @@ def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[Measured
     """Return the cases that differ in this key alone, sorted by it, by their common label."""
     found: dict[str, list[MeasuredCase]] = {}
     name = _label if key == "gpus" else label  # emulated and real GPU counts are one series
-    for result in sorted(results, key=lambda r: _rank(getattr(r.case, key))):
+    for result in sorted(results, key=lambda r: _rank(r.case.value(key))):
         found.setdefault(name(result, results, key), []).append(result)
     return found
 
 
-def _rank(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _rank(value: object) -> float:
+    return value if isinstance(value, int | float) else 0
 
 
 def _label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str) -> str:
     keys = [key for key in ("gpus", *differing(results, "gpus")) if key != besides]
-    words = [_word(key, result.case) for key in keys if has_key(key, result.case.schedule)]
+    words = [_word(key, result.case) for key in keys if _shows(result.case, key)]
     if len({r.hardware for r in results}) > 1:
         words.append(result.hardware)
     return ", ".join(words)
 
 
+def _shows(case: Case, key: str) -> bool:
+    return key == "kind" or case.has_key(key)
+
+
 def _word(key: str, case: Case) -> str:
-    value = getattr(case, key)
+    value = case.value(key)
     if key == "gpus":
         return count_of(value, "GPU")
     if key == "micro_batches":
         return count_of(value, "micro-batch", "micro-batches")
     if key == "balance":
-        return f"balanced by {value}"
-    return key_text(case, key) if isinstance(value, str) else f"{key_name(key)} {value}"
+        return balance_words(value)
+    names = isinstance(value, str) and key not in ("norm", "sha256") and not _is_argument(key)
+    return key_text(case, key) if names else f"{key_name(key)} {value_text(key, value)}"
+
+
+def _is_argument(key: str) -> bool:
+    return key.startswith(ARGUMENT)

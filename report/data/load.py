@@ -1,6 +1,7 @@
 """Content of a results folder: results, submissions and progress, read from JSON alone."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from report.data.hosts import shared_hosts
 from study.case import Case
+from study.models import KINDS
 from study.outcome import Outcome
 from study.results.file import read_result
 from study.results.result import Result
@@ -19,6 +21,7 @@ from study.storage.progress import read_progress
 from study.storage.store import Store
 
 Complain = Callable[[str], None]
+_OF_A_RESULT = re.compile(rf"(({'|'.join(KINDS)})-)?(d\d+-)?g\d+-[0-9a-f]{{8}}\.json")
 NOT_SUBMITTED = "not submitted"
 
 
@@ -98,7 +101,8 @@ def _note_shared_hosts(profiles: list[ProfileResults]) -> None:
 
 def _is_profile(folder: Path) -> bool:
     """Return True for the folder of one profile."""
-    return (folder / "submissions.jsonl").exists() or any(folder.glob("d*-g*-????????.json"))
+    names = (path.name for path in folder.glob("*-g*-????????.json"))
+    return (folder / "submissions.jsonl").exists() or any(map(_OF_A_RESULT.fullmatch, names))
 
 
 def _load_profile(store: Store, complain: Complain) -> ProfileResults:

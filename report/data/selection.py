@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from operator import attrgetter
 from textwrap import shorten
 from typing import Any
 
 from report.data.conditions import combine
-from report.data.gpu_counts import with_measured_gpu_counts
+from report.data.grids.factory_files import newest_file, of_measured_files
+from report.data.grids.gpu_counts import with_measured_gpu_counts
 from report.data.load import NOT_SUBMITTED, ProfileResults
 from report.data.measured import MeasuredCase, measured
 from study.case import Case
@@ -20,7 +20,7 @@ from study.outcome import Outcome
 from study.results.result import Result
 from study.storage.ledger import Submission
 from study.validation import check_together
-from study.values.keys import DEFAULTS
+from study.values.keys import DEFAULTS, folded
 
 MAX_REASON = 300  # characters of an error message in a table
 Setting = tuple[tuple[str, Any], ...]
@@ -84,16 +84,25 @@ class GridTable:
 
 def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
     """Return the tables of a grid; if none of its cases was started, one without results."""
-    found = [
-        _make_table(grid, variant, profile, setting)
-        for profile in profiles
-        for variant in _variants(grid, profile)
-        for setting in _settings(grid, variant, profile)
-    ]
-    if found:
-        return [table for table in found if not _is_part_of_another(table, found)]
+    if found := select_started(grid, profiles):
+        return found
     rows = [Row(case, None, NOT_SUBMITTED) for case in grid.cases()]
     return [GridTable(grid, None, {}, rows, grid.cases())]
+
+
+def select_started(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
+    """Return the tables of a grid of which a case was started.
+
+    Those of a factory are of the files that were submitted, and its file is not needed.
+    """
+    found = [
+        _make_table(known, variant, profile, setting)
+        for profile in profiles
+        if (known := of_measured_files(grid, profile)) is not None
+        for variant in _variants(known, profile)
+        for setting in _settings(known, variant, profile)
+    ]
+    return [table for table in found if not _is_part_of_another(table, found)]
 
 
 def _is_part_of_another(table: GridTable, found: list[GridTable]) -> bool:
@@ -131,10 +140,13 @@ def belongs(submission: Submission, grid: Grid) -> bool:
 def _are_set_alike(grid: Grid, name: str) -> bool:
     """Return True if both grids set the keys alike that neither varies, or `name` is unknown."""
     return all(
-        other.setting.get(key, DEFAULTS[key]) == grid.setting.get(key, DEFAULTS[key])
+        other.kind == grid.kind
+        and all(
+            other.setting.get(key, DEFAULTS.get(key)) == grid.setting.get(key, DEFAULTS.get(key))
+            for key in (DEFAULTS if grid.kind == "linear" else {*other.setting, *grid.setting})
+            if key not in {*other.axes, *grid.axes, "factory", "sha256"}
+        )
         for other in _grids_called(name)
-        for key in DEFAULTS
-        if key not in other.axes and key not in grid.axes
     )
 
 
@@ -152,7 +164,8 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
     fitting = {
         case
         for case in profile.cases
-        if all(_fits(case, key, values, variant) for key, values in variant.axes.items())
+        if case.kind == grid.kind
+        and all(_fits(case, key, values, variant) for key, values in variant.axes.items())
     }
     submissions = [s for s in profile.submissions if s.case in fitting] if fitting else []
     submitted = {submission.case for submission in submissions}
@@ -164,8 +177,7 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
         and (case in ours or case not in submitted or _setting(grid, case) == own)
     ]
     # One case of each setting will do: there may be thousands.
-    others = attrgetter("schedule", *(key for key, _ in own))
-    distinct = {others(case): case for case in started}.values()
+    distinct = {(case.schedule, _own(case, grid)): case for case in started}.values()
     found: dict[Setting, None] = {}
     # A case that lacks a key goes with any setting of it; alone it makes a setting.
     for case in sorted(distinct, key=lambda case: len(grid.keys_of_others(case.schedule))):
@@ -176,7 +188,7 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
 
 def _fits(case: Case, key: str, values: Sequence[Any], grid: Grid) -> bool:
     """Return True if the case has one of the values, or its schedule has no such key."""
-    return getattr(case, key) in values or key in grid.keys_of_others(case.schedule)
+    return case.value(key) in values or key in grid.keys_of_others(case.schedule)
 
 
 def _setting(grid: Grid, case: Case) -> Setting:
@@ -187,21 +199,29 @@ def _setting(grid: Grid, case: Case) -> Setting:
     not_its = grid.keys_of_others(case.schedule)
     return tuple(
         (key, grid.setting.get(key, DEFAULTS[key]) if key in not_its else value)
-        for key, value in case.as_dict().items()
-        if key not in grid.axes and key != "repeat"
+        for key, value in _own(case, grid)
     )
+
+
+def _own(case: Case, grid: Grid) -> Setting:
+    """Return the case's values of the keys that are no axes, without `repeat`."""
+    values = case.flat().items()
+    return tuple((key, v) for key, v in values if key not in grid.axes and key != "repeat")
 
 
 def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Setting) -> GridTable:
     own = dict(_setting(grid, grid.first_case()))
-    changed = {key: value for key, value in setting if value != own[key]}
+    changed = {key: value for key, value in setting if value != own.get(key)}
     changed |= {key: v[0] for key, v in variant.axes.items() if v != grid.axes[key]}
     points = dict.fromkeys(_points(variant, dict(setting)))
+    newest = newest_file(points, profile)
     rows = [
-        row_with_repeats(case, profile)
+        row
         for case in with_measured_gpu_counts(points, variant, profile)
+        if (row := row_with_repeats(case, profile)).is_started or case.sha256 == newest
     ]
-    asked = list(points if variant is grid else _points(grid, dict(setting)))
+    points = points if variant is grid else dict.fromkeys(_points(grid, dict(setting)))
+    asked = [case for case in points if case.sha256 == newest]
     return GridTable(variant, profile.profile, changed, rows, asked)
 
 
@@ -210,7 +230,7 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
         values_of_all = setting | dict(zip(grid.axes, values, strict=True))
         for key in grid.keys_of_others(values_of_all["schedule"]):
             values_of_all.pop(key, None)
-        case = Case(**values_of_all)
+        case = Case(**folded(values_of_all))
         with suppress(ConfigError):  # e.g. 5 GPUs with split: half
             check_together(case, grid.source)
             yield case

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from report.data.filters import filter_tables
+from report.data.grids.unknown_grids import tables_of_others
 from report.data.load import ProfileResults
-from report.data.selection import GridTable, belongs, select_tables
-from report.data.unknown_grids import tables_of_others
+from report.data.selection import GridTable, belongs, select_started
 from study.case import Case
 from study.grid import Grid, known_grids, load_grids
 
@@ -35,10 +35,7 @@ def select_submitted(profiles: list[ProfileResults]) -> Shown:
     tables, left, unnamed = [], list[str](), 0
     for profile in profiles:
         candidates = [
-            table
-            for grid in [*homework, *others]
-            for table in select_tables(grid, [profile])
-            if table.profile is not None
+            table for grid in [*homework, *others] for table in select_started(grid, [profile])
         ]
         chosen = _choose(candidates, profile, _names(homework))
         tables += chosen

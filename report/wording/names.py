@@ -1,19 +1,30 @@
-"""Names of schedules and of the keys of a case."""
+"""Names of schedules, of kinds of models, and of the keys of a case and their values."""
+
+import hashlib
 
 from report.wording.units import UNKNOWN, count_of
 from study.case import Case
-from study.schedules import SCHEDULES, has_key
+from study.models import KINDS
+from study.schedules import SCHEDULES
 
 KEYS = {
     "batch_size": "batch",
     "micro_batches": "micro-batches",
     "chunks_per_gpu": "chunks per GPU",
+    "kind": "model",
+    "seq_len": "tokens a row",
+    "vocab": "vocabulary",
+    "tied": "tied weights",
+    "image": "image size",
+    "sha256": "file",
 }
 HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
+HASH = 8  # digits of a file's hash that tell versions apart
+LONGEST = 60  # characters of a value in a cell
 
 
 def key_name(key: str) -> str:
-    """Return what a key of a case is called in text."""
+    """Return what a key of a case is called in text; an argument's is that of a grid file."""
     return KEYS.get(key, key)
 
 
@@ -23,16 +34,43 @@ def heading(key: str) -> str:
 
 
 def key_text(case: Case, key: str) -> str:
-    """Return the value of a key in words; a dash where the case's schedule has no such key."""
-    if not has_key(key, case.schedule):
-        return UNKNOWN
-    value = getattr(case, key)
-    return SCHEDULES[value].label if key == "schedule" else str(value)
+    """Return the value of a key in words; a dash where the case has no such key."""
+    if key == "kind":
+        return KINDS[case.kind].label
+    return value_text(key, case.value(key)) if case.has_key(key) else UNKNOWN
+
+
+def value_text(key: str, value: object) -> str:
+    """Return a value of a key in words: a schedule's name, `true`, a long text's beginning."""
+    if key == "schedule":
+        return SCHEDULES[str(value)].label
+    if key == "kind":
+        return KINDS[str(value)].label
+    if key == "sha256":
+        return str(value)[:HASH]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _short(str(value))
+
+
+def _short(text: str) -> str:
+    """Cut a long text, and end it with a mark of all of it: two texts stay two."""
+    if len(text) <= LONGEST:
+        return text
+    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+    return f"{text[:LONGEST]}… ({mark})"
 
 
 def gpu_count(case: Case, emulated: bool) -> str:
     """Return the number of GPUs for a cell, marked where they are emulated."""
     return f"{case.gpus} (emulated)" if emulated else str(case.gpus)
+
+
+def balance_words(balance: str) -> str:
+    """Return how stages were cut: `balanced by time`, `cut by hand (7,7,6,4)`."""
+    if balance[:1].isdigit():
+        return f"cut by hand ({_short(balance)})"
+    return f"balanced by {'FLOPs' if balance == 'flops' else balance}"
 
 
 def schedule_name(case: Case) -> str:
@@ -44,4 +82,4 @@ def schedule_name(case: Case) -> str:
         name += f" with {count_of(count, 'micro-batch', 'micro-batches')}"
     if schedule.is_chunked and case.chunks_per_gpu != 2:
         name += f", {case.chunks_per_gpu} chunks a GPU"
-    return f"{name}, balanced by time" if case.balance == "time" else name
+    return name if case.balance == "layers" else f"{name}, {balance_words(case.balance)}"

@@ -43,10 +43,9 @@ def complete(values: dict[str, Any], source: object) -> dict[str, Any]:
     filled["kind"] = kind
     if kind == "program":
         filled["depth"] = 1  # has no meaning
-    if kind == "factory":
-        filled["factory"] = _name_of(filled.get("factory"), source)
-        if "sha256" not in filled:
-            filled["sha256"] = sha256_of(filled["factory"], source)
+    if kind == "factory" and "sha256" not in filled:
+        filled["factory"] = _name_of(filled["factory"], source)
+        filled["sha256"] = sha256_of(filled["factory"], source)
     return filled
 
 

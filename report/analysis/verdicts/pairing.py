@@ -72,6 +72,7 @@ def _sorted(group: list[MeasuredCase], key: str) -> list[MeasuredCase]:
     """Sort by a number; names keep their order, but for `execution`, of which eager is first."""
     if key == "execution":
         return sorted(group, key=lambda result: result.case.execution, reverse=True)
-    if isinstance(getattr(group[0].case, key), str):
+    values = [result.case.value(key) for result in group]
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return group
-    return sorted(group, key=lambda result: int(getattr(result.case, key)))
+    return sorted(group, key=lambda result: float(result.case.value(key)))

@@ -4,23 +4,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from report.data.labels import keys_of
 from report.data.load import ProfileResults
 from report.data.selection import GridTable, row_with_repeats
 from study.case import Case
 from study.grid import Grid
 from study.storage.ledger import Submission
-from study.values.keys import KEYS
 
 Setting = tuple[tuple[str, Any], ...]
 
 
 def tables_of_others(profile: ProfileResults, cases: set[Case]) -> tuple[list[GridTable], int]:
     """Return tables of these cases as they were submitted, and the number of other results."""
-    found: defaultdict[str, list[Submission]] = defaultdict(list)
+    found: defaultdict[tuple[str, str], list[Submission]] = defaultdict(list)
     for submission in profile.submissions:
         if submission.case in cases:
-            found[submission.grid].append(submission)
-    tables = [table for name, its in found.items() for table in _tables(profile, name, its)]
+            found[submission.grid, submission.case.kind].append(submission)
+    tables = [table for (name, _), its in found.items() for table in _tables(profile, name, its)]
     submitted = {submission.case for its in found.values() for submission in its}
     return tables, len((cases & profile.results.keys()) - submitted)
 
@@ -33,23 +33,31 @@ def _tables(
     settings: defaultdict[Setting, dict[Case, dict[str, Any]]] = defaultdict(dict)
     for submission in submissions:
         case = submission.case.configuration
-        setting = tuple((k, v) for k, v in case.as_dict().items() if k not in (*axes, "repeat"))
+        setting = tuple((k, v) for k, v in case.flat().items() if k not in (*axes, "repeat"))
         settings[setting].setdefault(case, submission.overrides)
     return [_table(profile, name, axes, its, dict(s)) for s, its in settings.items()]
 
 
 def _axes(submissions: Sequence[Submission]) -> list[str]:
-    """Return depth, GPUs, and the keys that differ among cases with the same overrides."""
+    """Return depth, GPUs, and the keys that differ among cases with the same overrides.
+
+    Files of one factory are rows of one table, too: the ledger has none of them as an override.
+    """
     groups: defaultdict[str, set[Case]] = defaultdict(set)
     for submission in submissions:
         groups[repr(sorted(submission.overrides.items()))].add(submission.case.configuration)
+    everything = set().union(*groups.values())
+    keys = [key for key in keys_of(everything) if key != "repeat"]
+    always = {key for key in ("depth", "gpus") if any(case.has_key(key) for case in everything)}
+    if len({case.sha256 for case in everything}) > 1:
+        always.add("sha256")
     varied = {
         key
         for cases in groups.values()
-        for key in KEYS
-        if len({getattr(case, key) for case in cases}) > 1
+        for key in keys
+        if len({case.value(key) for case in cases}) > 1
     }
-    return [key for key in KEYS if key in varied | {"depth", "gpus"} and key != "repeat"]
+    return [key for key in keys if key in varied | always]
 
 
 def _table(
@@ -59,7 +67,7 @@ def _table(
     cases: dict[Case, dict[str, Any]],
     setting: dict[str, Any],
 ) -> GridTable:
-    values = {key: tuple(dict.fromkeys(getattr(case, key) for case in cases)) for key in axes}
+    values = {key: tuple(dict.fromkeys(case.value(key) for case in cases)) for key in axes}
     grid = Grid(name, str(profile.store.submissions), name, _kind(cases), values, setting)
     changed = {key: v for o in cases.values() for key, v in o.items() if key in setting}
     rows = [row_with_repeats(case, profile) for case in cases]

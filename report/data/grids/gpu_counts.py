@@ -52,5 +52,5 @@ def _without_gpus(case: Case) -> Case:
 
 def _place(case: Case, axes: dict[str, tuple[Any, ...]]) -> list[int]:
     """Return the case's index along each axis; −1 where its schedule lacks the key."""
-    values = [(getattr(case, key), axis) for key, axis in axes.items()]
+    values = [(case.value(key), axis) for key, axis in axes.items()]
     return [axis.index(value) if value in axis else -1 for value, axis in values]

@@ -1,0 +1,1 @@
+"""What belongs to a grid besides its own cases: other counts of GPUs, other files, no file."""
