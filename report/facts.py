@@ -166,8 +166,9 @@ def _keys(cases: Sequence[Case]) -> list[str]:
 
 def _hardware(results: list[MeasuredCase]) -> str:
     names = sorted({result.hardware for result in results})
-    versions = sorted({f"torch {r.environment.torch}" for r in results})
-    return f"Hardware: {'; '.join(names)}. {'; '.join(versions)}."
+    versions = sorted({f"torch {r.environment.torch}" for r in results if r.environment.torch})
+    software = f" {'; '.join(versions)}." if versions else ""
+    return f"Hardware: {'; '.join(names)}.{software}"
 
 
 def emulation(results: list[MeasuredCase]) -> str:

@@ -10,6 +10,7 @@ from study.schedules import ALWAYS, SCHEDULES, equal_rounds, has_key, schedules_
 from study.stages import chunks_of
 from study.values.completion import complete
 from study.values.keys import DEFAULTS, check_value
+from study.values.placeholders import command_words
 
 MAX_SHOWN, MAX_TRIED = 8, 10_000
 LEAST_BLOCKS = 4  # of a ResNet: one for each of its groups
@@ -75,6 +76,8 @@ def _check_kind(case: Case, source: object) -> None:
             source, f"schedule: {case.schedule} with kind: {case.kind}, which takes {having}"
         )
     _check_sizes(case, source)
+    if case.kind == "program":
+        command_words(case, source)
 
 
 def _check_sizes(case: Case, source: object) -> None:

@@ -47,7 +47,9 @@ def make_comparison(before: ResultSet, after: ResultSet, rows: list[CasePair]) -
 def _torch(rows: list[CasePair]) -> str:
     olds = {row.before.environment.torch for row in rows if row.before is not None}
     news = {row.after.environment.torch for row in rows if row.after is not None}
-    texts = [" and ".join(sorted(versions)) or UNKNOWN for versions in (olds, news)]
+    if (olds | news) == {None}:  # programs, which have a torch of their own or none
+        return ""
+    texts = [" and ".join(sorted(filter(None, each))) or UNKNOWN for each in (olds, news)]
     return f"torch {texts[0]} before, {texts[1]} after."
 
 

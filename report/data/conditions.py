@@ -33,7 +33,7 @@ def conditions(result: MeasuredCase, scope: Scope, any_software: bool = False) -
         VARIABLES: str(variables(result, scope)),
     }
     software = {
-        "with different versions of torch": environment.torch,
+        "with different versions of torch": environment.torch or UNKNOWN,
         "with different drivers": environment.driver or UNKNOWN,
     }
     return found if any_software else found | software

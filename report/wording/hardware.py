@@ -8,14 +8,19 @@ def hardware(environment: Environment) -> str:
     """Return the names of the GPUs, or of the CPU that computed, without their number."""
     if environment.gpus:
         return " and ".join(sorted({gpu.name for gpu in environment.gpus}))
-    return f"CPU {environment.cpu or 'of unknown name'} ({threads(environment)})"
+    known = threads(environment)
+    return f"CPU {environment.cpu or 'of unknown name'}" + (f" ({known})" if known else "")
 
 
 def threads(environment: Environment) -> str | None:
-    """Return the number of threads in each process on a CPU; None where GPUs computed."""
-    if environment.gpus:
+    """Return the number of threads in each process on a CPU; None where GPUs computed.
+
+    None, too, of a program, which chooses its threads itself.
+    """
+    ranks: list[int | None] = [rank.threads for rank in environment.ranks]
+    counts = [count for count in ranks or [environment.cpu_threads] if count is not None]
+    if environment.gpus or not counts:
         return None
-    counts = [rank.threads for rank in environment.ranks] or [environment.cpu_threads]
     return f"{between(counts)} {plural(max(counts), 'thread')}"
 
 

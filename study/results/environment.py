@@ -61,24 +61,27 @@ class RankPlace(Record, frozen=True):
 
 
 class Environment(Record, frozen=True):
-    """Host, hardware and software; of the first process, where each GPU has one of its own."""
+    """Host, hardware and software; of the first process, where each GPU has one of its own.
+
+    A program may have a torch of its own, or none: what is torch's is null there.
+    """
 
     host: str
     kernel: str
     cpu: str | None
     cpu_count: int | None
     cpu_affinity: int | None
-    cpu_threads: int
+    cpu_threads: int | None
     gpus: list[Gpu]
     topology: list[GpuLink]
     driver: str | None
     cuda: str | None
     cudnn: str | None
     nccl: str | None
-    torch: str
+    torch: str | None
     python: str
     packages: dict[str, str]
     variables: dict[str, str]
-    tf32: bool
-    float32_matmul_precision: str
+    tf32: bool | None
+    float32_matmul_precision: str | None
     ranks: tuple[RankPlace, ...] = ()

@@ -10,10 +10,12 @@ from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.layers import ModelProfile
 from study.results.measurement import Measurement
+from study.results.program import ProgramRun
 from study.results.record import Bytes, Count, Record
 
 SCHEMA_VERSION = 2
 RANK_LOST = "RankLost"  # the type of a failure of which the first rank knows no more
+KILLED = "ProgramKilled"  # the same of a program that somebody else ended by force
 
 Phase = Literal["forward", "backward"]
 
@@ -106,7 +108,8 @@ class Result(Record, frozen=True):
     """The content of `results/<profile>/<case id>.json`.
 
     `model` are the layers as the job measured them; null for the linear stack, whose shapes follow
-    from its case.
+    from its case. `program` is the run of a program, which has none of the other parts but its
+    environment.
     """
 
     case: Case
@@ -122,12 +125,13 @@ class Result(Record, frozen=True):
     job: Job
     code: Code
     model: ModelProfile | None = None
+    program: ProgramRun | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
     def lost_a_rank(self) -> bool:
-        """True if all that is known of its end is that one of its processes fell silent."""
-        return self.error is not None and self.error.type == RANK_LOST
+        """True if all that is known of its end is that a process fell silent or was killed."""
+        return self.error is not None and self.error.type in (RANK_LOST, KILLED)
 
     @property
     def why_failed(self) -> str | None:

@@ -5,13 +5,16 @@ from operator import attrgetter
 
 from study.case import Case
 from study.results.ceilings import Ceilings
+from study.results.environment import Environment
 from study.results.measurement import GpuTime, Measurement
 from study.results.plausible import find_problem
+from study.results.program import ProgramRun
 from study.results.result import Placement, Result
 from study.schedules import SCHEDULES
 from study.validation import check_together
 
 LEAST_STEP_S = 1e-9  # no clock of ours tells less
+OF_CLOCKS = 0.01  # by which a program's clock may go faster than ours
 _times_of = attrgetter(*(key for key in GpuTime.__struct_fields__ if key.endswith("_s")))
 
 
@@ -34,13 +37,34 @@ def check_result(result: Result) -> None:
         datetime.fromisoformat(moment)
     if (result.outcome == "ok") != (result.error is None):
         raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
-    if result.outcome == "ok":
+    if (result.program is not None) != (result.outcome == "ok" and result.case.kind == "program"):
+        raise ResultError("has the run of a program where there is none, or lacks it")
+    if result.program is not None:
+        _check_program(result, result.program)
+    elif result.outcome == "ok":
         _check_measurement(result)
+
+
+def _check_program(result: Result, run: ProgramRun) -> None:
+    environment = result.environment
+    if environment is None:
+        raise ResultError("has outcome ok but lacks its environment")
+    if [gpu.index for gpu in run.gpus] != [gpu.index for gpu in environment.gpus]:
+        raise ResultError("has samples of other GPUs than those of its environment")
+    if result.emulated != (len(run.gpus) < result.case.gpus):
+        raise ResultError("is emulated with all its GPUs, or is not without them")
+    _check_steps(run.step_times_s, run.median_ci_s)
+    if run.tells_steps and sum(run.step_times_s) > run.wall_s * (1 + OF_CLOCKS):
+        raise ResultError("has steps that took longer than the program")
+    if not run.tells_steps and run.step_times_s != [run.wall_s]:
+        raise ResultError("has a wall time that is not its one figure")
 
 
 def _check_measurement(result: Result) -> None:
     parts = (result.placement, result.measurement, result.transfers, result.ceilings)
-    if result.environment is None or any(part is None for part in parts):
+    if result.environment is None or any(
+        part is None for part in (*parts, *_of_torch(result.environment))
+    ):
         raise ResultError("has outcome ok but lacks a part of the measurement")
     placement, measurement, ceilings = result.placement, result.measurement, result.ceilings
     case = result.case
@@ -50,7 +74,7 @@ def _check_measurement(result: Result) -> None:
     _check_placement(placement, case)
     if [gpu.index for gpu in measurement.per_gpu] != list(range(case.gpus)):
         raise ResultError("lacks a GPU under per_gpu")
-    _check_times(measurement)
+    _check_steps(measurement.step_times_s, measurement.median_ci_s)
     if (problem := find_problem(case, placement, measurement, result.emulated)) is not None:
         raise ResultError(problem)
     _check_breakdown(measurement, case.gpus)
@@ -67,11 +91,15 @@ def _check_placement(placement: Placement, case: Case) -> None:
         raise ResultError("has a placement that does not fit its depth and GPUs")
 
 
-def _check_times(measurement: Measurement) -> None:
-    times = measurement.step_times_s
+def _of_torch(environment: Environment) -> list[object]:
+    """Return what only a program may lack, which has a torch of its own or none."""
+    names = ("cpu_threads", "torch", "tf32", "float32_matmul_precision")
+    return [getattr(environment, name) for name in names]
+
+
+def _check_steps(times: list[float], interval: tuple[float, float] | None) -> None:
     if not times or min(times) < LEAST_STEP_S:
         raise ResultError("has outcome ok but lacks positive step times")
-    interval = measurement.median_ci_s
     if interval is not None and not 0 < interval[0] <= interval[1]:
         raise ResultError(f"has an interval from {interval[0]} to {interval[1]} seconds")
 
