@@ -10,7 +10,7 @@ from typing import Any
 from mp.benchmark import Outputs, run_benchmark
 from mp.engine import Communicator, Engine, ProgressCallback, outcome_of
 from mp.hardware.devices import check_allocation, choose_devices
-from mp.hardware.environment import describe_code
+from mp.hardware.host import describe_code
 from mp.launcher.failure_files import Loss
 from mp.rendezvous.failure import RankFailure
 from mp.single.engine import SingleEngine

@@ -1,18 +1,22 @@
 """NVML queries: driver, limits, state and links of GPUs. Null is what NVML does not know.
 
-GPUs are found by UUID, since NVML ignores CUDA_VISIBLE_DEVICES. Every query fails alone: one that
-this GPU or driver does not support costs no other.
+GPUs are found by UUID, since NVML ignores CUDA_VISIBLE_DEVICES: that of a device of torch, or one
+given as text, for which torch is not needed. Every query fails alone: one that this GPU or driver
+does not support costs no other.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import pynvml
-import torch
 
 from study.results.environment import GpuLink, GpuState
 
+if TYPE_CHECKING:
+    import torch
+
 T = TypeVar("T")
+AnyGpu = Union["torch.device", str]  # a text is NVML's UUID, GPU-...
 
 MHZ = 1_000_000
 
@@ -54,17 +58,40 @@ def mig_is_on() -> bool:
     return pynvml.NVML_DEVICE_MIG_ENABLE in modes
 
 
-def max_sm_clock_hz(device: torch.device) -> int | None:
+def all_uuids() -> list[str]:
+    """Return the UUIDs of the GPUs of the machine that this process may use, in bus order."""
+    handles = [_ask(pynvml.nvmlDeviceGetHandleByIndex, i) for i in range(gpu_count() or 0)]
+    found = [_ask(pynvml.nvmlDeviceGetUUID, handle) for handle in handles if handle is not None]
+    return [str(uuid) for uuid in found if uuid is not None]
+
+
+def name_of(device: AnyGpu) -> str | None:
+    """Return the GPU's model."""
+    return _ask(lambda: str(pynvml.nvmlDeviceGetName(_find(device))))
+
+
+def memory_of(device: AnyGpu) -> tuple[int, int] | None:
+    """Return the bytes that are in use on the GPU, by whatever process, and all it has."""
+    found = _ask(lambda: pynvml.nvmlDeviceGetMemoryInfo(_find(device)))
+    return None if found is None else (int(found.used), int(found.total))
+
+
+def utilization_of(device: AnyGpu) -> float | None:
+    """Return the share of NVML's last window in which any kernel ran."""
+    return _ask(lambda: pynvml.nvmlDeviceGetUtilizationRates(_find(device)).gpu / 100)
+
+
+def max_sm_clock_hz(device: AnyGpu) -> int | None:
     """Return the highest clock of the GPU's multiprocessors."""
     return _ask(lambda: pynvml.nvmlDeviceGetMaxClockInfo(_find(device), pynvml.NVML_CLOCK_SM) * MHZ)
 
 
-def power_limit_w(device: torch.device) -> float | None:
+def power_limit_w(device: AnyGpu) -> float | None:
     """Return the power limit in force."""
     return _ask(lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(_find(device)) / 1000)
 
 
-def gpu_state(device: torch.device) -> GpuState | None:
+def gpu_state(device: AnyGpu) -> GpuState | None:
     """Return the GPU's state at this moment; None where NVML does not find it."""
     gpu = _ask(_find, device)
     if gpu is None:
@@ -79,17 +106,23 @@ def gpu_state(device: torch.device) -> GpuState | None:
     )
 
 
-def gpu_link(a: torch.device, b: torch.device) -> GpuLink:
-    """Return how two GPUs are connected.
+def gpu_link(a: "torch.device", b: "torch.device") -> GpuLink:
+    """Return how two GPUs are connected."""
+    return link_between((a.index, a), (b.index, b))
+
+
+def link_between(first: tuple[int, AnyGpu], second: tuple[int, AnyGpu]) -> GpuLink:
+    """Return how two GPUs are connected, each given with the index that it is to have.
 
     An NVLink to an NVSwitch counts as one to the other GPU, as in nvidia-smi's NV#: NVML names
     the switch as what lies at its end, and all GPUs of a host hang on the same switches.
     """
+    (source, a), (target, b) = first, second
     path = _ask(lambda: pynvml.nvmlDeviceGetTopologyCommonAncestor(_find(a), _find(b)))
     there, back = _ask(_nvlinks, a, b), _ask(_nvlinks, b, a)
     return GpuLink(
-        source=a.index,
-        target=b.index,
+        source=source,
+        target=target,
         path=PATHS.get(path),
         nvlinks=None if there is None or back is None else min(there, back),
     )
@@ -103,9 +136,13 @@ def _ask(question: Callable[..., T], *about: Any) -> T | None:
         return None
 
 
-def _find(device: torch.device) -> Any:
+def _find(device: AnyGpu) -> Any:
     """Return NVML's handle of the GPU."""
     pynvml.nvmlInit()  # once more does no harm: NVML counts
+    if isinstance(device, str):
+        return pynvml.nvmlDeviceGetHandleByUUID(device)
+    import torch
+
     return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
 
 
@@ -132,7 +169,7 @@ def _throttle_reasons(gpu: Any) -> list[str] | None:
     return [THROTTLE_REASONS.get(reason, hex(reason)) for reason in reasons if reason != idle]
 
 
-def _nvlinks(a: torch.device, b: torch.device) -> int | None:
+def _nvlinks(a: AnyGpu, b: AnyGpu) -> int | None:
     """Count the active NVLinks from GPU a to GPU b; None where no link's end is known."""
     gpu, bus_id = _find(a), pynvml.nvmlDeviceGetPciInfo(_find(b)).busId
     links = range(pynvml.NVML_NVLINK_MAX_LINKS)

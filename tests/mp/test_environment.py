@@ -11,7 +11,8 @@ import torch
 
 from mp.hardware import nvml
 from mp.hardware.devices import Devices, choose_devices
-from mp.hardware.environment import PACKAGES, describe_environment, read_states
+from mp.hardware.environment import describe_environment, read_states
+from mp.hardware.host import PACKAGES
 from study.paths import ROOT
 from study.results.environment import Environment
 

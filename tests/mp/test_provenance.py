@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from mp.hardware.environment import describe_code
+from mp.hardware.host import describe_code
 from study.results.result import Code
 
 FILES = ("submit.py", "collect.py", "cluster.yaml", "README.md", "mp/single/step.py",
