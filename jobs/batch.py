@@ -25,6 +25,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         secret: by which the job's ranks know one another. It is in this file alone, which nobody
             else can read: not in the ledger, the script, a log or a result.
+        folder: in which submit.py was called, and a program runs; in this file alone, too.
     """
 
     batch: BatchName
@@ -44,6 +45,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     slurm_clock_s: int | None = None
     meeting: Meeting = Meeting()
     secret: str = ""
+    folder: str = ""
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
         """Return the ledger's line once this has become a job."""

@@ -214,6 +214,7 @@ class Executor(ABC):
                 slurm_clock_s=clock_s,
                 meeting=self.profile.meeting(),
                 secret=secrets.token_hex(32),
+                folder=os.getcwd() if each.case.kind == "program" else "",
             )
             for each in planned
         ]

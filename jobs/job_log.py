@@ -1,6 +1,7 @@
 """Read a job's log, in which Slurm's daemons and our worker write why it ended."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ LONGEST_LINE = 2000  # characters; the cause is at the beginning
 ATTEMPT = "mpbench: attempt"
 RESULT = "mpbench-result:"
 NOT_WRITTEN = "mpbench: the result could not be written"
+OF_PROGRAM = "| "  # begins every line of a program (mp/program/output.py)
 
 # A task that is killed may leave half a line, which srun goes on with a line of its own.
 _JOINED = re.compile(r"(?<=[\w.)])(?=(?:slurmstepd\S*|srun): )")
@@ -75,10 +77,21 @@ def last_line(log: Path) -> str:
 def tail_of(log: Path) -> list[str]:
     """Return the last lines of the log; none if it cannot be read."""
     try:
-        text = read_file(log, last=TAIL_BYTES).decode(errors="replace")
+        data = read_file(log, last=TAIL_BYTES)
     except OSError:
         return []
-    return [line[:LONGEST_LINE] for line in _JOINED.sub("\n", text).splitlines()]
+    if len(data) == TAIL_BYTES:  # nobody knows whose the half of a line at its beginning is
+        data = data[data.find(b"\n") + 1 :]
+    return [line[:LONGEST_LINE] for line in _split(data.decode(errors="replace"))]
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield lines; only a line feed ends one of a program, which may print what others write."""
+    for line in text.split("\n"):
+        if line.startswith(OF_PROGRAM):
+            yield line
+        else:
+            yield from _JOINED.sub("\n", line).splitlines()
 
 
 def _last_attempt(lines: list[str]) -> list[str]:

@@ -205,6 +205,8 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     trace = data.get("trace", False)
     if not isinstance(trace, bool):
         raise ConfigError(path, f"trace: {quoted(trace)} is neither true nor false")
+    if trace and kind == "program":
+        raise ConfigError(path, "trace: true with a program, which has no instrumented steps")
     grid = Grid(path.stem, str(path), title, table, axes, setting, trace)
     needed = {"gpus"} if kind == "program" or PRESET in setting else {"depth", "gpus"}
     if not needed <= set(axes) | set(setting):

@@ -107,6 +107,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "measure": {"engine", "hardware", "timing"},
         "correctness": {"engine", "workload", "placement", "hardware"},
         "benchmark": {"engine", "measure", "correctness", "profiling", "hardware", "timing"},
+        "program": {"hardware"},
         "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous"}
         | {"single", "distributed"},
         "summary": set(),

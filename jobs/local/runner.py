@@ -194,16 +194,25 @@ def _end_of(returncode: int) -> str:
 
 
 def _summary(case: Case, result: Result | None, why: str, log: Path) -> str:
-    name = f"{case.case_id}  (depth {case.depth}, {count_gpus(case.gpus)})"
-    if result is None or result.measurement is None or result.error is not None:
+    name = f"{case.case_id}  ({_sizes(case)})"
+    part = None if result is None else result.program or result.measurement
+    if result is None or part is None or result.error is not None:
         problem = (
             f"no result: {why}" if result is None else f"{result.outcome}: {result.why_failed}"
         )
         return f"[red]failed[/]  {name}: {escape(printable(problem))}; log: {escape(str(log))}"
-    times = result.measurement.step_times_s
+    times = part.step_times_s
     label = ", [yellow]emulated[/]" if result.emulated else ""
+    if result.program is not None and not result.program.tells_steps:
+        return f"[green]ok[/]  {name}: {times[0]:.4g} s in all; it said no steps{label}"
     steps = "1 step" if len(times) == 1 else f"{len(times)} steps"
     return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {steps}{label}"
+
+
+def _sizes(case: Case) -> str:
+    depth = f"depth {case.depth}, " if case.has_key("depth") else ""
+    arguments = [f"{name} {value}" for name, value in case.arguments.items()]
+    return escape(printable(", ".join([f"{depth}{count_gpus(case.gpus)}", *arguments])))
 
 
 @contextmanager

@@ -39,6 +39,11 @@ def why_impossible(case: Case, most: int | None) -> str | None:
     """Return why nodes of `most` GPUs cannot hold the case, and what to do; None if they can."""
     if most is None or case.gpus <= most:
         return None
+    if case.kind == "program":
+        return (
+            f"gpus: {case.gpus} is more than the {most} GPUs of a node, and a program runs on one; "
+            "use fewer GPUs or another profile"
+        )
     if not case.in_processes:
         return (
             f"gpus: {case.gpus} is more than the {most} GPUs of a node, and schedule: "

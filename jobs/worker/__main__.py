@@ -6,9 +6,9 @@ every one runs this, and the first of them, rank 0, writes.
 Imports torch only once it runs, so that whatever goes wrong before is said at once.
 """
 
-if __name__ == "__main__":  # before the imports that an unfit Python would fail at
-    from jobs.worker.needs import check_python
+from jobs.worker.needs import check_python
 
+if __name__ == "__main__":  # before the imports that an unfit Python would fail at
     check_python()
 
 import ctypes
@@ -28,7 +28,7 @@ from jobs.job_log import ATTEMPT
 from jobs.status.results import ResultFiles
 from jobs.worker.environment import JobEnvironment
 from jobs.worker.output import Reporter, reserve_of, silent, write_result
-from jobs.worker.rank import mark_lines
+from jobs.worker.rank import drop_outer_rank_variables, mark_lines
 from study.results.result import Job, Result
 from study.storage.files import reserve_space
 from study.storage.progress import Progress
@@ -46,6 +46,8 @@ def main(batch: Path, parent: int | None = None) -> None:
     index = environment.index
     if index >= len(assignments):
         sys.exit(f"mpbench: job failed: its batch {batch} is gone or holds no case {index}")
+    if assignments[index].case.kind != "program":
+        check_python(needs_torch=True)
     Worker(assignments[index], environment).run()
 
 
@@ -148,10 +150,12 @@ class Worker:
         """
         started_at = now()
         report(Progress(phase="start"))
+        job = self.describe_job(started_at)
+        if self.case.kind == "program":
+            return ended_now(self.run_program(job, report))
 
         from mp.run import run_case
 
-        job = self.describe_job(started_at)
         trace = self.store.trace_path(self.case) if self.assignment.trace else None
         device = self.assignment.device
         result = run_case(
@@ -159,17 +163,32 @@ class Worker:
         )
         return ended_now(result)
 
-    def describe_job(self, started_at: str) -> Job:
-        """Return what the result says of this job, an attempt that began at this time."""
+    def run_program(self, job: Job, report: Callable[[Progress], None]) -> Result:
+        """Return the result of the case's program."""
+        from mp.program.run import run_program
+
+        drop_outer_rank_variables()  # a launcher of its own sets them
+        return run_program(self.case, self.assignment.device, job, report, self.assignment.folder)
+
+    def count_visible_gpus(self) -> int:
+        """Return how many GPUs this node shows: to NVML for a program, else to torch."""
+        if self.case.kind == "program":
+            from mp.program.gpus import visible_gpus as visible_to_nvml
+
+            return len(visible_to_nvml())
         from mp.hardware.devices import visible_gpus
 
+        return visible_gpus()
+
+    def describe_job(self, started_at: str) -> Job:
+        """Return what the result says of this job, an attempt that began at this time."""
         on_cpu = self.assignment.device == "cpu"
         return Job(
             executor=self.assignment.executor,
             slurm_job_id=self.environment.job_id,
             requested_gpus=self.case.gpus,
             allocated_gpus=self.environment.allocated_gpus,
-            visible_gpus=None if on_cpu else visible_gpus() * self.environment.nodes,
+            visible_gpus=None if on_cpu else self.count_visible_gpus() * self.environment.nodes,
             submitted_at=self.assignment.submitted_at,
             started_at=started_at,
             finished_at=started_at,

@@ -19,13 +19,18 @@ PACKAGES = {  # by the name that imports it
 }
 
 
-def check_python() -> None:
-    """Exit with 2 and one line if this Python is too old or lacks a package."""
+def check_python(needs_torch: bool = False) -> None:
+    """Exit with 2 and one line if this Python is too old or lacks a package.
+
+    Args:
+        needs_torch: torch alone may be missing where a job runs a program of one's own, which is
+            not known before its batch can be read.
+    """
     python = f"{sys.executable} (Python {platform.python_version()}, of {platform.node()})"
     missing = [name for module, name in PACKAGES.items() if _is_missing(module)]
     if sys.version_info < OLDEST:
         problem = f"is too old; a job needs Python {OLDEST[0]}.{OLDEST[1]} or newer"
-    elif missing:
+    elif missing and (needs_torch or missing != ["torch"]):
         what_to_do = 'install them for it (docs/cluster.md), or run "make .venv"'
         problem = f"lacks {', '.join(missing)}: {what_to_do}"
     else:

@@ -3,32 +3,36 @@
 import os
 import re
 
-import torch
-
 from mp.hardware import nvml
 from study.errors import GpuMismatch
 
+TORCH = "torch"
 # By these variables Slurm says in a job that it gives each task GPUs of its own.
 BINDING = ("SLURM_GPU_BIND", "SLURM_GPUS_PER_TASK", "SLURM_NTASKS_PER_GPU", "SLURM_TRES_PER_TASK")
 
 
 def gpu_mismatch(
-    requested: int, visible: int | None, allocated: int | None = None, on_slurm: bool = False
+    requested: int,
+    visible: int | None,
+    allocated: int | None = None,
+    on_slurm: bool = False,
+    seen_by: str = TORCH,
 ) -> GpuMismatch:
     """Return the error that holds the numbers and, where something points to it, their cause.
 
     Args:
         requested: GPUs the case asks for.
-        visible: GPUs torch sees, None where it was not asked.
+        visible: GPUs that are seen, None where nobody asked.
         allocated: GPUs Slurm says it gave, None where it does not say.
         on_slurm: a job of Slurm asks; else nothing is said of Slurm.
+        seen_by: who sees GPUs: torch, or NVML where a program has a torch of its own, or none.
     """
     numbers = [f"requested: {requested}"]
     if on_slurm:
         numbers.append(f"allocated by Slurm: {'unknown' if allocated is None else allocated}")
-    numbers.append(f"visible to torch: {'not asked' if visible is None else visible}")
+    numbers.append(f"visible to {seen_by}: {'not asked' if visible is None else visible}")
     is_other = on_slurm and allocated not in (None, requested)
-    cause = _of_allocation() if is_other else _of_visibility(requested, visible, on_slurm)
+    cause = _of_allocation() if is_other else _of_visibility(requested, visible, on_slurm, seen_by)
     return GpuMismatch(f"GPUs {', '.join(numbers)}" + (f"; likely cause: {cause}" if cause else ""))
 
 
@@ -39,11 +43,11 @@ def _of_allocation() -> str:
     )
 
 
-def _of_visibility(requested: int, visible: int | None, on_slurm: bool) -> str | None:
+def _of_visibility(requested: int, visible: int | None, on_slurm: bool, seen_by: str) -> str | None:
     if visible is None:
         return None
     if visible == 0:
-        return _of_none()
+        return _of_none() if seen_by == TORCH else None
     if visible > requested:
         return _of_too_many()
     if visible < requested:
@@ -53,6 +57,8 @@ def _of_visibility(requested: int, visible: int | None, on_slurm: bool) -> str |
 
 def _of_none() -> str | None:
     """Return why torch sees no GPU at all."""
+    import torch
+
     if not torch.backends.cuda.is_built():
         return f"this torch ({torch.__version__}) is built without CUDA; install one with CUDA"
     try:

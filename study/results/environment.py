@@ -25,7 +25,7 @@ class Gpu(Record, frozen=True):
     index: int
     name: str
     uuid: str | None
-    total_memory_bytes: Bytes
+    total_memory_bytes: Bytes | None
     max_sm_clock_hz: Hertz | None
     power_limit_w: float | None
     before: GpuState | None

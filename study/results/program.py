@@ -8,6 +8,7 @@ from study.results.record import Bytes, Count, PerSecond, Record, Seconds
 
 MOST_STEPS = 1_000_000
 LONGEST_ITEM = 40  # characters
+ToldBy = Literal["file", "last_line", "wall_time"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -34,7 +35,7 @@ class ProgramRun(Record, frozen=True):
     high; null where there are too few steps).
     """
 
-    told_by: Literal["file", "last_line", "wall_time"]
+    told_by: ToldBy
     step_times_s: Annotated[list[Seconds], Meta(min_length=1, max_length=MOST_STEPS)]
     median_ci_s: tuple[Seconds, Seconds] | None
     wall_s: Seconds
