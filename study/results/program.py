@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from study.results.record import Bytes, Count, PerSecond, Record, Seconds
 
-MOST_STEPS = 1_000_000
+MOST_STEPS = 200_000  # whose interval is found within seconds
 LONGEST_ITEM = 40  # characters
 ToldBy = Literal["file", "last_line", "wall_time"]
 Share = Annotated[float, Meta(ge=0, le=1)]
