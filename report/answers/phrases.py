@@ -8,7 +8,7 @@ from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
 from report.wording.names import HOW, key_name, key_text, schedule_name
 from report.wording.units import count_of
-from study.schedules import has_key
+from study.case import Case
 
 NEAR = 0.02  # shares of a step that differ by less are given as one
 MOST_GROUPS = 12  # with sentences of their own
@@ -30,14 +30,27 @@ def label_of(result: MeasuredCase, keys: Iterable[str]) -> str:
         result: The case.
         keys: The keys that tell it from the others; none gives an empty label.
     """
+    return case_label(result.case, keys, result.gpus)
+
+
+def case_label(case: Case, keys: Iterable[str], gpus: str = "") -> str:
+    """Return the same for a case that may have no measurement.
+
+    Args:
+        case: The case.
+        keys: The keys that tell it from the others; none gives an empty label.
+        gpus: Its number of GPUs in words.
+    """
     words: dict[str, None] = {}
     for key in keys:
         if key in HOW:
-            words[schedule_name(result.case)] = None
+            words[schedule_name(case)] = None
         elif key == "gpus":
-            words[result.gpus] = None
-        elif has_key(key, result.case.schedule):
-            words[f"{key_name(key)} {key_text(result.case, key)}"] = None
+            words[gpus or count_of(case.gpus, "GPU")] = None
+        elif key == "kind":
+            words[key_text(case, key)] = None
+        elif case.has_key(key):
+            words[f"{key_name(key)} {key_text(case, key)}"] = None
     text = ", ".join(words)
     return f"{text[0].upper()}{text[1:]}: " if text else ""
 

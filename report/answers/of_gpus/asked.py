@@ -43,7 +43,7 @@ def _not_measured(grid_table: GridTable, results: list[MeasuredCase]) -> list[st
 
 
 def _values(case: Case, keys: list[str]) -> tuple[object, ...]:
-    return tuple(getattr(case, key) for key in keys)
+    return tuple(case.value(key) for key in keys)
 
 
 def _missing(asks: str, cases: list[Case], alike: list[MeasuredCase]) -> str:
