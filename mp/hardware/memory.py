@@ -24,7 +24,8 @@ class Workspace:
 
     Attributes:
         workspace: bytes that stay allocated.
-        reduction: bytes that come and go with every sum over the rows of a micro-batch.
+        reduction: bytes that come and go with every sum over the rows of a micro-batch; None where
+            the peaks of the layers have them.
         rows: how many rows those are.
     """
 
@@ -40,6 +41,8 @@ def measure_workspaces(case: Case, devices: Devices) -> dict[torch.device, Works
 
 def _workspace(case: Case, device: torch.device) -> Workspace:
     workspace = torch.cuda.memory_allocated(device)
+    if case.kind != "linear":  # whose layers were measured, with what their kernels take
+        return Workspace(workspace)
     dtype = element_type(case)
     count = case.batch_size // case.micro_batches
     rows = torch.zeros(count, case.dim, dtype=dtype, device=device)

@@ -16,7 +16,7 @@ from mp.profiling.operations import Operations, count_operations
 from mp.profiling.subject import Subject
 from mp.timing.timer import time_step
 from mp.workload import Workload
-from study.results.layers import LONGEST_NAME, LayerProfile, ModelProfile
+from study.results.layers import LONGEST_NAME, MOST_NOTES, LayerProfile, ModelProfile
 
 LEAST_TIMES, MOST_TIMES = 3, 7
 ENOUGH_S = 1.0  # of timing one layer
@@ -80,7 +80,7 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         loss=_entry("loss", _Parameters(), loss),
         item=workload.item,
         items_per_row=workload.items_per_row,
-        unknown_operations=tuple(sorted(name[:LONGEST_NAME] for name in unknown)),
+        unknown_operations=tuple(sorted(name[:LONGEST_NAME] for name in unknown)[:MOST_NOTES]),
     )
 
 

@@ -8,6 +8,8 @@ from study.results.record import Bytes, Count, Record, Seconds
 
 LONGEST_NAME = 200
 MOST_LAYERS = 100_002
+MOST_NOTES = 100
+Note = Annotated[str, Meta(max_length=2000)]
 Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
 
 
@@ -70,5 +72,5 @@ class ModelProfile(Record, frozen=True):
     loss: LayerProfile
     item: Name
     items_per_row: Count
-    notes: tuple[str, ...] = ()
-    unknown_operations: tuple[Name, ...] = ()
+    notes: Annotated[tuple[Note, ...], Meta(max_length=MOST_NOTES)] = ()
+    unknown_operations: Annotated[tuple[Name, ...], Meta(max_length=MOST_NOTES)] = ()

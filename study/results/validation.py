@@ -7,6 +7,7 @@ from study.case import Case
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.measurement import GpuTime, Measurement
+from study.results.model_check import find_model_problem
 from study.results.plausible import find_problem
 from study.results.program import ProgramRun
 from study.results.result import Placement, Result
@@ -79,6 +80,8 @@ def _check_measurement(result: Result) -> None:
         raise ResultError(problem)
     _check_breakdown(measurement, case.gpus)
     _check_ceilings(ceilings, case.gpus)
+    if (why := find_model_problem(case, result.model)) is not None:
+        raise ResultError(why)
 
 
 def _check_placement(placement: Placement, case: Case) -> None:
