@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from report.data.selection import GridTable, Row
-from report.tidy import COLUMNS, tidy_rows
+from report.tidy import columns_of, tidy_rows
 from study.text import escaped_in_json, one_line
 
 
@@ -19,13 +20,14 @@ def render_json(grid_tables: list[GridTable], with_raw: bool = False) -> str:
         grid_tables: The tables.
         with_raw: Give each row its `case` and its `result` as in the file, too.
     """
+    columns = columns_of(grid_tables)
     tables = [
         {
             "grid": grid_table.grid.name,
             "title": grid_table.grid.title,
             "profile": grid_table.profile,
             "changed": grid_table.changed,
-            "rows": _rows(grid_table, with_raw),
+            "rows": _rows(grid_table, columns, with_raw),
         }
         for grid_table in grid_tables
     ]
@@ -39,11 +41,12 @@ def render_csv(grid_tables: list[GridTable], with_raw: bool = False) -> str:
         grid_tables: The tables.
         with_raw: Add all values of the results; nested keys are joined by dots, lists are JSON.
     """
-    rows = [row for table in grid_tables for row in _rows(table, with_raw)]
+    columns = columns_of(grid_tables)
+    rows = [row for table in grid_tables for row in _rows(table, columns, with_raw)]
     if with_raw:
         return _raw_csv(rows)
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
@@ -57,8 +60,8 @@ def _raw_csv(rows: list[dict[str, Any]]) -> str:
     return str(frame.map(_cell).to_csv(index=False))
 
 
-def _rows(grid_table: GridTable, with_raw: bool) -> list[dict[str, Any]]:
-    rows = tidy_rows(grid_table)
+def _rows(grid_table: GridTable, columns: Sequence[str], with_raw: bool) -> list[dict[str, Any]]:
+    rows = tidy_rows(grid_table, columns)
     if with_raw:
         jobs = [job for row in grid_table.rows for job in row.jobs]
         for row, job in zip(rows, jobs, strict=True):

@@ -57,6 +57,14 @@ class MeasuredCase:
         return max(known, key=lambda gpu: gpu.peak_allocated_bytes or 0, default=None)
 
     @property
+    def layer_names(self) -> list[str] | None:
+        """The names of the layers, in order; None for the linear stack, whose have numbers."""
+        if self.model is None:
+            return None
+        names = [layer.name for layer in self.model.layers]
+        return names if len(names) == self.case.layers else None
+
+    @property
     def hardware(self) -> str:
         """The names of the GPUs, or of the CPU that computed."""
         return hardware(self.environment)

@@ -1,6 +1,7 @@
 """Map of layers to GPUs, with the places where data was seen to move."""
 
 from itertools import groupby
+from math import ceil
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,11 +14,13 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
-from report.wording.units import runs
+from report.wording.layers import layer_words, short_name
 
 CAPTION = "The GPU of each layer"
 MAX_CASES = 16
 MAX_CELLS = 40  # layers of a case; of more, a GPU's layers share a cell
+MOST_NAMES = 12  # of layers, below the axis
+NAMES = 0.55  # inches for them
 HEIGHT = 0.7
 CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": SMALL,
                            "in_layout": False}  # fmt: skip
@@ -26,7 +29,8 @@ CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 
 def make_figure(results: list[MeasuredCase]) -> Figure:
     """Draw a row for each case, with a cell for each layer that has its GPU's number."""
     shown, note = first_of(results, MAX_CASES)
-    deepest = max(result.case.depth for result in shown)
+    deepest = max(result.case.layers for result in shown)
+    names = _names(shown)
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
@@ -39,6 +43,8 @@ def make_figure(results: list[MeasuredCase]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20, min_n_ticks=1))
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("layer (number in a cell: its GPU)")
+        if names is not None:
+            _name_layers(axes, names)
         if any(result.transfers.moved_before_layers for result in shown):
             text = "data was seen to move to another GPU"
             border = Line2D([], [], color=BLACK, linestyle="none", marker="|", markersize=10,
@@ -48,7 +54,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure:
     source = origin(shown)
     return Figure(
         caption=f"{CAPTION}{note}.",
-        svg=draw(1.05 + 0.3 * len(shown), source, plot),
+        svg=draw(1.05 + 0.3 * len(shown) + (NAMES if names else 0), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(_in_words(result, shown) for result in shown)}",
     )
 
@@ -63,7 +69,7 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
             centre = left + count / 2
             axes.text(centre, row, str(gpu), color=ink_on(colour), **CENTRED)
     if not result.placement.gpu_of_layer:
-        _plot_shared(axes, row, result.case.depth)
+        _plot_shared(axes, row, result.case.layers)
     borders = [layer - 0.5 for layer in result.transfers.moved_before_layers]
     width = 2 if deepest <= MAX_CELLS else 0.8
     axes.vlines(borders, row - 0.48, row + 0.48, BLACK, linewidth=width)
@@ -86,9 +92,24 @@ def cells(result: MeasuredCase, deepest: int) -> list[tuple[int, int, int]]:
 
 def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
     places = result.placement.gpu_of_layer
-    layers = (
-        f"GPU {gpu} layers {runs([layer for layer, at in enumerate(places) if at == gpu])}"
-        for gpu in dict.fromkeys(places)
-    )
-    held = ", ".join(layers) or "every GPU a share of every layer"
+    numbers: dict[int, list[int]] = {}
+    for layer, gpu in enumerate(places):
+        numbers.setdefault(gpu, []).append(layer)
+    what, apart = ("layers ", ", ") if result.layer_names is None else ("", "; ")
+    layers = (f"GPU {gpu} {what}{layer_words(result.layer_names, n)}" for gpu, n in numbers.items())
+    held = apart.join(layers) or "every GPU a share of every layer"
     return f"{label(result, results)}: {held}."
+
+
+def _names(results: list[MeasuredCase]) -> list[str] | None:
+    """Return the names of the layers where all cases have the same."""
+    first = results[0].layer_names
+    return first if all(result.layer_names == first for result in results) else None
+
+
+def _name_layers(axes: Axes, names: list[str]) -> None:
+    """Write the names of layers below the axis, the first, the last and what fits between."""
+    step = max(1, ceil((len(names) - 1) / (MOST_NAMES - 1)))
+    at = [*range(0, len(names) - 1 - step // 2, step), len(names) - 1]
+    axes.set_xticks(at, [short_name(names[n]) for n in at], rotation=40, ha="right",
+                    rotation_mode="anchor")  # fmt: skip

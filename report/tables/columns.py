@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from report.data.measured import MeasuredCase
-from report.tables.cells import gpus, schedules, step
+from report.tables.cells import gpus, schedules, step, throughput
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
 from study.errors import ConfigError
@@ -55,9 +55,17 @@ COLUMNS = {
     "gpu_seconds": Column(
         step.gpu_seconds, ["cost of a step"], is_timed=True, needs_gpu_counts=True
     ),
+    "items_per_s": Column(throughput.items_per_s, ["items/s"], is_timed=True),
+    "items_per_s_per_gpu": Column(
+        throughput.items_per_s_per_gpu, ["items/s per GPU"], is_timed=True, needs_gpu_counts=True
+    ),
+    "gpu_hours_per_1e9": Column(throughput.gpu_hours, ["GPU-hours per 10⁹ items"], is_timed=True),
+    "mfu": _timed(throughput.mfu, "MFU"),
+    "share_of_fastest": _timed(throughput.share_of_fastest, "% of fastest product"),
     "over_naive": _timed(schedules.over_naive, "speed over naive (95 % CI)"),
     "bubble": _timed(schedules.bubble, "bubble"),
     "formula": Column(schedules.formula, ["bubble by formula"]),
+    "peak_of": Column(throughput.peak_of, [throughput.PEAK_OF]),
     "peak_memory": Column(gpus.peak_memory, ["peak memory"]),
     "memory": Column(gpus.memory, ["memory of GPU 0"], is_of_each_gpu=True),
     "layers": Column(gpus.layers, ["layers of GPU 0"], is_of_each_gpu=True),

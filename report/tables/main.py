@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from report.data.selection import GridTable, Row
 from report.document import Table, join_cells
 from report.tables.cells.field import Field
+from report.tables.cells.step import Cells
 from report.tables.columns import COLUMNS, check_columns, telling
 from report.tables.details.one_gpu import kept_apart, where_they_are
 from report.tables.notes import letters, notes_on
@@ -71,13 +72,21 @@ def _cells(rows: Sequence[Row], keys: Sequence[str], field: Field, all_known: bo
     """
     measured = (row.measured for row in rows)
     words = in_words(
-        {} if r is None else join_cells(*(COLUMNS[key].cells(r, field) for key in keys))
+        {} if r is None else _joined([COLUMNS[key].cells(r, field) for key in keys])
         for r in measured
     )
     if not all_known:
         return words
     known = {name for row in words for name, cell in row.items() if cell != UNKNOWN}
     return [{name: cell for name, cell in row.items() if name in known} for row in words]
+
+
+def _joined(columns: Sequence[Cells]) -> Cells:
+    """Return the cells of a row; two columns that say one thing, as of samples, are one."""
+    row: Cells = {}
+    for cells in columns:
+        row = join_cells(row, {k: cell for k, cell in cells.items() if row.get(k) != cell})
+    return row
 
 
 def _result(row: Row) -> Words:

@@ -127,7 +127,7 @@ def _placement(made):
     if made.schedule == "tensor":
         return Placement(gpu_of_layer=[], layers_per_gpu=[made.depth] * made.gpus)
     owner = gpu_of_stage(made)
-    stages = [i * len(owner) // made.depth for i in range(made.depth)]
+    stages = [i * len(owner) // made.layers for i in range(made.layers)]
     places = [owner[stage] for stage in stages]
     return Placement(
         gpu_of_layer=places,

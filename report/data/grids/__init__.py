@@ -1,1 +1,1 @@
-"""What belongs to a grid besides its own cases: other counts of GPUs, other files, no file."""
+"""Cases besides those that a grid asks for: more counts of GPUs, other files, grids not known."""

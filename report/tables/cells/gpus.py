@@ -3,8 +3,9 @@
 from report.data.measured import MeasuredCase
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
+from report.wording.layers import layer_words
 from report.wording.quantities import size_cell
-from report.wording.units import UNKNOWN, runs
+from report.wording.units import UNKNOWN
 
 
 def memory(result: MeasuredCase, field: Field) -> Cells:
@@ -26,6 +27,14 @@ def peak_memory(result: MeasuredCase, field: Field) -> Cells:
     return {"peak memory": size_cell(peak)}
 
 
+def layers_of(result: MeasuredCase, gpu: int) -> Cells:
+    """Return the layers of one GPU for a table with a row for each; empty for the linear stack."""
+    if result.layer_names is None:
+        return {}
+    held = [i for i, holder in enumerate(result.placement.gpu_of_layer) if holder == gpu]
+    return {"layers": layer_words(result.layer_names, held)}
+
+
 def layers(result: MeasuredCase, field: Field) -> Cells:
     """Task 3: the layers of each GPU."""
     placement = result.placement
@@ -33,14 +42,17 @@ def layers(result: MeasuredCase, field: Field) -> Cells:
     for gpu, count in enumerate(placement.layers_per_gpu):
         held = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
         # Under tensor parallelism no layer belongs to one GPU.
-        words = runs(held) if placement.gpu_of_layer else "a share of each"
+        words = "a share of each"
+        if placement.gpu_of_layer:
+            words = layer_words(result.layer_names, held)
         cells[f"layers of GPU {gpu}"] = f"{words} ({count})"
     return cells
 
 
 def moved_before(result: MeasuredCase, field: Field) -> Cells:
     """Task 1: the layers before which data was seen to move."""
-    return {"data moves before layer": runs(result.transfers.moved_before_layers)}
+    moved = result.transfers.moved_before_layers
+    return {"data moves before layer": layer_words(result.layer_names, moved)}
 
 
 def calls(result: MeasuredCase, field: Field) -> Cells:

@@ -6,6 +6,7 @@ from report.analysis.naive_memory import predicted_peak
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, make_rows
+from report.tables.cells import gpus
 from report.wording.quantities import Cell, in_words, size_cell
 from report.wording.units import UNKNOWN, percent, signed_percent
 from study.stages import expected_in_flight
@@ -43,6 +44,7 @@ def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, Cell]:
     peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes
     return {
         "GPU": str(bubble.gpu),
+        **gpus.layers_of(result, bubble.gpu),
         "bubble": percent(bubble.measured),
         "formula": UNKNOWN if bubble.formula is None else percent(bubble.formula),
         "imbalance": _part(bubble.imbalance),

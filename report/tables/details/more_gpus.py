@@ -8,7 +8,9 @@ from report.tables.columns import COLUMNS, has_many_gpus
 from report.wording.quantities import in_words
 
 CAPTION = "What more GPUs bring and cost"
-KEYS = ("step_time", *(key for key, column in COLUMNS.items() if column.needs_gpu_counts))
+OF_MODELS = ("items_per_s_per_gpu",)
+KEYS = ("step_time", *(key for key, column in COLUMNS.items()
+                       if column.needs_gpu_counts and key not in OF_MODELS))  # fmt: skip
 
 
 def make_table(results: list[MeasuredCase]) -> Table:

@@ -4,6 +4,7 @@ from report.analysis.time_use import TimeUse, time_use
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
+from report.tables.cells import gpus
 from report.wording.quantities import Cell, in_words, time_cell
 from report.wording.units import UNKNOWN, percent
 
@@ -23,6 +24,7 @@ def make_table(results: list[MeasuredCase]) -> Table:
 def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str, Cell]:
     return {
         "GPU": str(use.gpu),
+        **gpus.layers_of(result, use.gpu),
         "forward": time_cell(use.forward_s),
         "backward": time_cell(use.backward_s),
         **({"weights' gradients": time_cell(use.weight_gradient_s)} if weights_apart else {}),
@@ -39,6 +41,6 @@ def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str,
 
 def _nvml(gpu: int, result: MeasuredCase) -> str:
     """Return NVML's utilization right after the timed steps; a logical GPU has none."""
-    gpus = result.environment.gpus
-    state = None if result.emulated or gpu >= len(gpus) else gpus[gpu].after
+    known = result.environment.gpus
+    state = None if result.emulated or gpu >= len(known) else known[gpu].after
     return UNKNOWN if state is None or state.utilization is None else percent(state.utilization)
