@@ -34,6 +34,7 @@ from report.tables.details import (
     speeds,
     time_use,
 )
+from report.tables.details import layers as layers_as_measured
 from study.grid import TABLES
 
 Results = list[MeasuredCase]
@@ -58,6 +59,18 @@ class Kind:
 def remarks(grid_table: GridTable) -> list[Answer]:
     """Return what every kind says of cases that its grid asks for and nobody measured."""
     return asked.answer(grid_table)
+
+
+def layer_tables(results: Results) -> list[Table]:
+    """Return what every kind shows in detail of layers that are not all equal."""
+    return [layers_as_measured.make_table(results)]
+
+
+def layer_figures(results: Results) -> Drawings:
+    """Return the drawing of such layers."""
+    from report.figures import layer_profile
+
+    return [layer_profile.make_figure(results)]
 
 
 def _nothing(results: Results) -> list[Any]:

@@ -6,7 +6,7 @@ from report.analysis.comparison import CANNOT
 from report.data.selection import GridTable, Row
 from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
-from report.kinds import KINDS, Kind, remarks
+from report.kinds import KINDS, Kind, layer_figures, layer_tables, remarks
 from report.listings import make_listings
 from report.tables.main import make_main_table
 from report.wording.names import schedule_name
@@ -51,10 +51,12 @@ def make_headlines(grid_table: GridTable) -> list[str]:
 
 def _details(grid_table: GridTable, kind: Kind, with_figures: bool) -> Details:
     results = grid_table.results
-    tables = [make_table(results) for make_table in kind.detail_tables]
+    tables = [make_table(results) for make_table in kind.detail_tables] + layer_tables(results)
+    drawn = with_figures and results
+    figures = [*kind.detail_figures(results), *layer_figures(results)] if drawn else []
     return Details(
         tables=[table for table in tables if table.rows],
-        figures=_drawn(kind.detail_figures(results)) if with_figures and results else (),
+        figures=_drawn(figures),
     )
 
 

@@ -16,6 +16,7 @@ from report.figures.captions import origin
 from report.figures.points import TimeAxis, plot_points
 from report.figures.style import LEGEND_LINE, SERIES, draw
 from report.wording.units import seconds
+from study.models import KINDS
 
 CAPTION = "Step time against depth"
 
@@ -26,13 +27,15 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         return None
     found = series(results, "depth")
     time_axis = TimeAxis(results)
-    fits = {name: fit_depth(cases) for name, cases in found.items()}
+    # A line is what equal layers make; of blocks, the ends are no part.
+    fits = {name: fit_depth(cases) if _are_equal(cases) else None for name, cases in found.items()}
+    unit = " and ".join(sorted({KINDS[result.case.kind].depth_unit for result in results}))
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
         for number, (name, cases) in enumerate(found.items()):
             _plot_series(axes, number, name, cases, fits[name], time_axis)
-        axes.set_xlabel("depth (layers)")
+        axes.set_xlabel(f"depth ({unit}s)")
         axes.set_xlim(0, 1.05 * max(result.case.depth for result in results))
         time_axis.show(axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -46,6 +49,10 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         svg=draw(2.7 + LEGEND_LINE * ceil(len(found) / 2), source, plot),
         alt=f"{CAPTION} ({source}). " + " ".join(_in_words(n, found[n], fits[n]) for n in found),
     )
+
+
+def _are_equal(cases: list[MeasuredCase]) -> bool:
+    return all(result.case.kind == "linear" for result in cases)
 
 
 def _plot_series(

@@ -44,7 +44,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure:
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("layer (number in a cell: its GPU)")
         if names is not None:
-            _name_layers(axes, names)
+            name_layers(axes, names)
         if any(result.transfers.moved_before_layers for result in shown):
             text = "data was seen to move to another GPU"
             border = Line2D([], [], color=BLACK, linestyle="none", marker="|", markersize=10,
@@ -107,7 +107,7 @@ def _names(results: list[MeasuredCase]) -> list[str] | None:
     return first if all(result.layer_names == first for result in results) else None
 
 
-def _name_layers(axes: Axes, names: list[str]) -> None:
+def name_layers(axes: Axes, names: list[str]) -> None:
     """Write the names of layers below the axis, the first, the last and what fits between."""
     step = max(1, ceil((len(names) - 1) / (MOST_NAMES - 1)))
     at = [*range(0, len(names) - 1 - step // 2, step), len(names) - 1]

@@ -76,6 +76,22 @@ COLUMNS = {
 }
 
 
+# What tables show in place of a key where a model is no linear stack, whose layers are equal and
+# whose rows are samples.
+OF_MODELS: dict[str, tuple[str, ...]] = {
+    "time_per_layer": (),
+    "samples_per_s": ("items_per_s", "items_per_s_per_gpu", "mfu"),
+    "gpu_seconds": ("gpu_hours_per_1e9",),
+    "formula": (),
+    "peak_memory": ("peak_of",),
+}
+
+
+def for_models(keys: Sequence[str]) -> list[str]:
+    """Return the keys of a table's kind for models other than the linear stack."""
+    return [own for key in keys for own in OF_MODELS.get(key, (key,))]
+
+
 def known_columns() -> list[str]:
     """Return the keys that `--columns` takes."""
     return list(COLUMNS)

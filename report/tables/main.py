@@ -6,7 +6,7 @@ from report.data.selection import GridTable, Row
 from report.document import Table, join_cells
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
-from report.tables.columns import COLUMNS, check_columns, telling
+from report.tables.columns import COLUMNS, check_columns, for_models, telling
 from report.tables.details.one_gpu import kept_apart, where_they_are
 from report.tables.notes import letters, notes_on
 from report.tables.turned import turn_wide
@@ -33,7 +33,9 @@ def make_main_table(
     """
     check_columns(columns or ())
     field = Field(grid_table.results)
-    keys = list(columns) if columns else telling(default, field)
+    is_linear = all(row.case.kind == "linear" for row in grid_table.rows)
+    usual = default if is_linear else for_models(default)
+    keys = list(columns) if columns else telling(usual, field)
     apart = set(kept_apart(field.results)) if grid_table.grid.table == "schedules" else set()
     rows = [row for row in grid_table.rows if row.measured is None or row.measured not in apart]
     marks, lines = letters(

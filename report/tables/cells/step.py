@@ -27,7 +27,9 @@ def interval(result: MeasuredCase, field: Field) -> Cells:
 
 
 def time_per_layer(result: MeasuredCase, field: Field) -> Cells:
-    """Return the step time divided by the number of layers."""
+    """Return the step time divided by the number of layers, where all of them are equal."""
+    if result.case.kind != "linear":
+        return {}
     return {"time per layer": time_cell(find_step_time(result).estimate_s / result.case.depth)}
 
 
