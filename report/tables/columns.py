@@ -80,6 +80,7 @@ COLUMNS = {
 # whose rows are samples.
 OF_MODELS: dict[str, tuple[str, ...]] = {
     "time_per_layer": (),
+    "speed_up": (),  # tokens a second and efficiency say it, and a page is no wider
     "samples_per_s": ("items_per_s", "items_per_s_per_gpu", "mfu"),
     "gpu_seconds": ("gpu_hours_per_1e9",),
     "formula": (),

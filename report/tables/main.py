@@ -6,6 +6,7 @@ from report.data.selection import GridTable, Row
 from report.document import Table, join_cells
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
+from report.tables.cells.throughput import mfu_notes
 from report.tables.columns import COLUMNS, check_columns, for_models, telling
 from report.tables.details.one_gpu import kept_apart, where_they_are
 from report.tables.notes import letters, notes_on
@@ -51,7 +52,8 @@ def make_main_table(
     ]
     headings = _headings(_widest_first(found), [] if field.results else keys)
     filled = [[row.get(heading, UNKNOWN) for heading in headings] for row in found]
-    table = Table(headings, filled, notes=[*lines, *where_they_are(apart)])
+    notes = [*lines, *(mfu_notes(field.results) if "mfu" in keys else ()), *where_they_are(apart)]
+    table = Table(headings, filled, notes=notes)
     return turn_wide(table, len(axes[0]) if axes else 0)
 
 

@@ -1,11 +1,14 @@
 """Cells of throughput in what a model counts, and of the share of the hardware that it uses."""
 
+from collections.abc import Sequence
+
+from report.data.datasheet import TERA, peak_flop_per_s
 from report.data.measured import MeasuredCase
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
 from report.wording.layers import short_name
 from report.wording.quantities import plain_cell, range_words, size_cell
-from report.wording.units import BYTES, UNKNOWN, percent
+from report.wording.units import BYTES, UNKNOWN, number, percent
 
 SAMPLE = "sample"  # a row of the batch, in columns of every kind of model
 PEAK_OF = "peak of a GPU's memory"
@@ -45,6 +48,22 @@ def gpu_hours(result: MeasuredCase, field: Field) -> Cells:
 def mfu(result: MeasuredCase, field: Field) -> Cells:
     """Return the counted operations a second over the datasheet's dense peak of all GPUs."""
     return {"MFU": _share(field.metrics(result).mfu)}
+
+
+def mfu_notes(results: Sequence[MeasuredCase]) -> list[str]:
+    """Say what MFU is a share of, with the peak of each GPU and type of number."""
+    peaks: dict[str, None] = {}
+    for result in results:
+        for gpu in () if result.emulated else result.environment.gpus:
+            rate = peak_flop_per_s(gpu.name, result.case.dtype)
+            if rate is not None:
+                peaks[f"{gpu.name}, {result.case.dtype}: {number(rate / TERA)} TFLOP/s"] = None
+    if not peaks:
+        return []
+    return [
+        "MFU: the counted operations of a step a second, of the dense peak of all GPUs by their "
+        f"datasheet ({'; '.join(peaks)})."
+    ]
 
 
 def share_of_fastest(result: MeasuredCase, field: Field) -> Cells:
