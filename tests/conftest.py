@@ -60,14 +60,15 @@ def small_grid(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order and group the tests for workers that run side by side (`--dist loadgroup`).
 
     Tests on Slurm come first, the slow ones before the others, each by itself, since they mostly
     wait; where their workers share a cluster, one after another. The tests of any other file share
-    what its fixtures made.
+    what its fixtures made; long files begin before short ones, so that no worker is left with one.
     """
-    items.sort(key=lambda item: (not _is_on_slurm(item), item.get_closest_marker("slow") is None))
+    items.sort(key=_place_of)
     for item in items:
         if not _is_on_slurm(item):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
@@ -79,6 +80,11 @@ def pytest_collection_finish() -> None:
     """Let no later search for garbage go through thousands of tests; every timed case makes six."""
     gc.collect()
     gc.freeze()
+
+
+def _place_of(item: pytest.Item) -> tuple[bool, ...]:
+    marks = [item.get_closest_marker(name) is None for name in ("slow", "long")]
+    return not _is_on_slurm(item), *marks
 
 
 def _is_on_slurm(item: pytest.Item) -> bool:
