@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster, make_cluster, number_of
+from tests.preloaded import Preloaded
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 300.0  # how long a test waits at most: a loaded machine is slow, and breaks no test
@@ -25,11 +26,28 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Callable[[], Preloaded]]:
+    """A process that has loaded collect.py, once it is needed."""
+    started: list[Preloaded] = []
+
+    def preloaded() -> Preloaded:
+        if not started or not started[-1].is_fit:
+            started.append(Preloaded())
+        return started[-1]
+
+    yield preloaded
+    for each in started:
+        each.end()
+
+
 @pytest.fixture
-def run() -> Run:
+def run(preloaded: Callable[[], Preloaded]) -> Run:
     """Run a Python entry point from the project's folder: `run("submit.py", "--grid", ...)`."""
 
     def run(*arguments: object, env: dict[str, str] | None = None, timeout: float = PATIENCE_S):
+        if env is None and arguments[0] == "collect.py":
+            return preloaded().run([*map(str, arguments)], timeout)
         command = [sys.executable, *map(str, arguments)]
         env = dict(os.environ) if env is None else env
         return subprocess.run(
