@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from mp.launcher import launcher as ranks_module
-from mp.launcher.failure_files import FOLDER
+from mp.launcher.failure_files import FOLDER, is_rank
 from mp.launcher.launcher import start_ranks
 from mp.rendezvous.secret import SECRET
 from tests.conftest import PATIENCE_S, ROOT
@@ -40,8 +42,8 @@ def ranks_of(parent: int) -> dict[int, int]:
     return found
 
 
-@pytest.fixture
-def running():
+@contextmanager
+def lasting_case():
     """A case of three ranks that would go on for long, once it is timing steps."""
     command = [sys.executable, "-W", "ignore", "-m", "mp", *CASE, "--time-limit-s", "3600"]
     child = subprocess.Popen(
@@ -50,23 +52,72 @@ def running():
     for line in child.stderr:
         if line.startswith("timing"):
             break
-    yield child
-    child.kill()
-    child.communicate()
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
 
 
-def test_a_killed_rank_ends_the_case_and_is_named(running):
-    rank = 2
-    ranks = ranks_of(running.pid)
-    assert sorted(ranks) == [0, 1, 2]
-    os.kill(ranks[rank], signal.SIGKILL)
-    output, _ = running.communicate(timeout=PATIENCE_S)
-    result = json.loads(output)
+@pytest.fixture
+def running():
+    """A case of three ranks of its own, to be disturbed."""
+    with lasting_case() as case:
+        yield case
+
+
+@dataclass
+class Seen:
+    """A case of three ranks: what was seen while it ran, and after its last rank was killed."""
+
+    listened_at: set[str]
+    secrets: set[str]
+    modes: set[int]
+    command_lines: str
+    output: str
+    errors: str
+    exit_code: int
+    left: dict[int, int]
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Return what was seen of one case whose rank 2 was killed."""
+    with lasting_case() as case:
+        ranks = ranks_of(case.pid)
+        assert sorted(ranks) == [0, 1, 2]
+        folders = [Path(f"/proc/{pid}") for pid in ranks.values()]
+        variables = [v for f in folders for v in (f / "environ").read_text().split("\0")]
+        looked = (
+            {at for pid in ranks.values() for at in listened_at_by(pid)},
+            {v.removeprefix(f"{SECRET}=") for v in variables if v.startswith(f"{SECRET}=")},
+            {(f / "environ").stat().st_mode & 0o077 for f in folders},
+            "".join((f / "cmdline").read_text() for f in folders),
+        )
+        os.kill(ranks[2], signal.SIGKILL)
+        said = case.communicate(timeout=PATIENCE_S)
+        return Seen(*looked, *said, case.returncode, ranks_of(case.pid))
+
+
+def test_a_killed_rank_ends_the_case_and_is_named(seen):
+    result = json.loads(seen.output)
     assert (result["outcome"], result["measurement"]) == ("error", None)
-    assert result["error"]["message"].startswith(f"rank {rank} on ")
+    assert result["error"]["message"].startswith("rank 2 on ")
     assert result["error"]["message"].endswith("ended by signal SIGKILL")
-    assert running.returncode == 1
-    assert ranks_of(running.pid) == {}
+    assert seen.exit_code == 1
+    assert seen.left == {}
+
+
+def test_ranks_listen_where_no_other_machine_reaches_them(seen):
+    assert seen.listened_at
+    assert seen.listened_at <= LOOPBACK
+
+
+def test_the_secret_of_ranks_is_in_their_environment_and_nowhere_else(seen):
+    (secret,) = seen.secrets
+    assert len(bytes.fromhex(secret)) == 32
+    assert seen.modes == {0}
+    assert secret not in seen.command_lines + seen.output + seen.errors
 
 
 def test_a_first_rank_that_is_killed_leaves_a_result_all_the_same(running):
@@ -78,28 +129,6 @@ def test_a_first_rank_that_is_killed_leaves_a_result_all_the_same(running):
     assert re.fullmatch("rank 0 on .*: ended by signal SIGKILL", result["error"]["message"])
     assert running.returncode == 1
     assert ranks_of(running.pid) == {}
-
-
-def test_ranks_listen_where_no_other_machine_reaches_them(running):
-    found = [at for pid in ranks_of(running.pid).values() for at in listened_at_by(pid)]
-    assert found
-    assert set(found) <= LOOPBACK
-
-
-def test_the_secret_of_ranks_is_in_their_environment_and_nowhere_else(running):
-    folders = [Path(f"/proc/{pid}") for pid in ranks_of(running.pid).values()]
-    (secret,) = {
-        variable.removeprefix(f"{SECRET}=")
-        for folder in folders
-        for variable in (folder / "environ").read_text().split("\0")
-        if variable.startswith(f"{SECRET}=")
-    }
-    assert len(bytes.fromhex(secret)) == 32
-    assert all((folder / "environ").stat().st_mode & 0o077 == 0 for folder in folders)
-    assert not [f for f in folders if secret in (f / "cmdline").read_text()]
-    os.kill(int(folders[-1].name), signal.SIGKILL)
-    for said in running.communicate(timeout=PATIENCE_S):
-        assert secret not in said
 
 
 def ranks_that_run(text, tmp_path, monkeypatch):
@@ -132,18 +161,12 @@ def test_a_rank_that_dies_before_the_first_has_started_is_named(tmp_path, monkey
     assert "mpbench: job failed: rank 1 ended with exit code 3" in capfd.readouterr().err
 
 
-def test_a_variable_that_another_process_left_makes_no_rank(tmp_path):
-    for left in (str(tmp_path), f"1:{tmp_path}", ""):
-        command = [sys.executable, "-m", "mp", *SMALL, "--steps", "3"]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=dict(os.environ) | {FOLDER: left, "RANK": "1"},
-            capture_output=True,
-            timeout=PATIENCE_S,
-        )
-        assert json.loads(done.stdout)["outcome"] == "ok"
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("left", ["/nowhere", "1:/nowhere", ""])
+def test_a_variable_that_another_process_left_makes_no_rank(monkeypatch, left):
+    monkeypatch.setenv(FOLDER, left)
+    assert not is_rank()
+    monkeypatch.setenv(FOLDER, f"{os.getppid()}:/nowhere")
+    assert is_rank()
 
 
 def test_who_is_told_to_end_leaves_no_folder_behind(tmp_path):
@@ -214,13 +237,15 @@ SMALL += ["--warmup-steps", "1"]
 
 
 @pytest.mark.parametrize("schedule", ["naive", "gpipe"])
-def test_variables_that_something_else_left_in_the_shell_count_for_nothing(schedule):
-    left = {"RANK": "3", "WORLD_SIZE": "4", "MASTER_PORT": "1", "LOCAL_RANK": "x"}
+def test_variables_that_something_else_left_in_the_shell_count_for_nothing(schedule, tmp_path):
+    left = {"RANK": "1", "WORLD_SIZE": "4", "MASTER_PORT": "1", "LOCAL_RANK": "x"}
+    left |= {FOLDER: f"1:{tmp_path}"}
     command = [sys.executable, "-m", "mp", *SMALL, "--schedule", schedule, "--steps", "3"]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ) | left, capture_output=True, timeout=PATIENCE_S
     )
     assert json.loads(done.stdout)["outcome"] == "ok"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_more_processes_than_a_machine_can_hold_are_refused():

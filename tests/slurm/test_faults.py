@@ -25,6 +25,7 @@ from tests.slurm.desk import (
     rows_of,
     settings,
     sitting_at,
+    stand_in,
     wait_until,
 )
 
@@ -464,7 +465,8 @@ def test_cancel_ends_the_jobs_of_the_grid_and_no_others(desk, tmp_path):
 
 @on_one
 def test_a_submit_inside_of_a_job_asks_for_what_it_would_outside(desk, tmp_path):
-    script = " ".join(desk.command("--grid", desk.grid))
+    tampered = [f"{key}={value}" for key, value in stand_in().items()]
+    script = " ".join(["env", *tampered, *desk.command("--grid", desk.grid)])
     options = ("--gres=gpu:3", "--mem=500M", "--ntasks=2", f"--chdir={ROOT}", "--wait")
     desk.slurm("sbatch", *options, f"--output={tmp_path}/outer.log", f"--wrap={script}")
     desk.wait_for("ok")
