@@ -3,7 +3,7 @@
 import json
 from contextlib import contextmanager
 
-from tests.slurm.desk import as_root, on_one
+from tests.slurm.desk import as_root, on_one, wait_until
 
 pytestmark = as_root
 ANYBODYS = ("user", "cluster")  # a ledger of an early version has neither
@@ -18,6 +18,8 @@ def test_no_other_users_job_changes_what_is_said_of_ours_or_what_is_cancelled(de
     mark = f"{submitted['case_id']}@{submitted['batch']}"
     if desk.cluster.accounting:
         desk.cluster.ask("sacctmgr", "--immediate", "add", "user", eve.name, "account=mpbench")
+        known = ("scontrol", "show", "assoc_mgr", "flags=users")  # the controller hears of it later
+        wait_until(lambda: f"UserName={eve.name}(" in desk.cluster.ask(*known))
     with ended_at_last(desk, eve):
         for lie in (
             mark,
