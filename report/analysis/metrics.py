@@ -140,7 +140,8 @@ def _datasheet_peak(result: MeasuredCase) -> float | None:
 
 def _memory_of(result: MeasuredCase) -> int | None:
     """Return the memory of the fullest GPU; of several kinds of GPUs, that of the smallest."""
-    sizes = [gpu.total_memory_bytes for gpu in result.environment.gpus]
+    totals = [gpu.total_memory_bytes for gpu in result.environment.gpus]
+    sizes = [size for size in totals if size is not None]
     return None if result.emulated else min(sizes, default=None)
 
 
