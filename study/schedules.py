@@ -29,6 +29,8 @@ class Schedule:
         torch_class: the class of torch.distributed.pipelining; None for what is no pipeline.
         bubble: (p, m, v) to the share of a step in which a GPU is idle, 0 to 1; None where no
             formula is known.
+        unequal_bubble: (p, m, F, I, W) to the same where forward, gradient of the input and that of
+            the weight take unequal work; None where `bubble` holds for these, too.
         in_flight: (p, m, v, gpu) to the most micro-batches whose activations a stage of that GPU
             holds at a time, added up over its stages; None where no rule is known.
     """
@@ -43,6 +45,7 @@ class Schedule:
     torch_class: str | None
     bubble: Callable[[int, int, int], float | None]
     in_flight: Callable[[int, int, int, int], int | None]
+    unequal_bubble: Callable[[int, int, float, float, float], float | None] | None
 
     def __post_init__(self) -> None:
         """Check that torch has a class for it where it is a pipeline, and only there."""
@@ -88,6 +91,12 @@ def _fills_v(p: int, m: int) -> bool:
     return m >= 2 * p - 1
 
 
+def _of_unequal_parts(p: int, m: int, f: float, i: float, w: float) -> float:
+    """Return the bubble of ZB-H1, (p - 1) (F + I - W) beside m (F + I + W); 0 where W is larger."""
+    idle = (p - 1) * max(0.0, f + i - w)
+    return idle / (m * (f + i + w) + idle)
+
+
 def _warm_up(p: int, m: int, v: int, gpu: int) -> int:
     """Return the forwards before the first backward of an interleaved pipeline, in rounds of r.
 
@@ -110,6 +119,7 @@ SCHEDULES = {
         layers=None,
         torch_class=None,
         bubble=lambda p, m, v: 1 - 1 / p,  # one GPU works at a time
+        unequal_bubble=None,
         in_flight=lambda p, m, v, gpu: 1,
     ),
     # Huang et al. 2019 (arXiv 1811.06965), section 2.3.
@@ -123,6 +133,7 @@ SCHEDULES = {
         layers=None,
         torch_class="GPipe",
         bubble=lambda p, m, v: (p - 1) / (m + p - 1),
+        unequal_bubble=None,
         in_flight=lambda p, m, v, gpu: m,
     ),
     # Narayanan et al. 2021 (arXiv 2104.04473), section 2.2; there the bubble is a share of the time
@@ -137,6 +148,7 @@ SCHEDULES = {
         layers=None,
         torch_class="1F1B",
         bubble=lambda p, m, v: (p - 1) / (m + p - 1),
+        unequal_bubble=None,
         in_flight=lambda p, m, v, gpu: min(m, p - gpu),  # one for each stage from here on
     ),
     "interleaved_1f1b": Schedule(
@@ -149,6 +161,7 @@ SCHEDULES = {
         layers="Interleaved, the stages are dealt to the GPUs in turn, round after round.",
         torch_class="Interleaved1F1B",
         bubble=lambda p, m, v: (p - 1) / (v * m + p - 1),
+        unequal_bubble=None,
         in_flight=lambda p, m, v, gpu: min(v * m, _warm_up(p, m, v, gpu) + 1),
     ),
     # ZB-H1 of Qi et al. 2023 (arXiv 2401.10241): (p - 1) (F + I - W) = p - 1 units beside 3 m of
@@ -163,6 +176,7 @@ SCHEDULES = {
         layers=None,
         torch_class="InterleavedZeroBubble",  # with one stage a GPU
         bubble=lambda p, m, v: (p - 1) / (3 * m + p - 1),
+        unequal_bubble=_of_unequal_parts,
         in_flight=lambda p, m, v, gpu: min(m, p),
     ),
     # What the order of torch's ScheduleZBVZeroBubble leaves (tests/report/test_bubble.py and
@@ -177,6 +191,7 @@ SCHEDULES = {
         layers="As a V, the stages are dealt to the GPUs in turn, and then once more backwards.",
         torch_class="ZBVZeroBubble",
         bubble=lambda p, m, v: (p - 1) / (6 * m + p - 1) if _fills_v(p, m) else None,
+        unequal_bubble=lambda p, m, f, i, w: None,
         in_flight=lambda p, m, v, gpu: 2 * p if _fills_v(p, m) else None,
     ),
     "tensor": Schedule(
@@ -189,6 +204,7 @@ SCHEDULES = {
         layers="With tensor parallelism every GPU holds a share of every layer.",
         torch_class=None,
         bubble=lambda p, m, v: None,
+        unequal_bubble=None,
         in_flight=lambda p, m, v, gpu: None,
     ),
 }

@@ -9,6 +9,7 @@ add that nothing hides (communication), and the rest: launching, and clocks that
 from dataclasses import dataclass, replace
 from functools import cache
 
+from report.analysis.flops import parts_of
 from report.analysis.replay import COMPUTE_KINDS, Replay, actions_of, spans_of, typical_step_s
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
@@ -49,7 +50,7 @@ def _bubble(
         for span in spans_of(result)
         if span.gpu == gpu and span.kind in COMPUTE_KINDS
     )
-    measured, formula = 1 - busy_s / step_s, bubble_share(result.case)
+    measured, formula = 1 - busy_s / step_s, bubble_share(result.case, parts_of(result))
     if lengths is None:
         return _without_stages(result, Bubble(gpu, measured, formula), step_s)
     undelayed, with_transfers = (1 - busy_s / length_s for length_s in lengths)

@@ -6,6 +6,7 @@ from report.data.measured import MeasuredCase
 from study.case import Case
 from study.results.ceilings import GemmRate
 from study.results.layers import ModelProfile
+from study.stages import Parts
 
 
 def step_flops(case: Case, model: ModelProfile | None = None) -> int | None:
@@ -19,6 +20,17 @@ def step_flops(case: Case, model: ModelProfile | None = None) -> int | None:
     """
     found = operations_of(case, model)
     return None if found is None else found.total
+
+
+def parts_of(result: MeasuredCase) -> Parts | None:
+    """Return the operations of forward and of both gradients, where they make a difference.
+
+    None for the linear stack, whose products are all equal, and where they are not known.
+    """
+    found = None if result.model is None else operations_of(result.case, result.model)
+    if found is None or not found.total:
+        return None
+    return found.forward, found.input_gradient, found.weight_gradient
 
 
 def achieved_flop_per_s(result: MeasuredCase) -> float | None:

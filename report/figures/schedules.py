@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from report.analysis.flops import parts_of
 from report.analysis.speedup import naive_on, why_not_ranked
 from report.analysis.step_time import step_time
 from report.data.labels import label, schedule_label
@@ -143,7 +144,7 @@ def _is_reference(naive: MeasuredCase, here: list[MeasuredCase]) -> bool:
 def _allowed_s(result: MeasuredCase, here: list[MeasuredCase]) -> float | None:
     """Return the step time that the formula allows, given the naive one on as many GPUs."""
     naive = naive_on(result.case.gpus, result, here)
-    factor = allowed_speed_up(result.case)
+    factor = allowed_speed_up(result.case, parts_of(result))
     if naive is None or factor is None or result.emulated or why_not_ranked(naive, result):
         return None
     return step_time(naive).estimate_s / factor

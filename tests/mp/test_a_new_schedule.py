@@ -27,6 +27,7 @@ schedules.SCHEDULES["looped_bfs"] = schedules.Schedule(
     layers="Looped, the stages are dealt to the GPUs in turn.",
     torch_class="LoopedBFS",
     bubble=lambda p, m, v: (p - 1) / (v * m + p - 1),
+    unequal_bubble=None,
     in_flight=lambda p, m, v, gpu: v * m,
 )
 """

@@ -125,3 +125,17 @@ def test_what_gpus_wait_for_together_is_communication():
 
 def test_tensor_parallelism_without_marks_has_no_bubble():
     assert bubbles_of("tensor", gpus=2) == []
+
+
+@pytest.mark.parametrize("schedule", PIPELINES)
+def test_parts_of_unequal_work_change_the_formula_of_zero_bubble_alone(schedule):
+    made = case("pipeline", schedule=schedule, gpus=5, micro_batches=10)
+    equal, unequal = bubble_share(made, (2, 2, 2)), bubble_share(made, (3, 3, 2))
+    assert equal == bubble_share(made)
+    expected = {"zero_bubble": 4 * 4 / (10 * 8 + 4 * 4), "zbv": None}.get(schedule, equal)
+    assert unequal == expected
+
+
+def test_weights_that_take_longer_than_all_else_leave_no_bubble():
+    made = case("pipeline", schedule="zero_bubble", gpus=5, micro_batches=10)
+    assert bubble_share(made, (1, 1, 5)) == 0

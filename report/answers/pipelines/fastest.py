@@ -1,6 +1,7 @@
 """The fastest schedule on so many GPUs: what it gains, what holds it back, and what it costs."""
 
 from report.analysis.comparison import cautions, is_disturbed, verdict, verdict_words
+from report.analysis.flops import parts_of
 from report.analysis.verdicts.rough import rough_digits
 from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import Ranking, leaders, name_of, names_of, step_s
@@ -62,7 +63,7 @@ def _formula(ranking: Ranking, best: MeasuredCase) -> str:
     """Return what the formula allows over one GPU; it says so where the measured gain is more."""
     assert ranking.one is not None
     has_formula = not best.emulated and best.case.schedule != "naive"
-    allowed = allowed_speed_up(best.case) if has_formula else None
+    allowed = allowed_speed_up(best.case, parts_of(best)) if has_formula else None
     if allowed is None:
         return ""
     is_tied = len(leaders(ranking.ranked)) > 1

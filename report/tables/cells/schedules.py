@@ -3,6 +3,7 @@
 from statistics import fmean
 
 from report.analysis.bubble import bubbles
+from report.analysis.flops import parts_of
 from report.data.measured import MeasuredCase
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
@@ -18,7 +19,7 @@ def bubble(result: MeasuredCase, field: Field) -> Cells:
 
 def formula(result: MeasuredCase, field: Field) -> Cells:
     """Return the bubble that the schedule's formula gives."""
-    share = bubble_share(result.case)
+    share = bubble_share(result.case, parts_of(result))
     return {"bubble by formula": UNKNOWN if share is None else percent(share)}
 
 
