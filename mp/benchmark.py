@@ -5,7 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mp.correctness import check_equals_unsplit, check_moves, check_possible
+import msgspec
+
+from mp.correctness.check import check_equals_unsplit
+from mp.correctness.possible import check_moves, check_possible
 from mp.engine import Engine, ProgressCallback, S
 from mp.hardware.gemm import measure_gemm
 from mp.hardware.memory import measure_workspaces, release_cache
@@ -16,7 +19,7 @@ from mp.timing.chrome_trace import write_trace
 from mp.timing.timeline import Timeline
 from study.results.ceilings import Ceilings, GemmRate
 from study.results.environment import Environment
-from study.results.layers import ModelProfile
+from study.results.layers import MOST_NOTES, ModelProfile
 from study.results.measurement import Measurement
 from study.results.result import Placement, Transfers
 from study.storage.progress import Progress
@@ -64,10 +67,12 @@ def run_benchmark(
     copies = engine.measure_copies()
     release_cache()
     report(Progress(phase="check against the unsplit model"))
-    check_equals_unsplit(engine)
+    checked = check_equals_unsplit(engine)
     set_precision(case)
     if case.kind != "linear":  # whose shapes follow from the case
-        outputs = replace(outputs, model=engine.profile(report))
+        profile = engine.profile(report)
+        notes = (*profile.notes, *checked, *engine.workload.notes)[:MOST_NOTES]
+        outputs = replace(outputs, model=msgspec.structs.replace(profile, notes=notes))
         keep(outputs)
     report(Progress(phase="matrix products"))
     rows = case.batch_size // case.micro_batches

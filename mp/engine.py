@@ -30,7 +30,8 @@ from study.storage.progress import Progress
 
 T = TypeVar("T")
 ProgressCallback = Callable[[Progress], None]
-Gradients = dict[int, list[torch.Tensor]]  # of each parameter in order, by layer, on the CPU
+Tensors = dict[str, torch.Tensor]  # of a layer, by name, on the CPU
+Gradients = dict[int, Tensors]  # by the number of the layer
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,11 @@ class Step(Protocol):
     def loss(self) -> float | None:
         """The mean over the batch in the step that ran last; None where another rank has it."""
 
+    def layers(self) -> dict[int, nn.Module]:
+        """Return the layers of this process, or its shares of them, by number."""
+
     def gradients(self) -> Gradients:
-        """Return the gradients of the layers of this process."""
+        """Return the gradients of the layers of this process; none of a frozen parameter."""
 
 
 S = TypeVar("S", bound=Step)
@@ -169,9 +173,13 @@ def sum_transfers(pairs: list[PairTransfers], moved_before_layers: list[int]) ->
     )
 
 
-def gradients_of(layer: nn.Module) -> list[torch.Tensor]:
-    """Return the gradient of each parameter, in order, on the CPU."""
-    return [p.grad.detach().cpu() for p in layer.parameters() if p.grad is not None]
+def gradients_of(layer: nn.Module) -> Tensors:
+    """Return the gradient of each parameter that has one, on the CPU."""
+    return {
+        name: parameter.grad.detach().cpu()
+        for name, parameter in layer.named_parameters()
+        if parameter.grad is not None
+    }
 
 
 def outcome_of(error: Exception) -> ResultOutcome:

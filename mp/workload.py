@@ -1,7 +1,7 @@
 """Workloads: the layers, batch and loss that a case trains, and its optimizer.
 
-The kinds of models lie in `mp/families`: ordered layers that each map one tensor to one, a batch
-and a loss.
+The kinds of models lie in `mp/families`: ordered layers that each map one tensor, or a tuple of
+them, to the like, a batch and a loss.
 """
 
 from abc import ABC, abstractmethod
@@ -11,12 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from mp.activations import Activation, each_part, outputs_of, parts_of
 from mp.hardware.gemm import Product
-from mp.hardware.logical import LogicalGPU
+from mp.hardware.logical import BatonTarget, LogicalGPU
 from mp.hardware.precision import element_type
 from mp.model import LargeLinearModelMP
 from mp.placement import boundaries, layer_map
+from mp.sharing import Sharing
 from study.case import Case
+from study.errors import CaseError
 
 LEARNING_RATE = 0.01
 OPTIMIZERS: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
@@ -30,21 +33,40 @@ class SplitModel(nn.Module):
         layers: in order.
         devices: the GPUs.
         gpu_of_layer: the number of each layer's GPU.
+        names: of the layers.
+
+    Raises:
+        CaseError: layers on different GPUs share a tensor.
     """
 
     def __init__(
-        self, layers: Iterable[nn.Module], devices: Sequence[Device], gpu_of_layer: list[int]
+        self,
+        layers: Iterable[nn.Module],
+        devices: Sequence[Device],
+        gpu_of_layer: list[int],
+        names: list[str],
     ) -> None:
         super().__init__()
         self.devices, self.gpu_of_layer = devices, gpu_of_layer
-        self.layers = nn.ModuleList(
-            layer.to(devices[gpu]) for layer, gpu in zip(layers, gpu_of_layer, strict=True)
-        )
+        self.layers, sharing = nn.ModuleList(), Sharing()
+        for number, (layer, gpu) in enumerate(zip(layers, gpu_of_layer, strict=True)):
+            sharing.add(number, layer)
+            for shared in sharing:
+                gpus = sorted({gpu_of_layer[place.layer] for place in shared.places})
+                if len(gpus) > 1:
+                    raise CaseError(
+                        f"{shared.in_words(names)} are one tensor, which cannot lie on GPUs "
+                        f"{' and '.join(map(str, gpus))}; use a pipeline, or one GPU"
+                    )
+            self.layers.append(layer.to(devices[gpu]))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Activation) -> Activation:
         """Map x of shape (batch, ...) to the last layer's output, on the last GPU."""
         for layer, gpu in zip(self.layers, self.gpu_of_layer, strict=True):
-            x = layer(x.to(self.devices[gpu]))
+            device = self.devices[gpu]
+            x = layer(each_part(x, lambda part: part.to(device)))  # noqa: B023 (called here)
+            if isinstance(x, tuple) and isinstance(device, BatonTarget):
+                x = each_part(x, device.hold)  # where the next move starts from
         return x
 
 
@@ -67,24 +89,35 @@ class Workload(ABC):
     def small_case(self) -> Case:
         """Return the case with layers so small that they are checked in no time, of equal count."""
 
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the report about what was changed to run it."""
+        return []
+
     def names(self) -> list[str]:
         """Return a name for every layer, in order."""
         return [f"layer {number}" for number in range(self.case.layers)]
 
     @abstractmethod
     def layer(self, number: int) -> nn.Module:
-        """Make layer `number` (0 .. layers-1), which maps (rows, ...) to (rows, ...)."""
+        """Make layer `number` (0 .. layers-1), which maps (rows, ...) to (rows, ...).
+
+        Input and output are a tensor or a tuple of tensors.
+        """
 
     @abstractmethod
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw input and target, each (rows, ...)."""
 
     @abstractmethod
-    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def loss(self, output: Any, target: torch.Tensor) -> torch.Tensor:
         """Return the scalar loss, a mean over the rows."""
 
     def layers(self) -> Iterator[nn.Module]:
-        """Draw all layers in order, in float32, from the case's seed. Draw the batch after them."""
+        """Draw all layers in order, in float32, from the case's seed. Draw the batch after them.
+
+        Layers that share a parameter have one object for it.
+        """
         torch.manual_seed(self.case.seed)
         for number in range(self.case.layers):
             yield self.layer(number)
@@ -96,15 +129,29 @@ class Workload(ABC):
     def split_model(self, devices: Sequence[Device]) -> SplitModel | LargeLinearModelMP:
         """Draw the model for one process with all GPUs, in float32."""
         case = self.case
-        return SplitModel(self.layers(), devices, layer_map(case.layers, case.gpus, case.split))
+        places = layer_map(case.layers, case.gpus, case.split)
+        return SplitModel(self.layers(), devices, places, self.names())
 
-    def activations(self, rows: int) -> list[torch.Tensor]:
-        """Return tensors without data like each layer's input, then the output: (rows, ...)."""
-        with torch.device("meta"), torch.no_grad():
-            found = [self.cast(self.batch(rows)[0])]
-            for number in range(self.case.layers):
-                found.append(self.layer(number).to(self.dtype)(found[-1]))
-        return found
+    def activations(self, rows: int) -> list[Activation]:
+        """Return tensors without data like each layer's input, then the output: (rows, ...).
+
+        Layers that need data to know the shape of their output run on the CPU.
+
+        Raises:
+            CaseError: a layer returns what no split can pass on.
+        """
+        try:
+            return self._outputs(rows, torch.device("meta"))
+        except CaseError:
+            raise
+        except Exception:  # whatever an operation without data raises
+            found = self._outputs(rows, torch.device("cpu"))
+        return [each_part(x, lambda part: part.to("meta")) for x in found]
+
+    def _outputs(self, rows: int, device: torch.device) -> list[Activation]:
+        with device, torch.no_grad():
+            layers = (layer.to(self.dtype) for layer in self.layers())
+            return outputs_of(layers, self.cast(self.batch(rows)[0]), self.names())
 
     def message_bytes(self, gpu_of_layer: list[int], rows: int) -> dict[tuple[int, int], int]:
         """Return the bytes of the largest activation between each pair of GPUs, both ways.
@@ -114,8 +161,9 @@ class Workload(ABC):
         activations, sizes = self.activations(rows), dict[tuple[int, int], int]()
         for layer in boundaries(gpu_of_layer):
             source, target = gpu_of_layer[layer - 1], gpu_of_layer[layer]
+            size = sum(part.nbytes for part in parts_of(activations[layer]))
             for pair in ((source, target), (target, source)):
-                sizes[pair] = max(sizes.get(pair, 0), activations[layer].nbytes)
+                sizes[pair] = max(sizes.get(pair, 0), size)
         return dict(sorted(sizes.items()))
 
     def products(self) -> list[Product]:
@@ -125,7 +173,10 @@ class Workload(ABC):
 
 def make_optimizer(case: Case, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Return the case's optimizer of these parameters."""
-    optimizer: torch.optim.Optimizer = OPTIMIZERS[case.optimizer](parameters, lr=LEARNING_RATE)
+    optimizer: torch.optim.Optimizer = OPTIMIZERS[case.optimizer](
+        [{"params": list(parameters)}],  # as a group, which may be empty
+        lr=LEARNING_RATE,
+    )
     if case.execution == "cuda_graph" and case.optimizer == "adam":
         optimizer.param_groups[0]["capturable"] = True  # its step count must live on the GPU
     return optimizer

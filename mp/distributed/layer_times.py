@@ -4,6 +4,7 @@ from statistics import median
 
 import torch
 
+from mp.activations import Activation, each_part, parts_of, shape_of
 from mp.distributed.world import World
 from mp.timing.timer import time_step
 from mp.workload import Workload
@@ -24,22 +25,31 @@ def measure_layers(workload: Workload, world: World) -> list[float]:
     for number, like in enumerate(activations[:-1]):
         with torch.device("meta"):
             text = repr(workload.layer(number))
-        key = text, like.shape, like.dtype, number == 0
+        key = text, str(shape_of(like)), number == 0
         if key not in seconds:
             seconds[key] = _seconds(workload, number, like, world)
         times.append(seconds[key])
     return world.broadcast(times, list[float])
 
 
-def _seconds(workload: Workload, number: int, like: torch.Tensor, world: World) -> float:
+def _seconds(workload: Workload, number: int, like: Activation, world: World) -> float:
     with torch.device(world.device):
         layer = workload.layer(number).to(workload.dtype)
-        drawn = workload.batch(like.shape[0])[0] if number == 0 else torch.randn(like.shape)
-    x = drawn.to(like.dtype).requires_grad_(number > 0)
-    gradient = torch.randn_like(layer(x))
+        rows = parts_of(like)[0].shape[0]
+        x = workload.cast(workload.batch(rows)[0]) if number == 0 else each_part(like, _drawn)
+    outputs = [part for part in parts_of(layer(x)) if part.requires_grad]
+    gradients = [torch.randn_like(part) for part in outputs]
 
     def run() -> None:
-        layer(x).backward(gradient)
+        outputs = [part for part in parts_of(layer(x)) if part.requires_grad]
+        torch.autograd.backward(outputs, gradients)
 
     run()  # the first call chooses kernels
     return median([time_step(run, world.devices) for _ in range(TIMES)])
+
+
+def _drawn(like: torch.Tensor) -> torch.Tensor:
+    """Draw numbers, with a gradient where there is one; integers are zeros."""
+    if not like.is_floating_point():
+        return torch.zeros(like.shape, dtype=like.dtype)
+    return torch.randn(like.shape, dtype=like.dtype, requires_grad=True)

@@ -34,7 +34,8 @@ class TensorParallelStep:
     """This rank's share of every layer, its optimizer, and the whole batch.
 
     Attributes:
-        layers: with weights (dim / gpus, dim) where split by columns, else (dim, dim / gpus).
+        model: layers, with weights (dim / gpus, dim) where split by columns, else
+            (dim, dim / gpus).
         x: the input, (batch, dim), on every rank.
         target: (batch, dim), on every rank.
         last_loss: of the step that ran last, with its autograd graph.
@@ -43,11 +44,11 @@ class TensorParallelStep:
     def __init__(self, workload: Workload, world: World) -> None:
         self.case, self.workload = workload.case, workload
         mesh = init_device_mesh(world.device.type, (world.size,))
-        self.layers = [
+        shares = [
             _share(layer.to(world.device, workload.dtype), number, self.case.layers, mesh)
             for number, layer in enumerate(workload.layers())
         ]
-        self.model = nn.Sequential(*self.layers)
+        self.model = nn.Sequential(*shares)
         x, target = workload.batch(self.case.batch_size)
         self.x, self.target = (workload.cast(part).to(world.device) for part in (x, target))
         self.optimizer = make_optimizer(self.case, self.model.parameters())
@@ -90,9 +91,17 @@ class TensorParallelStep:
     def gradients(self) -> Gradients:
         """Return the whole gradients of each layer, put together from all ranks, on the CPU."""
         return {
-            number: [_whole(p.grad).cpu() for p in layer.parameters() if p.grad is not None]
-            for number, layer in enumerate(self.layers)
+            number: {
+                name: _whole(p.grad).cpu()
+                for name, p in layer.named_parameters()
+                if p.grad is not None
+            }
+            for number, layer in self.layers().items()
         }
+
+    def layers(self) -> dict[int, nn.Module]:
+        """Return this rank's share of every layer, by number."""
+        return dict(enumerate(self.model))
 
 
 def _share(layer: nn.Module, number: int, depth: int, mesh: DeviceMesh) -> LinearLayer:

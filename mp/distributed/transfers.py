@@ -52,19 +52,26 @@ def observe_sends(step: PipelineStep, world: World) -> Transfers:
     ]
     pairs = [pair for its in world.all_gather(mine, list[PairTransfers]) for pair in its]
     senders = {stage for its in world.all_gather(counter.senders, set[int]) for stage in its}
-    return sum_transfers(pairs, sorted(step.stages.layers(stage + 1)[0] for stage in senders))
+    moved = sorted(step.stages.layers(stage + 1)[0] for stage in senders)
+    every = world.all_gather(_collectives(counter), tuple[Collective, ...])
+    together = tuple(one for its in every for one in its)  # each is counted on one rank
+    return msgspec.structs.replace(sum_transfers(pairs, moved), collectives=together)
 
 
 def observe_collectives(step: TensorParallelStep, world: World) -> Transfers:
     """Train one step of tensor parallelism, and count its collectives."""
-    counter = _count(step, world)
-    together = tuple(
+    return msgspec.structs.replace(
+        sum_transfers([], []), collectives=_collectives(_count(step, world))
+    )
+
+
+def _collectives(counter: CommunicationCounter) -> tuple[Collective, ...]:
+    return tuple(
         Collective(
             operation=operation, phase=phase, calls=n, bytes=counter.reduced_bytes[operation, phase]
         )
         for (operation, phase), n in sorted(counter.calls.items())
     )
-    return msgspec.structs.replace(sum_transfers([], []), collectives=together)
 
 
 def _count(step: PipelineStep | TensorParallelStep, world: World) -> CommunicationCounter:

@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -48,12 +48,14 @@ class World(Communicator):
         control: a process group of CPUs, for messages and not for data.
         watchdog: of this rank.
         nccl_log: which tells the transports between ranks; None if there is none.
+        groups: process groups of some of the ranks, which `group_of` has made.
     """
 
     store: Store
     control: Any
     watchdog: Watchdog
     nccl_log: NcclLog | None = None
+    groups: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -93,6 +95,14 @@ class World(Communicator):
         said = data if self.rank == 0 else torch.empty(int(length), dtype=torch.uint8)
         dist.broadcast(said, src=0, group=self.control)
         return value if self.rank == 0 else _from_bytes(said, kind)
+
+    def group_of(self, ranks: tuple[int, ...]) -> Any:
+        """Return the process group of these ranks, for data; all ranks ask for it together."""
+        if ranks == tuple(range(self.size)):
+            return dist.group.WORLD
+        if ranks not in self.groups:
+            self.groups[ranks] = dist.new_group(list(ranks))
+        return self.groups[ranks]
 
     def place(self) -> RankPlace:
         """Return where this rank runs, and what has connected it to others so far."""

@@ -7,6 +7,7 @@ import msgspec
 import torch
 from torch import nn
 
+from mp.activations import Activation
 from mp.families import probe
 from mp.families.contract import Model, model_of
 from mp.families.drawing import draw_layers
@@ -105,6 +106,6 @@ class Factory(Workload):
         """Return the user's loss, which must be one number."""
         return check_loss(self.model.loss(output, target), self.code)
 
-    def activations(self, rows: int) -> list[torch.Tensor]:
+    def activations(self, rows: int) -> list[Activation]:
         """Return tensors without data like each layer's input, then the output."""
         return probe.activations(self, self.code, rows)

@@ -4,6 +4,7 @@ As in Radford et al. 2019: normalisation before attention and MLP, GELU, learned
 projections begin smaller with depth. Dropout is left out.
 """
 
+from collections.abc import Iterator
 from math import sqrt
 
 import msgspec
@@ -95,7 +96,7 @@ class Gpt(Workload):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self.heads, self.vocab = given(case.heads), given(case.vocab)
+        self.heads, self.vocab, self.tied = given(case.heads), given(case.vocab), given(case.tied)
         self.items_per_row = given(case.seq_len)
 
     def small_case(self) -> Case:
@@ -114,6 +115,16 @@ class Gpt(Workload):
         if number <= depth:
             return Block(dim, self.heads, depth)
         return Head(dim, self.vocab)
+
+    def layers(self) -> Iterator[nn.Module]:
+        """Draw all layers; with `tied`, the head's weight is the embedding's."""
+        table = None
+        for layer in super().layers():
+            if isinstance(layer, Embedding):
+                table = layer.token.weight
+            elif isinstance(layer, Head) and self.tied and table is not None:
+                layer.scores.weight = table
+            yield layer
 
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw tokens and those to predict, each (rows, seq_len)."""

@@ -6,6 +6,7 @@ import msgspec
 import torch
 from torch import nn
 
+from mp.activations import Activation
 from mp.hardware.gemm import Product
 from mp.model import LargeLinearModelMP
 from mp.workload import Device, Workload
@@ -52,7 +53,7 @@ class LinearStack(Workload):
         torch.manual_seed(self.case.seed)
         return LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
 
-    def activations(self, rows: int) -> list[torch.Tensor]:
+    def activations(self, rows: int) -> list[Activation]:
         """Return tensors without data, (rows, dim): all alike."""
         like = torch.empty(rows, self.case.dim, dtype=self.dtype, device="meta")
         return [like] * (self.case.depth + 1)

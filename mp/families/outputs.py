@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from mp.activations import Activation
 from mp.families.user_code import UserCode
 from study.text import one_line
 
@@ -49,8 +50,8 @@ def check_batch(batch: Any, rows: int, code: UserCode) -> tuple[torch.Tensor, to
     return batch[0], batch[1]
 
 
-def check_output(output: Any, rows: int, layer: str, code: UserCode) -> torch.Tensor:
-    """Return a layer's output.
+def check_output(output: Any, rows: int, layer: str, code: UserCode) -> Activation:
+    """Return a layer's output, a tensor or a tuple of tensors.
 
     Args:
         output: what it returned.
@@ -59,16 +60,29 @@ def check_output(output: Any, rows: int, layer: str, code: UserCode) -> torch.Te
         code: the factory, for errors.
 
     Raises:
-        CaseError: it is no tensor, or its first dimension is not the rows.
+        CaseError: it is something else, or a first dimension is not the rows.
     """
-    if not isinstance(output, torch.Tensor):
-        raise code.error(f"{layer}: returns {type_name(output)}; a layer must return one tensor")
-    if output.dim() == 0 or output.shape[0] != rows:
+    parts = output if isinstance(output, tuple) else (output,)
+    for part in parts:
+        if not isinstance(part, torch.Tensor):
+            what = type_name(output)
+            if isinstance(output, tuple):
+                what = f"a tuple with {type_name(part)}"
+            raise code.error(
+                f"{layer}: returns {what}; a layer must return one tensor, or a tuple of tensors"
+            )
+        if part.dim() == 0 or part.shape[0] != rows:
+            raise code.error(
+                f"{layer}: returns shape {tuple(part.shape)} for {rows} rows; the first dimension "
+                "must be the rows, or micro-batches cannot be split"
+            )
+    if not parts:
         raise code.error(
-            f"{layer}: returns shape {tuple(output.shape)} for {rows} rows; the first dimension "
-            "must be the rows, or micro-batches cannot be split"
+            f"{layer}: returns an empty tuple; a layer must return one tensor, or a tuple of "
+            "tensors"
         )
-    return output
+    checked: Activation = output
+    return checked
 
 
 def check_loss(loss: Any, code: UserCode) -> torch.Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from mp.activations import Activation, each_part
 from mp.families.global_state import kept_state
 from mp.families.outputs import check_output
 from mp.families.user_code import UserCode
@@ -16,7 +17,7 @@ ROWS_OF_CHECK = 4  # of each micro-batch there
 MOST_FLOPS = 2e12  # of the check without a small model: some seconds of a CPU
 
 
-def activations(model: Workload, code: UserCode, rows: int) -> list[torch.Tensor]:
+def activations(model: Workload, code: UserCode, rows: int) -> list[Activation]:
     """Return tensors without data like each layer's input, then the output, in the case's dtype.
 
     Layers run without data where they can, which costs no time; those that need numbers run with
@@ -33,9 +34,9 @@ def activations(model: Workload, code: UserCode, rows: int) -> list[torch.Tensor
         return _run(model, code, rows, torch.device("cpu"))
 
 
-def _run(model: Workload, code: UserCode, rows: int, device: torch.device) -> list[torch.Tensor]:
-    x = model.cast(model.batch(rows)[0]).to(device)
-    found = [x.to("meta")]
+def _run(model: Workload, code: UserCode, rows: int, device: torch.device) -> list[Activation]:
+    x: Activation = model.cast(model.batch(rows)[0]).to(device)
+    found = [each_part(x, _without_data)]
     with torch.no_grad():
         layers = enumerate(model.layers())
         with code.running("", model.case.seed) as doing, device:
@@ -43,8 +44,12 @@ def _run(model: Workload, code: UserCode, rows: int, device: torch.device) -> li
                 doing.call = code.label(number)
                 output = layer.to(device, model.dtype)(x)
                 x = check_output(output, rows, doing.call, code)
-                found.append(x.to("meta"))
+                found.append(each_part(x, _without_data))
     return found
+
+
+def _without_data(x: torch.Tensor) -> torch.Tensor:
+    return x.to("meta")
 
 
 def check_size(model: Workload, code: UserCode) -> None:
@@ -77,6 +82,7 @@ def check(model: Workload, code: UserCode) -> None:
             "makes other weights or another batch in a second call with the same seed; draw from "
             "torch, random or numpy.random without seeds of your own"
         )
+    x: Activation
     x, target = model.batch(ROWS)
     with code.running("", model.case.seed) as doing:
         for number, layer in enumerate(model.layers()):

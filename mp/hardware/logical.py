@@ -33,6 +33,10 @@ class BatonTarget(torch.Tensor):
         """Return x on this target."""
         raise NotImplementedError
 
+    def hold(self, x: torch.Tensor) -> torch.Tensor:
+        """Note that x lies on this target."""
+        return x
+
 
 class _BatonCopy(torch.autograd.Function):
     """A copy in forward, and a copy of the gradient back in backward."""

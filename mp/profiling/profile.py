@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mp.activations import single_tensors
 from mp.hardware.devices import Devices
 from mp.hardware.gemm import Product
 from mp.hardware.memory import release_cache
@@ -53,7 +54,7 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         device: a real one.
         rows: of a micro-batch.
     """
-    activations = workload.activations(rows)
+    activations = single_tensors(workload.activations(rows), workload.names())
     with torch.device("meta"):
         layers = list(workload.layers())
     found: dict[tuple[object, ...], _Found] = {}
@@ -90,7 +91,8 @@ def largest_products(workload: Workload, rows: int) -> list[Product]:
         return own
     products: set[Product] = set()
     seen = set()
-    for number, like in enumerate(workload.activations(rows)[:-1]):
+    activations = single_tensors(workload.activations(rows), workload.names())
+    for number, like in enumerate(activations[:-1]):
         with torch.device("meta"):
             layer = workload.layer(number).to(workload.dtype)
         key = _looks_like(layer), like.shape, number == 0

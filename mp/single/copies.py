@@ -6,6 +6,7 @@ from time import perf_counter
 
 import torch
 
+from mp.activations import parts_of
 from mp.hardware.devices import Devices
 from mp.placement import layer_map
 from mp.timing.clocks import clock_of
@@ -41,7 +42,8 @@ def messages(workload: Workload, devices: Devices) -> dict[tuple[int, int], int]
     sizes = workload.message_bytes(gpu_of_layer, case.batch_size)
     if sizes and not devices.emulated:
         return sizes
-    return {(0, 0): max(sizes.values(), default=workload.activations(case.batch_size)[-1].nbytes)}
+    last = parts_of(workload.activations(case.batch_size)[-1])
+    return {(0, 0): max(sizes.values(), default=sum(part.nbytes for part in last))}
 
 
 def _measure(

@@ -58,23 +58,24 @@ def record_timeline(step: TrainingStep, devices: Devices, clock: Clock) -> Timel
 class _Recorder:
     """Collects timestamps while a step runs, and makes spans of them afterwards.
 
-    One GPU works at a time, and where its block ends the next begins: one mark for both.
+    One GPU works at a time, and where its block ends the next begins: one mark for both. Where
+    several tensors are passed on, a GPU has a block of no length between two of them.
     """
 
     clock: Clock
-    since: Mark = None  # the beginning of the block that runs now
+    since: dict[int, Mark] = field(default_factory=dict)  # by GPU, where its next block begins
     blocks: list[tuple[int, SpanKind, Mark, Mark]] = field(default_factory=list)
     transfers: list[tuple[int, int, Mark, Mark, Mark, int]] = field(default_factory=list)
 
     def begin(self, gpu: int) -> None:
         """Begin a block on this GPU."""
-        self.since = self.clock.mark(gpu)
+        self.since[gpu] = self.clock.mark(gpu)
 
     def end(self, gpu: int, kind: SpanKind) -> Mark:
         """End the block of this GPU, and begin another; return the moment."""
         now = self.clock.mark(gpu)
-        self.blocks.append((gpu, kind, self.since, now))
-        self.since = now
+        self.blocks.append((gpu, kind, self.since[gpu], now))
+        self.since[gpu] = now
         return now
 
     def transfer(self, source: int, target: int, start: Mark, size: int) -> None:
@@ -86,8 +87,9 @@ class _Recorder:
             start: its beginning, on the source.
             size: in bytes.
         """
-        sent, self.since = self.clock.mark(source), self.clock.mark(target)
-        self.transfers.append((source, target, start, sent, self.since, size))
+        sent, received = self.clock.mark(source), self.clock.mark(target)
+        self.since[source], self.since[target] = sent, received
+        self.transfers.append((source, target, start, sent, received, size))
 
     def spans(self) -> Iterator[Span]:
         """Yield all spans, in no order."""
@@ -150,8 +152,13 @@ class _InstrumentedGPU(BatonTarget):
         start = self.recorder.end(self.source, "forward")
         passed = x.to(self.device_itself)
         self.recorder.transfer(self.source, self.gpu, start, passed.nbytes)
-        self._watch_gradient(passed.grad_fn, passed.nbytes)
+        if passed.grad_fn is not None:
+            self._watch_gradient(passed.grad_fn, passed.nbytes)
         return passed
+
+    def hold(self, x: torch.Tensor) -> torch.Tensor:
+        device = self.device_itself
+        return device.hold(x) if isinstance(device, BatonTarget) else x
 
     def _watch_gradient(self, copy: Any, size: int) -> None:
         """Time the copy's own backward right before and after it, in the thread that runs it."""

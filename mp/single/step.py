@@ -60,14 +60,20 @@ class TrainingStep:
 
     def gradients(self) -> Gradients:
         """Return the gradients of each layer, on the CPU."""
-        return {number: gradients_of(layer) for number, layer in enumerate(self.model.layers)}
+        return {number: gradients_of(layer) for number, layer in self.layers().items()}
+
+    def layers(self) -> dict[int, nn.Module]:
+        """Return all layers, by number."""
+        return dict(enumerate(self.model.layers))
 
     def parameters_per_gpu(self) -> list[list[nn.Parameter]]:
-        """Return, for each GPU, the parameters of its layers."""
+        """Return, for each GPU, the parameters of its layers, each once."""
         model = self.model
         return [
-            [p for i, layer in enumerate(model.layers) if model.gpu_of_layer[i] == gpu
-             for p in layer.parameters()]
+            list(dict.fromkeys(
+                p for i, layer in enumerate(model.layers) if model.gpu_of_layer[i] == gpu
+                for p in layer.parameters()
+            ))
             for gpu in range(len(model.devices))
         ]  # fmt: skip
 

@@ -91,13 +91,20 @@ def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
     )
     seen = {action for action in actions if action[0] != "weight_gradient"}
     weights = {("backward", *action[1:]) for action in actions.keys() - seen}
-    if any(span.kind == "collective" for span in spans) or _goes_back(computes):
+    if any(span.kind == "collective" for span in spans) and not _may_share(case):
+        return OTHERS
+    if _goes_back(computes):
         return OTHERS
     if seen != expected or not weights <= expected or max(actions.values()) > 1:
         return OTHERS
     if any(span.gpu != of_stage[span.stage or 0] for span in computes):
         return "has a typical step with a stage on another GPU than its own"
     return None
+
+
+def _may_share(case: Case) -> bool:
+    """Return whether stages may share a weight, whose gradient they then add up together."""
+    return case.kind == "factory" or case.value("tied") is True
 
 
 def _goes_back(computes: Sequence[TimeSpan]) -> bool:

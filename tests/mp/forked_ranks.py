@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 
-from mp.correctness import check_equals_unsplit
+from mp.correctness.check import check_equals_unsplit
 from mp.distributed.engine import DistributedEngine
 from mp.distributed.stages import make_stages
 from mp.distributed.world import World, join
@@ -94,7 +94,7 @@ def broken(step, is_broken: bool):
             found = right()
             for number in found:
                 if number == step.case.depth // 2:
-                    found[number][0][0, 0] += 0.01 * found[number][0].abs().max()
+                    found[number]["weight"][0, 0] += 0.01 * found[number]["weight"].abs().max()
             return found
 
         step.gradients = wrong

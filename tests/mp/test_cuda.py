@@ -5,7 +5,7 @@ from statistics import median
 import pytest
 import torch
 
-from mp.correctness import check_possible
+from mp.correctness.possible import check_possible
 from mp.engine import Communicator
 from mp.hardware.devices import Devices, choose_devices
 from mp.measure import record_timelines

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from mp.correctness import check_equals_unsplit
+from mp.correctness.check import check_equals_unsplit
 from mp.engine import Communicator
 from mp.families.factory import Factory
 from mp.hardware.devices import choose_devices

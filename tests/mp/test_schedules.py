@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from mp.correctness import differ
+from mp.correctness.differences import differ
 from mp.timing.timeline import Span, Timeline, break_down, dependencies
 from study.balance import balanced_map
 from study.paths import ROOT
@@ -37,7 +37,7 @@ def test_loss_and_gradients_of_every_schedule_equal_the_unsplit_models(counts):
 def test_a_wrong_gradient_is_found_and_its_layer_and_rank_named():
     lines = run_ranks("broken", [2])
     assert len(lines) == len(cases(2))
-    assert all("the gradient of layer 2 on rank" in line for line in lines)
+    assert all("the gradient of layer 2: weight on rank" in line for line in lines)
 
 
 def test_gradients_of_a_deep_model_are_held_to_their_own_size():

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from study.results.file import read_result
+from study.results.measurement import TimeSpan
+from study.results.plausible import _why_no_pipeline
 from study.results.validation import ResultError
+from study.validation import make_case
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/local"
 
@@ -112,6 +115,22 @@ def test_the_impossible_is_refused(tmp_path, change, words):
     result = schedule("1f1b")
     change(result)
     assert words in refusal(tmp_path, result)
+
+
+@pytest.mark.parametrize(("tied", "allowed"), [(True, True), (False, False)])
+def test_only_layers_that_may_share_a_weight_have_a_collective_in_a_pipeline(tied, allowed):
+    keys = {"kind": "gpt", "depth": 2, "dim": 8, "heads": 2, "seq_len": 4, "vocab": 8}
+    keys |= {"gpus": 2, "schedule": "1f1b", "micro_batches": 2, "batch_size": 4, "tied": tied}
+    case = make_case(keys, "test")
+    computed = [
+        TimeSpan(gpu=g, kind=kind, start_s=start, end_s=start + 1, stage=g, micro_batch=m)
+        for g in (0, 1)
+        for m in (0, 1)
+        for kind, start in (("forward", 2.0 * m), ("backward", 2.0 * m + 1))
+    ]
+    added = TimeSpan(gpu=0, kind="collective", start_s=5.0, end_s=6.0)
+    assert _why_no_pipeline(case, computed) is None
+    assert (_why_no_pipeline(case, [*computed, added]) is None) is allowed
 
 
 def test_weights_of_another_micro_batch_are_refused(tmp_path):

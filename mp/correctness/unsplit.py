@@ -1,0 +1,96 @@
+"""The unsplit model: all layers in one piece on the CPU, fed the micro-batches one by one."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mp.activations import Activation, Shape, each_part, outputs_of, shape_in_words, shape_of
+from mp.correctness.dropout import has_dropout, without_dropout
+from mp.engine import Gradients, gradients_of
+from mp.workload import Workload
+from study.errors import CaseError
+
+
+@dataclass(frozen=True)
+class Unsplit:
+    """The unsplit model after forward and backward.
+
+    Attributes:
+        layers: in order.
+        names: of the layers.
+        loss: the mean over the micro-batches.
+        gradients: of all micro-batches together, by layer.
+        buffers: of each layer, afterwards.
+        outputs: of each micro-batch, the input and the output of every layer, without graph.
+        has_dropout: whether dropout was switched off for it.
+    """
+
+    layers: list[nn.Module]
+    names: list[str]
+    loss: torch.Tensor
+    gradients: Gradients
+    buffers: Gradients
+    outputs: list[list[Activation]]
+    has_dropout: bool
+
+
+def compute_unsplit(workload: Workload, micro_batches: int) -> Unsplit:
+    """Train forward and backward in one piece, as a schedule of so many micro-batches does.
+
+    Args:
+        workload: what the case trains.
+        micro_batches: into which the batch is cut.
+
+    Returns:
+        Loss, gradients and buffers of the same layers, on the CPU.
+
+    Raises:
+        CaseError: a layer returns what no split can pass on, or other shapes from call to call.
+    """
+    layers, names = list(workload.layers()), workload.names()
+    x, target = workload.batch(workload.case.batch_size)
+    expected = [shape_of(like) for like in workload.activations(len(x) // micro_batches)]
+    losses, outputs = [], []
+    with without_dropout(layers):
+        for rows, aims in zip(x.chunk(micro_batches), target.chunk(micro_batches), strict=True):
+            outputs.append(outputs_of(layers, rows, names))
+            _check_shapes(names, expected, outputs[-1])
+            losses.append(_loss(workload, outputs[-1][-1], aims))
+            losses[-1].backward()
+            outputs[-1] = [each_part(output, torch.Tensor.detach) for output in outputs[-1]]
+    for parameter in dict.fromkeys(p for layer in layers for p in layer.parameters()):
+        if parameter.grad is not None:
+            parameter.grad.div_(micro_batches)
+    return Unsplit(
+        layers,
+        names,
+        torch.stack([loss.detach() for loss in losses]).mean(),
+        {number: gradients_of(layer) for number, layer in enumerate(layers)},
+        {number: buffers_of(layer) for number, layer in enumerate(layers)},
+        outputs,
+        has_dropout(layers),
+    )
+
+
+def buffers_of(layer: nn.Module) -> dict[str, torch.Tensor]:
+    """Return a copy of each buffer, in float32 on the CPU."""
+    return {name: buffer.detach().float().cpu().clone() for name, buffer in layer.named_buffers()}
+
+
+def _check_shapes(names: list[str], expected: list[Shape], outputs: list[Activation]) -> None:
+    for name, shape, output in zip(names, expected[1:], outputs[1:], strict=True):
+        if (found := shape_of(output)) != shape:
+            raise CaseError(
+                f"{name} returns {shape_in_words(found)} once and {shape_in_words(shape)} another "
+                "time, of as many rows; a split needs shapes that do not depend on the data"
+            )
+
+
+def _loss(workload: Workload, output: Activation, target: torch.Tensor) -> torch.Tensor:
+    loss = workload.loss(output, target)
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        raise CaseError("the loss is no tensor with one number; return the mean over the rows")
+    if not loss.requires_grad:
+        raise CaseError("no parameter on which the loss depends is trained; leave one unfrozen")
+    return loss

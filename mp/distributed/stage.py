@@ -1,0 +1,122 @@
+"""torch's pipeline stage, as it reports what it does, and the layers it runs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.pipelining import PipelineStage
+
+from mp.activations import Activation, parts_of
+from mp.distributed.step_listener import SILENT, StepListener
+from study.results.measurement import SpanKind
+
+
+class StageModule(nn.Sequential):
+    """Layers in turn. torch hands over the tensors of a tuple as so many arguments."""
+
+    def forward(self, *x: torch.Tensor) -> Activation:
+        """Map the tensors that the stage before returned to those that the next takes."""
+        output: Activation = super().forward(x[0] if len(x) == 1 else x)
+        return output
+
+
+class ReportingStage(PipelineStage):
+    """torch's stage, which reports to a listener when it computes and what it sends.
+
+    Chunks are micro-batches: (batch / micro_batches, ...).
+    """
+
+    listener: StepListener = SILENT
+
+    def forward_one_chunk(self, fwd_chunk_id: int, *args: Any, **kwargs: Any) -> Any:
+        """Run and report a forward."""
+        self.listener.begin("forward", self.stage_index, fwd_chunk_id)
+        output = super().forward_one_chunk(fwd_chunk_id, *args, **kwargs)
+        self.listener.end()
+        return output
+
+    def backward_one_chunk(
+        self,
+        bwd_chunk_id: int,
+        loss: Any = None,
+        full_backward: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Run and report a backward, or the part of it that gives the gradient of the input.
+
+        Args:
+            bwd_chunk_id: the micro-batch.
+            loss: of it, on the last stage.
+            full_backward: whether the gradients of the weights are computed now, too.
+            *args: what else torch passes.
+            **kwargs: what else torch passes.
+        """
+        kind: SpanKind = "backward" if full_backward else "input_gradient"
+        self.listener.begin(kind, self.stage_index, bwd_chunk_id)
+        super().backward_one_chunk(bwd_chunk_id, loss, full_backward, *args, **kwargs)
+        self.listener.end()
+
+    def backward_weight_one_chunk(self, bwd_chunk_id: int, *args: Any, **kwargs: Any) -> None:
+        """Run and report the gradients of the weights."""
+        self.listener.begin("weight_gradient", self.stage_index, bwd_chunk_id)
+        super().backward_weight_one_chunk(bwd_chunk_id, *args, **kwargs)
+        self.listener.end()
+
+    def _get_init_p2p_neighbors_ops(self) -> list[dist.P2POp]:
+        # Up to torch 2.11 two neighbours on one rank greet each other, which Gloo refuses.
+        me = dist.get_rank()
+        return [
+            greeting for greeting in super()._get_init_p2p_neighbors_ops() if greeting.peer != me
+        ]
+
+    def get_fwd_send_ops(self, fwd_chunk_id: int) -> list[dist.P2POp]:
+        """Report and return the sends of activations."""
+        operations = super().get_fwd_send_ops(fwd_chunk_id)
+        self.listener.on_send("forward", self.stage_index, operations)
+        return operations
+
+    def get_bwd_send_ops(self, bwd_chunk_id: int) -> list[dist.P2POp]:
+        """Report and return the sends of gradients."""
+        operations = super().get_bwd_send_ops(bwd_chunk_id)
+        self.listener.on_send("backward", self.stage_index, operations)
+        return operations
+
+
+def make_stage(
+    layers: Iterable[nn.Module],
+    numbers: tuple[int, int],
+    device: torch.device,
+    x: Activation,
+    output: Activation,
+) -> ReportingStage:
+    """Make a stage of known shapes: else torch sends them along, as pickles.
+
+    Args:
+        layers: in order.
+        numbers: of the stage, and how many stages there are.
+        device: of this rank.
+        x: like its input, without data.
+        output: like its output, without data.
+
+    Returns:
+        The stage, which passes back the gradient of every tensor that may have one.
+    """
+    stage, count = numbers
+    return ReportingStage(
+        StageModule(*layers),
+        stage,
+        count,
+        device,
+        input_args=_example(x, with_gradient=stage > 0),
+        output_args=_example(output, with_gradient=True),
+    )
+
+
+def _example(x: Activation, *, with_gradient: bool) -> tuple[torch.Tensor, ...]:
+    return tuple(
+        torch.empty_like(part, requires_grad=with_gradient and part.is_floating_point())
+        for part in parts_of(x)
+    )
