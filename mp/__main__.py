@@ -8,6 +8,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from study.first_contact import first_contact
 
@@ -21,7 +22,7 @@ with first_contact(needs_linux=True):
     from study.case import Case
     from study.command_line.case_options import add_case_options, parse_case
     from study.command_line.parser import OneLineParser
-    from study.errors import ConfigError
+    from study.errors import CaseError, ConfigError
     from study.results.file import encode
     from study.results.result import Job, Result
     from study.storage.files import check_target
@@ -37,29 +38,57 @@ def main() -> int:
     try:
         if sys.stdout is None:
             raise ConfigError("stdout", "is closed; the result goes there, so send it somewhere")
+        if arguments.inspect:
+            return show_inspection(arguments)
         case = parse_case(arguments, PROGRAM)
         check_trace(arguments.trace, case)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    output = own_stdout()
     started = now()
     if case.in_processes and not is_rank():
-        return start_ranks(case.gpus, partial(_show_lost, case, arguments.device, started))
+        return start_ranks(case.gpus, partial(_show_lost, case, arguments.device, started, output))
     with first_contact():
         from mp.run import run_case
 
     job = _job(case, arguments.device, started)
-    result = run_case(case, arguments.device, job, _report, arguments.trace, _show)
+    show = partial(_show, output)
+    result = run_case(case, arguments.device, job, _report, arguments.trace, show)
     if is_first():
-        _show(result)
+        show(result)
     return 0 if result.outcome == "ok" else 1
 
 
-def _show_lost(case: Case, device: str, started: str, loss: Loss) -> None:
+def show_inspection(arguments: argparse.Namespace) -> int:
+    """Print what is known of the model before it runs; return the exit code."""
+    with first_contact():
+        from mp.inspection.inspect import inspect
+
+    output = own_stdout()
+    try:
+        output.write(inspect(arguments, PROGRAM).encode())
+    except (CaseError, ConfigError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    output.flush()
+    return 0
+
+
+def own_stdout() -> BinaryIO:
+    """Return a stream to stdout; what anything else prints there goes to stderr from now on."""
+    sys.stdout.flush()
+    mine = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return mine
+
+
+def _show_lost(case: Case, device: str, started: str, output: BinaryIO, loss: Loss) -> None:
     """Print the result of a case that lost a rank."""
     from mp.run import lost_case
 
-    _show(lost_case(case, _job(case, device, started), loss))
+    _show(output, lost_case(case, _job(case, device, started), loss))
 
 
 def _job(case: Case, device: str, started: str) -> Job:
@@ -77,13 +106,13 @@ def _job(case: Case, device: str, started: str) -> Job:
     )
 
 
-def _show(result: Result) -> None:
-    """Print the result on stdout, and a line for a person on stderr."""
+def _show(output: BinaryIO, result: Result) -> None:
+    """Write the result to the output, and a line for a person on stderr."""
     job = msgspec.structs.replace(result.job, finished_at=now())
     mark_result_written()
     try:
-        sys.stdout.buffer.write(encode(msgspec.structs.replace(result, job=job)))
-        sys.stdout.flush()
+        output.write(encode(msgspec.structs.replace(result, job=job)))
+        output.flush()
     except OSError as error:
         print(f"error: stdout: {error.strerror}; the result is lost", file=sys.stderr, flush=True)
         os._exit(2)  # a second attempt to write, at the interpreter's end, would fail as well
@@ -114,6 +143,12 @@ def parse_arguments() -> argparse.Namespace:
         type=Path,
         metavar="FILE",
         help="also write the instrumented steps as a Chrome trace, for ui.perfetto.dev",
+    )
+    parser.add_argument(
+        "--inspect",
+        action="store_true",
+        help="run nothing; show the model's layers, cuts for 2, 4 and 8 GPUs, memory, and what is "
+        "refused; needs no GPU, nor --gpus and the --depth of a factory",
     )
     return parser.parse_args()
 

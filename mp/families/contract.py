@@ -37,12 +37,12 @@ class Model:
     small: dict[str, Argument] | None
 
 
-def model_of(returned: Any, depth: int, code: UserCode) -> Model:
+def model_of(returned: Any, depth: int | None, code: UserCode) -> Model:
     """Return the model of what a factory returned, checked.
 
     Args:
         returned: an object, a dict or a tuple.
-        depth: how many layers the case has.
+        depth: how many layers the case has; None if they are to be counted.
         code: the factory, for errors.
 
     Raises:
@@ -66,7 +66,7 @@ def model_of(returned: Any, depth: int, code: UserCode) -> Model:
         raise code.error(
             f"returns {type_name(layers)} as layers; return nn.Sequential or a list of modules"
         )
-    if isinstance(layers, Sized) and len(layers) != depth:
+    if isinstance(layers, Sized) and len(layers) != (depth or len(layers)):
         raise code.error(
             f"returns {len(layers)} layers, depth says {depth}; set depth: {len(layers)}"
         )

@@ -12,7 +12,9 @@ from mp.families.outputs import clean_name, type_name
 from mp.families.user_code import UserCode
 
 
-def draw_layers(model: Model, depth: int, seed: int, code: UserCode) -> Iterator[nn.Module]:
+def draw_layers(
+    model: Model, depth: int, seed: int, code: UserCode, *, is_exact: bool = True
+) -> Iterator[nn.Module]:
     """Yield the layers, and note their names.
 
     A callable, and an iterator's next layer, get random numbers of `seed` and their number.
@@ -22,6 +24,7 @@ def draw_layers(model: Model, depth: int, seed: int, code: UserCode) -> Iterator
         depth: how many layers it has.
         seed: of the case.
         code: the factory, to call within.
+        is_exact: False where `depth` is only the most that there may be.
 
     Raises:
         CaseError: one is no module, or there are more or fewer than `depth`.
@@ -42,7 +45,7 @@ def draw_layers(model: Model, depth: int, seed: int, code: UserCode) -> Iterator
         code.layer_names[number] = given.get(number) or f"{type_name(layer)} {number}"
         yield layer if _is_float32(layer) else layer.float()
         count += 1
-    if count != depth:
+    if is_exact and count != depth:
         raise code.error(f"returns {count} layers, depth says {depth}; set depth: {count}")
 
 

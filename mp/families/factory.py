@@ -1,6 +1,6 @@
 """A model of the user: a function in a file returns its layers, batch and loss."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from copy import deepcopy
 
 import msgspec
@@ -15,6 +15,23 @@ from mp.families.loading import check_arguments, load_factory
 from mp.families.outputs import check_batch, check_loss
 from mp.workload import Workload
 from study.case import Case
+
+MOST_DEPTH = 100_000  # of a case
+
+
+def count_layers(case: Case) -> int:
+    """Return how many layers the case's function returns, whatever its depth says.
+
+    Raises:
+        CaseError: the file or the function is not as it should be.
+    """
+    build, code = load_factory(case)
+    check_arguments(build, case.arguments, code)
+    with code.running(seed=case.seed):
+        model = model_of(build(**case.arguments), None, code)
+    if isinstance(model.layers, Sized):
+        return len(model.layers)
+    return sum(1 for _ in draw_layers(model, MOST_DEPTH, case.seed, code, is_exact=False))
 
 
 class Factory(Workload):

@@ -301,7 +301,7 @@ def test_the_file_is_run_once_under_a_name_of_its_own_and_its_folder_comes_last(
         sys.path[:] = before
 
 
-EXAMPLES = {"mlp": 6}
+EXAMPLES = {"mlp": 6, "moe": 6}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

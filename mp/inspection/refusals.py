@@ -1,0 +1,104 @@
+"""Find what would be refused of a model: by its contract, its check, or the rules of schedules."""
+
+import sys
+from contextlib import redirect_stdout
+from itertools import product
+
+import msgspec
+
+from mp.correctness import check_equals_unsplit
+from mp.engine import Communicator
+from mp.hardware.devices import choose_devices
+from mp.single.engine import SingleEngine
+from mp.workload import Workload
+from study.case import Case
+from study.errors import CaseError, ConfigError
+from study.results.layers import ModelProfile
+from study.schedules import SCHEDULES, has_key
+from study.validation import check_together
+
+GPUS = (1, 2, 4, 8)
+
+
+def find_refusals(case: Case, workload: Workload, profile: ModelProfile) -> list[str]:
+    """Return in words what is refused, and why.
+
+    Args:
+        case: of the model.
+        workload: what it trains.
+        profile: of its layers.
+    """
+    found = [*_by_check(case), *_by_sharing(profile), *_by_freezing(workload, profile)]
+    where: dict[str, list[tuple[int, str]]] = {}
+    for gpus, schedule in product(GPUS, SCHEDULES):
+        if (why := _by_rules(case, gpus, schedule)) is not None:
+            where.setdefault(why, []).append((gpus, schedule))
+    return [*found, *(f"{_in_words(pairs)}: {why}" for why, pairs in where.items())]
+
+
+def _in_words(pairs: list[tuple[int, str]]) -> str:
+    """Return e.g. "zbv on 4 and 8 GPUs" of numbers of GPUs and schedules."""
+    gpus = sorted({count for count, _ in pairs})
+    schedules = list(dict.fromkeys(schedule for _, schedule in pairs))
+    who = ", ".join(schedules) if len(schedules) < len(SCHEDULES) else "every schedule"
+    if len(gpus) == len(GPUS):
+        return who
+    return f"{who} on {' and '.join(map(str, gpus))} GPU{'s' * (gpus != [1])}"
+
+
+def _by_check(case: Case) -> list[str]:
+    """Compare a small model with the unsplit one, on two emulated GPUs where it has two layers."""
+    gpus = min(2, case.layers)
+    split = msgspec.structs.replace(case, gpus=gpus, schedule="naive", micro_batches=1)
+    try:
+        with redirect_stdout(sys.stderr):
+            check_equals_unsplit(SingleEngine(split, Communicator(choose_devices(gpus, "cpu"))))
+    except CaseError as error:
+        return [f"every case: {error}"]
+    except Exception as error:
+        return [f"every case: its training step raises {type(error).__name__}: {error}"]
+    return []
+
+
+def _by_sharing(profile: ModelProfile) -> list[str]:
+    return [
+        f"naive, where {layer.name} and {profile.layers[layer.shares_with].name} would be on "
+        "different GPUs: they share a parameter, which lies on one; use a pipeline"
+        for layer in profile.layers
+        if layer.shares_with is not None
+    ]
+
+
+def _by_freezing(workload: Workload, profile: ModelProfile) -> list[str]:
+    frozen = [
+        layer.name
+        for layer, module in zip(profile.layers, workload.layers(), strict=True)
+        if (parameters := list(module.parameters()))
+        and not any(p.requires_grad for p in parameters)
+    ]
+    if not frozen:
+        return []
+    return [
+        f"zero_bubble and zbv: {len(frozen)} layers are frozen (the first is {frozen[0]}), and "
+        "torch drops gradients of the layers after them; use another schedule"
+    ]
+
+
+def _by_rules(case: Case, gpus: int, schedule: str) -> str | None:
+    micro_batches = micro_batches_of(case, gpus) if has_key("micro_batches", schedule) else 1
+    tried = msgspec.structs.replace(
+        case, gpus=gpus, schedule=schedule, micro_batches=micro_batches, balance="layers"
+    )
+    try:
+        check_together(tried, "")
+    except ConfigError as error:
+        return str(error).removeprefix(":").strip()
+    return None
+
+
+def micro_batches_of(case: Case, gpus: int) -> int:
+    """Return the case's micro-batches, or about twice as many as GPUs, that divide its batch."""
+    if case.micro_batches > 1:
+        return case.micro_batches
+    fits = [m for m in range(1, min(case.batch_size, 4 * gpus) + 1) if case.batch_size % m == 0]
+    return min(fits, key=lambda m: (abs(m - 2 * gpus), m))

@@ -1,0 +1,194 @@
+"""The text of an inspection: layers, cuts, memory, and what is refused."""
+
+import json
+from collections.abc import Sequence
+from statistics import mean
+
+import torch
+
+from mp.inspection.memory import LEFT_OUT, Batch, gpu_bytes
+from mp.inspection.refusals import GPUS, micro_batches_of
+from study.balance import balanced_map, stage_costs
+from study.case import Case
+from study.results.layers import LayerProfile, ModelProfile
+from study.text import one_line
+
+MOST_ROWS, AT_EACH_END = 60, 25
+MOST_STAGES_SHOWN = 8
+GB, MB, MFLOP, MS = 1e9, 1e6, 1e6, 1e-3
+BALANCES = ("layers", "parameters", "flops", "time")
+Table = list[Sequence[str]]
+
+
+def describe(
+    case: Case, profile: ModelProfile, device: torch.device, refusals: list[str], notes: list[str]
+) -> str:
+    """Return all that was found of a model.
+
+    Args:
+        case: of the model.
+        profile: of its layers.
+        device: that it was measured on.
+        refusals: in words.
+        notes: on what its code changes.
+    """
+    what = one_line(str(case.factory)) if case.kind == "factory" else case.kind
+    parameters = sum(layer.parameters for layer in profile.layers)
+    where = f"{device} with {torch.get_num_threads()} threads" if device.type == "cpu" else device
+    parts = [
+        f"{what}: {case.layers} layers, {parameters:,} parameters, {case.dtype}. Each layer was "
+        f"measured alone with {profile.rows} rows on {where}; a row holds "
+        f"{profile.items_per_row:,} {profile.item}{'s' * (profile.items_per_row != 1)}.\n",
+        _aligned(_layer_rows(profile)),
+        "Slowest stage over the mean of all, and layers of each stage, by what is balanced "
+        "(1.00 is even; the cost is the time measured here):\n",
+        _aligned(_cut_rows(profile)),
+        f"Estimated peak memory of each GPU, balance: layers, batch {case.batch_size}, "
+        f"{case.optimizer}. {LEFT_OUT}\n",
+        _aligned(_memory_rows(case, profile)),
+        _listed("Refused", refusals, "Nothing is refused on 1, 2, 4 and 8 GPUs."),
+        _listed("Notes", [*profile.notes, *notes, *_unknown(profile)], ""),
+        _next(case),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _layer_rows(profile: ModelProfile) -> Table:
+    head = ("", "layer", "parameters", "output MB", "kept MB", "forward MFLOP", "backward MFLOP",
+            "forward ms", "backward ms")  # fmt: skip
+    rows = [(str(i), *_of_layer(layer)) for i, layer in enumerate(profile.layers)]
+    if (left_out := len(rows) - 2 * AT_EACH_END) > MOST_ROWS - 2 * AT_EACH_END:
+        more = ("", f"… {left_out:,} more layers", *[""] * 7)
+        rows = [*rows[:AT_EACH_END], more, *rows[-AT_EACH_END:]]
+    return [head, *rows, ("", *_of_layer(profile.loss))]
+
+
+def _of_layer(layer: LayerProfile) -> tuple[str, ...]:
+    backward = [layer.input_gradient_flops, layer.weight_gradient_flops]
+    known = [flops for flops in backward if flops is not None]
+    return (
+        layer.name,
+        f"{layer.parameters:,}",
+        _number(layer.output_bytes / MB),
+        _number(layer.kept_bytes / MB),
+        "unknown" if layer.forward_flops is None else _number(layer.forward_flops / MFLOP),
+        "unknown" if len(known) < len(backward) else _number(sum(known) / MFLOP),
+        "" if layer.forward_s is None else _number(layer.forward_s / MS),
+        "" if layer.backward_s is None else _number(layer.backward_s / MS),
+    )
+
+
+def costs_of(profile: ModelProfile, balance: str) -> list[float] | None:
+    """Return what each layer costs by a balance, the loss in the last; None where it is unknown."""
+    found: list[float] = []
+    for number, layer in enumerate(profile.layers):
+        entries = [layer, profile.loss] if number == len(profile.layers) - 1 else [layer]
+        cost = [_cost(entry, balance) for entry in entries]
+        if None in cost:
+            return None
+        found.append(sum(value or 0.0 for value in cost))
+    return found
+
+
+def _cost(layer: LayerProfile, balance: str) -> float | None:
+    if balance == "parameters":
+        return float(layer.parameters)
+    parts = (
+        (layer.forward_flops, layer.input_gradient_flops, layer.weight_gradient_flops)
+        if balance == "flops"
+        else (layer.forward_s, layer.backward_s)
+    )
+    return None if None in parts else float(sum(part or 0 for part in parts))
+
+
+def _cut_rows(profile: ModelProfile) -> Table:
+    seconds = costs_of(profile, "time")
+    rows: Table = [("GPUs", *BALANCES)]
+    for gpus in GPUS[1:]:
+        if gpus > len(profile.layers) or seconds is None:
+            continue
+        rows.append((str(gpus), *(_cut(profile, balance, gpus, seconds) for balance in BALANCES)))
+    return rows
+
+
+def _cut(profile: ModelProfile, balance: str, gpus: int, seconds: list[float]) -> str:
+    stages = stages_by(profile, balance, gpus)
+    if stages is None:
+        return "unknown"
+    its = stage_costs(seconds, stages)
+    counts = ",".join(str(stages.count(stage)) for stage in range(gpus))
+    return f"{max(its) / mean(its):.2f} ({counts})" if mean(its) else f"({counts})"
+
+
+def stages_by(profile: ModelProfile, balance: str, gpus: int) -> list[int] | None:
+    """Return the stage of every layer by a balance; None where a cost is unknown.
+
+    Args:
+        profile: of the model.
+        balance: layers, parameters, flops or time.
+        gpus: how many stages.
+    """
+    count = len(profile.layers)
+    if balance == "layers":
+        return [number * gpus // count for number in range(count)]
+    costs = costs_of(profile, balance)
+    return None if costs is None else balanced_map(costs, gpus)
+
+
+def _memory_rows(case: Case, profile: ModelProfile) -> Table:
+    rows: Table = [("schedule", "GPUs", "micro-batches", "memory of each GPU")]
+    for gpus in GPUS:
+        stages = stages_by(profile, "layers", gpus)
+        if gpus > len(profile.layers) or stages is None:
+            continue
+        m = micro_batches_of(case, gpus)
+        batches = {"naive": Batch(case.batch_size, 1, 1)}
+        if gpus > 1:
+            batches["1f1b"] = Batch(case.batch_size // m, min(m, gpus), m)
+        for schedule, batch in batches.items():
+            sizes = gpu_bytes(profile, stages, batch, case.optimizer)
+            unit, name = (GB, "GB") if max(sizes) > GB else (MB, "MB")
+            shown = f"{'  '.join(_number(size / unit) for size in sizes)} {name}"
+            rows.append((schedule, str(gpus), str(batch.micro_batches), shown))
+    return rows
+
+
+def _unknown(profile: ModelProfile) -> list[str]:
+    names = ", ".join(profile.unknown_operations)
+    return [f"FLOPs of these operations are unknown: {names}."] if names else []
+
+
+def _next(case: Case) -> str:
+    if case.kind != "factory":
+        return ""
+    args = ", ".join(f"{name}: {json.dumps(value)}" for name, value in case.arguments.items())
+    return (
+        f'In a grid: model: {{factory: "{one_line(str(case.factory))}", depth: {case.depth}, '
+        f"batch_size: {case.batch_size}{f', args: {{{args}}}' if args else ''}}}\n"
+    )
+
+
+def _listed(title: str, lines: list[str], otherwise: str) -> str:
+    if not lines:
+        return f"{otherwise}\n" if otherwise else ""
+    return f"{title}:\n" + "".join(f"- {line}\n" for line in lines)
+
+
+def _number(value: float) -> str:
+    """Return three significant digits."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.001 else "< 0.001"
+
+
+def _aligned(rows: Table) -> str:
+    """Return rows with columns of equal width; the first two to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,71 @@
+"""`python -m mp --inspect` shows a model before it runs; stdout has nothing else."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.long
+
+MODEL = """
+import os
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+
+class Loud(nn.Linear):
+    def forward(self, x):
+        print("python's stdout")
+        os.write(1, b"stdout by number")
+        return super().forward(x)
+
+
+def build(wide=8, depth=10):
+    torch.set_num_threads(1 + torch.get_num_threads())
+    layers = OrderedDict(first=Loud(4, wide), **{"<b>": nn.Linear(wide, 4)})
+    layers |= {f"{i}": nn.Linear(4, 4) for i in range(2, depth)}
+    return nn.Sequential(layers), lambda n: torch.randn(2, n, 4).unbind(), nn.functional.mse_loss
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MODEL)
+    return path
+
+
+def test_a_model_is_shown_by_its_layers_cuts_memory_and_refusals(run, file):
+    asked = ("--factory", f"{file}:build", "--arg", "wide=400", "--device", "cpu")
+    done = run("-m", "mp", *asked, "--inspect")
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
+    assert f"{file}:build: 10 layers, 3,764 parameters" in text
+    assert "0  first" in text
+    assert "1  <b>" in text
+    # 64 rows: two products of (64, 4) by (4, 400); the first layer's input needs no gradient.
+    assert "2,000" in text.splitlines()[3]
+    assert "0.205           0.205" in text.splitlines()[3]
+    assert "(1,9)" in text  # parameters on two GPUs: the first layer has more than all behind it
+    assert "1f1b      2                 4" in text
+    assert "zbv on 8 GPUs: depth: 10 layers are fewer than the 16 stages" in text
+    assert "build changes torch.set_num_threads; this was undone" in text
+    assert "depth: 10, batch_size: 64, args: {wide: 400}}" in text
+    assert "stdout by number" not in text
+    assert "python's stdout" not in text
+
+
+def test_what_cannot_be_inspected_is_one_line(run, file):
+    missing = run("-m", "mp", "--factory", f"{file}:nothing", "--inspect")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == f"error: {file} has no function nothing; its functions: build\n"
+
+
+def test_only_the_result_is_on_stdout_whatever_the_layers_print(run, file):
+    where = ("--depth", 10, "--gpus", 2, "--device", "cpu", "--steps", 3, "--warmup-steps", 1)
+    done = run("-m", "mp", "--factory", f"{file}:build", *where)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["outcome"] == "ok"
+    assert "python's stdout" in done.stderr
+    assert "stdout by number" in done.stderr
