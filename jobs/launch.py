@@ -17,6 +17,7 @@ from jobs.terminal.messages import (
 )
 from study.errors import ConfigError, explain
 from study.storage.ledger import Submission, drop_broken_lines
+from study.values.completion import check_unchanged
 
 
 def launch(order: SubmitOrder) -> int:
@@ -92,7 +93,13 @@ def submit(order: SubmitOrder, plan: Plan) -> int:
 
 
 def submissions(order: SubmitOrder, plan: Plan) -> Iterator[list[Submission]]:
-    """Submit what is to run, and yield each batch once it is in the ledger."""
+    """Submit what is to run, and yield each batch once it is in the ledger.
+
+    Raises:
+        ConfigError: the file of a factory is another than when it was planned.
+    """
+    for case in {(c.factory, c.sha256): c for c in (each.case for each in plan.to_run)}.values():
+        check_unchanged(case)
     if plan.to_run:
         yield from order.executor.submit(plan.to_run, plan.running)
 

@@ -60,10 +60,11 @@ def make_plan(
         bad: nodes that no job is to get which others can run.
 
     Raises:
-        ConfigError: the executor's machines can never run a case.
+        ConfigError: the executor's machines can never run a case, or a factory's file is gone.
     """
     planned: dict[Case, PlannedCase] = {}
     for grid in grids:
+        grid.check_file()
         for case in grid.cases():
             _check_possible(case, executor, grid)
             if case not in planned:

@@ -6,6 +6,7 @@ from statistics import median
 from study.results.measurement import Measurement
 from study.results.result import Result
 from study.schedules import SCHEDULES
+from study.values.description import model_words
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 SIGNIFICANT = 3
@@ -17,7 +18,7 @@ def summarize(result: Result) -> str:
     case, measurement = result.case, result.measurement
     gpus = "1 GPU" if case.gpus == 1 else f"{case.gpus} GPUs"
     how = "" if case.schedule == "naive" else f", {SCHEDULES[case.schedule].label}"
-    where = f"depth {case.depth} on {gpus}{_emulated(result)}{how}"
+    where = f"{model_words(case)} on {gpus}{_emulated(result)}{how}"
     if measurement is None:
         return f"{where}: {result.outcome}: {result.why_failed}"
     parts = [_step_time(measurement), f"{len(measurement.step_times_s)} steps"]

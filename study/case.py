@@ -30,11 +30,17 @@ def _text(pattern: str, description: str) -> Meta:
 
 T = TypeVar("T")
 ArgumentName = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,63}\Z")]
-ArgumentText = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z", max_length=1000)]
-Argument = bool | int | float | ArgumentText
+# No control character, which a terminal might obey, and no half of a pair, which no file can hold.
+_PLAIN = r"[^\x00-\x1f\x7f\ud800-\udfff]"
+ArgumentText = Annotated[str, Meta(pattern=rf"\A{_PLAIN}*\Z", max_length=1000)]
+ArgumentInt = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # what JSON can hold
+Argument = bool | ArgumentInt | float | ArgumentText
 Arguments = Annotated[
     tuple[tuple[ArgumentName, Argument], ...],
-    Meta(max_length=MOST_ARGUMENTS, description="names with a number, true, false or a text each"),
+    Meta(
+        max_length=MOST_ARGUMENTS,
+        description=f"at most {MOST_ARGUMENTS} names with a number, true, false or a text each",
+    ),
 ]
 
 
@@ -97,7 +103,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Annotated[
             str,
             _text(
-                r"\A[^\x00-\x1f\x7f:]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z",
+                r"\A[^\x00-\x1f\x7f\ud800-\udfff:]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z",
                 "a file and a function in it, e.g. models/mine.py:build",
             ),
         ]
@@ -105,10 +111,23 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ) = UNSET
     sha256: Annotated[str, _text(r"\A[0-9a-f]{64}\Z", "64 hex digits")] | UnsetType = UNSET
     command: (
-        Annotated[str, _text(r"\A[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*\Z", "a command line")]
+        Annotated[
+            str,
+            _text(rf"\A(?=.*\S){_PLAIN}*\Z", "a command line of at most 4096 characters"),
+        ]
         | UnsetType
     ) = UNSET
     args: Arguments | UnsetType = UNSET
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all fields are equal; 1, 1.0 and true are three values of an argument."""
+        if super().__eq__(other) is not True or not isinstance(other, Case):
+            return False
+        if isinstance(self.args, UnsetType) or isinstance(other.args, UnsetType):
+            return True
+        return [type(v) for _, v in self.args] == [type(v) for _, v in other.args]
+
+    __hash__ = msgspec.Struct.__hash__
 
     @property
     def case_id(self) -> str:

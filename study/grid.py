@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +13,17 @@ import msgspec
 
 from study.case import ARGUMENT, Case
 from study.errors import ConfigError
-from study.models import KINDS
+from study.models import KINDS, absent_model_keys
 from study.paths import GRIDS
 from study.quoting import quoted
 from study.schedules import absent_keys, has_key
 from study.storage.yaml_file import check_keys, read_mapping
 from study.validation import make_case
-from study.values.completion import PRESET, kind_of
+from study.values.completion import PRESET, factory_name, kind_of, sha256_of
 from study.values.keys import DEFAULTS, KEYS, check_value
 
 MAX_CASES = 100_000
+NO_FILE = "0" * 64  # in place of the hash of a factory's file that cannot be read
 MAX_INCLUDED = 20  # grids, each of which may be long
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules")
 
@@ -35,11 +37,15 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "train": ("dtype", "optimizer", "execution", "seed"),
     "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
 }  # fmt: skip
+IN_FILES = (*(key for key in KEYS if key != "sha256"), PRESET)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A selection of cases: all combinations of its axes, with one setting of the other keys."""
+    """A selection of cases: all combinations of its axes, with one setting of the other keys.
+
+    Of a factory it can be looked at when the file is gone; `check_file` says whether it can run.
+    """
 
     name: str
     source: str
@@ -80,7 +86,7 @@ class Grid:
 
     def case(self, values: dict[str, Any]) -> Case:
         """Return the case of these values, without the keys that its schedule does not have."""
-        values = self.setting | values
+        values = self.setting | self._file | values
         not_its = self.keys_of_others(values.get("schedule", DEFAULTS["schedule"]))
         return make_case({k: v for k, v in values.items() if k not in not_its}, self.source)
 
@@ -99,9 +105,32 @@ class Grid:
         return all(
             value == DEFAULTS[key]
             if key in not_its
-            else value in self.axes.get(key, (self._value_of_all(key),))
+            else _is_among(value, self.axes.get(key, (self._value_of_all(key),)))
             for key, value in case.flat().items()
+            # The file may have been edited since, unless this grid is of one state of it.
+            if key != "sha256" or key in {*self.setting, *self.axes}
         )
+
+    @cached_property
+    def _file(self) -> dict[str, Any]:
+        """The factory's name and its file's hash, read once, so that all cases have the same."""
+        if self.kind != "factory" or "sha256" in {*self.setting, *self.axes}:
+            return {}
+        name = factory_name(self.setting["factory"], self.source)
+        try:
+            return {"factory": name, "sha256": sha256_of(name, self.source)}
+        except ConfigError:
+            return {"factory": name, "sha256": NO_FILE}
+
+    def check_file(self) -> None:
+        """Check that the file of its factory can be read.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+        if self._file.get("sha256") == NO_FILE:
+            sha256_of(self._file["factory"], self.source)
+            raise ConfigError(self._file["factory"], "could not be read a moment ago; run again")
 
     def _value_of_all(self, key: str) -> Any:
         """Return the value that no axis varies; those that the kind fills in, as of any case."""
@@ -119,13 +148,20 @@ class Grid:
         Raises:
             ConfigError: the kind of model is another one, which has other keys.
         """
-        kind = overrides.get("kind", self.kind)
+        kind = kind_of({"kind": self.kind} | overrides, "--set")
         if kind != self.kind:
             raise ConfigError(
                 "--set",
                 f"kind: {kind}; {self.source} has kind: {self.kind}, and another one has other "
                 "keys, so write a grid file for it",
             )
+        for key in ("factory", "command"):
+            if key in overrides and key in absent_model_keys(kind):
+                raise ConfigError(
+                    "--set",
+                    f"{key}: {quoted(overrides[key])}; {self.source} has kind: {kind}, which has "
+                    "none, so write a grid file for it",
+                )
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
         setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
         return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
@@ -139,6 +175,11 @@ class Grid:
         if repeats > 1 and "repeat" in self.setting:
             raise ConfigError("--repeats", f"{self.source} sets repeat itself; keep one of them")
         return replace(self, repeats=repeats)
+
+
+def _is_among(value: Any, values: Sequence[Any]) -> bool:
+    """Return whether one of the values is this one; 1, 1.0 and true are three of an argument."""
+    return value in values and type(value) in map(type, values)
 
 
 def load_grids(names: list[str]) -> list[Grid]:
@@ -193,7 +234,8 @@ def _included(path: Path, name: Any) -> Path:
 
 def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     check_keys(data, ("title", "table", "trace", "axes", *SECTIONS), path, "top level")
-    kind = kind_of(_mapping(data, "model") | _mapping(data, "program"), path)
+    of_program = {"command": None} if data.get("program") is not None else {}
+    kind = kind_of(of_program | _mapping(data, "model"), path)
     axes = _read_axes(path, data.get("axes"), kind)
     setting = _read_setting(path, data, axes)
     table = data.get("table", TABLES[0])
@@ -207,6 +249,10 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
         raise ConfigError(path, f"trace: {quoted(trace)} is neither true nor false")
     if trace and kind == "program":
         raise ConfigError(path, "trace: true with a program, which has no instrumented steps")
+    if kind == "program" and "command" not in setting:
+        raise ConfigError(
+            path, "program.command: missing; write e.g. command: python train.py --gpus {gpus}"
+        )
     grid = Grid(path.stem, str(path), title, table, axes, setting, trace)
     needed = {"gpus"} if kind == "program" or PRESET in setting else {"depth", "gpus"}
     if not needed <= set(axes) | set(setting):
@@ -224,22 +270,36 @@ def _mapping(data: dict[str, Any], section: str) -> dict[str, Any]:
 def _read_axes(path: Path, axes: Any, kind: str) -> dict[str, tuple[Any, ...]]:
     if not axes:
         raise ConfigError(path, "axes: missing or empty; write e.g. axes: {depth: [20], gpus: [2]}")
+    if kind == "program" and isinstance(axes, dict):
+        axes = _with_names_of_program(path, axes)
     names = [key for key in axes if isinstance(key, str)] if isinstance(axes, dict) else []
     arguments = [key for key in names if key.startswith(ARGUMENT)]
-    if kind == "program":  # its axes have the names that its command uses
-        own = ("gpus", *KINDS[kind].keys, "repeat", *arguments)
-        renamed = {key: f"{ARGUMENT}{key}" for key in names if key not in own}
-        axes = {renamed.get(key, key): values for key, values in axes.items()}
-        arguments += renamed.values()
-    check_keys(axes, (*KEYS, *arguments), path, "axes")
+    check_keys(axes, (*IN_FILES, *arguments), path, "axes")
     if "repeat" in axes:  # jobs of one configuration are one row of a table
         raise ConfigError(path, "axes.repeat: repeats are no axis; use submit.py --repeats N")
-    for key in ("kind", "factory", "command", "args", "sha256"):
+    for key in ("kind", PRESET, "factory", "command", "args"):
         if key in axes:
             raise ConfigError(
                 path, f"axes.{key}: a grid measures one model; put it under model, or use two grids"
             )
     return {key: _read_axis(path, key, values) for key, values in axes.items()}
+
+
+def _with_names_of_program(path: Path, axes: dict[Any, Any]) -> dict[Any, Any]:
+    """Return the axes of a program with `args.` before the names that its command uses.
+
+    Raises:
+        ConfigError: an axis is there under both names.
+    """
+    own = ("gpus", *KINDS["program"].keys, "repeat")
+    named: dict[Any, Any] = {}
+    for key, values in axes.items():
+        is_own = not isinstance(key, str) or key in own or key.startswith(ARGUMENT)
+        name = key if is_own else f"{ARGUMENT}{key}"
+        if name in named:
+            raise ConfigError(path, f"axes: {quoted(name)} is there twice; keep one")
+        named[name] = values
+    return named
 
 
 def _read_axis(path: Path, key: str, values: Any) -> tuple[Any, ...]:
@@ -249,7 +309,10 @@ def _read_axis(path: Path, key: str, values: Any) -> tuple[Any, ...]:
         )
     checked = tuple(check_value(key, value, f"{path}: axes") for value in values)
     if len(set(checked)) < len(checked):
-        raise ConfigError(path, f"axes.{key}: {quoted(values)} names a value twice; list it once")
+        alike = ", as 1, 1.0 and true are equal" if key.startswith(ARGUMENT) else ""
+        raise ConfigError(
+            path, f"axes.{key}: {quoted(values)} names a value twice{alike}; list it once"
+        )
     return checked
 
 
@@ -275,8 +338,10 @@ def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dic
         for key, value in _with_arguments(path, section, _section(path, data, section, keys)):
             if key in axes:
                 raise ConfigError(path, f"{section}.{key}: is under axes, too; keep one")
-            own = key == PRESET  # of no case, and looked up with its kind
-            setting[key] = value if own else check_value(key, value, f"{path}: {section}")
+            is_checked_with_kind = key == PRESET  # which is a key of no case
+            setting[key] = (
+                value if is_checked_with_kind else check_value(key, value, f"{path}: {section}")
+            )
     return setting
 
 

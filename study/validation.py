@@ -75,6 +75,9 @@ def _check_kind(case: Case, source: object) -> None:
         raise ConfigError(
             source, f"schedule: {case.schedule} with kind: {case.kind}, which takes {having}"
         )
+    names = [name for name, _ in case.value("args") or ()]
+    if names != sorted(set(names)):
+        raise ConfigError(source, f"args: {quoted(names)} are not sorted, or one is there twice")
     _check_sizes(case, source)
     if case.kind == "program":
         command_words(case, source)

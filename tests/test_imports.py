@@ -45,9 +45,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "outcome": {"errors", "quoting"},
         "case": {"models", "schedules"},
         "stages": {"case", "schedules"},
-        "values": {"case", "errors", "models", "paths", "quoting", "storage"},
+        "values": {"case", "errors", "models", "paths", "quoting", "schedules", "storage", "text"},
         "validation": {"case", "errors", "models", "quoting", "schedules", "stages", "values"},
-        "command_line": {"case", "errors", "models", "quoting", "schedules", "text"}
+        "command_line": {"case", "errors", "models", "quoting", "schedules", "storage", "text"}
         | {"validation", "values"},
         "storage": {"case", "errors", "outcome", "quoting"},
         "results": {"case", "errors", "outcome", "schedules", "stages", "storage", "validation"}

@@ -37,6 +37,8 @@ from study.storage.ledger import Submission, append
 from study.storage.progress import read_progress
 from study.storage.store import Store
 from study.text import printable
+from study.values.description import cut, model_words
+from study.values.placeholders import as_text
 
 POLL_S = 0.2
 GRACE_S = 5.0
@@ -210,9 +212,8 @@ def _summary(case: Case, result: Result | None, why: str, log: Path) -> str:
 
 
 def _sizes(case: Case) -> str:
-    depth = f"depth {case.depth}, " if case.has_key("depth") else ""
-    arguments = [f"{name} {value}" for name, value in case.arguments.items()]
-    return escape(printable(", ".join([f"{depth}{count_gpus(case.gpus)}", *arguments])))
+    arguments = [f"{name}={cut(as_text(value))}" for name, value in case.arguments.items()]
+    return escape(", ".join([model_words(case), count_gpus(case.gpus), *arguments]))
 
 
 @contextmanager

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from jobs.planned import PlannedCase, count_gpus, gpu_hours, to_run
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
-from study.case import Case
-from study.schedules import has_key
 from study.storage.ledger import Submission
 from study.text import one_line
+from study.values.description import code_of, describe
 
 # squeue's own columns cut a name after eight letters and show no GPUs, which are those of a node.
-SQUEUE_COLUMNS = '--format="%.18i %.28j %.10T %.9M %.5D %.14b %R"'
+SQUEUE_COLUMNS = '--format="%.18i %.40j %.10T %.9M %.5D %.14b %R"'
 
 
 def print_notes(notes: Sequence[str]) -> None:
@@ -22,28 +21,14 @@ def print_notes(notes: Sequence[str]) -> None:
 
 
 def print_plan(planned: list[PlannedCase], profile: Profile) -> None:
-    """Print one line a case: run, or left out and why."""
+    """Print one line a case: run, or left out and why; and whose code runs besides ours."""
     print(f"Plan for profile {profile.name} ({profile.executor}, device {profile.device}):")
     for each in planned:
-        c = each.case
-        what = [f"depth {c.depth}", count_gpus(c.gpus), f"dim {c.dim}", f"batch {c.batch_size}"]
-        what += [c.split] if c.schedule == "naive" else _schedule(c)
-        what += [c.dtype, c.optimizer]
-        what += [c.execution] if c.execution != "eager" else []
-        what += [f"repeat {c.repeat}"] if c.repeat > 1 else []
-        print(f"  {c.case_id}  {', '.join(what)}  {_decision(each)}")
+        print(f"  {each.case.case_id}  {describe(each.case)}  {_decision(each)}")
+    for code in dict.fromkeys(filter(None, (code_of(each.case) for each in to_run(planned)))):
+        print(f"runs code of {code}")
     runs = len(to_run(planned))
     print(f"{runs} to run, {len(planned) - runs} left out.", flush=True)
-
-
-def _schedule(case: Case) -> list[str]:
-    """Return the schedule and the values of the keys that it has."""
-    of_some = {
-        "micro_batches": f"{case.micro_batches} micro-batches",
-        "chunks_per_gpu": f"{case.chunks_per_gpu} chunks a GPU",
-        "balance": f"balanced by {case.balance}",
-    }
-    return [case.schedule, *(text for key, text in of_some.items() if has_key(key, case.schedule))]
 
 
 def _decision(planned: PlannedCase) -> str:

@@ -16,7 +16,7 @@ from study.values.keys import DEFAULTS, KEYS, allowed, parse_value, value_type
 
 NEEDED = ("depth", "gpus")
 MEANINGS = {
-    "depth": "linear layers of the model",
+    "depth": "layers of the model; blocks of gpt and conv, which have a layer more at either end",
     "gpus": "GPUs that the layers are spread over; emulated if there are fewer",
     "dim": "features of every layer's input and output",
     "batch_size": "rows of the batch",
@@ -71,7 +71,7 @@ class OptionError(ConfigError):
 
 def flag(key: str) -> str:
     """Return the option of a key."""
-    return f"--{key.replace('_', '-')}"
+    return "--arg" if key == "args" else f"--{key.replace('_', '-')}"
 
 
 def add_case_options(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +100,10 @@ def parse_case(arguments: argparse.Namespace, program: str) -> Case:
     """
     given = {key: text for key in OPTIONS if (text := getattr(arguments, key)) is not None}
     given |= _parse_arguments(arguments.arg)
+    if given.get("kind") == "program":
+        raise OptionError(
+            "--kind program runs no model; write it into a grid file, under program, for submit.py"
+        )
     needed = ("gpus",) if arguments.preset else NEEDED
     missing = [flag(key) for key in needed if key not in given]
     if missing:
@@ -131,6 +135,7 @@ def in_options(error: ConfigError, source: str) -> ConfigError:
     """Return the error with its keys as options: `--gpus 9` for `gpus: 9`."""
     text = str(error).removeprefix(f"{source}: ")
     keys = "|".join(KEYS)
+    text = re.sub(rf"\b{re.escape(ARGUMENT)}(\w+): ", r"--arg \1=", text)
     text = re.sub(rf"\b({keys}): ", lambda found: f"{flag(found[1])} ", text)
     text = re.sub(rf"(?<!-)\b({keys})\b", _plain_word, text)
     return OptionError(text)

@@ -4,9 +4,17 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from study.case import ARGUMENT
 from study.errors import ConfigError
 from study.quoting import quoted
+from study.storage.yaml_file import plain_value
+from study.values.completion import PRESET
 from study.values.keys import parse_value
+
+_NOT_SET = {
+    "args": "set one argument at a time, e.g. args.width=64",
+    "sha256": "it is that of the factory's file; remove it",
+}
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -51,11 +59,23 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set", f"{quoted(text)} is not KEY=VALUE; write e.g. depth=8")
         if key in overrides:
             raise ConfigError("--set", f"{key} is given twice; give it once")
-        if "," in value:
+        if key in ("args", "sha256"):
+            raise ConfigError("--set", f"{key}: {quoted(value)}; {_NOT_SET[key]}")
+        if _is_list(key, value):
             raise ConfigError(
                 "--set",
                 f"{key}: {quoted(value)} is a list, and --set takes one value; lists go into the "
                 f"axes of a grid file, e.g. axes: {{{key}: [{value.strip('[]')}]}}",
             )
-        overrides[key] = parse_value(key, value, "--set")
+        overrides[key] = value if key == PRESET else parse_value(key, value, "--set")
     return overrides
+
+
+def _is_list(key: str, value: str) -> bool:
+    """Return whether a value must be meant as several; a text may have a comma."""
+    if "," not in value or key in ("balance", "factory", "command"):
+        return False
+    if not key.startswith(ARGUMENT):
+        return True
+    parts = value.removeprefix("[").removesuffix("]").split(",")
+    return not any(isinstance(plain_value(part.strip()), str) for part in parts)

@@ -163,7 +163,7 @@ def read_file(
     try:
         handle = os.open(path, flags)
     except OSError as error:
-        raise _as_link(error, path) from None
+        raise error if follow else _as_link(error, path) from None
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)

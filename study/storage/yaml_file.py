@@ -5,6 +5,7 @@ are few and not deeply nested, and none is written once and used many times.
 """
 
 import errno
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def _check_length(node: yaml.ScalarNode) -> None:
 _Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
+# To YAML 1.1, 1e-3 and 1.5e3 are texts, as one has no point and the other no sign.
+_EXPONENT = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+\Z")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+
+
+def plain_value(text: str) -> Any:
+    """Return the text as what it would be in a file without quotes: a number, true, or itself."""
+    if not text or len(text) > LONGEST_NUMBER or not is_utf8(text):
+        return text
+    loader = _Loader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    if tag.rpartition(":")[2] not in ("bool", "int", "float"):
+        return text
+    try:
+        return loader.construct_object(yaml.ScalarNode(tag, text), deep=True)
+    except (ValueError, OverflowError):  # such as 0b2
+        return text
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

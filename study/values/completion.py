@@ -1,10 +1,13 @@
 """Fill in what a case's kind of model leaves out: the kind, a preset, defaults, a file's hash."""
 
+import errno
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.case import Case, given
+from study.case import ARGUMENT, Case, given
 from study.errors import ConfigError
 from study.models import KINDS, absent_model_keys, kinds_with
 from study.paths import ROOT
@@ -32,21 +35,30 @@ def complete(values: dict[str, Any], source: object) -> dict[str, Any]:
     kind = kind_of(values, source)
     entry = KINDS[kind]
     values = folded(values)
-    preset = values.pop(PRESET, None)
-    if preset is not None and preset not in entry.presets:
-        known = f"one of: {', '.join(entry.presets)}" if entry.presets else "none"
-        raise ConfigError(source, f"preset: {quoted(preset)} of kind: {kind}, which has {known}")
+    of_preset = _of_preset(kind, values.pop(PRESET), source) if PRESET in values else {}
     _check_keys_of(kind, values, source)
-    filled = {**entry.defaults, **(entry.presets[preset] if preset else {}), **values}
+    filled = {**entry.defaults, **of_preset, **values}
     if kind == "linear":
         return filled
     filled["kind"] = kind
     if kind == "program":
         filled["depth"] = 1  # has no meaning
     if kind == "factory" and "sha256" not in filled:
-        filled["factory"] = _name_of(filled["factory"], source)
+        filled["factory"] = factory_name(filled["factory"], source)
         filled["sha256"] = sha256_of(filled["factory"], source)
     return filled
+
+
+def _of_preset(kind: str, preset: object, source: object) -> Mapping[str, Any]:
+    presets = KINDS[kind].presets
+    if isinstance(preset, str) and preset in presets:
+        return presets[preset]
+    if presets:
+        problem = f"is not one of those of kind: {kind}: {', '.join(presets)}"
+    else:
+        having = " and ".join(name for name, entry in KINDS.items() if entry.presets)
+        problem = f"with kind: {kind}, which has none; {having} have presets"
+    raise ConfigError(source, f"preset: {quoted(preset)} {problem}")
 
 
 def kind_of(values: dict[str, Any], source: object) -> str:
@@ -65,9 +77,12 @@ def kind_of(values: dict[str, Any], source: object) -> str:
 def _check_keys_of(kind: str, values: dict[str, Any], source: object) -> None:
     for key in values:
         if key in absent_model_keys(kind):
+            name, value = key, values[key]
+            if key == "args" and value:
+                name, value = f"{ARGUMENT}{value[0][0]}", value[0][1]
             having = ", ".join(kinds_with(key))
             raise ConfigError(
-                source, f"{key}: {quoted(values[key])} with kind: {kind}; it is for {having}"
+                source, f"{name}: {quoted(value)} with kind: {kind}; it is for {having}"
             )
     for key in ("factory", "command"):
         if key not in absent_model_keys(kind) and not values.get(key):
@@ -75,10 +90,14 @@ def _check_keys_of(kind: str, values: dict[str, Any], source: object) -> None:
             raise ConfigError(source, f"{key}: missing for kind: {kind}; write e.g. {example}")
 
 
-def _name_of(factory: Any, source: object) -> str:
+def factory_name(factory: object, source: object) -> str:
     """Return `path.py:function`, with a path below this project's folder, or an absolute one.
 
-    A relative path is looked for in the current folder, then in the project's.
+    A relative path is looked for in the current folder, then in the project's. Links are followed,
+    so a file has one name, and a file that is gone may have another one than it had.
+
+    Raises:
+        ConfigError: it is not of that form.
     """
     path, colon, function = str(factory).rpartition(":")
     if not colon or not path.endswith(".py"):
@@ -87,13 +106,11 @@ def _name_of(factory: Any, source: object) -> str:
             f"factory: {quoted(factory)} is not a file and a function in it; "
             "write e.g. models/mine.py:build",
         )
-    here = Path(path).expanduser().absolute()
-    found = here if here.is_file() else ROOT / path
-    if not found.is_file():
-        raise ConfigError(source, f"factory: {quoted(path)} is no file; check the path")
-    found = found.resolve()
-    inside = found.is_relative_to(ROOT)
-    return f"{found.relative_to(ROOT) if inside else found}:{function}"
+    path = os.path.expanduser(path)
+    found = path if os.path.isfile(path) else os.path.join(ROOT, path)
+    whole = Path(os.path.realpath(found))
+    inside = whole.is_relative_to(ROOT)
+    return f"{whole.relative_to(ROOT) if inside else whole}:{function}"
 
 
 def factory_path(factory: str) -> Path:
@@ -105,18 +122,29 @@ def sha256_of(factory: str, source: object) -> str:
     """Return the sha256 of the factory's file, 64 hex digits.
 
     Raises:
-        ConfigError: it cannot be read, or is too long.
+        ConfigError: it is not there, cannot be read, is no regular file or is too long.
     """
     path = factory_path(factory)
     try:
         return hashlib.sha256(read_file(path, most=MOST_BYTES, follow=True)).hexdigest()
+    except FileNotFoundError:
+        problem = "does not exist; check the path"
     except OSError as error:
-        raise ConfigError(source, f"factory: {path} cannot be read: {error.strerror}") from None
+        problem = f"cannot be read: {error.strerror}"
+        if error.errno == errno.EFBIG:
+            problem = f"has more than {MOST_BYTES // 2**20} MiB; name a file of Python"
+    raise ConfigError(source, f"factory: {path} {problem}")
 
 
-def is_current(case: Case) -> bool:
-    """Return whether the file of the case's factory is still the one that the case names."""
-    try:
-        return sha256_of(given(case.factory), "") == given(case.sha256)
-    except ConfigError:
-        return False
+def check_unchanged(case: Case) -> None:
+    """Check that the file of the case's factory is still the one that the case names.
+
+    Raises:
+        ConfigError: it was edited, or is gone.
+    """
+    if case.kind == "factory":
+        name = given(case.factory)
+        if sha256_of(name, "submit.py") != given(case.sha256):
+            raise ConfigError(
+                factory_path(name), "was edited since the cases were planned; run again"
+            )

@@ -1,6 +1,7 @@
 """The keys of a case: their types and defaults, and values checked for them."""
 
 import math
+import re
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from study.case import ARGUMENT, Argument, ArgumentName, Case
 from study.errors import ConfigError
 from study.quoting import quoted
+from study.storage.yaml_file import plain_value
 
 KEYS: tuple[str, ...] = Case.__struct_fields__
 DEFAULTS: dict[str, Any] = {
@@ -43,7 +45,7 @@ def check_value(key: str, value: Any, source: object) -> Any:
     """
     kind = _type_of(key, source)
     if key == "balance" and isinstance(value, list):
-        value = ",".join(map(str, value))  # as on a command line
+        value = ",".join(map(str, value)) or value  # as on a command line
     try:
         converted = msgspec.convert(value, type=kind)
     except msgspec.ValidationError:
@@ -60,12 +62,18 @@ def _type_of(key: str, source: object) -> Any:
             msgspec.convert(name, type=ArgumentName)
         except msgspec.ValidationError:
             raise ConfigError(
-                source, f"{quoted(key)}: an argument has a name of letters, digits and _"
+                source, f"args: {quoted(name)} is no name; use at most 64 letters, digits and _"
             ) from None
         return Argument
     if key not in _TYPES:
-        raise ConfigError(source, f"unknown key {quoted(key)}; known keys: {', '.join(KEYS)}")
+        known = f"known keys: {', '.join(KEYS)}"
+        raise ConfigError(source, f"unknown key {quoted(key)}; {known}{_as_argument(key)}")
     return _TYPES[key]
+
+
+def _as_argument(key: str) -> str:
+    is_name = re.fullmatch(r"[A-Za-z_]\w{0,63}", key, re.ASCII)
+    return f"; an argument of a factory or a program is {ARGUMENT}{key}" if is_name else ""
 
 
 def parse_value(key: str, text: str, source: object) -> Any:
@@ -80,7 +88,9 @@ def parse_value(key: str, text: str, source: object) -> Any:
         ConfigError: the key is unknown, or the text is no value of it.
     """
     if key.startswith(ARGUMENT):
-        return check_value(key, _parse_argument(text), source)
+        return check_value(key, plain_value(text), source)
+    if key == "balance":
+        text = re.sub(r"\s+", "", text.strip().removeprefix("[").removesuffix("]"))
     if key in _TYPES and value_type(key) is not str:
         try:
             return check_value(key, _PARSERS[value_type(key)](text), source)
@@ -98,16 +108,6 @@ def _truth(text: str) -> bool:
 _PARSERS: dict[type, Any] = {int: int, float: float, bool: _truth}
 
 
-def _parse_argument(text: str) -> Argument:
-    """Return the text as what YAML would take it for: true, false, a number, or itself."""
-    for parse in (_truth, int, float):
-        try:
-            return parse(text)
-        except ValueError:
-            continue
-    return text
-
-
 def value_type(key: str) -> type:
     """Return int, float, bool or str."""
     if _TYPES[key] is bool:
@@ -119,7 +119,10 @@ def value_type(key: str) -> type:
 def allowed(key: str) -> str:
     """Describe the values that a key takes."""
     if key.startswith(ARGUMENT):
-        return "a finite number, true, false or a text of at most 1000 characters"
+        return (
+            "true, false, a finite number, whole ones from -2^63 to 2^63-1, or a text of at most "
+            "1000 characters on one line"
+        )
     if _TYPES[key] is bool:
         return "true or false"
     if get_origin(_TYPES[key]) is Literal:

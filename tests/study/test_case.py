@@ -174,7 +174,8 @@ def test_text_that_a_key_does_not_take_is_refused_in_one_line(key, text):
 def test_an_unknown_key_names_the_known_ones(check):
     with pytest.raises(ConfigError) as caught:
         check("layers", "6", "--set")
-    assert str(caught.value) == f"--set: unknown key 'layers'; known keys: {', '.join(KEYS)}"
+    known = f"known keys: {', '.join(KEYS)}; an argument of a factory or a program is args.layers"
+    assert str(caught.value) == f"--set: unknown key 'layers'; {known}"
 
 
 def test_the_base_code_splits_over_exactly_two_gpus():

@@ -1,5 +1,6 @@
 """The files of a grid's factory that were submitted or measured, whatever became of them since."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ def _possible_names(factory: str) -> list[str]:
     """
     path, _, function = factory.rpartition(":")
     names: dict[str, None] = {}
-    for found in (Path(path).expanduser().absolute(), ROOT / path):
+    for found in (Path(os.path.expanduser(path)).absolute(), ROOT / path):
         for whole in (found.resolve(), found):  # a link that is gone leads nowhere now
             inside = whole.is_relative_to(ROOT)
             names[f"{whole.relative_to(ROOT) if inside else whole}:{function}"] = None
