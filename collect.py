@@ -136,13 +136,14 @@ def write(options: Namespace, shown: Shown, profiles: list[ProfileResults]) -> N
         if left_out:
             show(
                 chain(
-                    render(document.sections, about=document.about),
+                    render(document.sections, about=document.about, checks=document.checks),
                     [f"\n{left_out}"],
                     render([], document.method),
                 )
             )
         else:
-            show(render(document.sections, document.method, document.about))
+            about, found = document.about, document.checks
+            show(render(document.sections, document.method, about, found))
     else:
         render_values = {"csv": render_csv, "json": render_json}[options.format]
         show([render_values(shown.tables, with_raw=options.raw)])

@@ -94,7 +94,8 @@ class Document:
     Attributes:
         title: Its title.
         about: Its title block, as names and values.
-        warnings: What holds for the numbers of the first page, in a box: emulation.
+        warnings: What holds for the numbers of the first page, in a box: emulation, checks.
+        checks: What checks of the models found, for formats without a first page.
         glance: The sentences that answer most, of all sections.
         glance_figure: The figure beside them.
         sections: One for each table.
@@ -106,6 +107,7 @@ class Document:
     about: Sequence[tuple[str, str]]
     sections: Sequence[Section]
     warnings: Sequence[str] = ()
+    checks: Sequence[str] = ()
     glance: Sequence[str] = ()
     glance_figure: Figure | None = None
     method: Sequence[str] = ()

@@ -10,6 +10,7 @@ from typing import Any
 from report.answers import (
     layer_map,
     memory,
+    model,
     placement_rule,
     scaling,
     schedules,
@@ -17,6 +18,7 @@ from report.answers import (
     transfers,
 )
 from report.answers.of_gpus import asked
+from report.answers.of_model import losses
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer, Figure, Table
@@ -46,6 +48,7 @@ class Kind:
     """One kind of table. No part has a default, so that none is forgotten."""
 
     question: str  # begins the answer where nothing was measured
+    opening: Callable[[GridTable], list[Answer]]  # answers of all cases, failed ones included
     columns: Sequence[str]  # keys of report.tables.columns; those that say nothing are left out
     answers: Callable[[Results], list[Answer]]
     headlines: Callable[[Results], list[str]]  # sentences of the first page, best first
@@ -73,7 +76,16 @@ def layer_figures(results: Results) -> Drawings:
     return [layer_profile.make_figure(results)]
 
 
+def checks(results: Results) -> list[str]:
+    """Return what checks of the models found: warnings, then how training differs; each once."""
+    return [*losses.warnings(results), *losses.notes(results)]
+
+
 def _nothing(results: Results) -> list[Any]:
+    return []
+
+
+def _no_opening(grid_table: GridTable) -> list[Answer]:
     return []
 
 
@@ -127,10 +139,23 @@ def _schedule_details(results: Results) -> Drawings:
     return [schedule_gantt.make_figure(results)]
 
 
+def _model_figures(results: Results) -> Drawings:
+    from report.figures import sweep
+
+    return [*_schedule_figures(results), *sweep.make_figures(results)]
+
+
+def _model_details(results: Results) -> Drawings:
+    from report.figures import memory
+
+    return [*_schedule_details(results), memory.make_figure(results)]
+
+
 MORE_GPUS = ("speed_up", "efficiency", "samples_per_s", "gpu_seconds")
 KINDS = {
     "step_time": Kind(
         question=step_time.QUESTION,
+        opening=_no_opening,
         columns=("step_time", "time_per_layer", *MORE_GPUS),
         answers=lambda results: [*step_time.answer(results), *scaling.answer(results)],
         headlines=lambda results: [*step_time.headlines(results), *scaling.headlines(results)],
@@ -142,6 +167,7 @@ KINDS = {
     ),
     "layer_map": Kind(
         question="Where the data moves",
+        opening=_no_opening,
         columns=("layers", "moved_before"),
         answers=layer_map.answer,
         headlines=layer_map.headlines,
@@ -153,6 +179,7 @@ KINDS = {
     ),
     "placement_rule": Kind(
         question="Which GPU gets which layer",
+        opening=_no_opening,
         columns=("layers",),
         answers=placement_rule.answer,
         headlines=placement_rule.headlines,
@@ -169,6 +196,7 @@ KINDS = {
     ),
     "memory": Kind(
         question="Whether all GPUs are utilised and whether adding GPUs makes training faster",
+        opening=_no_opening,
         columns=("step_time", *MORE_GPUS, "memory"),
         answers=lambda results: [*memory.answer(results), *scaling.answer(results)],
         headlines=lambda results: [*memory.headlines(results), *scaling.headlines(results)],
@@ -186,6 +214,7 @@ KINDS = {
     ),
     "transfers": Kind(
         question="How often data moves",
+        opening=_no_opening,
         columns=("calls", "moves", "moved"),
         answers=transfers.answer,
         headlines=transfers.headlines,
@@ -197,8 +226,13 @@ KINDS = {
     ),
     "schedules": Kind(
         question=schedules.QUESTION,
+        opening=_no_opening,
         columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
-        answers=lambda results: [*schedules.answer(results), *scaling.answer(results)],
+        answers=lambda results: [
+            *schedules.answer(results),
+            *scaling.answer(results),
+            *model.about_layers(results),
+        ],
         headlines=lambda results: [
             *scaling.headlines(results),
             *schedules.headlines(results),
@@ -214,6 +248,27 @@ KINDS = {
             flops.make_table,
         ],
         detail_figures=_schedule_details,
+        facts=bubbles.facts,
+    ),
+    "model": Kind(
+        question=model.STATEMENT,
+        opening=model.opening,
+        columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
+        answers=model.answer,
+        headlines=model.headlines,
+        figures=_model_figures,
+        listings=[],
+        detail_tables=[
+            speeds.make_table,
+            schedule_costs.make_table,
+            bubbles.make_table,
+            one_gpu.make_table,
+            samples.make_table,
+            time_use.make_table,
+            memory_parts.make_table,
+            flops.make_table,
+        ],
+        detail_figures=_model_details,
         facts=bubbles.facts,
     ),
 }

@@ -7,6 +7,7 @@ from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Document, Figure, Section
 from report.facts import Shared, emulation, find_shared, other_model
+from report.kinds import checks
 from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title
@@ -34,10 +35,11 @@ def make_document(
         columns: Keys of the columns of the main tables, in place of their kinds'.
     """
     shared, results = find_shared(grid_tables), _all_results(grid_tables)
+    several, found = len(grid_tables) > 1, checks(results)
     sections = [
-        make_section(table, with_figures, with_details, shared, columns) for table in grid_tables
+        make_section(table, with_figures, with_details, shared, columns, () if several else found)
+        for table in grid_tables
     ]
-    several = len(grid_tables) > 1
     figure = _glance_figure(sections) if several else None
     if figure is not None:
         sections = [_without(section, figure) for section in sections]
@@ -45,12 +47,19 @@ def make_document(
         title=title or make_title(grid_tables),
         about=make_about(grid_tables, author, shared.words),
         sections=sections,
-        warnings=[emulation(results)] if several and any(r.emulated for r in results) else (),
+        warnings=_warnings(results, found) if several else (),
+        checks=found if several else (),
         glance=_glance(grid_tables, shared) if several else (),
         glance_figure=figure,
         method=make_method(results),
         author=author or "",
     )
+
+
+def _warnings(results: list[MeasuredCase], found: list[str]) -> list[str]:
+    """Return what holds for the numbers of the first page."""
+    emulated = [emulation(results)] if any(result.emulated for result in results) else []
+    return [*found, *emulated]
 
 
 def _glance(grid_tables: list[GridTable], shared: Shared) -> list[str]:

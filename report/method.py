@@ -15,7 +15,7 @@ def make_method(results: list[MeasuredCase]) -> list[str]:
     """
     if not results:
         return []
-    return [_samples(results), *_instruments(results)]
+    return [_samples(results), *_instruments(results), *_layers(results)]
 
 
 def _samples(results: list[MeasuredCase]) -> str:
@@ -42,6 +42,18 @@ def _instruments(results: list[MeasuredCase]) -> list[str]:
         "The timed steps run without instruments. Forward, backward, optimizer and idle times come "
         f"from {steps} separate, instrumented steps a case, timed by {clocks}; compared with a "
         f"timed step they took {_range(costs)}{_alone(results)}."
+    ]
+
+
+def _layers(results: list[MeasuredCase]) -> list[str]:
+    """Describe how layers were measured, where a model was measured layer by layer."""
+    if all(result.model is None for result in results):
+        return []
+    return [
+        "Each layer of a model was profiled alone before the timed steps, forward and backward "
+        "with one micro-batch: its operations, bytes and seconds come from there. Operations are "
+        "those of matrix products, convolutions and attention, a multiplication and an addition "
+        "counted as two."
     ]
 
 

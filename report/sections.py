@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from report.analysis.comparison import CANNOT
 from report.data.selection import GridTable, Row
-from report.document import Answer, Details, Figure, Section
+from report.document import Answer, Details, Figure, Listing, Section
 from report.facts import Shared, make_facts
 from report.kinds import KINDS, Kind, layer_figures, layer_tables, remarks
 from report.listings import make_listings
@@ -22,6 +22,7 @@ def make_section(
     with_details: bool = True,
     shared: Shared | None = None,
     columns: Sequence[str] | None = None,
+    checks: Sequence[str] = (),
 ) -> Section:
     """Return what the table's kind shows of its results.
 
@@ -31,22 +32,31 @@ def make_section(
         with_details: Make the tables of the appendix.
         shared: What the title block of the document says already.
         columns: Keys of the columns of the main table, in place of the kind's.
+        checks: Lines before all others: what checks of the models found.
     """
     kind, results = KINDS[grid_table.grid.table], grid_table.results
     return Section(
         title=grid_table.grid.title,
-        facts=[*make_facts(grid_table, shared), *(kind.facts(results) if results else ())],
+        facts=[*checks, *make_facts(grid_table, shared), *(kind.facts(results) if results else ())],
         answers=_answers(grid_table, kind),
         table=make_main_table(grid_table, kind.columns, columns),
         figures=_drawn(kind.figures(results)) if with_figures and results else (),
-        listings=make_listings(grid_table, kind.listings),
+        listings=_listings(grid_table, kind),
         details=_details(grid_table, kind, with_figures) if with_details else Details(),
     )
 
 
 def make_headlines(grid_table: GridTable) -> list[str]:
     """Return the sentences of the table's kind for the first page, best first."""
-    return KINDS[grid_table.grid.table].headlines(grid_table.results) if grid_table.results else []
+    kind = KINDS[grid_table.grid.table]
+    found = [answer.sentences[0] for answer in kind.opening(grid_table)]
+    return [*found, *kind.headlines(grid_table.results)] if grid_table.results else found
+
+
+def _listings(grid_table: GridTable, kind: Kind) -> Sequence[Listing]:
+    """Return the homework's code; it is not what trained another kind of model."""
+    is_homework = grid_table.grid.kind == "linear"
+    return make_listings(grid_table, kind.listings) if is_homework else ()
 
 
 def _details(grid_table: GridTable, kind: Kind, with_figures: bool) -> Details:
@@ -65,9 +75,11 @@ def _drawn(figures: Sequence[Figure | None]) -> list[Figure]:
 
 
 def _answers(grid_table: GridTable, kind: Kind) -> list[Answer]:
+    opening = kind.opening(grid_table)
     if not grid_table.results:
-        return [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
-    answers = kind.answers(grid_table.results)
+        nothing = [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
+        return [*opening, *_missing(grid_table.rows)] if opening else nothing
+    answers = [*opening, *kind.answers(grid_table.results)]
     return [*answers, *remarks(grid_table), *_missing(grid_table.rows)]
 
 
@@ -84,4 +96,5 @@ def _missing(rows: list[Row]) -> list[Answer]:
 
 def _name(case: Case) -> str:
     how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
-    return f"depth {case.depth} on {count_of(case.gpus, 'GPU')}{how}"
+    depth = f"depth {case.depth} " if case.has_key("depth") else ""
+    return f"{depth}on {count_of(case.gpus, 'GPU')}{how}"

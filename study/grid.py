@@ -25,7 +25,8 @@ from study.values.keys import DEFAULTS, KEYS, check_value
 MAX_CASES = 100_000
 NO_FILE = "0" * 64  # in place of the hash of a factory's file that cannot be read
 MAX_INCLUDED = 20  # grids, each of which may be long
-TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules")
+TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules",
+          "model")  # fmt: skip
 
 # Each key of a case has one section of the grid file; depth and gpus are usually axes. Arguments
 # of a factory or a program, `args.<name>`, are axes or lie under `args` in their section.

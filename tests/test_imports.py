@@ -87,7 +87,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
         "tidy": NUMBERS,
         "export": NUMBERS | {"tidy"},
-        "make": NUMBERS | {"document", "sections", "facts", "title", "method"},
+        "make": NUMBERS | {"document", "sections", "facts", "title", "method", "kinds"},
         "hand_in": NUMBERS | {"document", "make", "formats"},
     },
     "mp": {

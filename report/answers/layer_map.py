@@ -2,12 +2,14 @@
 
 from itertools import groupby
 
+from report.answers.layer_names import layers_words, short_name
 from report.answers.of_gpus.rules import RULES, follows_rule
 from report.answers.phrases import emulation_remark, label_of, listed, ordinal
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.units import count_of, runs
+from study.results.layers import ModelProfile
 from study.results.result import Transfers
 
 LAYERS = "How many layers does each GPU get?"
@@ -33,8 +35,8 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     first = held[0]
     at = first.transfers.moved_before_layers
     return [
-        f"Layers: of {first.case.depth} layers, {_counts(first)}; in forward(), the data moves "
-        f"before {_named(at)} ({COUNTED}){emulation_remark([first])}."
+        f"Layers: of {first.case.layers} layers, {_counts(first)}; in forward(), the data moves "
+        f"before {_named(at)} ({COUNTED}{_names(first)}){emulation_remark([first])}."
     ]
 
 
@@ -51,22 +53,41 @@ def _layers(result: MeasuredCase) -> str:
 def _counts(result: MeasuredCase) -> str:
     held = result.placement
     return listed(
-        f"GPU {gpu} gets {count_of(count, 'layer')}{_which(gpu, held.gpu_of_layer)}"
+        f"GPU {gpu} gets {count_of(count, 'layer')}{_which(gpu, held.gpu_of_layer, result.model)}"
         for gpu, count in enumerate(held.layers_per_gpu)
     )
 
 
-def _which(gpu: int, gpu_of_layer: list[int]) -> str:
-    """Return the layers of a GPU, and the number of runs where they are not contiguous."""
+def _which(gpu: int, gpu_of_layer: list[int], model: ModelProfile | None) -> str:
+    """Return the layers of a GPU, and the number of runs where they are not contiguous.
+
+    Args:
+        gpu: The GPU.
+        gpu_of_layer: The GPU of each layer.
+        model: The layers with their names; None where they have numbers alone.
+    """
     layers = [i for i, holder in enumerate(gpu_of_layer) if holder == gpu]
     count = [holder for holder, _ in groupby(gpu_of_layer)].count(gpu)
-    return f"{f' in {count} runs' if count > 1 else ''} ({runs(layers)})" if layers else ""
+    if not layers:
+        return ""
+    names = "" if model is None else f": {_names_of_runs(layers, model)}"
+    return f"{f' in {count} runs' if count > 1 else ''} ({runs(layers)}{names})"
+
+
+def _names_of_runs(layers: list[int], model: ModelProfile) -> str:
+    found: list[list[int]] = []
+    for layer in layers:
+        if found and found[-1][-1] == layer - 1:
+            found[-1].append(layer)
+        else:
+            found.append([layer])
+    return "; ".join(layers_words([model.layers[i].name for i in run]) for run in found)
 
 
 def _why(result: MeasuredCase) -> str:
     """Explain the counts by the rule of the split, if the layer map follows it."""
     case = result.case
-    if case.split not in RULES or case.schedule != "naive":
+    if case.kind != "linear" or case.schedule != "naive":
         return ""
     if not follows_rule(result):
         return f" This is not what the rule of the split `{case.split}` gives."
@@ -92,10 +113,21 @@ def _where(result: MeasuredCase) -> str:
     if calls is None:
         return f"Each GPU has a process of its own, which sends to the next: {ways}."
     rest = f"The other {calls - moves} of {calls} calls find the data in place and copy nothing."
+    own = result.case.kind == "linear"
+    call = "the call of `x = x.to(layer_device)`" if own else "the call of `.to`"
+    rest = rest if calls > moves else "Every call copies."
     return (
-        f"At the call of `x = x.to(layer_device)` before {_named(seen.moved_before_layers)} "
-        f"({COUNTED}), from {ways}. {rest if calls > moves else 'Every call copies.'}"
+        f"At {call} before {_named(seen.moved_before_layers)} "
+        f"({COUNTED}{_names(result)}), from {ways}. {rest}"
     )
+
+
+def _names(result: MeasuredCase) -> str:
+    """Return the names of the layers before which data moves; empty where they have none."""
+    if result.model is None:
+        return ""
+    found = [result.model.layers[i].name for i in result.transfers.moved_before_layers]
+    return f"; {'they are' if len(found) > 1 else 'it is'} {listed(map(short_name, found))}"
 
 
 def _ways(seen: Transfers) -> list[str]:

@@ -1,6 +1,11 @@
 """Task 3: the rule that gives layer i a GPU, why it is even, and the code that uses all GPUs."""
 
-from report.answers.of_gpus.rules import RULES, counts_by_rule, follows_rule, map_by_rule
+from report.answers.of_gpus.rules import (
+    counts_by_rule,
+    follows_rule,
+    map_by_rule,
+    rule_words,
+)
 from report.answers.phrases import emulation_remark, listed
 from report.data.measured import MeasuredCase
 from report.document import Answer
@@ -8,7 +13,11 @@ from report.wording.units import count_of, plural, runs
 from study.case import Case
 from study.schedules import SCHEDULES
 
-BALANCED = "Balanced by time, layers go to stages so that none of them takes much longer."
+BALANCED = {
+    "time": "Balanced by time, layers go to stages so that none of them takes much longer.",
+    "flops": "Balanced by FLOPs, layers go to stages so that none has many more operations.",
+    "parameters": "Balanced by parameters, layers go to stages so that none holds many more.",
+}
 RULE = "Which GPU gets layer i?"
 CODE = "How does the code find all GPUs and use them?"
 MOST = 12  # GPUs that a sentence names
@@ -17,10 +26,17 @@ MOST = 12  # GPUs that a sentence names
 def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Return the rule of each split with its reason, those of other schedules, and the code."""
     ruled = _ruled(results)
-    splits = dict.fromkeys(result.case.split for result in ruled)
-    others = dict.fromkeys(_layers(r) or BALANCED for r in results if r not in ruled)
-    rules = [text for s in splits for text in _rule(s, [r for r in ruled if r.case.split == s])]
-    code = _code([r for r in ruled if r.case.schedule == "naive" and r.case.split == "even"])
+    splits = dict.fromkeys((r.case.split, rule_words(r.case)) for r in ruled)
+    others = dict.fromkeys(_layers(r) or _balanced(r.case) for r in results if r not in ruled)
+    rules = [
+        text
+        for split, words in splits
+        for text in _rule(
+            split, words, [r for r in ruled if (r.case.split, rule_words(r.case)) == (split, words)]
+        )
+    ]
+    of_homework = [r for r in ruled if r.case.schedule == "naive" and r.case.kind == "linear"]
+    code = _code([r for r in of_homework if r.case.split == "even"])
     found = [Answer(RULE, [*rules, *others]), Answer(CODE, code)]
     return [answer for answer in found if answer.sentences]
 
@@ -32,7 +48,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
         return []
     most = max(followed, key=lambda result: result.case.gpus)
     return [
-        f"Placement: {RULES[most.case.split][0]}: {most.case.depth} layers on "
+        f"Placement: {rule_words(most.case)}: {most.case.layers} layers on "
         f"{count_of(most.case.gpus, 'GPU')} are {_in_short(most.placement.layers_per_gpu)}"
         f"{emulation_remark([most])}."
     ]
@@ -57,13 +73,17 @@ def _ruled(results: list[MeasuredCase]) -> list[MeasuredCase]:
     return [r for r in results if r.case.balance == "layers" and not _layers(r)]
 
 
+def _balanced(case: Case) -> str:
+    by_hand = f"The layers of each stage are given by hand: {case.balance.replace(',', ', ')}."
+    return BALANCED.get(case.balance, by_hand)
+
+
 def _layers(result: MeasuredCase) -> str | None:
     """Return the rule of a schedule by which a GPU has no single run of layers, if it has one."""
     return SCHEDULES[result.case.schedule].layers
 
 
-def _rule(split: str, results: list[MeasuredCase]) -> list[str]:
-    rule = RULES[split][0]
+def _rule(split: str, rule: str, results: list[MeasuredCase]) -> list[str]:
     rule = f"{rule[0].upper()}{rule[1:]}"
     broken = [result.case.case_id for result in results if not follows_rule(result)]
     if broken:
@@ -79,28 +99,29 @@ def _rule(split: str, results: list[MeasuredCase]) -> list[str]:
     )
     if split != "even":
         return [f"{rule}.", seen]
-    return [f"{rule}.", _why_even(), *_examples([r.case for r in results]), seen]
+    layers = "depth" if results[0].case.kind == "linear" else "layers"
+    return [f"{rule}.", _why_even(layers), *_examples([r.case for r in results]), seen]
 
 
-def _why_even() -> str:
+def _why_even(layers: str) -> str:
     return (
-        "It is even because `i * gpus / depth` grows by the same step, gpus / depth, from layer to "
-        "layer, so each whole number, a GPU's, lasts for depth / gpus layers. Where that is no "
-        "whole number, every GPU gets `depth // gpus` layers, and the remainder, `depth % gpus` "
-        "layers, goes to as many different GPUs, one each."
+        f"It is even because `i * gpus / {layers}` grows by the same step, gpus / {layers}, from "
+        f"layer to layer, so each whole number, a GPU's, lasts for {layers} / gpus layers. Where "
+        f"that is no whole number, every GPU gets `{layers} // gpus` layers, and the remainder, "
+        f"`{layers} % gpus` layers, goes to as many different GPUs, one each."
     )
 
 
 def _examples(cases: list[Case]) -> list[str]:
     """Work out the most GPUs, and the most that leave a remainder."""
     several = sorted((case for case in cases if case.gpus > 1), key=lambda case: case.gpus)
-    uneven = [case for case in several if case.depth % case.gpus]
+    uneven = [case for case in several if case.layers % case.gpus]
     chosen = list(dict.fromkeys([*several[-1:], *uneven[-1:]]))
     return [_example(case) for case in chosen]
 
 
 def _example(case: Case) -> str:
-    depth, gpus = case.depth, case.gpus
+    depth, gpus = case.layers, case.gpus
     places = map_by_rule(case)
     held = [
         f"{runs([i for i, place in enumerate(places) if place == gpu])} on GPU {gpu}"

@@ -59,12 +59,12 @@ def _picked(results: list[MeasuredCase]) -> Iterator[tuple[str, list[MeasuredCas
         for gpus in counts if len(counts) > 1 else ():
             here = [result for result in alike if result.case.gpus == gpus]
             fit = [r for r in here if picked and why_not_ranked(picked[-1], r) is None]
-            picked.append(_simplest(fit or here))
+            picked.append(simplest(fit or here))
         if picked:
             yield label, picked
 
 
-def _simplest(results: list[MeasuredCase]) -> MeasuredCase:
+def simplest(results: list[MeasuredCase]) -> MeasuredCase:
     """Return the fastest, or naive where no other is known to be faster."""
     first = quickest(results)
     naive = [r for r in results if r.case.schedule == "naive" and r is not first]

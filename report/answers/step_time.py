@@ -15,14 +15,14 @@ from report.analysis.step_time import step_time
 from report.answers import sweep
 from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.phrases import emulation_remark, label_of, on_gpus
-from report.answers.reasons.depth import reasons
+from report.answers.reasons.depth import are_equal, reasons, unit_of
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.units import seconds
 from study.statistics.samples import estimate
 
-WHY = "Why, and what does each layer add?"
+WHY = "Why, and what does each {} add?"
 QUESTION = "Whether more depth improves speed"
 DOUBT = (
     "Layers that run one after another cannot get faster by being more: something else disturbed "
@@ -35,7 +35,10 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     found = [
         Answer("What does launching kernels one by one cost?", _launching(results)),
         Answer("Does more depth make a step faster?", _depths(results)),
-        Answer(WHY, [line for group in along(results, "depth") for line in reasons(group)]),
+        Answer(
+            WHY.format(unit_of(results[0])),
+            [line for group in along(results, "depth") for line in reasons(group)],
+        ),
         *sweep.answer(results),
     ]
     return [answer for answer in found if answer.sentences]
@@ -54,10 +57,12 @@ def _headline(first: Along) -> str:
     if set(first.kinds) != {"slower"} or not is_clear:
         return f"{first.label}{_answer(first)}"
     least, most = first.compared[0].least, first.compared[-1].most
-    line = fit_depth(list(dict.fromkeys([least, *(pair.most for pair in first.compared)])))
+    cases = list(dict.fromkeys([least, *(pair.most for pair in first.compared)]))
+    line = fit_depth(cases) if are_equal(least) else None
+    in_turn = f", as {unit_of(least)}s run one after another"
     each = "" if line is None else (
-        f": each extra layer adds about {in_interval(line.slope_s, line.slope)}"
-        f"{', as layers run one after another' if most.case.schedule == 'naive' else ''}"
+        f": each extra {unit_of(least)} adds about {in_interval(line.slope_s, line.slope)}"
+        f"{in_turn if most.case.schedule == 'naive' else ''}"
     )  # fmt: skip
     times = [seconds(step_time(result).estimate_s) for result in (least, most)]
     where = "" if most.gpus in first.label else f" {on_gpus(most)}"

@@ -2,7 +2,7 @@
 
 from report.analysis.comparison import CANNOT, Pair, swept_keys, verdict_words
 from report.answers.along import Along, along, is_number, refusals_along
-from report.answers.phrases import emulation_remark
+from report.answers.phrases import begun, emulation_remark
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import key_name, value_text
@@ -23,7 +23,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     """Return the first group's answer for each swept key."""
     swept = [(key, along(results, key)) for key in swept_keys(results)]
     return [
-        f"{key_name(key).capitalize()}: {told[0].label}{_answer(told[0], key)}"
+        f"{begun(key_name(key))}: {told[0].label}{_answer(told[0], key)}"
         for key, groups in swept
         if (told := [group for group in groups if group.compared])
     ]

@@ -41,7 +41,7 @@ def _of(group: list[MeasuredCase]) -> list[str]:
     found = []
     if called:
         numbers = sorted({r.transfers.to_calls_per_forward or 0 for r in called})
-        each = ", one before each layer" if numbers == [called[0].case.depth] else ""
+        each = ", one before each layer" if numbers == [called[0].case.layers] else ""
         found.append(
             f"{listed(numbers)} calls in one forward pass{each}. Calls that move data: "
             f"{_by_count(called)}. The others find the data in place and copy nothing."
@@ -80,6 +80,11 @@ def _growth(group: list[MeasuredCase]) -> list[str]:
         return [grown(ranked)]
     numbers = ", ".join(_moves_and_bytes(result) for result in ranked)
     step = f"Moves of a training step, forward + backward, and bytes: {numbers}."
+    if not _is_law(ranked) and _is_multiple(ranked):
+        return [
+            f"Not one move each way {_border(last)}, but several: a layer that passes on several "
+            f"tensors moves each of them. {step}"
+        ]
     if not _is_law(ranked):
         return [f"Not by the rule of one move {_border(last)} each way, which was expected. {step}"]
     if all(is_chain(result.case) for result in ranked):
@@ -95,6 +100,15 @@ def _is_law(results: list[MeasuredCase]) -> bool:
         moves == expected_moves(result.case)
         for result in results
         for moves in (result.transfers.moves_forward, result.transfers.moves_backward)
+    )
+
+
+def _is_multiple(results: list[MeasuredCase]) -> bool:
+    """Return True if an own model moves a whole multiple of what one tensor a layer would need."""
+    return all(
+        r.case.kind == "factory" and not moves % max(1, expected_moves(r.case))
+        for r in results
+        for moves in (r.transfers.moves_forward, r.transfers.moves_backward)
     )
 
 

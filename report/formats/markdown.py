@@ -20,6 +20,7 @@ def render(
     sections: Sequence[Section],
     method: Sequence[str] = (),
     about: Sequence[tuple[str, str]] = (),
+    checks: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield all sections piece by piece: tables may have many thousand lines.
 
@@ -27,10 +28,13 @@ def render(
         sections: The sections.
         method: How the numbers were measured; comes last.
         about: The title block; what sections do not repeat comes first.
+        checks: What checks of the models found; comes before the sections.
     """
     shared = [f"{name}: {value}." for name, value in about if name in ABOUT]
     if shared:
         yield " ".join(_escape_all(shared)) + "\n\n"
+    if checks:
+        yield "  \n".join(_escape_all(checks)) + "\n\n"
     for number, section in enumerate(sections):
         yield "\n\n" if number else ""
         yield from _section(section)

@@ -84,7 +84,8 @@ def write_hand_in(
             made.mkdir()
             (made / CODE).write_text(code, encoding="utf-8")
             (made / REPORT).write_bytes(render_pdf(report))
-            text = "".join(render(document.sections, document.method, document.about))
+            about, found = document.about, document.checks
+            text = "".join(render(document.sections, document.method, about, found))
             (made / TABLES).write_text(text, encoding="utf-8")
             _copy_results(made / RESULTS, tables, profiles)
             _swap(made, target, Path(work) / "old")

@@ -21,6 +21,7 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>warm</text></svg>'
 PARTS = [field.name for field in dataclasses.fields(Kind)]
 WARM_UP = Kind(
     question="How long a case warms up",
+    opening=lambda grid_table: [],
     columns=["warm_up"],
     answers=lambda results: [Answer("How long?", [f"{len(results)} cases warmed up."])],
     headlines=lambda results: ["All warmed up."],

@@ -50,10 +50,10 @@ def _missing(asks: str, cases: list[Case], alike: list[MeasuredCase]) -> str:
     missing = sorted(case.gpus for case in cases)
     found = sorted({result.case.gpus for result in alike})
     gpus = f"{listed(missing)} {plural(missing[-1], 'GPU')}"
-    rules = " ".join(_by_rule(case) for case in cases)
+    rules = "".join(f" {_by_rule(case)}" for case in cases if case.kind == "linear")
     counts = listed(found) if len(found) > 1 else f"only {found[0]}"
     was = "was" if found == [1] else "were"
-    return f"{asks} {gpus}, too; {counts} {was} measured. {rules}"
+    return f"{asks} {gpus}, too; {counts} {was} measured.{rules}"
 
 
 def _by_rule(case: Case) -> str:

@@ -18,10 +18,16 @@ RULES: dict[str, tuple[str, Callable[[int, int, int], int]]] = {
 }
 
 
+def rule_words(case: Case) -> str:
+    """Return the rule of the case's split; a depth that counts blocks is not that of the rule."""
+    words = RULES[case.split][0]
+    return words if case.kind == "linear" else words.replace("depth", "layers")
+
+
 def map_by_rule(case: Case) -> list[int]:
     """Return the GPU of each layer by the rule of the case's split."""
     gpu_of_layer = RULES[case.split][1]
-    return [gpu_of_layer(i, case.depth, case.gpus) for i in range(case.depth)]
+    return [gpu_of_layer(i, case.layers, case.gpus) for i in range(case.layers)]
 
 
 def counts_by_rule(case: Case) -> list[int]:

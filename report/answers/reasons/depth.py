@@ -11,6 +11,7 @@ from report.answers.phrases import about, listed, share
 from report.answers.reasons.work import work
 from report.data.measured import MeasuredCase
 from report.wording.units import seconds
+from study.models import KINDS
 from study.schedules import SCHEDULES
 
 STEADY = 0.05  # relative change of the time per layer
@@ -22,6 +23,8 @@ def reasons(group: Along) -> list[str]:
     kinds = set(group.kinds)
     if not kinds or "faster" in kinds:
         return []
+    if not are_equal(group.cases[0]):
+        return []
     if kinds != {"slower"}:
         return [f"{group.label}{text}"
                 for pair, kind in zip(group.compared, group.kinds, strict=True)
@@ -32,18 +35,28 @@ def reasons(group: Along) -> list[str]:
     return [f"{group.label}{' '.join([*told, *_turns(cases[-1])])}"]
 
 
+def unit_of(result: MeasuredCase) -> str:
+    """Return what the depth of its kind of model counts: `layer` or `block`."""
+    return KINDS[result.case.kind].depth_unit
+
+
+def are_equal(result: MeasuredCase) -> bool:
+    """Return True if all that its depth counts is alike, so that each one adds as much."""
+    return result.case.kind in ("linear", "gpt")
+
+
 def sequence(result: MeasuredCase) -> str:
     """Say that layers run in turn; in a pipeline they do for each micro-batch alone."""
     if SCHEDULES[result.case.schedule].is_pipeline:
-        return "For each micro-batch the layers run one after another"
-    return "The layers run one after another"
+        return f"For each micro-batch the {unit_of(result)}s run one after another"
+    return f"The {unit_of(result)}s run one after another"
 
 
 def _by_line(line: Fit, cases: list[MeasuredCase]) -> str:
     least, most = cases[0], cases[-1]
     text = (
         f"{sequence(least)}, each with the output of the one before: each extra "
-        f"layer adds about {in_interval(line.slope_s, line.slope)} to a step"
+        f"{unit_of(least)} adds about {in_interval(line.slope_s, line.slope)} to a step"
     )
     depths = [result.case.depth for result in cases]
     fit = f"(a straight line through depths {listed(depths)}, {line.fit})"
@@ -51,46 +64,48 @@ def _by_line(line: Fit, cases: list[MeasuredCase]) -> str:
     if line.intercept.low <= 0 <= line.intercept.high:
         return (
             f"{text} {fit}. A fixed cost a step cannot be told from none, {fixed}; the average "
-            f"per layer goes {_per_layer(cases)}."
+            f"per {unit_of(least)} goes {_per_layer(cases)}."
         )
     if line.intercept_s < 0:
         return (
-            f"{text} {fit}, but the first ones add less: the average per layer rises "
-            f"{_per_layer(cases)}. These results do not say why."
+            f"{text} {fit}, but the first ones add less: the average per {unit_of(least)} "
+            f"rises {_per_layer(cases)}. These results do not say why."
         )
+    unit = unit_of(least)
     parts = [line.intercept_s / step_time(result).estimate_s for result in (least, most)]
     return (
         f"{text} {fit}. About {fixed} of every step does not depend on the depth: "
         f"{share(parts[0])} of a step at depth {least.case.depth}, {share(parts[1])} at depth "
-        f"{most.case.depth}. More layers share this fixed cost, so the average per layer falls "
-        f"{_per_layer(cases)}, towards the {rounded(line.slope_s, line.slope)} that a layer adds."
+        f"{most.case.depth}. More {unit}s share this fixed cost, so the average per {unit} falls "
+        f"{_per_layer(cases)}, towards the {rounded(line.slope_s, line.slope)} that a {unit} adds."
     )
 
 
 def _without_line(cases: list[MeasuredCase]) -> str:
+    unit = unit_of(cases[0])
     if any(is_disturbed(a, b) for a, b in pairwise(cases)):
         return (
-            f"What each layer adds {CANNOT}, since something disturbed them: on average a layer "
+            f"What each {unit} adds {CANNOT}, since something disturbed them: on average a {unit} "
             f"takes {_averages(cases)}."
         )
     first, last = (step_time(r).estimate_s / r.case.depth for r in (cases[0], cases[-1]))
     if len(cases) > 2 and (r_squared := straightness(cases)) < STRAIGHT:
         return (
-            f"The times are not on a straight line (R² = {r_squared:.2f}), so no cost per layer is "
-            f"given: on average a layer takes {_averages(cases)}. These results do not say why."
+            f"The times are not on a straight line (R² = {r_squared:.2f}), so no cost per {unit} "
+            f"is given: on average a {unit} takes {_averages(cases)}. These results do not say why."
         )
     times = _per_layer(cases)
     if abs(last / first - 1) < STEADY:
         return (
-            f"{sequence(cases[0])}, so each one adds its time: the average per layer "
+            f"{sequence(cases[0])}, so each one adds its time: the average per {unit} "
             f"stays about the same, {times}."
         )
     if last < first:
         return (
-            f"{sequence(cases[0])}, so each one adds its time. The average per layer "
+            f"{sequence(cases[0])}, so each one adds its time. The average per {unit} "
             f"falls {times}: part of a step does not grow with the depth."
         )
-    return f"The average per layer rises {times}; these results do not say why."
+    return f"The average per {unit} rises {times}; these results do not say why."
 
 
 def _averages(cases: list[MeasuredCase]) -> str:

@@ -1,0 +1,29 @@
+"""Throughput in what a user counts, tokens or images, and the share of the hardware's peak."""
+
+from collections.abc import Sequence
+
+from report.analysis.speedup import MAY_DIFFER
+from report.answers.of_model.choices import items_a_step
+from report.answers.phrases import groups_of
+from report.answers.pipelines.ranking import quickest, step_s
+from report.data.measured import MeasuredCase
+from report.wording.names import schedule_name
+from report.wording.quantities import PLAIN, list_words
+from report.wording.units import count_of
+
+
+def sentences(results: Sequence[MeasuredCase]) -> list[str]:
+    """Return the highest throughput of each setting; emulated GPUs have none."""
+    real = [result for result in results if not result.emulated]
+    return [
+        f"{label}{_best(quickest(alike))}" for label, alike in groups_of(real, *MAY_DIFFER).items()
+    ]
+
+
+def _best(best: MeasuredCase) -> str:
+    rate, gpus = items_a_step(best) / step_s(best), best.case.gpus
+    item = best.model.item if best.model is not None else "sample"
+    shown, each = list_words([rate, rate / gpus], PLAIN)
+    per_gpu = f", {each} a GPU" if gpus > 1 else ""
+    where = f"on {count_of(gpus, 'GPU')} with {schedule_name(best.case)}"
+    return f"The highest throughput measured is {shown} {item}s/s, {where}{per_gpu}."

@@ -1,0 +1,98 @@
+"""The balance of a pipeline's stages: the slowest over the mean, and what another would give."""
+
+import msgspec
+
+from report.analysis.profiled.stage_balance import balance_by, balance_of
+from report.answers.layer_names import layers_words
+from tests.report.made_up import result
+from tests.report.made_up_conditions import case_of
+from tests.report.made_up_models import answers, cut, gpt, profiled
+from tests.report.made_up_pipeline import scheduled
+
+HOSTILE = "<script>alert(1)</script>\n" * 300
+# Of 26 layers with the loss the mean of four stages is 29 / 4 = 7.25 layers' time.
+EVEN, BY_TIME = (7, 6, 7, 6), (7, 7, 7, 5)
+
+
+def uneven(step_s=0.2, **keys):
+    return cut(gpt("gpipe", 4, step_s, **keys), EVEN)
+
+
+def test_the_slowest_stage_is_named_with_what_another_balance_would_give(tmp_path):
+    text, _, _ = answers(tmp_path, uneven())
+    assert (
+        "Balanced by layers on 4 GPUs, stage 3 (blocks 19–23 and head) takes 1.24 times as long as "
+        "the mean stage; balanced by time it would be 1.10, which would shorten a step by up to 12 "
+        "%."
+    ) in text
+
+
+def test_what_it_says_of_another_balance_is_what_that_balance_has():
+    before = balance_of(case_of(uneven()))
+    after = balance_by(case_of(uneven()), "time")
+    assert [after.stage_of_layer.count(stage) for stage in range(4)] == list(BY_TIME)
+    measured = balance_of(case_of(cut(gpt("gpipe", 4, balance="time"), BY_TIME)))
+    assert measured.ratio == after.ratio
+    assert before.ratio == 9 / 7.25
+    assert before.slowest == 3
+
+
+def test_two_balances_that_were_measured_are_compared_by_a_verdict(tmp_path):
+    text, _, _ = answers(tmp_path, uneven(0.2), cut(gpt("gpipe", 4, 0.17, balance="time"), BY_TIME))
+    assert (
+        "GPipe with 8 micro-batches on 4 GPUs, measured: the one balanced by time takes 15.0 % "
+        "less time than the one balanced by layers (95 % CI"
+    ) in text
+    text, _, _ = answers(
+        tmp_path / "same", uneven(0.2), cut(gpt("gpipe", 4, 0.2, balance="time"), BY_TIME)
+    )
+    assert "measured: no detectable difference between" in text
+
+
+def test_balances_on_other_hardware_are_not_compared(tmp_path):
+    other = gpt("gpipe", 4, 0.1, balance="time", gpu_name="NVIDIA H200")
+    text, _, _ = answers(tmp_path, uneven(0.2), cut(other, BY_TIME))
+    assert "is faster balanced by layers or balanced by time cannot be told from these" in text
+
+
+def test_emulated_gpus_have_a_balance_and_no_gain(tmp_path):
+    made = uneven(gpu_name=None, emulated=True)
+    text, _, _ = answers(tmp_path, made)
+    assert "with layers timed on the CPU; balanced by time it would be 1.10." in text
+    assert "shorten" not in text
+
+
+def test_layers_that_nobody_timed_are_balanced_by_their_operations(tmp_path):
+    made = uneven()
+    untimed = [msgspec.structs.replace(layer, forward_s=None) for layer in made.model.layers]
+    text, _, _ = answers(tmp_path, profiled(made, layers=tuple(untimed)))
+    assert "stage 3 (blocks 19–23 and head) has 1.14 times the operations of the mean stage" in text
+    assert "shorten" not in text
+
+
+def test_even_stages_are_said_to_be_even(tmp_path):
+    text, _, _ = answers(tmp_path, cut(gpt("gpipe", 2), (14, 12)), gpus=(2,))
+    assert "on 2 GPUs, stages are even: the slowest is 1.03 times the mean one" in text
+
+
+def test_a_linear_stack_and_naive_have_no_answer_on_balance(tmp_path):
+    text, _, _ = answers(tmp_path, gpt("naive", 2))
+    assert "stage" not in text
+    assert balance_of(case_of(scheduled("gpipe", gpus=2))) is None
+    assert balance_of(case_of(result("task3", gpus=2))) is None
+
+
+def test_the_table_of_schedules_tells_of_balance_too(tmp_path):
+    text, _, _ = answers(tmp_path, uneven(), table="schedules")
+    assert "takes 1.24 times as long as the mean stage" in text
+
+
+def test_names_of_layers_are_short_whatever_a_user_calls_them():
+    assert layers_words(["embedding", "block 0", "block 1"]) == "embedding and blocks 0–1"
+    assert layers_words(["layers.3", "layers.4"]) == "layers.3–4"
+    assert layers_words(["block 1", "block 3"]) == "block 1 and block 3"
+    assert layers_words(["a", "b", "c", "d", "e"]) == "a to e, 5 layers"
+    words = layers_words([HOSTILE, ""])
+    assert len(words) < 100
+    assert "\n" not in words
+    assert "a layer without a name" in words
