@@ -1,5 +1,7 @@
 """How many GPUs to ask for: the fewest that fit, the doubling that pays too little, the choices."""
 
+import re
+
 import pytest
 
 from report.analysis.comparison import CANNOT
@@ -7,6 +9,8 @@ from tests.report.made_up import MIB, measuring
 from tests.report.made_up_conditions import at_clock
 from tests.report.made_up_models import answers, gpt, out_of_memory
 from tests.report.made_up_pipeline import peaks
+
+FLOPS = 28 * 3 * 10**9 * 64  # of a step, less the first input gradient, if that is left out
 
 
 def test_the_first_sentence_says_where_it_fits_and_which_doubling_pays_too_little(tmp_path):
@@ -173,3 +177,14 @@ def test_too_few_steps_tell_of_no_doubling_and_no_cheapest(steps, tmp_path):
     text, first, _ = answers(tmp_path, gpt("naive", 1, 0.4), few)
     assert "whether doubling from 1 to 2 GPUs pays 80 % cannot be told" in first
     assert "For the least GPU time" not in text
+
+
+def test_mfu_says_what_it_is_a_share_of_and_nothing_of_a_gpu_without_a_datasheet(tmp_path):
+    # 26 layers and their extra: (25 + 3) x 3 x 10^9 operations a row, 64 rows, 0.1 s.
+    known = gpt("naive", 1, 0.1, gpu_name="NVIDIA H100 80GB HBM3")
+    text, _, _ = answers(tmp_path, known)
+    share = re.search(r"Its MFU is ([0-9.]+) %: the share of the GPU's dense bfloat16 peak", text)
+    assert float(share.group(1)) == pytest.approx(100 * FLOPS / 0.1 / 989e12, rel=0.01)
+    assert f"and {100 * FLOPS / 0.1 / 50e12:.1f} % of the fastest product that the job" in text
+    text, _, _ = answers(tmp_path / "unknown", gpt("naive", 1, 0.1, gpu_name="Some GPU"))
+    assert "MFU" not in text

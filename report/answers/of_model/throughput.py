@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from report.analysis.metrics import Baselines, metrics
 from report.analysis.speedup import MAY_DIFFER
 from report.answers.of_model.choices import items_a_step
 from report.answers.phrases import groups_of
@@ -9,7 +10,7 @@ from report.answers.pipelines.ranking import quickest, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.quantities import PLAIN, list_words
-from report.wording.units import count_of
+from report.wording.units import count_of, percent
 
 
 def sentences(results: Sequence[MeasuredCase]) -> list[str]:
@@ -26,4 +27,22 @@ def _best(best: MeasuredCase) -> str:
     shown, each = list_words([rate, rate / gpus], PLAIN)
     per_gpu = f", {each} a GPU" if gpus > 1 else ""
     where = f"on {count_of(gpus, 'GPU')} with {schedule_name(best.case)}"
-    return f"The highest throughput measured is {shown} {item}s/s, {where}{per_gpu}."
+    return f"The highest throughput measured is {shown} {item}s/s, {where}{per_gpu}.{_mfu(best)}"
+
+
+def _mfu(best: MeasuredCase) -> str:
+    """Return the share of the datasheet's peak, and of the fastest product of the same job."""
+    found = metrics(best, Baselines([best]))
+    if found.mfu is None:
+        return ""
+    gpus, number = best.case.gpus, best.case.dtype
+    of = "the GPU's" if gpus == 1 else f"the {gpus} GPUs'"
+    fastest = (
+        ""
+        if found.share_of_fastest is None
+        else f", and {percent(found.share_of_fastest)} of the fastest product that the job measured"
+    )
+    return (
+        f" Its MFU is {percent(found.mfu)}: the share of {of} dense {number} peak by the datasheet"
+        f"{fastest}."
+    )
