@@ -19,7 +19,8 @@ OF_PROGRAM = "| "  # begins every line of a program (mp/program/output.py)
 # A task that is killed may leave half a line, which srun goes on with a line of its own.
 _JOINED = re.compile(r"(?<=[\w.)])(?=(?:slurmstepd\S*|srun): )")
 
-# The first that fits, of the lines below the last ATTEMPT, is the end of the job.
+# The first that fits, of the lines below the last ATTEMPT, is the end of the job. Where none does,
+# those above the first attempt count, too.
 _DAEMON = r"^(slurmstepd\S*|srun): .*"
 _KILLED = _DAEMON + r"tasks? [\d,-]+: (Killed|Segmentation|Aborted|Bus error).*"
 _OF_RANK = r"^\[rank \d+\] "
@@ -53,9 +54,19 @@ class LogCause:
 
 def find_cause(log: Path) -> LogCause | None:
     """Return why the job of this log ended; None if the log does not tell, or is missing."""
-    lines = _own_ends(_last_attempt(tail_of(log)))
+    lines = tail_of(log)
+    last = _last_attempt(lines)
+    cause = _cause_in(last)
+    if cause is None and last and last[0].startswith(f"{ATTEMPT} 1 "):
+        # srun may write of a task's end before it writes what the task has printed.
+        cause = _cause_in(lines)
+    return cause
+
+
+def _cause_in(lines: list[str]) -> LogCause | None:
+    own = _own_ends(lines)
     for pattern, outcome in _CAUSES:
-        for line in lines:
+        for line in own:
             if match := re.search(pattern, line):
                 return LogCause(outcome, match[0])
     return None

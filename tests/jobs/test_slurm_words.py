@@ -111,6 +111,15 @@ def test_a_word_of_slurm_counts_behind_half_a_line_that_a_killed_task_has_left(
     assert find_cause(log).line == said
 
 
+def test_a_word_of_slurm_counts_where_it_comes_before_what_the_killed_task_has_printed(tmp_path):
+    log, killed = tmp_path / "log", "srun: error: gpu1: task 0: Killed"
+    log.write_text(f"{killed}\nmpbench: attempt 1 of job 17 on gpu1\n2026 timing 1/1000\n")
+    assert find_cause(log) == LogCause("error", killed)
+    # Of a later attempt it may be the end of the one before.
+    log.write_text(f"{killed}\nmpbench: attempt 2 of job 17 on gpu1\n2026 timing 1/1000\n")
+    assert find_cause(log) is None
+
+
 @pytest.mark.parametrize("before", ["it said ", "'", "/usr/bin/", "my-", "="])
 def test_a_word_of_slurm_that_a_program_repeats_tells_nothing(tmp_path, before):
     log = tmp_path / "log"
