@@ -6,6 +6,7 @@ import sys
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from mp.activations import parts_of
 from mp.families.factory import count_layers
 from mp.families.registry import workload_of
 from mp.inspection.refusals import find_refusals
@@ -65,7 +66,7 @@ def _rows_of(workload: Workload) -> int:
     probed = min(rows, PROBE_ROWS)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         activations = workload.activations(probed)
-    size = sum(tensor.nbytes for tensor in activations) / probed
+    size = sum(part.nbytes for x in activations for part in parts_of(x)) / probed
     flops = counter.get_total_flops() / probed
     fits = min(MOST_BYTES / max(1, size), MOST_FLOPS / max(1, flops))
     return max(probed, min(rows, int(fits)))

@@ -6,7 +6,7 @@ from itertools import product
 
 import msgspec
 
-from mp.correctness import check_equals_unsplit
+from mp.correctness.check import check_equals_unsplit
 from mp.engine import Communicator
 from mp.hardware.devices import choose_devices
 from mp.single.engine import SingleEngine
