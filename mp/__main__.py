@@ -45,10 +45,10 @@ def main() -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    output = own_stdout()
     started = now()
-    if case.in_processes and not is_rank():
-        return start_ranks(case.gpus, partial(_show_lost, case, arguments.device, started, output))
+    if case.in_processes and not is_rank():  # stdout stays as it is: the first rank writes there
+        return start_ranks(case.gpus, partial(_show_lost, case, arguments.device, started))
+    output = own_stdout()
     with first_contact():
         from mp.run import run_case
 
@@ -84,11 +84,11 @@ def own_stdout() -> BinaryIO:
     return mine
 
 
-def _show_lost(case: Case, device: str, started: str, output: BinaryIO, loss: Loss) -> None:
+def _show_lost(case: Case, device: str, started: str, loss: Loss) -> None:
     """Print the result of a case that lost a rank."""
     from mp.run import lost_case
 
-    _show(output, lost_case(case, _job(case, device, started), loss))
+    _show(sys.stdout.buffer, lost_case(case, _job(case, device, started), loss))
 
 
 def _job(case: Case, device: str, started: str) -> Job:
