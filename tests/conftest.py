@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.cluster.cluster import ACCOUNTING, PLAIN, Cluster, make_cluster, number_of
 from tests.preloaded import Preloaded
@@ -78,20 +79,30 @@ def small_grid(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order and group the tests for workers that run side by side (`--dist loadgroup`).
+    """Begin with the tests on Slurm, the slow ones first, since they mostly wait.
 
-    Tests on Slurm come first, the slow ones before the others, each by itself, since they mostly
-    wait; where their workers share a cluster, one after another. The tests of any other file share
-    what its fixtures made; long files begin before short ones, so that no worker is left with one.
+    Long files begin before short ones, so that no worker is left with one.
     """
     items.sort(key=_place_of)
-    for item in items:
-        if not _is_on_slurm(item):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
-        elif os.geteuid() != 0:
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "ByFile":
+    """Group the tests for workers that run side by side, whatever `--dist` says."""
+    return ByFile(config, log)
+
+
+class ByFile(LoadScopeScheduling):
+    """Tests of a file share what its fixtures made; those on Slurm go out each by itself.
+
+    xdist's own groups say nothing under pytest 9.2, which does not look at the ids they change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        if not nodeid.startswith("tests/slurm/"):
+            return nodeid.partition("::")[0]
+        return nodeid if os.geteuid() == 0 else "slurm"  # workers of others share a cluster
 
 
 def pytest_collection_finish() -> None:
