@@ -16,6 +16,7 @@ from report.data.measured import MeasuredCase, measured
 from study.case import Case
 from study.errors import ConfigError
 from study.grid import Grid, known_grids, load_grids
+from study.models import KINDS
 from study.outcome import Outcome
 from study.results.result import Result
 from study.storage.ledger import Submission
@@ -230,7 +231,7 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
         values_of_all = setting | dict(zip(grid.axes, values, strict=True))
         for key in grid.keys_of_others(values_of_all["schedule"]):
             values_of_all.pop(key, None)
-        case = Case(**folded(values_of_all))
+        case = Case(**{**KINDS[grid.kind].defaults, **folded(values_of_all)})
         with suppress(ConfigError):  # e.g. 5 GPUs with split: half
             check_together(case, grid.source)
             yield case

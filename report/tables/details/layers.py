@@ -20,7 +20,7 @@ Run = list[int]  # numbers of neighbouring layers
 
 @dataclass(frozen=True)
 class Sizes:
-    """What makes two layers equal: all but their names and times."""
+    """The sizes that make two layers equal: all but their names and times."""
 
     parameters: int
     parameter_bytes: int
