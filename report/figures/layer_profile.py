@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -19,6 +20,7 @@ from study.results.layers import ModelProfile
 
 CAPTION = "Time, parameters and kept bytes of each layer"
 MOST_CUTS = 3  # ways to cut the model, each with lines of its own
+MOST_BARS = 500  # of more layers, neighbours share one
 PANEL = 0.95  # inches
 
 
@@ -63,6 +65,8 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
     source = origin([most])
     lines = "; the lines are where stages are cut" if cuts else ""
+    if (together := _together(len(names))) > 1:
+        lines = f"; a bar is the greatest of {together} layers{lines}"
     return Figure(
         caption=f"{CAPTION}, with a micro-batch of {model.rows} rows{lines}.",
         svg=draw(0.9 + PANEL * len(panels) + LEGEND_LINE * len(cuts), source, plot),
@@ -88,12 +92,20 @@ def _panels(model: ModelProfile) -> list[Panel]:
 
 def _plot(axes: Axes, panel: Panel) -> None:
     scale, unit = unit_for(max(panel.values), panel.units)
-    edges = [at - 0.5 for at in range(len(panel.values) + 1)]
-    axes.stairs([value / scale for value in panel.values], edges, fill=True, color=panel.colour)
+    together = _together(len(panel.values))
+    starts = range(0, len(panel.values), together)
+    heights = [max(panel.values[at : at + together]) / scale for at in starts]
+    edges = [*(at - 0.5 for at in starts), len(panel.values) - 0.5]
+    axes.stairs(heights, edges, fill=True, color=panel.colour)
     axes.set_ylabel(f"{panel.name} ({unit})")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
     axes.grid(axis="y")
+
+
+def _together(count: int) -> int:
+    """Return how many neighbouring layers share a bar, which is as high as the highest of them."""
+    return ceil(count / MOST_BARS)
 
 
 def _cuts(results: list[MeasuredCase], most: MeasuredCase) -> dict[str, list[float]]:
