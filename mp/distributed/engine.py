@@ -11,7 +11,7 @@ from mp.distributed.instruments import clock_ahead, record_timeline
 from mp.distributed.layer_times import measure_layers
 from mp.distributed.p2p import measure_links
 from mp.distributed.pipeline import PipelineStep
-from mp.distributed.stages import make_stages
+from mp.distributed.stages import costs_of, make_stages
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.transfers import observe_collectives, observe_sends
 from mp.distributed.world import World, join
@@ -53,14 +53,16 @@ class DistributedEngine(Engine[RankStep]):
         self.stages = make_stages(case) if SCHEDULES[case.schedule].family != "tensor" else None
 
     def place(self, report: ProgressCallback) -> Placement:
-        """Place the layers; for stages of equal times, time each layer first."""
+        """Place the layers; for stages of equal costs, measure each layer first."""
         if self.stages is None:
             counts = [self.case.layers] * self.case.gpus
             return Placement(gpu_of_layer=[], layers_per_gpu=counts)
-        if self.case.balance == "time":
+        balance = self.case.balance
+        if balance == "time" and self.case.kind == "linear":
             report(Progress(phase="time the layers"))
-            times = measure_layers(self.workload, self.world)
-            self.stages = make_stages(self.case, times)
+            self.stages = make_stages(self.case, measure_layers(self.workload, self.world))
+        elif balance in ("parameters", "flops", "time"):
+            self.stages = make_stages(self.case, costs_of(balance, self.profile(report)))
         return self.stages.placement()
 
     def describe_environment(self, before: States, after: States) -> Environment:

@@ -1,12 +1,16 @@
 """The layers of each stage and the stages of each GPU, by the same rule for every pipeline."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mp.placement import layer_map
 from study.balance import balanced_map
 from study.case import Case
+from study.errors import CaseError
+from study.results.layers import LayerProfile, ModelProfile
 from study.results.result import Placement
 from study.stages import chunks_of, gpu_of_stage
+from study.text import shortened
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,52 @@ class Stages:
         )
 
 
-def make_stages(case: Case, layer_s: list[float] | None = None) -> Stages:
-    """Return the case's stages: of equal layer counts, or, given layer times, of equal times."""
+def make_stages(case: Case, costs: Sequence[float] | None = None) -> Stages:
+    """Return the case's stages: by hand where it says so, else of nearly equal costs.
+
+    Without the layers' costs, every stage gets equally many layers, as far as possible.
+    """
     count = case.gpus * chunks_of(case)
-    if layer_s is None:
+    if case.balance[0].isdigit():
+        counts = enumerate(map(int, case.balance.split(",")))
+        of_layer = [stage for stage, layers in counts for _ in range(layers)]
+    elif costs is None:
         of_layer = layer_map(case.layers, count, "even")
     else:
-        of_layer = balanced_map(layer_s, count)
+        of_layer = balanced_map(costs, count)
     return Stages(of_layer, gpu_of_stage(case))
+
+
+def costs_of(balance: str, profile: ModelProfile) -> list[float]:
+    """Return what each layer costs by a rule of balance.
+
+    `parameters` counts each once, those that are not trained too; `flops` and `time` are of forward
+    and backward.
+
+    Args:
+        balance: `parameters`, `flops` or `time`.
+        profile: the layers as measured.
+
+    Raises:
+        CaseError: the cost of a layer is not known.
+    """
+    costs: dict[str, Callable[[LayerProfile], float | None]] = {
+        "parameters": lambda layer: layer.parameters,
+        "flops": lambda layer: _sum(
+            layer.forward_flops, layer.input_gradient_flops, layer.weight_gradient_flops
+        ),
+        "time": lambda layer: _sum(layer.forward_s, layer.backward_s),
+    }
+    found = []
+    for layer in profile.layers:
+        if (cost := costs[balance](layer)) is None:
+            raise CaseError(
+                shortened(f"balance: {balance} is not known of {layer.name}; use balance: layers")
+            )
+        found.append(float(cost))
+    return found
+
+
+def _sum(*parts: float | None) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None

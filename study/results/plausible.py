@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
 from study.case import Case
@@ -40,6 +40,8 @@ def find_problem(
             of_stage[stage] for stage in stages
         ]:
             return "has stages that do not fit its schedule or its placement"
+        if not _are_runs(stages, len(of_stage), case.balance):
+            return "has stages that are not those of its balance"
     elif SCHEDULES[case.schedule].is_chunked:
         return "lacks the stage of each layer, of which a GPU holds several"
     if measurement.breakdown is None:
@@ -50,6 +52,14 @@ def find_problem(
     if spans and max(span.end_s for span in spans) <= 0:
         return "has a typical step without a length"
     return _why_no_step(case, spans) if case.in_processes else None
+
+
+def _are_runs(stages: Sequence[int], count: int, balance: str) -> bool:
+    """Return whether each stage is one run of layers, as long as the case says if it does."""
+    lengths = [len(list(run)) for _, run in groupby(stages)]
+    if sorted(stages) != list(stages) or len(lengths) != count:
+        return False
+    return not balance[0].isdigit() or lengths == [int(part) for part in balance.split(",")]
 
 
 def _why_no_step(case: Case, spans: Sequence[TimeSpan]) -> str | None:
