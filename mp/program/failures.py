@@ -1,4 +1,4 @@
-"""How a program failed: an outcome, and one line that says why."""
+"""The failure of a program: an outcome, and one line that says why."""
 
 import re
 import signal

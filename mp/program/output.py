@@ -16,7 +16,7 @@ CHUNK = 64 * 1024
 
 
 class Output:
-    """What a program prints on both of its streams, read until all who write there have ended.
+    """The output of a program on both of its streams, read until all who write there have ended.
 
     Args:
         stdout: the descriptor that its stdout is read from.

@@ -41,13 +41,16 @@ class Ended:
 def run_process(
     words: Sequence[str], folder: str, environment: Mapping[str, str], log: int
 ) -> Ended:
-    """Run a program to its end, with all that it starts.
+    """Run a program to its end, with all that it starts, and return how it ended.
 
     Args:
         words: its command, without a shell.
         folder: where it runs.
         environment: all of its variables.
         log: the descriptor that its output goes to.
+
+    Returns:
+        Its end, also where it could not be started.
     """
     status, told = os.pipe()
     pipes = [os.pipe(), os.pipe()]

@@ -35,7 +35,7 @@ STDOUT = 1  # the job's log
 
 @dataclass
 class _Known:
-    """What is known of a program so far; one that fails half-way keeps it."""
+    """Everything known of a program so far; one that fails half-way keeps it."""
 
     emulated: bool = False
     environment: Environment | None = None

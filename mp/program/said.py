@@ -1,4 +1,4 @@
-"""What a program says of its steps: JSON in a file, or as the last line that it prints.
+"""The words of a program about its steps: JSON in a file, or as the last line that it prints.
 
 Its words are data: they are decoded with limits, and none is run, followed or believed where it
 contradicts the clock.
