@@ -173,7 +173,14 @@ def _hardware(results: list[MeasuredCase]) -> str:
 
 def emulation(results: list[MeasuredCase]) -> str:
     """Return the warning that some of these results, one at least, do not come from real GPUs."""
-    emulated = [result for result in results if result.emulated]
+    emulated = [result for result in results if result.emulated and result.program is None]
+    without = [result for result in results if result.emulated and result.program is not None]
+    if not emulated:
+        return (
+            f"EMULATED: {len(without)} of {len(results)} results "
+            f"{plural(len(without), 'comes', 'come')} from programs without GPUs, on the CPU: "
+            "their times are not those of GPUs."
+        )
     logical = [result for result in emulated if not result.case.in_processes]
     sources = []
     if logical:

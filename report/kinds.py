@@ -12,6 +12,7 @@ from report.answers import (
     memory,
     model,
     placement_rule,
+    program,
     scaling,
     schedules,
     step_time,
@@ -23,6 +24,7 @@ from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer, Figure, Table
 from report.tables.cells import gpus
+from report.tables.cells import program as program_cells
 from report.tables.details import (
     bubbles,
     copies,
@@ -151,6 +153,12 @@ def _model_details(results: Results) -> Drawings:
     return [*_schedule_details(results), memory.make_figure(results)]
 
 
+def _program_figures(results: Results) -> Drawings:
+    from report.figures import scaling, sweep
+
+    return [*sweep.make_figures(results), scaling.make_figure(results)]
+
+
 MORE_GPUS = ("speed_up", "efficiency", "samples_per_s", "gpu_seconds")
 KINDS = {
     "step_time": Kind(
@@ -270,6 +278,27 @@ KINDS = {
         ],
         detail_figures=_model_details,
         facts=bubbles.facts,
+    ),
+    "program": Kind(
+        question=program.QUESTION,
+        opening=_no_opening,
+        columns=(
+            "step_time",
+            "speed_up",
+            "efficiency",
+            "items_per_s",
+            "items_per_s_per_gpu",
+            "gpu_seconds",
+            "sampled_memory",
+            "sampled_utilization",
+        ),
+        answers=program.answer,
+        headlines=program.headlines,
+        figures=_program_figures,
+        listings=[],
+        detail_tables=[],
+        detail_figures=_nothing,
+        facts=program_cells.memory_facts,
     ),
 }
 assert tuple(KINDS) == TABLES, "study.grid.TABLES names other kinds of tables than report.kinds"

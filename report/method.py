@@ -5,6 +5,11 @@ from report.analysis.time_use import instrumentation_cost, longer_than_timed
 from report.data.measured import MeasuredCase
 from report.wording.units import between, signed_percent
 
+PROGRAMS = (
+    "Steps of a program are as it timed and said them; the 95 % confidence interval is that of "
+    "their median. A program that says none is timed from its start to its end. Where a program "
+    "begins a step, ends it and waits for its GPUs is its own business."
+)
 CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
@@ -15,7 +20,9 @@ def make_method(results: list[MeasuredCase]) -> list[str]:
     """
     if not results:
         return []
-    return [_samples(results), *_instruments(results), *_layers(results)]
+    models = [result for result in results if result.program is None]
+    found = [_samples(models), *_instruments(models), *_layers(models)] if models else []
+    return [*found, *([PROGRAMS] if len(models) < len(results) else [])]
 
 
 def _samples(results: list[MeasuredCase]) -> str:

@@ -9,9 +9,10 @@ from report.facts import Shared, make_facts
 from report.kinds import KINDS, Kind, layer_figures, layer_tables, remarks
 from report.listings import make_listings
 from report.tables.main import make_main_table
-from report.wording.names import schedule_name
+from report.wording.names import schedule_name, value_text
 from report.wording.units import count_of
 from study.case import Case
+from study.text import one_line
 
 NAMED = 5  # failed cases; of more, only the number is given
 
@@ -97,4 +98,6 @@ def _missing(rows: list[Row]) -> list[Answer]:
 def _name(case: Case) -> str:
     how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
     depth = f"depth {case.depth} " if case.has_key("depth") else ""
-    return f"{depth}on {count_of(case.gpus, 'GPU')}{how}"
+    own = [f"{name} {value_text(name, value)}" for name, value in case.arguments.items()]
+    sizes = depth or (f"{one_line(', '.join(own))} " if case.kind == "program" and own else "")
+    return f"{sizes}on {count_of(case.gpus, 'GPU')}{how}"

@@ -13,11 +13,13 @@ from report.data.labels import keys_of
 from report.data.measured import MeasuredCase, measured
 from report.data.selection import GridTable, Row
 from study.models import UNSET_KEYS
+from study.results.program import ProgramRun
 from study.values.keys import KEYS
 
 TRANSFERS = ("moves_forward", "moves_backward", "bytes_forward", "bytes_backward")
 OF_MODELS = ("item", "items_per_s", "items_per_s_per_gpu", "gpu_hours_per_1e9", "mfu",
              "share_of_fastest", "memory_bytes")  # fmt: skip
+OF_PROGRAMS = ("told_by", "wall_s", "sampled_peak_bytes_max")
 FIGURES = tuple(field.name for field in fields(Metrics) if field.name not in OF_MODELS)
 OF_ALL = tuple(key for key in KEYS if key not in ("kind", *UNSET_KEYS))
 RESULTS = ("emulated", "hardware", "timed_steps", *FIGURES, *TRANSFERS, "bubble")
@@ -33,7 +35,8 @@ def columns_of(grid_tables: Sequence[GridTable]) -> tuple[str, ...]:
     own = [key for key in keys_of(others) if key not in OF_ALL]
     having = [key for key in own if any(case.has_key(key) for case in others)]
     at = COLUMNS.index("outcome")
-    return (*COLUMNS[:at], *having, *COLUMNS[at:], *OF_MODELS)
+    programs = OF_PROGRAMS if any(case.kind == "program" for case in others) else ()
+    return (*COLUMNS[:at], *having, *COLUMNS[at:], *OF_MODELS, *programs)
 
 
 def tidy_rows(grid_table: GridTable, columns: Sequence[str] = COLUMNS) -> list[dict[str, Any]]:
@@ -63,10 +66,25 @@ def _tidy(job: Row, row: Row, baselines: Baselines) -> dict[str, Any]:
         "hardware": own.hardware,
         "timed_steps": len(measurement.step_times_s),
         **asdict(metrics(own, baselines)),
-        **{name: getattr(own.transfers, name) for name in TRANSFERS},
+        **{name: _moved(own, name) for name in TRANSFERS},
         "bubble": _bubble(own),
         "item": None if own.model is None else own.model.item,
+        **_of_program(own.program),
     }
+
+
+def _of_program(run: ProgramRun | None) -> dict[str, Any]:
+    if run is None:
+        return {}
+    peaks = [gpu.peak_used_bytes for gpu in run.gpus if gpu.peak_used_bytes is not None]
+    values = (run.told_by, run.wall_s, max(peaks, default=None))
+    return {"item": run.item, **dict(zip(OF_PROGRAMS, values, strict=True))}
+
+
+def _moved(result: MeasuredCase, name: str) -> int | None:
+    """Return a count of moves; None of a program, which nobody saw move anything."""
+    moved: int = getattr(result.transfers, name)
+    return moved if result.program is None else None
 
 
 def _bubble(result: MeasuredCase) -> float | None:

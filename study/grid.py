@@ -26,7 +26,8 @@ MAX_CASES = 100_000
 NO_FILE = "0" * 64  # in place of the hash of a factory's file that cannot be read
 MAX_INCLUDED = 20  # grids, each of which may be long
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules",
-          "model")  # fmt: skip
+          "model", "program")  # fmt: skip
+PROGRAM = "program"  # the kind of case, and its table
 
 # Each key of a case has one section of the grid file; depth and gpus are usually axes. Arguments
 # of a factory or a program, `args.<name>`, are axes or lie under `args` in their section.
@@ -239,9 +240,10 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     kind = kind_of(of_program | _mapping(data, "model"), path)
     axes = _read_axes(path, data.get("axes"), kind)
     setting = _read_setting(path, data, axes)
-    table = data.get("table", TABLES[0])
-    if table not in TABLES:
-        raise ConfigError(path, f"table: {quoted(table)} is not one of: {', '.join(TABLES)}")
+    table = data.get("table", PROGRAM if kind == PROGRAM else TABLES[0])
+    known = [name for name in TABLES if (name == PROGRAM) == (kind == PROGRAM)]
+    if table not in known:
+        raise ConfigError(path, f"table: {quoted(table)} is not one of: {', '.join(known)}")
     title = data.get("title", path.stem)
     if not isinstance(title, str) or not title.strip():
         raise ConfigError(path, f"title: {quoted(title)} is no text; write it in quotes")

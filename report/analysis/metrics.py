@@ -112,9 +112,11 @@ def metrics(result: MeasuredCase, baselines: Baselines) -> Metrics:
     )
 
 
-def items_a_step(result: MeasuredCase) -> int | None:
+def items_a_step(result: MeasuredCase) -> float | None:
     """Return how many tokens, images or the like a step trains; None for the linear stack."""
-    model = result.model
+    model, run = result.model, result.program
+    if run is not None:
+        return run.items_per_step if run.tells_steps else None
     return None if model is None else result.case.batch_size * model.items_per_row
 
 

@@ -143,5 +143,7 @@ def on_gpus(result: MeasuredCase) -> str:
 
 def emulation_remark(results: Sequence[MeasuredCase]) -> str:
     """Return `, on GPUs that were emulated by one GPU`; empty where all are real."""
+    if any(r.emulated and r.program is not None for r in results):
+        return ", without GPUs"
     devices = dict.fromkeys(shared_device(r.environment) for r in results if r.emulated)
     return f", on GPUs that were emulated by {listed(devices)}" if devices else ""

@@ -9,6 +9,7 @@ from report.wording.hardware import threads
 from report.wording.units import UNKNOWN
 
 VARIABLES = "with different variables"
+STEPS = "by different figures"  # of programs
 
 # Conditions that a key of a case changes.
 FOLLOWS = {"dtype": "with and without TF32"}
@@ -32,6 +33,8 @@ def conditions(result: MeasuredCase, scope: Scope, any_software: bool = False) -
         "with and without TF32": str(environment.tf32),
         VARIABLES: str(variables(result, scope)),
     }
+    if (run := result.program) is not None:
+        found[STEPS] = "steps" if run.tells_steps else "the wall time of the whole run"
     software = {
         "with different versions of torch": environment.torch or UNKNOWN,
         "with different drivers": environment.driver or UNKNOWN,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from report.data.programs import measurement_of, nothing_of_a_model
 from report.wording.hardware import emulation, hardware
 from report.wording.units import count_of
 from study.case import Case
@@ -10,6 +11,7 @@ from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.layers import ModelProfile
 from study.results.measurement import GpuMemory, Measurement
+from study.results.program import ProgramRun
 from study.results.result import Code, Job, Placement, Result, Transfers
 
 
@@ -17,7 +19,8 @@ from study.results.result import Code, Job, Placement, Result, Transfers
 class MeasuredCase:
     """One job's result, and the jobs that repeat it.
 
-    `model` are the layers as measured, None for the linear stack. Step times come from all jobs.
+    `model` are the layers as measured, None for the linear stack. `program` is set for a program,
+    of which the steps and the environment are known alone. Step times come from all jobs.
     What does not differ between jobs, and what only one job can show, is this job's. `shared_hosts`
     are its hosts on which another job ran at the same time.
     """
@@ -32,6 +35,7 @@ class MeasuredCase:
     job: Job
     code: Code
     model: ModelProfile | None = None
+    program: ProgramRun | None = None
     shared_hosts: tuple[str, ...] = ()
     repeats: Sequence["MeasuredCase"] = field(default=())
 
@@ -80,7 +84,10 @@ def measured(result: Result, shared_hosts: tuple[str, ...] = ()) -> MeasuredCase
     """Return the result as a measured case; None for a case that failed."""
     placement, measurement = result.placement, result.measurement
     transfers, ceilings = result.transfers, result.ceilings
-    environment = result.environment
+    environment, program = result.environment, result.program
+    if program is not None:
+        measurement = measurement_of(program)
+        placement, transfers, ceilings = nothing_of_a_model()
     if result.outcome != "ok" or placement is None or measurement is None:
         return None
     if transfers is None or ceilings is None or environment is None:
@@ -96,5 +103,6 @@ def measured(result: Result, shared_hosts: tuple[str, ...] = ()) -> MeasuredCase
         result.job,
         result.code,
         result.model,
+        program,
         shared_hosts,
     )

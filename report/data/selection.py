@@ -229,8 +229,9 @@ def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Set
 def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
     for values in itertools.product(*grid.axes.values()):
         values_of_all = setting | dict(zip(grid.axes, values, strict=True))
-        for key in grid.keys_of_others(values_of_all["schedule"]):
+        for key in grid.keys_of_others(values_of_all.get("schedule", DEFAULTS["schedule"])):
             values_of_all.pop(key, None)
+        values_of_all.setdefault("depth", 1)  # a program has none
         case = Case(**{**KINDS[grid.kind].defaults, **folded(values_of_all)})
         with suppress(ConfigError):  # e.g. 5 GPUs with split: half
             check_together(case, grid.source)

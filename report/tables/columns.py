@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from report.data.measured import MeasuredCase
-from report.tables.cells import gpus, schedules, step, throughput
+from report.tables.cells import gpus, program, schedules, step, throughput
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
 from study.errors import ConfigError
@@ -73,6 +73,8 @@ COLUMNS = {
     "calls": Column(gpus.calls, ["`.to` calls per forward"]),
     "moves": Column(gpus.moves, ["moves forward", "moves backward"]),
     "moved": Column(gpus.moved, ["moved forward", "moved backward"]),
+    "sampled_memory": Column(program.sampled_memory, [program.PEAK]),
+    "sampled_utilization": Column(program.sampled_utilization, ["utilisation of a run"]),
 }
 
 

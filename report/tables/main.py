@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from report.data.measured import MeasuredCase
 from report.data.selection import GridTable, Row
 from report.document import Table, join_cells
 from report.tables.cells.field import Field
+from report.tables.cells.program import OF_PROGRAMS
 from report.tables.cells.step import Cells
 from report.tables.cells.throughput import mfu_notes
 from report.tables.columns import COLUMNS, check_columns, for_models, telling
@@ -34,8 +36,8 @@ def make_main_table(
     """
     check_columns(columns or ())
     field = Field(grid_table.results)
-    is_linear = all(row.case.kind == "linear" for row in grid_table.rows)
-    usual = default if is_linear else for_models(default)
+    kinds = {row.case.kind for row in grid_table.rows}
+    usual = default if kinds <= {"linear", "program"} else for_models(default)
     keys = list(columns) if columns else telling(usual, field)
     apart = set(kept_apart(field.results)) if grid_table.grid.table == "schedules" else set()
     rows = [row for row in grid_table.rows if row.measured is None or row.measured not in apart]
@@ -76,7 +78,7 @@ def _cells(rows: Sequence[Row], keys: Sequence[str], field: Field, all_known: bo
     """
     measured = (row.measured for row in rows)
     words = in_words(
-        {} if r is None else _joined([COLUMNS[key].cells(r, field) for key in keys])
+        {} if r is None else _joined([COLUMNS[key].cells(r, field) for key in _of(r, keys)])
         for r in measured
     )
     if not all_known:
@@ -91,6 +93,11 @@ def _joined(columns: Sequence[Cells]) -> Cells:
     for cells in columns:
         row = join_cells(row, {k: cell for k, cell in cells.items() if row.get(k) != cell})
     return row
+
+
+def _of(result: MeasuredCase, keys: Sequence[str]) -> list[str]:
+    """Return the keys of columns that say something of the case."""
+    return [key for key in keys if result.program is None or key in OF_PROGRAMS]
 
 
 def _result(row: Row) -> Words:

@@ -1,6 +1,6 @@
 """Notes on rows: what to know of their numbers before citing them, as letters and lines below."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from string import ascii_lowercase
 
 from report.analysis.step_time import step_time
@@ -52,9 +52,11 @@ def notes_on(row: Row, *, timed: bool) -> list[str] | None:
     """
     if row.measured is None:
         return None
-    parts = (
+    parts: tuple[Callable[[MeasuredCase], Iterator[str]], ...] = (
         (_convergence, _warm_up, _instrumentation, _clocks, _neighbours, _nodes) if timed else ()
     )
+    if row.measured.program is not None:
+        parts = (_program, _clocks, _neighbours) if timed else ()
     return [*(note for part in parts for note in part(row.measured)), *_jobs(row)]
 
 
@@ -81,6 +83,17 @@ def _warm_up(result: MeasuredCase) -> Iterator[str]:
         yield "The warm-up was too short to tell whether it was steady."
     if has_few_steps(result):
         yield f"There are fewer than {FEW_STEPS} timed steps."
+
+
+def _program(result: MeasuredCase) -> Iterator[str]:
+    """Note where the figure of a program is from."""
+    if result.program is not None and not result.program.tells_steps:
+        yield (
+            "The step time is the wall time of the whole run, start-up included, since the program "
+            "said no steps."
+        )
+    elif has_few_steps(result):
+        yield f"There are fewer than {FEW_STEPS} steps."
 
 
 def _instrumentation(result: MeasuredCase) -> Iterator[str]:

@@ -76,8 +76,11 @@ def is_unsteady(result: MeasuredCase) -> bool:
 
 
 def may_be_unsteady(result: MeasuredCase) -> bool:
-    """Return True if no warm-up is known to be unsteady, and one was too short to tell."""
-    steady = {job.measurement.warmup_steady for job in result.jobs}
+    """Return True if no warm-up is known to be unsteady, and one was too short to tell.
+
+    A program warms up by itself, and nobody sees how.
+    """
+    steady = {job.measurement.warmup_steady for job in result.jobs if job.program is None}
     return None in steady and False not in steady
 
 

@@ -16,7 +16,9 @@ PEAK_OF = "peak of a GPU's memory"
 
 def item_of(result: MeasuredCase) -> str:
     """Return what the case's model counts: `token`, `image`; `sample` where it says nothing."""
-    model = result.model
+    model, run = result.model, result.program
+    if run is not None:
+        return short_name(run.item) if run.item else "item"
     if model is None:
         return SAMPLE
     item = short_name(model.item)
@@ -26,7 +28,7 @@ def item_of(result: MeasuredCase) -> str:
 def items_per_s(result: MeasuredCase, field: Field) -> Cells:
     """Return the throughput under its unit: rates of two kinds of items are two columns."""
     found = field.metrics(result)
-    rate = found.samples_per_s if result.model is None else found.items_per_s
+    rate = found.samples_per_s if result.case.kind == "linear" else found.items_per_s
     return {f"{item_of(result)}s/s": plain_cell(None if result.emulated else rate)}
 
 
