@@ -1,0 +1,58 @@
+"""Train a small model on every GPU that torchrun gives a process, and say how long steps take.
+
+On a machine without GPUs the processes are on the CPU, over Gloo.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+
+WARMUP, STEPS, WIDTH = 10, 60, 512
+
+
+def main() -> None:
+    """Train, and let the first process say its steps."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--layers", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    options = parser.parse_args()
+    on_gpu = torch.cuda.is_available()
+    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+
+    torch.manual_seed(0)
+    layers = [nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU()) for _ in range(options.layers)]
+    model = nn.parallel.DistributedDataParallel(nn.Sequential(*layers).to(device))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    x = torch.randn(options.batch, WIDTH, device=device)
+
+    times, losses = [], []
+    for _ in range(WARMUP + STEPS):
+        start = time.perf_counter()
+        loss = (model(x) - x).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())  # waits for the GPU
+        times.append(time.perf_counter() - start)
+
+    if distributed.get_rank() == 0:
+        items = options.batch * distributed.get_world_size()
+        said = {"step_times_s": times[WARMUP:], "items_per_step": items, "item": "row"}
+        text = json.dumps(said | {"first_loss": losses[0]})
+        if "MPBENCH_STEPS" in os.environ:
+            Path(os.environ["MPBENCH_STEPS"]).write_text(text)
+        else:
+            print(text)
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
