@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from report.analysis.comparison import CANNOT
 from report.data.selection import GridTable, Row
-from report.document import Answer, Details, Figure, Listing, Section
+from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
 from report.kinds import KINDS, Kind, layer_figures, layer_tables, remarks
 from report.listings import make_listings
@@ -42,7 +42,7 @@ def make_section(
         answers=_answers(grid_table, kind),
         table=make_main_table(grid_table, kind.columns, columns),
         figures=_drawn(kind.figures(results)) if with_figures and results else (),
-        listings=_listings(grid_table, kind),
+        listings=make_listings(grid_table, kind.listings),
         details=_details(grid_table, kind, with_figures) if with_details else Details(),
     )
 
@@ -52,12 +52,6 @@ def make_headlines(grid_table: GridTable) -> list[str]:
     kind = KINDS[grid_table.grid.table]
     found = [answer.sentences[0] for answer in kind.opening(grid_table)]
     return [*found, *kind.headlines(grid_table.results)] if grid_table.results else found
-
-
-def _listings(grid_table: GridTable, kind: Kind) -> Sequence[Listing]:
-    """Return the homework's code; it is not what trained another kind of model."""
-    is_homework = grid_table.grid.kind == "linear"
-    return make_listings(grid_table, kind.listings) if is_homework else ()
 
 
 def _details(grid_table: GridTable, kind: Kind, with_figures: bool) -> Details:
