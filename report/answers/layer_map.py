@@ -2,12 +2,13 @@
 
 from itertools import groupby
 
-from report.answers.layer_names import layers_words, short_name
+from report.answers.layer_names import layers_words
 from report.answers.of_gpus.rules import RULES, follows_rule
 from report.answers.phrases import emulation_remark, label_of, listed, ordinal
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
+from report.wording.layers import short_name
 from report.wording.units import count_of, runs
 from study.results.layers import ModelProfile
 from study.results.result import Transfers

@@ -27,7 +27,8 @@ class Peak:
 
 
 # By all of a GPU's name as torch has it: a part of a GPU (MIG), a variant with other clocks or a
-# GPU of another vendor matches none. Sources are NVIDIA's own.
+# GPU of another vendor matches none. The documents are NVIDIA's; their figures were compared with
+# copies of their tables (2026-11), not with the documents themselves.
 PEAKS = {
     # "NVIDIA V100 Tensor Core GPU", datasheet of January 2020; SXM2, then PCIe. No bfloat16.
     r"Tesla V100-SXM2-(16|32)GB": Peak(15.7, None, None),

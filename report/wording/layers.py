@@ -45,17 +45,28 @@ def _places(numbers: Sequence[int]) -> list[list[int]]:
     return found
 
 
-def _neighbours(names: Sequence[str]) -> str:
-    """Return layers that follow one another: `embedding, blocks 0–5`, `embedding to head`."""
+def runs_of_names(names: Sequence[str], most: int) -> list[str] | None:
+    """Return layers that follow one another as runs: `embedding`, `blocks 0–5`.
+
+    None where there are more than `most` runs: then the first and the last name say more.
+    """
     found: list[list[str]] = []
     for name in names:
         if found and _is_next(found[-1][-1], name):
             found[-1].append(name)
         else:
             found.append([name])
-        if len(found) > MOST_RUNS:
-            return f"{short_name(names[0])} to {short_name(names[-1])}"
-    return ", ".join(map(_run, found))
+        if len(found) > most:
+            return None
+    return [_run(run) for run in found]
+
+
+def _neighbours(names: Sequence[str]) -> str:
+    """Return layers that follow one another: `embedding, blocks 0–5`, `embedding to head`."""
+    found = runs_of_names(names, MOST_RUNS)
+    if found is None:
+        return f"{short_name(names[0])} to {short_name(names[-1])}"
+    return ", ".join(found)
 
 
 def _is_next(before: str, after: str) -> bool:

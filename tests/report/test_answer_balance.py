@@ -95,4 +95,4 @@ def test_names_of_layers_are_short_whatever_a_user_calls_them():
     words = layers_words([HOSTILE, ""])
     assert len(words) < 100
     assert "\n" not in words
-    assert "a layer without a name" in words
+    assert "(no name)" in words
