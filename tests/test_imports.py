@@ -113,7 +113,15 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous"}
         | {"single", "distributed"},
         "summary": set(),
-        "inspection": {"correctness", "engine", "families", "hardware", "profiling", "single"}
+        "inspection": {
+            "activations",
+            "correctness",
+            "engine",
+            "families",
+            "hardware",
+            "profiling",
+            "single",
+        }
         | {"workload"},
         "__main__": {"inspection", "run", "hardware", "launcher", "summary"},
     },
