@@ -147,6 +147,8 @@ class Grid:
     def with_overrides(self, overrides: dict[str, Any]) -> "Grid":
         """Return the same grid with some keys of every case set to one value.
 
+        A preset that is set replaces the sizes that the file writes out.
+
         Raises:
             ConfigError: the kind of model is another one, which has other keys.
         """
@@ -165,7 +167,9 @@ class Grid:
                     "none, so write a grid file for it",
                 )
         axes = {key: (overrides[key],) if key in overrides else v for key, v in self.axes.items()}
-        setting = self.setting | {k: v for k, v in overrides.items() if k not in self.axes}
+        replaced = _keys_of_preset(kind, overrides.get(PRESET))
+        setting = {key: value for key, value in self.setting.items() if key not in replaced}
+        setting |= {key: value for key, value in overrides.items() if key not in self.axes}
         return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
 
     def with_repeats(self, repeats: int) -> "Grid":
@@ -177,6 +181,12 @@ class Grid:
         if repeats > 1 and "repeat" in self.setting:
             raise ConfigError("--repeats", f"{self.source} sets repeat itself; keep one of them")
         return replace(self, repeats=repeats)
+
+
+def _keys_of_preset(kind: str, preset: object) -> frozenset[str]:
+    """Return the keys that a preset stands for; none where there is no such preset."""
+    presets = KINDS[kind].presets
+    return frozenset(presets[preset] if isinstance(preset, str) and preset in presets else ())
 
 
 def _is_among(value: Any, values: Sequence[Any]) -> bool:
@@ -355,5 +365,10 @@ def _with_arguments(path: Path, section: str, keys: dict[str, Any]) -> list[tupl
         raise ConfigError(
             path, f"{section}.args: {quoted(given)} is no mapping; write e.g. args: {{width: 64}}"
         )
+    for name in given:
+        if not isinstance(name, str):  # to YAML, on and no are truth values
+            raise ConfigError(
+                path, f"{section}.args: {quoted(name)} is no name; write it in quotes"
+            )
     own = [(key, value) for key, value in keys.items() if key != "args"]
     return own + [(f"{ARGUMENT}{name}", value) for name, value in given.items()]

@@ -55,7 +55,10 @@ def test_a_preset_and_its_keys_written_out_are_one_case(tmp_path):
 
 
 def test_a_preset_can_be_set(tmp_path):
-    assert {case.depth for case in read(tmp_path, GPT, "preset=gpt2-xl")} == {48}
+    largest = read(tmp_path, GPT, "preset=gpt2-xl")
+    assert {case.depth for case in largest} == {48}
+    written = GPT.replace("preset: gpt2", "depth: 2, dim: 64, heads: 4")
+    assert read(tmp_path, written, "preset=gpt2-xl") == largest
 
 
 @pytest.mark.parametrize("balance", ["7,7,6,4", "[7, 7, 6, 4]"])
@@ -133,6 +136,7 @@ def test_a_wrong_value_is_refused_in_one_line(tmp_path, text, sets, message):
         ('{"a b": 1}', "args: 'a b' is no name; use at most 64 letters, digits and _"),
         (f"{{{', '.join(f'x{n}: 1' for n in range(51))}}}", "is not at most 50 names"),
         ("[x]", "model.args: ['x'] is no mapping"),
+        ("{on: 1}", "model.args: True is no name; write it in quotes"),
     ],
 )
 def test_a_wrong_argument_is_refused_in_one_line(tmp_path, factory, arguments, message):
