@@ -134,7 +134,7 @@ def _parse_arguments(texts: list[str]) -> dict[str, str]:
 def in_options(error: ConfigError, source: str) -> ConfigError:
     """Return the error with its keys as options: `--gpus 9` for `gpus: 9`."""
     text = str(error).removeprefix(f"{source}: ")
-    keys = "|".join(KEYS)
+    keys = "|".join((*KEYS, PRESET))
     text = re.sub(rf"\b{re.escape(ARGUMENT)}(\w+): ", r"--arg \1=", text)
     text = re.sub(rf"\b({keys}): ", lambda found: f"{flag(found[1])} ", text)
     text = re.sub(rf"(?<!-)\b({keys})\b", _plain_word, text)
