@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from study.case import ARGUMENT, Case
+from study.case import Case
 from study.errors import ConfigError
 from study.models import KINDS, absent_model_keys
 from study.paths import GRIDS
@@ -20,7 +20,8 @@ from study.schedules import absent_keys, has_key
 from study.storage.yaml_file import check_keys, read_mapping
 from study.validation import make_case
 from study.values.completion import PRESET, factory_name, kind_of, sha256_of
-from study.values.keys import DEFAULTS, KEYS, check_value
+from study.values.keys import DEFAULTS
+from study.values.of_grids import SECTIONS, read_axes, read_setting, section_of
 
 MAX_CASES = 100_000
 NO_FILE = "0" * 64  # in place of the hash of a factory's file that cannot be read
@@ -28,18 +29,6 @@ MAX_INCLUDED = 20  # grids, each of which may be long
 TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "schedules",
           "model", "program")  # fmt: skip
 PROGRAM = "program"  # the kind of case, and its table
-
-# Each key of a case has one section of the grid file; depth and gpus are usually axes. Arguments
-# of a factory or a program, `args.<name>`, are axes or lie under `args` in their section.
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "model": ("depth", "gpus", "kind", PRESET, "dim", "batch_size", "split", "heads", "seq_len",
-              "vocab", "tied", "width", "image", "classes", "norm", "factory", "args"),
-    "program": ("command", "args"),
-    "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance"),
-    "train": ("dtype", "optimizer", "execution", "seed"),
-    "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
-}  # fmt: skip
-IN_FILES = (*(key for key in KEYS if key != "sha256"), PRESET)
 
 
 @dataclass(frozen=True)
@@ -247,9 +236,9 @@ def _included(path: Path, name: Any) -> Path:
 def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     check_keys(data, ("title", "table", "trace", "axes", *SECTIONS), path, "top level")
     of_program = {"command": None} if data.get("program") is not None else {}
-    kind = kind_of(of_program | _mapping(data, "model"), path)
-    axes = _read_axes(path, data.get("axes"), kind)
-    setting = _read_setting(path, data, axes)
+    kind = kind_of(of_program | section_of(data, "model"), path)
+    axes = read_axes(path, data.get("axes"), kind)
+    setting = read_setting(path, data, axes)
     table = data.get("table", PROGRAM if kind == PROGRAM else TABLES[0])
     known = [name for name in TABLES if (name == PROGRAM) == (kind == PROGRAM)]
     if table not in known:
@@ -257,11 +246,7 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     title = data.get("title", path.stem)
     if not isinstance(title, str) or not title.strip():
         raise ConfigError(path, f"title: {quoted(title)} is no text; write it in quotes")
-    trace = data.get("trace", False)
-    if not isinstance(trace, bool):
-        raise ConfigError(path, f"trace: {quoted(trace)} is neither true nor false")
-    if trace and kind == "program":
-        raise ConfigError(path, "trace: true with a program, which has no instrumented steps")
+    trace = _read_trace(path, data.get("trace", False), kind)
     if kind == "program" and "command" not in setting:
         raise ConfigError(
             path, "program.command: missing; write e.g. command: python train.py --gpus {gpus}"
@@ -274,101 +259,9 @@ def _read_grid(path: Path, data: dict[str, Any]) -> Grid:
     return grid
 
 
-def _mapping(data: dict[str, Any], section: str) -> dict[str, Any]:
-    """Return a section, or nothing where it is none; what is wrong with it is found later."""
-    found = data.get(section)
-    return found if isinstance(found, dict) else {}
-
-
-def _read_axes(path: Path, axes: Any, kind: str) -> dict[str, tuple[Any, ...]]:
-    if not axes:
-        raise ConfigError(path, "axes: missing or empty; write e.g. axes: {depth: [20], gpus: [2]}")
-    if kind == "program" and isinstance(axes, dict):
-        axes = _with_names_of_program(path, axes)
-    names = [key for key in axes if isinstance(key, str)] if isinstance(axes, dict) else []
-    arguments = [key for key in names if key.startswith(ARGUMENT)]
-    check_keys(axes, (*IN_FILES, *arguments), path, "axes")
-    if "repeat" in axes:  # jobs of one configuration are one row of a table
-        raise ConfigError(path, "axes.repeat: repeats are no axis; use submit.py --repeats N")
-    for key in ("kind", PRESET, "factory", "command", "args"):
-        if key in axes:
-            raise ConfigError(
-                path, f"axes.{key}: a grid measures one model; put it under model, or use two grids"
-            )
-    return {key: _read_axis(path, key, values) for key, values in axes.items()}
-
-
-def _with_names_of_program(path: Path, axes: dict[Any, Any]) -> dict[Any, Any]:
-    """Return the axes of a program with `args.` before the names that its command uses.
-
-    Raises:
-        ConfigError: an axis is there under both names.
-    """
-    own = ("gpus", *KINDS["program"].keys, "repeat")
-    named: dict[Any, Any] = {}
-    for key, values in axes.items():
-        is_own = not isinstance(key, str) or key in own or key.startswith(ARGUMENT)
-        name = key if is_own else f"{ARGUMENT}{key}"
-        if name in named:
-            raise ConfigError(path, f"axes: {quoted(name)} is there twice; keep one")
-        named[name] = values
-    return named
-
-
-def _read_axis(path: Path, key: str, values: Any) -> tuple[Any, ...]:
-    if not isinstance(values, list) or not values:
-        raise ConfigError(
-            path, f"axes.{key}: {quoted(values)} is no list of values; write e.g. [2]"
-        )
-    checked = tuple(check_value(key, value, f"{path}: axes") for value in values)
-    if len(set(checked)) < len(checked):
-        alike = ", as 1, 1.0 and true are equal" if key.startswith(ARGUMENT) else ""
-        raise ConfigError(
-            path, f"axes.{key}: {quoted(values)} names a value twice{alike}; list it once"
-        )
-    return checked
-
-
-def _section(path: Path, data: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    section = {} if data.get(name) is None else data[name]
-    elsewhere = {
-        key: other
-        for other, its in SECTIONS.items()
-        for key in its
-        if other != name and key not in keys
-    }
-    for key in section if isinstance(section, dict) else ():
-        if key in elsewhere:
-            raise ConfigError(
-                path, f"{name}.{key}: is in the wrong section; put it under {elsewhere[key]}"
-            )
-    return check_keys(section, keys, path, name)
-
-
-def _read_setting(path: Path, data: dict[str, Any], axes: dict[str, Any]) -> dict[str, Any]:
-    setting: dict[str, Any] = {}
-    for section, keys in SECTIONS.items():
-        for key, value in _with_arguments(path, section, _section(path, data, section, keys)):
-            if key in axes:
-                raise ConfigError(path, f"{section}.{key}: is under axes, too; keep one")
-            is_checked_with_kind = key == PRESET  # which is a key of no case
-            setting[key] = (
-                value if is_checked_with_kind else check_value(key, value, f"{path}: {section}")
-            )
-    return setting
-
-
-def _with_arguments(path: Path, section: str, keys: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the keys of a section with an `args.<name>` for each of its arguments."""
-    given = keys.get("args", {})
-    if not isinstance(given, dict):
-        raise ConfigError(
-            path, f"{section}.args: {quoted(given)} is no mapping; write e.g. args: {{width: 64}}"
-        )
-    for name in given:
-        if not isinstance(name, str):  # to YAML, on and no are truth values
-            raise ConfigError(
-                path, f"{section}.args: {quoted(name)} is no name; write it in quotes"
-            )
-    own = [(key, value) for key, value in keys.items() if key != "args"]
-    return own + [(f"{ARGUMENT}{name}", value) for name, value in given.items()]
+def _read_trace(path: Path, trace: Any, kind: str) -> bool:
+    if not isinstance(trace, bool):
+        raise ConfigError(path, f"trace: {quoted(trace)} is neither true nor false")
+    if trace and kind == PROGRAM:
+        raise ConfigError(path, "trace: true with a program, which has no instrumented steps")
+    return trace

@@ -149,7 +149,7 @@ def test_a_grid_may_ask_for_traces(tmp_path):
 
 def test_an_unknown_grid_names_the_known_ones():
     with pytest.raises(
-        ConfigError, match=r"--grid: 'task6' is neither .* launch, pipeline, smoke, task1"
+        ConfigError, match=r"--grid: 'task6' is neither .* launch, pipeline, resnet, smoke, task1"
     ):
         load_grids(["task6"])
 
