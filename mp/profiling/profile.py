@@ -54,7 +54,8 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         device: a real one.
         rows: of a micro-batch.
     """
-    activations = single_tensors(workload.activations(rows), workload.names())
+    names = workload.names()
+    activations = single_tensors(workload.activations(rows), names)
     with torch.device("meta"):
         layers = list(workload.layers())
     found: dict[tuple[object, ...], _Found] = {}
@@ -69,7 +70,7 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         its = found[key]
         is_held = its.footprint.keeps_output
         unknown |= set(its.operations.unknown)
-        profiles.append(_entry(workload.names()[number], own[number], its))
+        profiles.append(_entry(names[number], own[number], its))
     loss = _measure_loss(workload, rows, activations[-1], is_held, device)
     release_cache()
     x, target = _batch_bytes(workload, rows)
