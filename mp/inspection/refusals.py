@@ -28,7 +28,7 @@ def find_refusals(case: Case, workload: Workload, profile: ModelProfile) -> list
         workload: what it trains.
         profile: of its layers.
     """
-    found = [*_by_check(case), *_by_sharing(profile), *_by_freezing(workload, profile)]
+    found = [*_by_check(case), *_by_freezing(workload, profile)]
     where: dict[str, list[tuple[int, str]]] = {}
     for gpus, schedule in product(GPUS, SCHEDULES):
         if (why := _by_rules(case, gpus, schedule)) is not None:
@@ -47,26 +47,25 @@ def _in_words(pairs: list[tuple[int, str]]) -> str:
 
 
 def _by_check(case: Case) -> list[str]:
-    """Compare a small model with the unsplit one, on two emulated GPUs where it has two layers."""
-    gpus = min(2, case.layers)
-    split = msgspec.structs.replace(case, gpus=gpus, schedule="naive", micro_batches=1)
+    """Compare a small model with the unsplit one, on one GPU and then on two emulated ones."""
+    for gpus, where in ((1, "every case"), (2, "naive on several GPUs")):
+        if gpus <= case.layers and (why := _problem_on(case, gpus)) is not None:
+            return [f"{where}: {why}"]
+    return []
+
+
+def _problem_on(case: Case, gpus: int) -> str | None:
+    split = msgspec.structs.replace(
+        case, gpus=gpus, schedule="naive", micro_batches=1, balance="layers"
+    )
     try:
         with redirect_stdout(sys.stderr):
             check_equals_unsplit(SingleEngine(split, Communicator(choose_devices(gpus, "cpu"))))
     except CaseError as error:
-        return [f"every case: {error}"]
+        return str(error)
     except Exception as error:
-        return [f"every case: its training step raises {type(error).__name__}: {error}"]
-    return []
-
-
-def _by_sharing(profile: ModelProfile) -> list[str]:
-    return [
-        f"naive, where {layer.name} and {profile.layers[layer.shares_with].name} would be on "
-        "different GPUs: they share a parameter, which lies on one; use a pipeline"
-        for layer in profile.layers
-        if layer.shares_with is not None
-    ]
+        return f"its training step raises {type(error).__name__}: {error}"
+    return None
 
 
 def _by_freezing(workload: Workload, profile: ModelProfile) -> list[str]:

@@ -56,6 +56,20 @@ def test_a_model_is_shown_by_its_layers_cuts_memory_and_refusals(run, file):
     assert "python's stdout" not in text
 
 
+def test_a_shared_weight_is_refused_where_it_would_lie_on_two_gpus_only(run, tmp_path):
+    path = tmp_path / "tied.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\n\ndef build():\n"
+        "    layers = [nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)]\n"
+        "    layers[2].weight = layers[0].weight\n"
+        "    return layers, lambda n: torch.randn(2, n, 4).unbind(), nn.functional.mse_loss\n"
+    )
+    done = run("-m", "mp", "--factory", f"{path}:build", "--device", "cpu", "--inspect")
+    assert done.returncode == 0, done.stderr
+    assert "- naive on several GPUs: Linear 0: weight and Linear 2: weight are one" in done.stdout
+    assert "every case" not in done.stdout
+
+
 def test_what_cannot_be_inspected_is_one_line(run, file):
     missing = run("-m", "mp", "--factory", f"{file}:nothing", "--inspect")
     assert (missing.returncode, missing.stdout) == (2, "")
