@@ -50,6 +50,7 @@ class Factory(Workload):
         self.item, self.items_per_row = self.model.unit
         self._is_fresh = True
         self._drawn: list[nn.Module] = []
+        self._activations: dict[int, list[Activation]] = {}
 
     @property
     def notes(self) -> list[str]:
@@ -124,5 +125,10 @@ class Factory(Workload):
         return check_loss(self.model.loss(output, target), self.code)
 
     def activations(self, rows: int) -> list[Activation]:
-        """Return tensors without data like each layer's input, then the output."""
-        return probe.activations(self, self.code, rows)
+        """Return tensors without data like each layer's input, then the output.
+
+        The layers run once for each number of rows: thousands of them take a while.
+        """
+        if rows not in self._activations:
+            self._activations[rows] = probe.activations(self, self.code, rows)
+        return self._activations[rows]

@@ -60,7 +60,7 @@ def check_size(model: Workload, code: UserCode) -> None:
     """
     rows = ROWS_OF_CHECK * model.case.micro_batches
     with FlopCounterMode(display=False) as counter:
-        activations(model, code, ROWS)
+        activations(model, code, ROWS)  # counted, so not one that was kept
     flops = 3 * counter.get_total_flops() / ROWS * rows  # backward is two products for each
     if flops > MOST_FLOPS:
         raise code.error(
