@@ -168,7 +168,7 @@ REFUSED = {
     "return layers(), lambda rows: batch(2), loss": "input has shape (2, 4); the first dimension",
     "return layers(), lambda rows: (5, 5), loss": "batch(4): its input is int and no tensor",
     "return layers(), lambda rows: 1 / 0, loss": "build: batch(4) raises ZeroDivisionError",
-    "return [nn.LSTM(4, 4)] * 3, batch, loss": "layer 0 (LSTM 0): returns tuple; a layer must",
+    "return [nn.LSTM(4, 4)] * 3, batch, loss": "(LSTM 0): returns a tuple with tuple; a layer",
     "return [*layers(2), nn.Flatten(0)], batch, loss":
         "layer 2 (Flatten 2): returns shape (16,) for 4 rows; the first dimension must be the rows",
     "return [*layers(2), nn.Linear(5, 4)], batch, loss": "layer 2 (Linear 2) raises RuntimeError",
