@@ -44,6 +44,14 @@ def _better(slowest: list[float], until: list[float], n: int, cut: int, least: i
     return cut
 
 
+def even_map(layers: int, stages: int) -> list[int]:
+    """Return the stage of every layer, so that no two stages differ by more than one layer.
+
+    Stage s has the layers with floor(layer * stages / layers) = s.
+    """
+    return [layer * stages // layers for layer in range(layers)]
+
+
 def stage_costs(costs: Sequence[float], stage_of_layer: Sequence[int]) -> list[float]:
     """Return the cost of each stage: the sum over its layers."""
     found = [0.0] * (max(stage_of_layer) + 1)

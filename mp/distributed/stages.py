@@ -1,13 +1,14 @@
 """The layers of each stage and the stages of each GPU, by the same rule for every pipeline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mp.placement import layer_map
 from study.balance import balanced_map
 from study.case import Case
 from study.errors import CaseError
-from study.results.layers import LayerProfile, ModelProfile
+from study.results.costs import layer_costs
+from study.results.layers import ModelProfile
 from study.results.result import Placement
 from study.stages import chunks_of, gpu_of_stage
 from study.text import shortened
@@ -63,33 +64,18 @@ def make_stages(case: Case, costs: Sequence[float] | None = None) -> Stages:
 def costs_of(balance: str, profile: ModelProfile) -> list[float]:
     """Return what each layer costs by a rule of balance.
 
-    `parameters` counts each once, those that are not trained too; `flops` and `time` are of forward
-    and backward.
-
     Args:
         balance: `parameters`, `flops` or `time`.
         profile: the layers as measured.
 
     Raises:
-        CaseError: the cost of a layer is not known.
+        CaseError: the cost of a layer, or of the loss behind the last, is not known.
     """
-    costs: dict[str, Callable[[LayerProfile], float | None]] = {
-        "parameters": lambda layer: layer.parameters,
-        "flops": lambda layer: _sum(
-            layer.forward_flops, layer.input_gradient_flops, layer.weight_gradient_flops
-        ),
-        "time": lambda layer: _sum(layer.forward_s, layer.backward_s),
-    }
     found = []
-    for layer in profile.layers:
-        if (cost := costs[balance](layer)) is None:
+    for layer, cost in zip(profile.layers, layer_costs(profile, balance), strict=True):
+        if cost is None:
             raise CaseError(
                 shortened(f"balance: {balance} is not known of {layer.name}; use balance: layers")
             )
-        found.append(float(cost))
+        found.append(cost)
     return found
-
-
-def _sum(*parts: float | None) -> float | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None

@@ -8,15 +8,15 @@ import torch
 
 from mp.inspection.memory import LEFT_OUT, Batch, gpu_bytes
 from mp.inspection.refusals import GPUS, micro_batches_of
-from study.balance import balanced_map, stage_costs
+from study.balance import balanced_map, even_map, stage_costs
 from study.case import Case
+from study.results.costs import BALANCES, known_costs
 from study.results.layers import LayerProfile, ModelProfile
 from study.text import one_line
 
 MOST_ROWS, AT_EACH_END = 60, 25
 MOST_STAGES_SHOWN = 8
 GB, MB, MFLOP, MS = 1e9, 1e6, 1e6, 1e-3
-BALANCES = ("layers", "parameters", "flops", "time")
 Table = list[Sequence[str]]
 
 
@@ -78,31 +78,8 @@ def _of_layer(layer: LayerProfile) -> tuple[str, ...]:
     )
 
 
-def costs_of(profile: ModelProfile, balance: str) -> list[float] | None:
-    """Return what each layer costs by a balance, the loss in the last; None where it is unknown."""
-    found: list[float] = []
-    for number, layer in enumerate(profile.layers):
-        entries = [layer, profile.loss] if number == len(profile.layers) - 1 else [layer]
-        cost = [_cost(entry, balance) for entry in entries]
-        if None in cost:
-            return None
-        found.append(sum(value or 0.0 for value in cost))
-    return found
-
-
-def _cost(layer: LayerProfile, balance: str) -> float | None:
-    if balance == "parameters":
-        return float(layer.parameters)
-    parts = (
-        (layer.forward_flops, layer.input_gradient_flops, layer.weight_gradient_flops)
-        if balance == "flops"
-        else (layer.forward_s, layer.backward_s)
-    )
-    return None if None in parts else float(sum(part or 0 for part in parts))
-
-
 def _cut_rows(profile: ModelProfile) -> Table:
-    seconds = costs_of(profile, "time")
+    seconds = known_costs(profile, "time")
     rows: Table = [("GPUs", *BALANCES)]
     for gpus in GPUS[1:]:
         if gpus > len(profile.layers) or seconds is None:
@@ -130,8 +107,8 @@ def stages_by(profile: ModelProfile, balance: str, gpus: int) -> list[int] | Non
     """
     count = len(profile.layers)
     if balance == "layers":
-        return [number * gpus // count for number in range(count)]
-    costs = costs_of(profile, balance)
+        return even_map(count, gpus)
+    costs = known_costs(profile, balance)
     return None if costs is None else balanced_map(costs, gpus)
 
 

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 from report.data.measured import MeasuredCase
-from study.balance import balanced_map, stage_costs
-from study.results.layers import LayerProfile, ModelProfile
+from study.balance import balanced_map, even_map, stage_costs
+from study.results.costs import known_costs
 from study.schedules import SCHEDULES
 from study.stages import chunks_of, gpu_of_stage
-
-BALANCES = ("layers", "parameters", "flops", "time")
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,12 @@ def balance_by(result: MeasuredCase, what: str) -> StageBalance | None:
         what: One of `BALANCES`.
     """
     model, now = result.model, balance_of(result)
-    costs = None if model is None else layer_costs(model, what)
+    costs = None if model is None else known_costs(model, what)
     if now is None or costs is None:
         return None
-    return _balance(result, balanced_map(costs, len(now.costs)))
+    count = len(now.costs)
+    stages = even_map(len(costs), count) if what == "layers" else balanced_map(costs, count)
+    return _balance(result, stages)
 
 
 def stages_of(result: MeasuredCase) -> list[int] | None:
@@ -72,43 +72,12 @@ def stages_of(result: MeasuredCase) -> list[int] | None:
     return stages if {*stages} == {*range(count)} else None
 
 
-def layer_costs(model: ModelProfile, what: str) -> list[float] | None:
-    """Return the cost of each layer; None where that of one is unknown.
-
-    Args:
-        model: The layers. The loss counts with the last one, which it follows on any stage.
-        what: One of `BALANCES`.
-    """
-    costs = [_cost(layer, what) for layer in model.layers]
-    of_loss = _cost(model.loss, what)
-    if what != "layers" and costs and costs[-1] is not None:
-        costs[-1] = None if of_loss is None else costs[-1] + of_loss
-    known = [cost for cost in costs if cost is not None]
-    return known if len(known) == len(costs) else None
-
-
-def _cost(layer: LayerProfile, what: str) -> float | None:
-    if what == "layers":
-        return 1.0
-    if what == "parameters":
-        return float(layer.parameters)
-    parts: tuple[float | None, ...] = (layer.forward_s, layer.backward_s)
-    if what == "flops":
-        parts = (
-            layer.forward_flops,
-            layer.input_gradient_flops,
-            layer.weight_gradient_flops,
-        )
-    known = [part for part in parts if part is not None]
-    return float(sum(known)) if len(known) == len(parts) else None
-
-
 def _balance(result: MeasuredCase, stages: list[int]) -> StageBalance | None:
     model = result.model
     if model is None or len(model.layers) != len(stages):
         return None
     for by in ("time", "flops"):
-        costs = layer_costs(model, by)
+        costs = known_costs(model, by)
         if costs is not None and sum(costs) > 0:
             return StageBalance(by, stages, stage_costs(costs, stages))
     return None

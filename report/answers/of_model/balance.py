@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from report.analysis.comparison import CANNOT, verdict_words, why_incomparable
-from report.analysis.profiled.stage_balance import BALANCES, StageBalance, balance_by, balance_of
+from report.analysis.profiled.stage_balance import StageBalance, balance_by, balance_of
 from report.analysis.speedup import MAY_DIFFER
 from report.answers.layer_names import layers_words
 from report.answers.phrases import groups_of, on_gpus
@@ -13,6 +13,7 @@ from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.names import balance_words, schedule_name
 from report.wording.units import plural
+from study.results.costs import BALANCES
 from study.stages import chunks_of
 
 QUESTION = "Do the stages of a pipeline take equally long?"
