@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from study.results.layers import LayerProfile, ModelProfile
+from study.results.sizes import parameter_bytes, trained_bytes
 
 OPTIMIZER_STATES = {"sgd": 0, "adam": 2}  # tensors of a parameter's size
 LEFT_OUT = (
@@ -41,16 +42,15 @@ def gpu_bytes(
     found = []
     for stage in range(last + 1):
         mine = [number for number, its in enumerate(stage_of_layer) if its == stage]
-        static = sum(profile.layers[number].parameter_bytes for number in mine)
+        trained = trained_bytes(profile, mine)
+        static = parameter_bytes(profile, mine) + trained * (1 + OPTIMIZER_STATES[optimizer])
         kept = kept_bytes(profile, mine, is_last=stage == last)
         layers = [profile.layers[number] for number in mine]
         working = max(_backward_bytes(layer, batch) for layer in layers)
         ends = profile.input_bytes * (stage == 0) + profile.target_bytes * (stage == last)
         held = max(1, min(batch.in_flight - stage, batch.micro_batches))
         moving = kept * held + working + ends * batch.micro_batches
-        found.append(
-            static * (2 + OPTIMIZER_STATES[optimizer]) + moving * batch.rows // profile.rows
-        )
+        found.append(static + moving * batch.rows // profile.rows)
     return found
 
 

@@ -13,6 +13,7 @@ from mp.hardware.devices import Devices
 from mp.hardware.gemm import Product
 from mp.hardware.memory import release_cache
 from mp.profiling.footprint import Footprint, measure_footprint
+from mp.profiling.input_gradient import InputGradient, input_gradients
 from mp.profiling.operations import Operations, count_operations
 from mp.profiling.subject import Subject
 from mp.timing.timer import time_step
@@ -34,6 +35,7 @@ class _Parameters:
     shared_bytes: int = 0
     shares_with: int | None = None
     buffer_bytes: int = 0
+    frozen_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,11 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         layers = list(workload.layers())
     found: dict[tuple[object, ...], _Found] = {}
     profiles, unknown, is_held = [], set[str](), True
-    own = _own_parameters(layers, workload.dtype)
+    own, gradients = _own_parameters(layers, workload.dtype), input_gradients(workload.case, layers)
     for number, (layer, like) in enumerate(zip(layers, activations[:-1], strict=True)):
-        key = (_looks_like(layer), like.shape, like.dtype, number == 0, is_held)
+        key = (_looks_like(layer), like.shape, like.dtype, number == 0, gradients[number], is_held)
         if key not in found:
-            found[key] = _measure_layer(workload, number, like, is_held, device)
+            found[key] = _measure_layer(workload, number, like, gradients[number], is_held, device)
             if device.type == "cuda":
                 release_cache()
         its = found[key]
@@ -99,7 +101,7 @@ def largest_products(workload: Workload, rows: int) -> list[Product]:
         key = _looks_like(layer), like.shape, number == 0
         if key not in seen:
             seen.add(key)
-            products |= _count(workload, number, like, torch.device("meta")).products
+            products |= _count(workload, number, like, torch.device("meta"), number > 0).products
     return sorted(products, key=lambda p: (-p.flops, p.m, p.n, p.k, p.transposed))[:MOST_PRODUCTS]
 
 
@@ -127,8 +129,10 @@ def _own_parameters(layers: list[nn.Module], dtype: torch.dtype) -> list[_Parame
             sum(p.numel() * _itemsize(p, dtype) for p in some) for some in (own, shared)
         )
         source = min((owner[p] for p in shared), default=None)
+        frozen = sum(p.numel() * _itemsize(p, dtype) for p in own if not p.requires_grad)
         buffers = sum(b.numel() * _itemsize(b, dtype) for b in layer.buffers())
-        found.append(_Parameters(sum(p.numel() for p in own), size, shared_size, source, buffers))
+        count = sum(p.numel() for p in own)
+        found.append(_Parameters(count, size, shared_size, source, buffers, frozen))
     return found
 
 
@@ -156,7 +160,12 @@ def _batch_bytes(workload: Workload, rows: int) -> tuple[int, int]:
 
 
 def _measure_layer(
-    workload: Workload, number: int, like: torch.Tensor, is_held: bool, device: torch.device
+    workload: Workload,
+    number: int,
+    like: torch.Tensor,
+    gradient: InputGradient,
+    is_held: bool,
+    device: torch.device,
 ) -> _Found:
     with torch.device(device):
         layer = workload.layer(number).to(device, workload.dtype)
@@ -165,11 +174,11 @@ def _measure_layer(
         parameters=list(layer.parameters()),
         buffers=list(layer.buffers()),
         make_input=lambda: _draw(workload, number, like, device),
-        has_input_gradient=number > 0,
+        has_input_gradient=gradient.is_made,
         holds_input=is_held,
         device=device,
     )
-    return _measure(workload, subject, _count(workload, number, like, device))
+    return _measure(workload, subject, _count(workload, number, like, device, gradient.is_needed))
 
 
 def _draw(
@@ -181,7 +190,13 @@ def _draw(
         return workload.cast(workload.batch(like.shape[0])[0]).to(device)
 
 
-def _count(workload: Workload, number: int, like: torch.Tensor, device: torch.device) -> Operations:
+def _count(
+    workload: Workload,
+    number: int,
+    like: torch.Tensor,
+    device: torch.device,
+    has_input_gradient: bool,
+) -> Operations:
     """Count on the meta device; on the real one, where an operation is not known there."""
     for where in (torch.device("meta"), device):
         try:
@@ -190,7 +205,7 @@ def _count(workload: Workload, number: int, like: torch.Tensor, device: torch.de
             parameters = list(layer.parameters())
             x = torch.empty_like(like, device="meta") if where.type == "meta" else None
             x = _draw(workload, number, like, device) if x is None else x
-            return count_operations(layer, parameters, x, number > 0)
+            return count_operations(layer, parameters, x, has_input_gradient)
         except (NotImplementedError, RuntimeError):
             if where == device:
                 raise

@@ -34,11 +34,20 @@ class MemoryBreakdown:
 
 
 class Account:
-    """Bytes that each GPU holds as a step goes on, and the most it held."""
+    """Bytes that each GPU holds as a step goes on, and the most it held.
 
-    def __init__(self, case: Case, parameters: list[int]) -> None:
-        self.states = OPTIMIZER_STATES[case.optimizer]
+    Args:
+        case: The configuration.
+        parameters: Bytes of each GPU's parameters.
+        trained: Bytes of those that are trained; None if all are.
+    """
+
+    def __init__(self, case: Case, parameters: list[int], trained: list[int] | None = None) -> None:
         self.parameters = parameters
+        self.states = [
+            OPTIMIZER_STATES[case.optimizer] * size
+            for size in (parameters if trained is None else trained)
+        ]
         self.gradients = [0] * case.gpus
         self.activations = [0] * case.gpus
         # At the peak: the sum of gradients, activations and temporaries, then each of them.
@@ -79,13 +88,13 @@ class Account:
     def peaks(self) -> list[MemoryBreakdown]:
         """The parts of each GPU at its peak."""
         return [
-            MemoryBreakdown(held, gradients, self.states * held, activations, temporaries)
-            for held, (_, gradients, activations, temporaries) in zip(
-                self.parameters, self.most, strict=True
+            MemoryBreakdown(held, gradients, states, activations, temporaries)
+            for held, states, (_, gradients, activations, temporaries) in zip(
+                self.parameters, self.states, self.most, strict=True
             )
         ]
 
     @property
     def shared_peak(self) -> int:
         """The most bytes that all GPUs held together."""
-        return (1 + self.states) * sum(self.parameters) + self.shared_most
+        return sum(self.parameters) + sum(self.states) + self.shared_most

@@ -24,7 +24,7 @@ class LayerProfile(Record, frozen=True):
     `deferred_bytes` and those below are of a backward in two parts, and null where the schedule has
     none: what waits for the weights' gradients besides `kept_bytes`, whether its output's gradient
     does, and the most of either part. `shared_bytes` are of parameters that count in the layer
-    `shares_with`.
+    `shares_with`; `frozen_bytes` are of those that count here and are not trained.
 
     Operations count a multiplication and an addition as two; null where
     an operation with parameters is of a kind that nobody counts. Seconds are null where they were
@@ -55,6 +55,7 @@ class LayerProfile(Record, frozen=True):
     shared_bytes: Bytes = 0
     shares_with: Count | None = None
     buffer_bytes: Bytes = 0
+    frozen_bytes: Bytes = 0
 
 
 class ModelProfile(Record, frozen=True):

@@ -14,7 +14,8 @@ from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
 from mp.profiling.profile import largest_products, measure_profile
 from mp.single.step import build_step
-from report.analysis.profiled.shapes import operations_of, parameter_bytes
+from report.analysis.profiled.shapes import operations_of
+from study.results.sizes import parameter_bytes
 from study.validation import make_case
 
 CPU = torch.device("cpu")

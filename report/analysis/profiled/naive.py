@@ -1,9 +1,10 @@
 """Predicted peak memory of each GPU of a naive step, from the layers as measured."""
 
 from report.analysis.memory_parts import OPTIMIZER_TEMPORARIES, Account
-from report.analysis.profiled.shapes import buffer_bytes, keeps_between, parameter_bytes
+from report.analysis.profiled.shapes import buffer_bytes, keeps_between
 from study.case import Case
 from study.results.layers import ModelProfile
+from study.results.sizes import Gradients, parameter_bytes, trained_bytes
 
 
 def follow_step(case: Case, model: ModelProfile, gpu_of_layer: list[int]) -> Account:
@@ -16,7 +17,8 @@ def follow_step(case: Case, model: ModelProfile, gpu_of_layer: list[int]) -> Acc
     """
     on_gpu = [[n for n, at in enumerate(gpu_of_layer) if at == gpu] for gpu in range(case.gpus)]
     sizes = [parameter_bytes(model, layers) for layers in on_gpu]
-    step = _Step(model, gpu_of_layer, Account(case, sizes))
+    trained = [trained_bytes(model, layers) for layers in on_gpu]
+    step = _Step(model, gpu_of_layer, Account(case, sizes, trained))
     for gpu, layers in enumerate(on_gpu):
         step.account.change(gpu, activations=buffer_bytes(model, layers))
     # The loss of the step before lives until the new one is there.
@@ -28,9 +30,9 @@ def follow_step(case: Case, model: ModelProfile, gpu_of_layer: list[int]) -> Acc
     for number in reversed(range(len(model.layers))):
         step.backward(number)
     extra = OPTIMIZER_TEMPORARIES[case.optimizer]
-    for gpu, size in enumerate(sizes):
+    for gpu, size in enumerate(trained):
         step.account.look(gpu, temporaries=extra * size)
-    step.account.look_at_all(extra * sum(sizes))
+    step.account.look_at_all(extra * sum(trained))
     return step.account
 
 
@@ -39,6 +41,7 @@ class _Step:
 
     def __init__(self, model: ModelProfile, gpu_of_layer: list[int], account: Account) -> None:
         self.model, self.gpu_of_layer, self.account = model, gpu_of_layer, account
+        self.gradients = Gradients(model)
 
     def forward(self, number: int) -> None:
         """Run a layer; then its input goes, unless it is kept, and its output to the next GPU."""
@@ -68,9 +71,10 @@ class _Step:
         """Compute a layer's gradients; what it kept goes, and its input's gradient goes on."""
         layer, gpu = self.model.layers[number], self.gpu_of_layer[number]
         self.account.change(gpu, activations=-layer.output_bytes)  # the peak has its gradient
-        self.account.change(gpu, gradients=layer.parameter_bytes)
-        rise = layer.backward_peak_bytes - layer.parameter_bytes
-        self.account.look(gpu, activations=rise)
+        new = self.gradients.add(number)
+        self.account.change(gpu, gradients=new)
+        rise = layer.backward_peak_bytes if new else layer.again_peak_bytes
+        self.account.look(gpu, activations=rise - new)
         kept = layer.kept_bytes + layer.keeps_output * layer.output_bytes
         self.account.change(gpu, activations=-kept)
         if number == 0:

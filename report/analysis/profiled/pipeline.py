@@ -12,10 +12,11 @@ from report.analysis.memory_parts import (
     OPTIMIZER_TEMPORARIES,
     MemoryBreakdown,
 )
-from report.analysis.profiled.shapes import buffer_bytes, keeps_between, parameter_bytes
+from report.analysis.profiled.shapes import buffer_bytes, keeps_between
 from study.case import Case
 from study.results.layers import LayerProfile, ModelProfile
 from study.results.measurement import TimeSpan
+from study.results.sizes import Gradients, parameter_bytes, trained_bytes
 from study.stages import gpu_of_stage
 
 
@@ -54,6 +55,8 @@ class _Gpu:
         mine = [stage for stage, gpu in enumerate(self.of_stage) if gpu == self.gpu]
         held = [n for stage in mine for n in self._layers(stage)]
         self.parameters = parameter_bytes(self.model, held)
+        self.trained = trained_bytes(self.model, held)
+        self.made = Gradients(self.model)
         self.kept = buffer_bytes(self.model, held) + self.case.micro_batches * (
             (0 in mine) * self.model.input_bytes
             + (self.last in mine) * self.model.target_bytes
@@ -76,7 +79,7 @@ class _Gpu:
                     self._input_gradient(stage, micro_batch)
                 case "weight_gradient":
                     self._weight_gradient(stage, micro_batch)
-        self._look(temporaries=OPTIMIZER_TEMPORARIES[self.case.optimizer] * self.parameters)
+        self._look(temporaries=OPTIMIZER_TEMPORARIES[self.case.optimizer] * self.trained)
         return self.most
 
     def _forward(self, stage: int, micro_batch: int) -> None:
@@ -104,7 +107,7 @@ class _Gpu:
         for number in reversed(numbers):
             layer = self.model.layers[number]
             rise = self._rise(layer, stage, is_received=self._has_received(stage, number))
-            self._look(activations=rise - self._add_gradients(stage, layer))
+            self._look(activations=rise - self._add_gradients(number))
             self._keep(key, -layer.kept_bytes)
             if number != numbers[0] and keeps_between(self.model, number):
                 self._keep(key, -self.model.layers[number - 1].output_bytes)
@@ -141,10 +144,10 @@ class _Gpu:
         before = 0  # what the layer before leaves until this one has its own
         for number in self._layers(stage):
             layer = self.model.layers[number]
-            new = self._add_gradients(stage, layer)
+            new = self._add_gradients(number)
             peak = layer.weight_peak_bytes or 0
             self._look(temporaries=max(0, peak + before - new))
-            before = min(peak, layer.parameter_bytes)
+            before = min(peak, layer.parameter_bytes - layer.frozen_bytes)
         self._let_go((stage, micro_batch))
         self.is_trained.add(stage)
 
@@ -154,9 +157,9 @@ class _Gpu:
             return layer.received_again_peak_bytes if is_received else layer.again_peak_bytes
         return layer.received_backward_peak_bytes if is_received else layer.backward_peak_bytes
 
-    def _add_gradients(self, stage: int, layer: LayerProfile) -> int:
+    def _add_gradients(self, number: int) -> int:
         """Add a layer's gradients, if they are its first; return their bytes, else 0."""
-        new = 0 if stage in self.is_trained else layer.parameter_bytes
+        new = self.made.add(number)
         self.gradients += new
         return new
 
@@ -185,7 +188,7 @@ class _Gpu:
 
     def _look(self, *, activations: int = 0, temporaries: int = 0) -> None:
         """Record what the GPU holds now, with short-lived bytes, if it is the most."""
-        state = OPTIMIZER_STATES[self.case.optimizer] * self.parameters
+        state = OPTIMIZER_STATES[self.case.optimizer] * self.trained
         now = MemoryBreakdown(
             self.parameters, self.gradients, state, self.kept + activations, temporaries
         )

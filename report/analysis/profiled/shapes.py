@@ -55,25 +55,6 @@ def _parts(layer: LayerProfile) -> tuple[int, int, int] | None:
     return forward, of_input, of_weight
 
 
-def parameter_bytes(model: ModelProfile, layers: Sequence[int]) -> int:
-    """Return the bytes of the parameters of a GPU with these layers.
-
-    One that several layers share lies on every GPU that has one of them, once on each.
-
-    Args:
-        model: the layers as measured.
-        layers: numbers of those on the GPU.
-    """
-    total, borrowed = 0, dict[int, int]()
-    for number in layers:
-        layer = model.layers[number]
-        total += layer.parameter_bytes
-        if layer.shares_with is not None and layer.shares_with not in layers:
-            most = max(borrowed.get(layer.shares_with, 0), layer.shared_bytes)
-            borrowed[layer.shares_with] = most
-    return total + sum(borrowed.values())
-
-
 def buffer_bytes(model: ModelProfile, layers: Sequence[int]) -> int:
     """Return the bytes of these layers' tensors that are no parameters."""
     return sum(model.layers[number].buffer_bytes for number in layers)
