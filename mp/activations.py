@@ -45,8 +45,8 @@ def single_tensors(found: list[Activation], names: list[str]) -> list[torch.Tens
     if len(single) < len(found):
         number = next(i for i, x in enumerate(found) if isinstance(x, tuple))
         raise CaseError(
-            f"{names[number - 1]} returns a tuple of tensors, of which no layer profile can be "
-            "measured yet; return one tensor"
+            f"{names[number - 1]} returns a tuple of tensors; a layer must return one tensor: "
+            "flatten them and join them with torch.cat"
         )
     return single
 

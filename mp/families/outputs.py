@@ -68,9 +68,7 @@ def check_output(output: Any, rows: int, layer: str, code: UserCode) -> Activati
             what = type_name(output)
             if isinstance(output, tuple):
                 what = f"a tuple with {type_name(part)}"
-            raise code.error(
-                f"{layer}: returns {what}; a layer must return one tensor, or a tuple of tensors"
-            )
+            raise code.error(f"{layer}: returns {what}; a layer must return one tensor")
         if part.dim() == 0 or part.shape[0] != rows:
             raise code.error(
                 f"{layer}: returns shape {tuple(part.shape)} for {rows} rows; the first dimension "
