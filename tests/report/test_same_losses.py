@@ -98,3 +98,11 @@ def test_notes_are_in_the_first_lines_once(tmp_path):
     assert text.count(NOTE) == 1
     assert text.index(NOTE) < text.index("## model")
     assert list(both.warnings) == [f"NOTE: {NOTE}"]
+
+
+def test_a_note_names_its_model_where_another_model_has_other_notes():
+    known = [
+        case_of(profiled(gpt("naive", 1), notes=(NOTE,))),
+        case_of(profiled(gpt("naive", 1, seq_len=512), notes=("It is random.", NOTE))),
+    ]
+    assert losses.notes(known) == [f"NOTE: {NOTE}", "NOTE: Tokens a row 512: It is random."]

@@ -49,9 +49,26 @@ def warnings(results: Sequence[MeasuredCase]) -> list[str]:
 
 
 def notes(results: Sequence[MeasuredCase]) -> list[str]:
-    """Return each note of the checks of these models once."""
-    found = (note for r in results if r.model is not None for note in r.model.notes)
-    return [f"NOTE: {note}" for note in dict.fromkeys(found)]
+    """Return each note of the checks of these models once, with the models that it is true of.
+
+    Models are named only where not all have the same notes.
+    """
+    own = [r for r in results if r.model is not None]
+    keys = [key for key in differing(own) if key not in NO_MATTER] if own else []
+    of_model: dict[str, set[str]] = {}
+    for r in own:
+        of_model.setdefault(label_of(r, keys), set()).update(r.model.notes if r.model else ())
+    labels: dict[str, list[str]] = {}
+    for label, those in of_model.items():
+        for note in sorted(those):
+            labels.setdefault(note, []).append(label.removesuffix(": "))
+    found = (note for r in own if r.model is not None for note in r.model.notes)
+    return [
+        f"NOTE: {note}"
+        if len(labels[note]) == len(of_model)
+        else f"NOTE: {', '.join(labels[note])}: {note}"
+        for note in dict.fromkeys(found)
+    ]
 
 
 def _agree(losses: Losses) -> str:
