@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from report.analysis.comparison import CANNOT
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
+from report.analysis.verdicts.disturbances import why_unfit
 from report.answers.phrases import groups_of
 from report.answers.pipelines import against_naive, fastest
 from report.answers.pipelines.ranking import Ranking, name_of, quickest
@@ -115,7 +116,15 @@ def _left_out(ranking: Ranking) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for result in ranking.others:
         if result not in ranking.field:
-            reason = why_not_ranked(best, result) or ""
+            reason = _why_left_out(best, result)
             reasons.setdefault(reason, []).append(schedule_name(result.case))
     return [f"Not compared on {name_of(best)}: {', '.join(names)}; {reason}."
             for reason, names in reasons.items()]  # fmt: skip
+
+
+def _why_left_out(best: MeasuredCase, result: MeasuredCase) -> str:
+    """Say why a case is not compared with the fastest; name that one where it is the cause."""
+    reason = why_not_ranked(best, result) or ""
+    if reason and reason == why_unfit(best):
+        return why_unfit(result) or f"with {schedule_name(best.case)} {reason}"
+    return reason

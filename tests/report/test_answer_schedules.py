@@ -289,6 +289,17 @@ def test_the_formula_stands_beside_a_speed_over_one_gpu_or_not_at_all(tmp_path):
     assert "2.68 times as fast as one GPU (its formula allows 3.57 times)." in answer
 
 
+def test_the_reason_that_a_case_is_left_out_is_its_own_or_names_the_fastest(tmp_path):
+    unsteady = {"warmup_steady": False}
+    best = scheduled("gpipe", step_s=0.05)
+    best = measuring(best, step_times_s=best.measurement.step_times_s[:20], **unsteady)
+    few = scheduled("zbv", step_s=0.2)
+    few = measuring(few, step_times_s=[0.2] * 3, median_ci_s=None)
+    answer = answer_of(tmp_path, "pipeline", scheduled("1f1b", step_s=0.1), best, few)
+    assert "ZBV with 10 micro-batches; there are too few timed steps or jobs for a" in answer
+    assert "1F1B with 10 micro-batches; with GPipe with 10 micro-batches there are only" in answer
+
+
 def test_an_emulated_case_does_not_push_real_ones_out(tmp_path):
     """A14: ZBV on CPU processes is the quickest, and says nothing of GPUs."""
     real = [scheduled("naive"), scheduled("gpipe", step_s=0.084), scheduled("1f1b", step_s=0.084)]
