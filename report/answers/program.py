@@ -36,7 +36,10 @@ def _range(results: list[MeasuredCase]) -> list[str]:
         elif alike:
             least, most = min(alike, key=step_s), max(alike, key=step_s)
             ends = _words(least, results), _words(most, results)
-            found.append(f"The shortest {what} takes {ends[0]}, the longest {ends[1]}.")
+            if seconds(step_s(least)) == seconds(step_s(most)):
+                found.append(f"A {what} takes {seconds(step_s(least))} in all {len(alike)} cases.")
+            else:
+                found.append(f"The shortest {what} takes {ends[0]}, the longest {ends[1]}.")
     return found
 
 

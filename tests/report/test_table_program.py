@@ -109,6 +109,12 @@ def test_the_table_has_step_time_speed_up_items_and_samples(cases, collect):
     assert "The shortest step takes 7.81 ms (4 GPUs, args.layers 2), the longest 40" in text
 
 
+def test_cases_that_take_equally_long_have_no_shortest(cases, collect):
+    text = collect([program(case, steady(0.1)) for case in cases]).stdout
+    assert "A step takes 100 ms in all 6 cases." in text
+    assert "The shortest" not in text
+
+
 def test_answers_tell_of_every_axis_and_of_gpus(cases, collect):
     text = collect(scaled(cases)).stdout
     assert "Does args.layers change the step time?" in text
