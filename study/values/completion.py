@@ -129,6 +129,8 @@ def sha256_of(factory: str, source: object) -> str:
         return hashlib.sha256(read_file(path, most=MOST_BYTES, follow=True)).hexdigest()
     except FileNotFoundError:
         problem = "does not exist; check the path"
+        if path.is_relative_to(ROOT):
+            problem = f"does not exist, nor does it in {os.getcwd()}; check the path"
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         if error.errno == errno.EFBIG:

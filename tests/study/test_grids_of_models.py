@@ -1,6 +1,7 @@
 """Grids of other models than the linear stack: what they take, and what they refuse."""
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -160,6 +161,15 @@ def test_a_file_has_one_name_and_its_hash(tmp_path, factory, monkeypatch):
     assert edited.case_id != case.case_id
     (grid,) = load_grids([str(tmp_path / "mine.yaml")])
     assert grid.contains(case), "a grid has the cases of its file of before, too"
+
+
+def test_a_file_that_is_nowhere_is_said_to_be_missing_in_both_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(grid_of("no_such.py:build"))
+    (grid,) = load_grids([str(tmp_path / "mine.yaml")])
+    where = f"no_such.py does not exist, nor does it in {tmp_path}; check the path"
+    with pytest.raises(ConfigError, match=re.escape(where)):
+        grid.check_file()
 
 
 def test_a_grid_can_be_looked_at_without_its_file_but_not_run(tmp_path, factory):
