@@ -19,7 +19,7 @@ from study.quoting import quoted
 from study.schedules import absent_keys, has_key
 from study.storage.yaml_file import check_keys, read_mapping
 from study.validation import make_case
-from study.values.completion import PRESET, factory_name, kind_of, sha256_of
+from study.values.completion import PRESET, factory_name, kind_of, possible_names, sha256_of
 from study.values.keys import DEFAULTS
 from study.values.of_grids import SECTIONS, read_axes, read_setting, section_of
 
@@ -96,7 +96,7 @@ class Grid:
         return all(
             value == DEFAULTS[key]
             if key in not_its
-            else _is_among(value, self.axes.get(key, (self._value_of_all(key),)))
+            else _is_among(value, self.axes.get(key, self._values_of_all(key)))
             for key, value in case.flat().items()
             # The file may have been edited since, unless this grid is of one state of it.
             if key != "sha256" or key in {*self.setting, *self.axes}
@@ -122,6 +122,12 @@ class Grid:
         if self._file.get("sha256") == NO_FILE:
             sha256_of(self._file["factory"], self.source)
             raise ConfigError(self._file["factory"], "could not be read a moment ago; run again")
+
+    def _values_of_all(self, key: str) -> tuple[Any, ...]:
+        """Return the value that no axis varies; several for a factory file that is gone."""
+        if key == "factory" and self._file.get("sha256") == NO_FILE:
+            return tuple(possible_names(str(self.setting["factory"])))
+        return (self._value_of_all(key),)
 
     def _value_of_all(self, key: str) -> Any:
         """Return the value that no axis varies; those that the kind fills in, as of any case."""

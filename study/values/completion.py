@@ -113,6 +113,20 @@ def factory_name(factory: object, source: object) -> str:
     return f"{whole.relative_to(ROOT) if inside else whole}:{function}"
 
 
+def possible_names(factory: str) -> list[str]:
+    """Return the names that a case may have for a factory, whether or not its file is there.
+
+    A relative path was looked for below the folder that was current, then below the project's.
+    """
+    path, _, function = factory.rpartition(":")
+    names: dict[str, None] = {}
+    for found in (Path(os.path.expanduser(path)).absolute(), ROOT / path):
+        for whole in (found.resolve(), found):  # a link that is gone leads nowhere now
+            inside = whole.is_relative_to(ROOT)
+            names[f"{whole.relative_to(ROOT) if inside else whole}:{function}"] = None
+    return list(names)
+
+
 def factory_path(factory: str) -> Path:
     """Return the path of the file of a case's factory."""
     return ROOT / factory.rpartition(":")[0]

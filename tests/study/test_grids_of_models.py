@@ -163,6 +163,17 @@ def test_a_file_has_one_name_and_its_hash(tmp_path, factory, monkeypatch):
     assert grid.contains(case), "a grid has the cases of its file of before, too"
 
 
+def test_a_grid_has_the_cases_of_a_file_by_its_relative_path_when_it_is_gone(
+    tmp_path, factory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (case,) = read(tmp_path, grid_of("mine.py:build"))
+    Path(factory.partition(":")[0]).unlink()
+    (grid,) = load_grids([str(tmp_path / "mine.yaml")])
+    assert grid.contains(case)
+    assert not grid.contains(msgspec.structs.replace(case, factory="models/other.py:build"))
+
+
 def test_a_file_that_is_nowhere_is_said_to_be_missing_in_both_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(grid_of("no_such.py:build"))

@@ -1,9 +1,7 @@
 """The files of a grid's factory that were submitted or measured, whatever became of them since."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from msgspec import UnsetType
@@ -11,7 +9,7 @@ from msgspec import UnsetType
 from report.data.load import ProfileResults
 from study.case import Case
 from study.grid import Grid
-from study.paths import ROOT
+from study.values.completion import possible_names
 
 
 def of_measured_files(grid: Grid, profile: ProfileResults) -> Grid | None:
@@ -22,7 +20,7 @@ def of_measured_files(grid: Grid, profile: ProfileResults) -> Grid | None:
     """
     if grid.kind != "factory" or "sha256" in grid.setting:
         return grid
-    names = _possible_names(str(grid.setting["factory"]))
+    names = possible_names(str(grid.setting["factory"]))
     found: dict[str, dict[str, None]] = {}
     for case in profile.cases:
         if case.kind == "factory" and case.value("factory") in names:
@@ -34,20 +32,6 @@ def of_measured_files(grid: Grid, profile: ProfileResults) -> Grid | None:
     if len(hashes) > 1:
         return replace(grid, setting=setting, axes=grid.axes | {"sha256": tuple(hashes)})
     return replace(grid, setting=setting | {"sha256": hashes[0]})
-
-
-def _possible_names(factory: str) -> list[str]:
-    """Return the names that a case may have for a factory, whether or not its file is there.
-
-    A relative path was looked for below the folder that was current, then below the project's.
-    """
-    path, _, function = factory.rpartition(":")
-    names: dict[str, None] = {}
-    for found in (Path(os.path.expanduser(path)).absolute(), ROOT / path):
-        for whole in (found.resolve(), found):  # a link that is gone leads nowhere now
-            inside = whole.is_relative_to(ROOT)
-            names[f"{whole.relative_to(ROOT) if inside else whole}:{function}"] = None
-    return list(names)
 
 
 def newest_file(cases: Iterable[Case], profile: ProfileResults) -> str | UnsetType | None:
