@@ -6,6 +6,7 @@ from copy import deepcopy
 import msgspec
 import torch
 from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from mp.activations import Activation
 from mp.families import probe
@@ -102,15 +103,17 @@ class Factory(Workload):
     def layers(self) -> Iterator[nn.Module]:
         """Draw all layers in order, in float32, from the case's seed.
 
-        They are drawn on the CPU and then moved to torch's default device.
+        They are drawn on the CPU and then moved to torch's default device. A parameter that
+        several layers share stays one parameter there, on the meta device, too.
         """
         self._drawn = []
         if not self._is_fresh:
             self.model = self._call()
         self._is_fresh = False
         device = torch.get_default_device()
+        moved = WeakIdKeyDictionary()
         for layer in draw_layers(self.model, self.case.depth, self.case.seed, self.code):
-            yield layer if device.type == "cpu" else layer.to(device)
+            yield layer if device.type == "cpu" else _moved(layer, device, moved)
 
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw input and target of so many rows, from the case's seed."""
@@ -132,3 +135,25 @@ class Factory(Workload):
         if rows not in self._activations:
             self._activations[rows] = probe.activations(self, self.code, rows)
         return self._activations[rows]
+
+
+def _moved(layer: nn.Module, device: torch.device, moved: WeakIdKeyDictionary) -> nn.Module:
+    """Move a layer as `layer.to` does, and keep what it shares with other layers or in itself.
+
+    To the meta device, `to` makes a new parameter wherever the old one is used.
+
+    Args:
+        layer: of the user.
+        device: to move it to.
+        moved: by each parameter of the layers before, what it became; those of this one are added.
+    """
+    before = [
+        (module, name, parameter)
+        for module in layer.modules()
+        for name, parameter in module._parameters.items()
+        if parameter is not None
+    ]
+    layer.to(device)
+    for module, name, parameter in before:
+        module._parameters[name] = moved.setdefault(parameter, module._parameters[name])
+    return layer

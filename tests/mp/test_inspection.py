@@ -83,3 +83,32 @@ def test_only_the_result_is_on_stdout_whatever_the_layers_print(run, file):
     assert json.loads(done.stdout)["outcome"] == "ok"
     assert "python's stdout" in done.stderr
     assert "stdout by number" in done.stderr
+
+
+TIED = """
+import torch
+from torch import nn
+
+
+def build():
+    first, last = nn.Embedding(10, 4), nn.Linear(4, 10, bias=False)
+    last.weight = first.weight
+
+    def batch(rows):
+        ids = torch.randint(10, (rows,))
+        return ids, ids
+
+    return [first, nn.Linear(4, 4), last], batch, nn.functional.cross_entropy
+"""
+
+
+def test_a_weight_that_two_layers_share_counts_once_and_is_refused_for_naive_alone(run, tmp_path):
+    (tmp_path / "tied.py").write_text(TIED)
+    done = run("-m", "mp", "--factory", f"{tmp_path}/tied.py:build", "--device", "cpu", "--inspect")
+    assert done.returncode == 0, done.stderr
+    assert "3 layers, 60 parameters" in done.stdout
+    assert (
+        "naive on several GPUs: Embedding 0: weight and Linear 2: weight are one tensor"
+        in done.stdout
+    )
+    assert "every case" not in done.stdout
