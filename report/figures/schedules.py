@@ -37,6 +37,7 @@ from study.stages import allowed_speed_up
 CAPTION = "Step time of each schedule"
 COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
 HEIGHT, ROW = 0.72, 0.17  # of a row; inches
+LEAST_ROWS = 4  # have room, so that a figure of one row is not all title and axis
 MAX_COUNTS, MAX_ROWS = 4, 40  # that fit
 BESIDE_BARS = 1.2  # times the longest bar, for the number of a short one
 LETTER = 0.075  # inches
@@ -83,7 +84,11 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         allows = "; a diamond is what the schedule's formula allows, given the naive step time"
     return Figure(
         caption=f"{CAPTION}, medians with 95 % confidence intervals{allows}{time_axis.note}.",
-        svg=draw(0.8 + ROW * len(names) + LEGEND_LINE * ceil(len(_keys(shown)) / 3), source, plot),
+        svg=draw(
+            0.8 + ROW * max(LEAST_ROWS, len(names)) + LEGEND_LINE * ceil(len(_keys(shown)) / 3),
+            source,
+            plot,
+        ),
         alt=f"{CAPTION} ({source}). {times}.",
         headline=3,
     )
