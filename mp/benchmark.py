@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from mp.correctness.check import check_equals_unsplit
+from mp.correctness.notes import tell_of_random_numbers
 from mp.correctness.possible import check_moves, check_possible
 from mp.engine import Engine, ProgressCallback, S
 from mp.hardware.gemm import measure_gemm
@@ -72,7 +73,9 @@ def run_benchmark(
     if case.kind != "linear":  # whose shapes follow from the case
         profile = engine.profile(report)
         notes = (*profile.notes, *checked, *engine.workload.notes)[:MOST_NOTES]
-        outputs = replace(outputs, model=msgspec.structs.replace(profile, notes=notes))
+        draws = tell_of_random_numbers(checked)
+        model = msgspec.structs.replace(profile, notes=notes, draws_random=draws)
+        outputs = replace(outputs, model=model)
         keep(outputs)
     report(Progress(phase="matrix products"))
     rows = case.batch_size // case.micro_batches

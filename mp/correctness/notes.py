@@ -1,5 +1,7 @@
 """Differences of training from that of the whole batch in one piece: sentences for the report."""
 
+from collections.abc import Iterable
+
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -9,7 +11,13 @@ from mp.correctness.dropout import without_dropout
 from mp.correctness.unsplit import Unsplit
 from study.case import Case
 
+RANDOM = "The model draws random numbers outside of nn.Dropout"
 DROPOUT = "The gradients were checked with dropout switched off; training has it on."
+
+
+def tell_of_random_numbers(notes: Iterable[str]) -> bool:
+    """Return whether one of these notes says that training draws random numbers."""
+    return any(note == DROPOUT or note.startswith(RANDOM) for note in notes)
 
 
 def find_random(unsplit: Unsplit) -> str | None:
@@ -35,10 +43,7 @@ def find_random(unsplit: Unsplit) -> str | None:
 
 def note_random(name: str) -> str:
     """Say that a model cannot be compared."""
-    return (
-        f"The model draws random numbers outside of nn.Dropout (first in {name}); gradients were "
-        "not compared."
-    )
+    return f"{RANDOM} (first in {name}); gradients were not compared."
 
 
 def note_frozen(unsplit: Unsplit) -> str | None:

@@ -62,8 +62,9 @@ class ModelProfile(Record, frozen=True):
     """The layers of a model in order, and its loss, for a micro-batch of `rows` rows.
 
     `item` is what a user counts, e.g. token, of which every row holds `items_per_row`. `notes` say
-    how training differs from that of the unsplit model, in sentences. `unknown_operations`
-    are those with parameters that nobody counts.
+    how training differs from that of the unsplit model, in sentences. `draws_random` says
+    that it draws random numbers, as dropout does. `unknown_operations` are those with parameters
+    that nobody counts.
     """
 
     rows: Count
@@ -74,4 +75,5 @@ class ModelProfile(Record, frozen=True):
     item: Name
     items_per_row: Count
     notes: Annotated[tuple[Note, ...], Meta(max_length=MOST_NOTES)] = ()
+    draws_random: bool = False
     unknown_operations: Annotated[tuple[Name, ...], Meta(max_length=MOST_NOTES)] = ()

@@ -87,6 +87,15 @@ def test_micro_batches_of_another_size_may_lose_otherwise_where_a_note_says_so()
     assert losses.warnings(known)[0].endswith("The notes on the model may explain it.")
 
 
+def test_a_model_that_draws_random_numbers_need_not_lose_alike_where_it_is_split():
+    known = [
+        case_of(losing(profiled(gpt(s, g), draws_random=True), loss))
+        for s, g, loss in (("gpipe", 2, 4.0), ("1f1b", 2, 5.0))
+    ]
+    assert losses.warnings(known) == []
+    assert losses.agreement(known) == []
+
+
 def test_notes_are_in_the_first_lines_once(tmp_path):
     results = [profiled(gpt(s, g), notes=(NOTE,)) for s, g in (("naive", 1), ("gpipe", 2))]
     alone = document(tmp_path / "one", *results)

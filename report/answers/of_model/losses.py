@@ -104,9 +104,10 @@ def _groups(results: Sequence[MeasuredCase]) -> Iterator[Losses]:
     """Yield groups of two cases or more; of linear stacks none, whose split is checked exactly.
 
     A model with notes may depend on the size of its micro-batches, as BatchNorm does: then cases
-    of other sizes are apart.
+    of other sizes are apart. One that draws random numbers, as dropout does, is left out: every
+    split draws others.
     """
-    own = [result for result in results if result.model is not None]
+    own = [r for r in results if r.model is not None and not r.model.draws_random]
     labels = [key for key in differing(own) if key not in NO_MATTER] if own else []
     keys = [key for key in keys_of(r.case for r in own) if key not in NO_MATTER]
     groups: dict[tuple[object, ...], list[tuple[MeasuredCase, float]]] = {}
