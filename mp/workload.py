@@ -14,7 +14,7 @@ from torch import nn
 from mp.activations import Activation, each_part, outputs_of, parts_of
 from mp.hardware.gemm import Product
 from mp.hardware.logical import BatonTarget, LogicalGPU
-from mp.hardware.precision import element_type
+from mp.hardware.precision import converted, element_type
 from mp.model import LargeLinearModelMP
 from mp.placement import boundaries, layer_map
 from mp.sharing import Sharing
@@ -58,7 +58,9 @@ class SplitModel(nn.Module):
                         f"{shared.in_words(names)} are one tensor, which cannot lie on GPUs "
                         f"{' and '.join(map(str, gpus))}; use a pipeline, or one GPU"
                     )
-            self.layers.append(layer.to(devices[gpu]))
+            device = devices[gpu]
+            real = device if isinstance(device, torch.device) else device.device
+            self.layers.append(converted(layer, torch.float32, real))
 
     def forward(self, x: Activation) -> Activation:
         """Map x of shape (batch, ...) to the last layer's output, on the last GPU."""
@@ -150,7 +152,7 @@ class Workload(ABC):
 
     def _outputs(self, rows: int, device: torch.device) -> list[Activation]:
         with device, torch.no_grad():
-            layers = (layer.to(self.dtype) for layer in self.layers())
+            layers = (converted(layer, self.dtype) for layer in self.layers())
             return outputs_of(layers, self.cast(self.batch(rows)[0]), self.names())
 
     def message_bytes(self, gpu_of_layer: list[int], rows: int) -> dict[tuple[int, int], int]:

@@ -75,7 +75,12 @@ def compute_unsplit(workload: Workload, micro_batches: int) -> Unsplit:
 
 def buffers_of(layer: nn.Module) -> dict[str, torch.Tensor]:
     """Return a copy of each buffer, in float32 on the CPU."""
-    return {name: buffer.detach().float().cpu().clone() for name, buffer in layer.named_buffers()}
+    return {name: _in_float32(buffer.detach()).cpu() for name, buffer in layer.named_buffers()}
+
+
+def _in_float32(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a copy; of a complex number its real and its imaginary part."""
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).float().clone()
 
 
 def _check_shapes(names: list[str], expected: list[Shape], outputs: list[Activation]) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from mp.activations import Activation, each_part, parts_of, shape_of
 from mp.distributed.world import World
+from mp.hardware.precision import converted
 from mp.timing.timer import time_step
 from mp.workload import Workload
 
@@ -34,7 +35,7 @@ def measure_layers(workload: Workload, world: World) -> list[float]:
 
 def _seconds(workload: Workload, number: int, like: Activation, world: World) -> float:
     with torch.device(world.device):
-        layer = workload.layer(number).to(workload.dtype)
+        layer = converted(workload.layer(number), workload.dtype)
         rows = parts_of(like)[0].shape[0]
         x = workload.cast(workload.batch(rows)[0]) if number == 0 else each_part(like, _drawn)
     outputs = [part for part in parts_of(layer(x)) if part.requires_grad]

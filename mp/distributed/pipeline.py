@@ -14,6 +14,7 @@ from mp.distributed.stages import Stages
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
 from mp.engine import Gradients, gradients_of
+from mp.hardware.precision import converted
 from mp.sharing import Sharing
 from mp.workload import Workload, make_optimizer
 from study.schedules import SCHEDULES
@@ -45,7 +46,7 @@ class PipelineStep:
         for number, layer in enumerate(workload.layers()):
             sharing.add(number, layer)
             if (stage := stages.stage_of_layer[number]) in self.held:
-                self.held[stage][number] = layer.to(world.device, workload.dtype)
+                self.held[stage][number] = converted(layer, workload.dtype, world.device)
         self.shared = SharedGradients(sharing, workload.names(), stages, self.layers(), world)
         x, target = (workload.cast(part) for part in workload.batch(self.case.batch_size))
         self.x = x.to(world.device) if 0 in mine else None

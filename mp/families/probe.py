@@ -10,6 +10,7 @@ from mp.activations import Activation, each_part
 from mp.families.global_state import kept_state
 from mp.families.outputs import check_output
 from mp.families.user_code import UserCode
+from mp.hardware.precision import converted
 from mp.workload import Workload
 
 ROWS = 2  # of a probe
@@ -42,7 +43,7 @@ def _run(model: Workload, code: UserCode, rows: int, device: torch.device) -> li
         with code.running("", model.case.seed) as doing, device:
             for number, layer in layers:
                 doing.call = code.label(number)
-                output = layer.to(device, model.dtype)(x)
+                output = converted(layer, model.dtype, device)(x)
                 x = check_output(output, rows, doing.call, code)
                 found.append(each_part(x, _without_data))
     return found

@@ -1,6 +1,7 @@
 """Precision of a case: the type of its numbers, and whether float32 products run as TF32."""
 
 import torch
+from torch import nn
 
 from study.case import Case
 
@@ -18,3 +19,20 @@ def set_precision(case: Case) -> None:
 def tf32_enabled() -> bool:
     """Return whether float32 matrix products on CUDA run as TF32."""
     return str(torch.get_float32_matmul_precision()) != "highest"
+
+
+def converted(
+    layer: nn.Module, dtype: torch.dtype, device: torch.device | None = None
+) -> nn.Module:
+    """Convert a layer's floating-point numbers in place, and return it.
+
+    Integers and complex numbers keep their type: nn.Module.to would drop the imaginary parts, e.g.
+    of rotary positions.
+
+    Args:
+        layer: whose parameters and buffers are converted.
+        dtype: of its floating-point numbers.
+        device: where all of them go; None leaves them where they are.
+    """
+    layer._apply(lambda t: t.to(device, dtype if t.is_floating_point() else t.dtype))
+    return layer

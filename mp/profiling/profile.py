@@ -12,6 +12,7 @@ from mp.activations import single_tensors
 from mp.hardware.devices import Devices
 from mp.hardware.gemm import Product
 from mp.hardware.memory import release_cache
+from mp.hardware.precision import converted
 from mp.profiling.footprint import Footprint, measure_footprint
 from mp.profiling.input_gradient import InputGradient, input_gradients
 from mp.profiling.operations import Operations, count_operations
@@ -97,7 +98,7 @@ def largest_products(workload: Workload, rows: int) -> list[Product]:
     activations = single_tensors(workload.activations(rows), workload.names())
     for number, like in enumerate(activations[:-1]):
         with torch.device("meta"):
-            layer = workload.layer(number).to(workload.dtype)
+            layer = converted(workload.layer(number), workload.dtype)
         key = _looks_like(layer), like.shape, number == 0
         if key not in seen:
             seen.add(key)
@@ -168,7 +169,7 @@ def _measure_layer(
     device: torch.device,
 ) -> _Found:
     with torch.device(device):
-        layer = workload.layer(number).to(device, workload.dtype)
+        layer = converted(workload.layer(number), workload.dtype, device)
     subject = Subject(
         run=layer,
         parameters=list(layer.parameters()),
@@ -201,7 +202,7 @@ def _count(
     for where in (torch.device("meta"), device):
         try:
             with torch.device(where):
-                layer = workload.layer(number).to(where, workload.dtype)
+                layer = converted(workload.layer(number), workload.dtype, where)
             parameters = list(layer.parameters())
             x = torch.empty_like(like, device="meta") if where.type == "meta" else None
             x = _draw(workload, number, like, device) if x is None else x

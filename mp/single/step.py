@@ -9,6 +9,7 @@ from torch import nn
 from mp.engine import Gradients, gradients_of
 from mp.families.registry import workload_of
 from mp.hardware.devices import Devices
+from mp.hardware.precision import converted
 from mp.model import LargeLinearModelMP
 from mp.workload import SplitModel, Workload, make_optimizer
 from study.case import Case
@@ -92,7 +93,8 @@ def build_step(
         make_workload: makes what the case trains.
     """
     workload = make_workload(case)
-    model = workload.split_model(devices.gpus).to(workload.dtype)
+    model = workload.split_model(devices.gpus)
+    converted(model, workload.dtype)
     optimizer = make_optimizer(case, model.parameters())
     x, target = (workload.cast(part) for part in workload.batch(case.batch_size))
     x, target = devices.put(x, 0), devices.put(target, case.gpus - 1)

@@ -154,6 +154,24 @@ class SharedBuffer(Odd):
             yield nn.Sequential(layer, Table(table))
 
 
+class Turning(nn.Module):
+    """Turns pairs of numbers by angles, a complex buffer, as rotary positions do."""
+
+    def __init__(self, dim):
+        super().__init__()
+        angles = torch.arange(dim / 2)
+        self.register_buffer("turns", torch.polar(torch.ones_like(angles), angles))
+
+    def forward(self, x):
+        pairs = torch.view_as_complex(x.float().unflatten(1, (-1, 2)))
+        return torch.view_as_real(pairs * self.turns).flatten(1).type_as(x)
+
+
+class Rotary(Odd):
+    def layer(self, number):
+        return nn.Sequential(super().layer(number), Turning(self.case.dim))
+
+
 class Growing(nn.Module):
     calls = 0
 
@@ -194,6 +212,7 @@ ODD = {
     "dropout": Dropping,
     "noise": Noisy,
     "ignored": Ignoring,
+    "rotary": Rotary,
     "shared buffer": SharedBuffer,
     "shapes change": ShapesChange,
     "dict": ReturnsDict,
