@@ -25,6 +25,7 @@ LEAST_TIMES, MOST_TIMES = 3, 7
 ENOUGH_S = 1.0  # of timing one layer
 IN_TWO_PARTS = ("zero_bubble", "zbv")
 MOST_PRODUCTS = 3
+OF_EVERY_MODULE = {*vars(nn.Module())} - {"training"}
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,26 @@ def _itemsize(parameter: torch.Tensor, dtype: torch.dtype) -> int:
 
 def _looks_like(layer: nn.Module) -> tuple[object, ...]:
     """Return what two layers have in common that do the same on inputs of one shape."""
-    plain = (int, float, bool, str, type(None))
     settings = tuple(
-        (name, type(module).__qualname__, key, value)
+        (name, type(module).__qualname__, key, _setting(value))
         for name, module in layer.named_modules()
         for key, value in sorted(vars(module).items())
-        if isinstance(value, plain) and not key.startswith("_")
+        if key not in OF_EVERY_MODULE
     )
     parameters = tuple((n, p.shape, p.requires_grad) for n, p in layer.named_parameters())
-    return type(layer), repr(layer), settings, parameters
+    buffers = tuple((name, buffer.shape, buffer.dtype) for name, buffer in layer.named_buffers())
+    return type(layer), repr(layer), settings, parameters, buffers
+
+
+def _setting(value: object) -> object:
+    """Return what is equal for settings that do the same; of what nobody can tell, its identity."""
+    if isinstance(value, int | float | bool | str | torch.dtype | torch.Size | type(None)):
+        return type(value).__name__, value
+    if isinstance(value, list | tuple):
+        return type(value).__name__, tuple(map(_setting, value))
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.dtype
+    return id(value)
 
 
 def _batch_bytes(workload: Workload, rows: int) -> tuple[int, int]:

@@ -132,6 +132,31 @@ scale.register_autograd(
 )
 
 
+class Setting(nn.Module):
+    """Does what a private list and a function say, which its repr does not show."""
+
+    def __init__(self, sizes, function):
+        super().__init__()
+        self._sizes, self.function = sizes, function
+
+    def forward(self, x):
+        return self.function(x.repeat(1, *self._sizes))[:, :24].contiguous()
+
+
+class WithSettings(LinearStack):
+    """A stack of layers that look alike and do other things."""
+
+    def layer(self, number):
+        sizes = [[1], [1], [40]][number]
+        return nn.Sequential(super().layer(number), Setting(sizes, torch.tanh))
+
+
+def test_layers_that_differ_in_what_their_text_does_not_show_are_measured_apart():
+    _, profile = profiled("linear", WithSettings)
+    second, third = profile.layers[1:]
+    assert third.forward_peak_bytes > 20 * second.forward_peak_bytes
+
+
 class Foreign(nn.Linear):
     """A layer of an operation that torch's registry lacks."""
 
