@@ -51,6 +51,7 @@ class SplitModel(nn.Module):
         self.layers, sharing = nn.ModuleList(), Sharing()
         for number, (layer, gpu) in enumerate(zip(layers, gpu_of_layer, strict=True)):
             sharing.add(number, layer)
+            sharing.check_memory(names)
             for shared in sharing:
                 gpus = sorted({gpu_of_layer[place.layer] for place in shared.places})
                 if len(gpus) > 1:

@@ -37,7 +37,7 @@ class SharedGradients:
         world: all ranks, which make this at the same time.
 
     Raises:
-        CaseError: two stages share a buffer.
+        CaseError: two stages share a buffer, or two tensors a memory.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class SharedGradients:
         held: dict[int, nn.Module],
         world: World,
     ) -> None:
+        sharing.check_memory(names)
         self.copies: list[_Copy] = []
         for shared in sharing:
             of_stages = {stages.stage_of_layer[place.layer] for place in shared.places}

@@ -30,7 +30,7 @@ FAMILIES = {
     **{name: {"depth": 8, "dim": 8} for name in ODD},
 }
 NOTED = ("frozen parts", "dropout", "noise", "ignored")
-BAD = ("shared buffer", "shapes change", "dict", "columns first")
+BAD = ("same memory", "shared buffer", "shapes change", "dict", "columns first")
 SIZES = {
     "gpt": {"dim": 8, "heads": 2, "seq_len": 4, "vocab": 16},
     "conv": {"width": 2, "image": 32, "classes": 4},

@@ -172,6 +172,26 @@ class Rotary(Odd):
         return nn.Sequential(super().layer(number), Turning(self.case.dim))
 
 
+class SameMemory(Odd):
+    """Two parameters of two layers in one memory, as `.data` ties them."""
+
+    def layers(self):
+        made = list(super().layers())
+        made[6][0].weight = nn.Parameter(made[2][0].weight.data)
+        return iter(made)
+
+
+class OneBlock(Odd):
+    """All weights in one block of memory, each in a part that no other has."""
+
+    def layers(self):
+        made = list(super().layers())
+        block = torch.stack([layer[0].weight.detach() for layer in made])
+        for layer, part in zip(made, block, strict=True):
+            layer[0].weight = nn.Parameter(part)
+        return iter(made)
+
+
 class Growing(nn.Module):
     calls = 0
 
@@ -213,6 +233,8 @@ ODD = {
     "noise": Noisy,
     "ignored": Ignoring,
     "rotary": Rotary,
+    "one block": OneBlock,
+    "same memory": SameMemory,
     "shared buffer": SharedBuffer,
     "shapes change": ShapesChange,
     "dict": ReturnsDict,

@@ -68,6 +68,7 @@ def test_a_loss_that_is_no_mean_over_rows_is_noted(said):
     ("family", "words"),
     [
         ("shared buffer", "step 0: 1.table and step 1: 1.table and step 2: 1.table and 5 more are"),
+        ("same memory", "step 2: 0.weight and step 6: 0.weight are two tensors in the same memory"),
         ("shapes change", "step 7 returns (4, "),
         ("dict", "step 2 returns a dict; return a tensor, or a tuple of tensors"),
         ("columns first", "step 2 returns a tensor (8, 4) of 4 rows; its first dimension must be"),
@@ -147,6 +148,11 @@ def test_a_weight_of_layers_on_two_gpus_of_one_process_is_refused():
     words = "embedding: token.weight and head: scores.weight are one tensor, which cannot lie on"
     with pytest.raises(CaseError, match=words):
         engine.build(engine.case)
+
+
+def test_two_tensors_in_one_memory_are_refused_on_one_gpu_too():
+    with pytest.raises(CaseError, match="in the same memory, and a split has one for each"):
+        check_equals_unsplit(single("same memory", 1))
 
 
 def test_dropout_is_restored():
