@@ -63,8 +63,9 @@ class PipelineStep:
     def _make_part(self, stage: int, activations: list[Activation], world: World) -> ReportingStage:
         numbers = list(self.held[stage])
         ends = activations[numbers[0]], activations[numbers[-1] + 1]
-        layers = self.held[stage].values()
-        return make_stage(layers, (stage, self.stages.count), world.device, *ends)
+        layers, place = self.held[stage].values(), (stage, self.stages.count)
+        copies = self.case.schedule in ("zero_bubble", "zbv")
+        return make_stage(layers, place, world.device, *ends, copies_views=copies)
 
     def _make_schedule(self) -> Any:
         name = SCHEDULES[self.case.schedule].torch_class

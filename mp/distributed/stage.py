@@ -8,18 +8,27 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.pipelining import PipelineStage
 
-from mp.activations import Activation, parts_of
+from mp.activations import Activation, each_part, parts_of
 from mp.distributed.step_listener import SILENT, StepListener
 from study.results.measurement import SpanKind
 
 
 class StageModule(nn.Sequential):
-    """Layers in turn. torch hands over the tensors of a tuple as so many arguments."""
+    """Layers in turn. torch hands over the tensors of a tuple as so many arguments.
+
+    An output that is a view is copied: zero bubble detaches it in place, which torch refuses.
+    """
+
+    copies_views = False
 
     def forward(self, *x: torch.Tensor) -> Activation:
         """Map the tensors that the stage before returned to those that the next takes."""
         output: Activation = super().forward(x[0] if len(x) == 1 else x)
-        return output
+        return each_part(output, _owned) if self.copies_views else output
+
+
+def _owned(part: torch.Tensor) -> torch.Tensor:
+    return part.clone() if part._is_view() else part
 
 
 class ReportingStage(PipelineStage):
@@ -91,6 +100,8 @@ def make_stage(
     device: torch.device,
     x: Activation,
     output: Activation,
+    *,
+    copies_views: bool = False,
 ) -> ReportingStage:
     """Make a stage of known shapes: else torch sends them along, as pickles.
 
@@ -100,13 +111,16 @@ def make_stage(
         device: of this rank.
         x: like its input, without data.
         output: like its output, without data.
+        copies_views: as zero bubble needs it.
 
     Returns:
         The stage, which passes back the gradient of every tensor that may have one.
     """
     stage, count = numbers
+    module = StageModule(*layers)
+    module.copies_views = copies_views
     return ReportingStage(
-        StageModule(*layers),
+        module,
         stage,
         count,
         device,
