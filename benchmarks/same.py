@@ -26,7 +26,7 @@ from mp.single.engine import SingleEngine
 from mp.timing.stopping import StoppingRule, WarmupRule
 from study.statistics.bootstrap import compare
 from study.validation import make_case
-from study.values.keys import parse_value
+from study.values.parsing import parse_value
 
 CASE = ("depth=8", "gpus=1", "dim=4096", "batch_size=512", "time_limit_s=20")
 

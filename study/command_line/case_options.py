@@ -12,7 +12,8 @@ from study.schedules import SCHEDULES, has_key, schedules_with
 from study.text import shortened
 from study.validation import make_case
 from study.values.completion import PRESET
-from study.values.keys import DEFAULTS, KEYS, allowed, parse_value, value_type
+from study.values.keys import DEFAULTS, KEYS, allowed, value_type
+from study.values.parsing import parse_value
 
 NEEDED = ("depth", "gpus")
 MEANINGS = {

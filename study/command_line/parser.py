@@ -9,7 +9,7 @@ from study.errors import ConfigError
 from study.quoting import quoted
 from study.storage.yaml_file import plain_value
 from study.values.completion import PRESET
-from study.values.keys import parse_value
+from study.values.parsing import parse_value
 
 _NOT_SET = {
     "args": "set one argument at a time, e.g. args.width=64",

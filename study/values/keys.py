@@ -10,7 +10,6 @@ from msgspec import UNSET, UnsetType
 from study.case import ARGUMENT, Argument, ArgumentName, Case
 from study.errors import ConfigError
 from study.quoting import quoted
-from study.storage.yaml_file import plain_value
 
 KEYS: tuple[str, ...] = Case.__struct_fields__
 DEFAULTS: dict[str, Any] = {
@@ -74,38 +73,6 @@ def _type_of(key: str, source: object) -> Any:
 def _as_argument(key: str) -> str:
     is_name = re.fullmatch(r"[A-Za-z_]\w{0,63}", key, re.ASCII)
     return f"; an argument of a factory or a program is {ARGUMENT}{key}" if is_name else ""
-
-
-def parse_value(key: str, text: str, source: object) -> Any:
-    """Return a value that was written on a command line, converted like by `check_value`.
-
-    Args:
-        key: a key of a case, or `args.<name>`.
-        text: the value as a person typed it.
-        source: the option that an error names.
-
-    Raises:
-        ConfigError: the key is unknown, or the text is no value of it.
-    """
-    if key.startswith(ARGUMENT):
-        return check_value(key, plain_value(text), source)
-    if key == "balance":
-        text = re.sub(r"\s+", "", text.strip().removeprefix("[").removesuffix("]"))
-    if key in _TYPES and value_type(key) is not str:
-        try:
-            return check_value(key, _PARSERS[value_type(key)](text), source)
-        except (ValueError, OverflowError):
-            raise ConfigError(source, f"{key}: {quoted(text)} is not {allowed(key)}") from None
-    return check_value(key, text, source)
-
-
-def _truth(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError(text)
-    return text == "true"
-
-
-_PARSERS: dict[type, Any] = {int: int, float: float, bool: _truth}
 
 
 def value_type(key: str) -> type:

@@ -298,7 +298,10 @@ def test_cuda_visible_devices_reaches_the_case_as_it_is(run, small_grid, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--grid", "task9"], "error: --grid: 'task9' is neither a file nor one of: homework,"),
+        (
+            ["--grid", "task9"],
+            "error: --grid: 'task9' is neither a file nor one of: gpt,",
+        ),
         (["--grid", "task4", "--set", "depth=six"], "error: --set: depth: 'six' is not a whole"),
         (["--grid", "task4", "--set", "depth=0"], "error: --set: depth: 0 is not a whole"),
         (["--grid", "task4", "--set", "gpus=-1"], "error: --set: gpus: -1 is not a whole"),
@@ -321,8 +324,8 @@ def test_cuda_visible_devices_reaches_the_case_as_it_is(run, small_grid, tmp_pat
         (["--grid", "task4", "--status", "--watch"], "not allowed with argument --status"),
         (["--status", "--force"], "error: --force: has no effect with --status; remove it"),
         (["--watch", "--retries", "1", "--only", "error"], "error: --only: has no effect with"),
-        (["--cancel"], "error: --grid: missing; name one or more of: homework"),
-        ([], "error: --grid: missing; name one or more of: homework"),
+        (["--cancel"], "error: --grid: missing; name one or more of: gpt, homework"),
+        ([], "error: --grid: missing; name one or more of: gpt, homework"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(run, tmp_path, arguments, complaint):

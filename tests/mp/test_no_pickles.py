@@ -19,6 +19,8 @@ CALLS = {
     "all_gather_object", "gather_object", "broadcast_object_list", "scatter_object_list",
     "send_object_list", "recv_object_list", "unsafe_load", "full_load", "read_pickle", "to_pickle",
 }  # fmt: skip
+# A model of one's own is code, and runs where its job does: docs/models.md, "Security".
+OF_USERS = ROOT / "mp/families/loading.py"
 LOADS = {"torch", "numpy", "np", "pickle", "marshal", "joblib"}  # whose `load` may run code
 
 
@@ -37,7 +39,8 @@ def dangers(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_unpickles_or_runs_what_it_reads(path):
-    assert dangers(path) == set()
+    allowed = {"compile", "exec"} if path == OF_USERS else set()
+    assert dangers(path) == allowed
 
 
 def test_what_unpickles_is_recognised(tmp_path):

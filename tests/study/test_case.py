@@ -10,7 +10,8 @@ import pytest
 from study.case import Case
 from study.errors import ConfigError
 from study.validation import make_case
-from study.values.keys import KEYS, check_value, parse_value
+from study.values.keys import KEYS, check_value
+from study.values.parsing import parse_value
 
 CASE = Case(depth=20, gpus=5)
 OTHER = {
