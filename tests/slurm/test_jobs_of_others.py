@@ -18,8 +18,9 @@ def test_no_other_users_job_changes_what_is_said_of_ours_or_what_is_cancelled(de
     mark = f"{submitted['case_id']}@{submitted['batch']}"
     if desk.cluster.accounting:
         desk.cluster.ask("sacctmgr", "--immediate", "add", "user", eve.name, "account=mpbench")
-        known = ("scontrol", "show", "assoc_mgr", "flags=users")  # the controller hears of it later
-        wait_until(lambda: f"UserName={eve.name}(" in desk.cluster.ask(*known))
+        # The controller hears of the user, and then of the account, later than the database.
+        known = ("scontrol", "show", "assoc_mgr", "flags=assoc")
+        wait_until(lambda: f"Account=mpbench UserName={eve.name}(" in desk.cluster.ask(*known))
     with ended_at_last(desk, eve):
         for lie in (
             mark,
