@@ -13,7 +13,7 @@ from report.data.load import load_results
 from report.data.selection import select_tables
 from report.export import render_csv, render_json
 from report.sections import make_section
-from study.grid import TABLES, load_grids
+from study.grid import PROGRAM, TABLES, load_grids
 from study.paths import GRIDS
 from tests.report.made_up import submit, write
 from tests.report.made_up_pipeline import scheduled
@@ -52,7 +52,7 @@ def section_of(folder, table, *given, grid=None):
 
 
 @pytest.mark.parametrize("gpu_name", ["NVIDIA H100", None], ids=["GPUs", "processes on a CPU"])
-@pytest.mark.parametrize("table", [t for t in TABLES if t != "schedules"])
+@pytest.mark.parametrize("table", [t for t in TABLES if t not in ("schedules", PROGRAM)])
 def test_every_kind_of_table_has_a_row_for_every_schedule(tmp_path, table, gpu_name):
     grid = grid_of(tmp_path, table)
     section = section_of(tmp_path, table, *results(grid, gpu_name=gpu_name))
