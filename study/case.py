@@ -29,6 +29,7 @@ def _text(pattern: str, description: str) -> Meta:
 
 
 T = TypeVar("T")
+_NO_FIELD = object()
 ArgumentName = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,63}\Z")]
 # No control character, which a terminal might obey, and no half of a pair, which no file can hold.
 _PLAIN = r"[^\x00-\x1f\x7f\ud800-\udfff]"
@@ -183,9 +184,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def value(self, key: str) -> Any:
         """Return the value of a key, or of an argument as `args.<name>`; None where it has none."""
-        if key.startswith(ARGUMENT):
+        value = getattr(self, key, _NO_FIELD)  # asked of thousands of cases, mostly for a field
+        if value is _NO_FIELD:
             return self.arguments.get(key.removeprefix(ARGUMENT))
-        value = getattr(self, key)
         return None if value is UNSET else value
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from study.case import Case
 from study.errors import ConfigError
 from study.models import KINDS, UNSET_KEYS, absent_model_keys, kinds_with
 from study.quoting import quoted
-from study.schedules import ALWAYS, SCHEDULES, equal_rounds, has_key, schedules_with
+from study.schedules import ALWAYS, SCHEDULES, absent_keys, equal_rounds, schedules_with
 from study.stages import chunks_of
 from study.values.completion import complete
 from study.values.keys import DEFAULTS, check_value
@@ -61,9 +61,9 @@ def check_together(case: Case, source: object) -> None:
 def _check_kind(case: Case, source: object) -> None:
     """Check what its kind of model needs, and that it has no value of another's keys."""
     kind = KINDS[case.kind]
-    lacking = [key for key in UNSET_KEYS if case.value(key) is None]
-    if missing := [key for key in lacking if key in kind.keys]:
-        raise ConfigError(source, f"{missing[0]}: missing for kind: {case.kind}; add it")
+    for key in kind.keys:
+        if key in UNSET_KEYS and case.value(key) is None:
+            raise ConfigError(source, f"{key}: missing for kind: {case.kind}; add it")
     for key in absent_model_keys(case.kind) - {"depth"}:
         if (given := case.value(key)) != DEFAULTS[key]:
             having = ", ".join(kinds_with(key))
@@ -119,9 +119,10 @@ def _check_schedule(case: Case, source: object) -> None:
 
 
 def _check_keys(case: Case, source: object) -> None:
-    for key, default in DEFAULTS.items():
+    absent = absent_keys(case.schedule)
+    for key in (key for key in DEFAULTS if key in absent):
         given = case.value(key)
-        if given != default and not has_key(key, case.schedule):
+        if given != DEFAULTS[key]:
             having = ", ".join(schedules_with(key))
             raise ConfigError(
                 source, f"{key}: {given} with schedule: {case.schedule}; it is for {having}"
