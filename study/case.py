@@ -1,6 +1,7 @@
 """A case: one full configuration of the benchmark, and its id."""
 
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -179,8 +180,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Return whether its kind of model and its schedule have this key."""
         if key.startswith(ARGUMENT):
             return key.removeprefix(ARGUMENT) in self.arguments
-        absent = absent_model_keys(self.kind) | absent_keys(self.schedule)
-        return key not in absent and not (key == "kind" and self.kind == "linear")
+        return key not in _absent(self.kind, self.schedule) and not (
+            key == "kind" and self.kind == "linear"
+        )
 
     def value(self, key: str) -> Any:
         """Return the value of a key, or of an argument as `args.<name>`; None where it has none."""
@@ -202,6 +204,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         values = self.as_dict()
         values.pop("args", None)
         return values | {f"{ARGUMENT}{name}": value for name, value in self.arguments.items()}
+
+
+@cache
+def _absent(kind: str, schedule: str) -> frozenset[str]:
+    return absent_model_keys(kind) | absent_keys(schedule)
 
 
 def given(value: T | UnsetType) -> T:
