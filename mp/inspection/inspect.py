@@ -37,7 +37,7 @@ def inspect(arguments: argparse.Namespace, program: str) -> str:
     print(f"measuring {case.layers} layers with {rows} rows on {device} ...", file=sys.stderr)
     profile = measure_profile(workload, device, rows)
     print("checking ...", file=sys.stderr)
-    refusals = find_refusals(case, workload, profile)
+    refusals = find_refusals(case)
     notes = list(getattr(workload, "notes", []))
     return describe(case, profile, device, refusals, notes)
 

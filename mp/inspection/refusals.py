@@ -10,25 +10,17 @@ from mp.correctness.check import check_equals_unsplit
 from mp.engine import Communicator
 from mp.hardware.devices import choose_devices
 from mp.single.engine import SingleEngine
-from mp.workload import Workload
 from study.case import Case
 from study.errors import CaseError, ConfigError
-from study.results.layers import ModelProfile
 from study.schedules import SCHEDULES, has_key
 from study.validation import check_together
 
 GPUS = (1, 2, 4, 8)
 
 
-def find_refusals(case: Case, workload: Workload, profile: ModelProfile) -> list[str]:
-    """Return in words what is refused, and why.
-
-    Args:
-        case: of the model.
-        workload: what it trains.
-        profile: of its layers.
-    """
-    found = [*_by_check(case), *_by_freezing(workload, profile)]
+def find_refusals(case: Case) -> list[str]:
+    """Return in words what is refused of the model of a case, and why."""
+    found = _by_check(case)
     where: dict[str, list[tuple[int, str]]] = {}
     for gpus, schedule in product(GPUS, SCHEDULES):
         if (why := _by_rules(case, gpus, schedule)) is not None:
@@ -66,21 +58,6 @@ def _problem_on(case: Case, gpus: int) -> str | None:
     except Exception as error:
         return f"its training step raises {type(error).__name__}: {error}"
     return None
-
-
-def _by_freezing(workload: Workload, profile: ModelProfile) -> list[str]:
-    frozen = [
-        layer.name
-        for layer, module in zip(profile.layers, workload.layers(), strict=True)
-        if (parameters := list(module.parameters()))
-        and not any(p.requires_grad for p in parameters)
-    ]
-    if not frozen:
-        return []
-    return [
-        f"zero_bubble and zbv: {len(frozen)} layers are frozen (the first is {frozen[0]}), and "
-        "torch drops gradients of the layers after them; use another schedule"
-    ]
 
 
 def _by_rules(case: Case, gpus: int, schedule: str) -> str | None:
