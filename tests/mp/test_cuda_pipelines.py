@@ -41,10 +41,15 @@ def run(schedule, gpus, **keys):
     if schedule in PIPELINES:
         keys["micro_batches"] = MICRO
     options = [f"--{key.replace('_', '-')}={value}" for key, value in keys.items()]
-    command = [sys.executable, "-m", "mp", f"--schedule={schedule}", f"--gpus={gpus}", *options]
+    return run_options(f"--schedule={schedule}", f"--gpus={gpus}", *options)
+
+
+def run_options(*options):
+    """The result of the case with these options on real GPUs."""
     done = subprocess.run(
-        [*command, "--device=cuda"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+        [sys.executable, "-m", "mp", *options, "--device=cuda"],
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
     assert done.stdout, done.stderr
     return decode(done.stdout.encode())
 

@@ -1,0 +1,58 @@
+"""Models of every kind on real GPUs. Skipped without a GPU; run by hand on a GPU machine.
+
+A result with outcome ok has had its losses and gradients compared with the unsplit model's.
+"""
+
+from functools import cache
+
+import pytest
+import torch
+
+from report.analysis.naive_memory import predicted_peak
+from report.data.measured import measured
+from tests.mp.test_cuda_pipelines import run_options
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
+GPT = ("--kind=gpt", "--depth=6", "--dim=512", "--heads=8", "--seq-len=512", "--vocab=16384",
+       "--batch-size=32", "--dtype=bfloat16", "--optimizer=adam")  # fmt: skip
+CONV = ("--kind=conv", "--preset=resnet50-gn", "--batch-size=64", "--dtype=bfloat16")
+MOE = ("--factory=models/moe.py:build", "--depth=8", "--batch-size=256")
+MODELS = {
+    "gpt": GPT,
+    "gpt, tied": (*GPT, "--tied=true"),
+    "conv, GroupNorm": CONV,
+    "conv, BatchNorm": (*CONV, "--norm=batch"),
+    "own": MOE,
+}
+CASES = [
+    pytest.param("naive", 1, id="naive on 1"),
+    pytest.param("1f1b", 2, id="1f1b on 2", marks=two_gpus),
+    pytest.param("zbv", 2, id="zbv on 2", marks=two_gpus),
+]
+
+
+@cache
+def run(model, schedule, gpus):
+    """The result of a case by hand, once for all tests that look at it."""
+    pipeline = () if schedule == "naive" else ("--micro-batches=4",)
+    return run_options(f"--schedule={schedule}", f"--gpus={gpus}", *MODELS[model], *pipeline)
+
+
+@pytest.mark.parametrize(("schedule", "gpus"), CASES)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_kind_of_model_is_right_and_its_peaks_are_as_predicted(model, schedule, gpus):
+    result = run(model, schedule, gpus)
+    assert result.outcome == "ok", result.error
+    tolerance = 0.10 if "conv" in model else 0.05
+    for gpu, memory in enumerate(result.measurement.per_gpu):
+        predicted = predicted_peak(measured(result), gpu)
+        assert memory.peak_allocated_bytes == pytest.approx(predicted, rel=tolerance)
+
+
+@two_gpus
+@pytest.mark.parametrize("model", ["gpt", "gpt, tied", "conv, GroupNorm", "own"])
+def test_the_first_loss_of_every_split_is_that_of_one_gpu(model):
+    first = run(model, "naive", 1).measurement.first_loss
+    for schedule in ("1f1b", "zbv"):
+        assert run(model, schedule, 2).measurement.first_loss == pytest.approx(first, rel=1e-3)
