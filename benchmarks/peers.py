@@ -1,12 +1,16 @@
-"""One GPT on our pipelines, on torchgpipe and on torch's tracer, in turns.
+"""One GPT on our pipelines, on torchgpipe, torch's tracer and DeepSpeed, in turns.
 
-    pip install --no-deps torchgpipe==0.0.7
+    pip install torchgpipe==0.0.7 --no-deps
+    DS_BUILD_OPS=0 pip install deepspeed==0.19.8
     python benchmarks/peers.py --gpus 2 --preset gpt2-medium --batch-size 16 --micro-batches 8
 
 Every round starts each of them anew, with the same layers, cut, batch, loss, optimizer and dtype.
 `ours` are 1F1B and GPipe as a job runs them; torchgpipe is GPipe in one process; the tracer is
-torch.distributed.pipelining.pipeline with the whole model, under 1F1B. Markdown on stdout: medians
-of the rounds, and each peer over ours with a 95 % interval over rounds.
+torch.distributed.pipelining.pipeline with the whole model, under 1F1B; `deepspeed` is its pipeline
+engine with weights and Adam's state in the dtype, as ours, and `deepspeed master` is the same with
+float32 master weights, which costs more work than ours. Markdown on stdout: medians of the rounds,
+and each peer over ours with a 95 % interval over rounds. A peer that fails has its reason below
+the table and is not tried again.
 """
 
 import argparse
@@ -29,9 +33,16 @@ if TYPE_CHECKING:
     from mp.distributed.world import World
     from study.case import Case
 
-PEERS = ("ours 1f1b", "torch's tracer 1f1b", "ours gpipe", "torchgpipe")
-RIVAL = {"torch's tracer 1f1b": "ours 1f1b", "torchgpipe": "ours gpipe"}
+RIVAL = {
+    "torch's tracer 1f1b": "ours 1f1b",
+    "deepspeed 1f1b": "ours 1f1b",
+    "deepspeed master 1f1b": "ours 1f1b",
+    "torchgpipe": "ours gpipe",
+}
+PEERS = ("ours 1f1b", *list(RIVAL)[:3], "ours gpipe", "torchgpipe")
 WARM_UP = 3
+SAYS = "peer: "  # begins the one line that is not a library's
+LONGEST = 300  # characters of a reason
 Step = Callable[[], float | None]
 
 
@@ -40,12 +51,16 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.peer is None:
         return show(arguments)
-    if arguments.peer == "torchgpipe":
-        say(*time_alone(arguments))
-        return 0
-    if not is_rank():
+    if arguments.peer != "torchgpipe" and not is_rank():
         return start_ranks(arguments.gpus)
-    time_together(arguments)
+    try:
+        if arguments.peer == "torchgpipe":
+            say(*time_alone(arguments))
+        else:
+            time_together(arguments)
+    except Exception as error:
+        say_why(f"{type(error).__name__}: {error}")
+        raise
     return 0
 
 
@@ -72,16 +87,26 @@ def show(arguments: argparse.Namespace) -> int:
     """Print a row for each peer; return 1 if none could run."""
     rounds: dict[str, list[list[float]]] = {}
     losses: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    if arguments.dtype != "bfloat16":
+        reasons["deepspeed master 1f1b"] = "only with --dtype bfloat16"
     for _ in range(arguments.rounds):
         for peer in PEERS:
-            if (found := run_peer(peer)) is not None:
-                rounds.setdefault(peer, []).append(found["times"])
-                losses[peer] = found["loss"]
+            if peer in reasons:
+                continue
+            found = run_peer(peer)
+            if isinstance(found, str):
+                reasons[peer] = found
+                continue
+            rounds.setdefault(peer, []).append(found["times"])
+            losses[peer] = found["loss"]
     print("| | median step of each round (ms) | first loss | beside ours (95 % CI) |")
     print("|---|---|---|---|")
     for peer, steps in rounds.items():
         each = ", ".join(f"{1e3 * median(times):.1f}" for times in steps)
         print(f"| {peer} | {each} | {losses[peer]:.5g} | {verdict(peer, rounds)} |", flush=True)
+    for peer, reason in reasons.items():
+        print(f"\n{peer} {'ended' if peer in rounds else 'did not run'}: {reason}", flush=True)
     return int(not rounds)
 
 
@@ -94,20 +119,34 @@ def verdict(peer: str, rounds: dict[str, list[list[float]]]) -> str:
     return found.words("ours", peer) if found is not None else ""
 
 
-def run_peer(peer: str) -> dict[str, Any] | None:
-    """Return the step times and first loss of one peer, or None where it does not run here."""
+def run_peer(peer: str) -> dict[str, Any] | str:
+    """Return the step times and first loss of one peer, or in one line why it does not run here."""
     command = [sys.executable, __file__, *sys.argv[1:], "--peer", peer]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        print(f"{peer}: ended with exit code {done.returncode}", file=sys.stderr)
-        return None
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found = said(done.stdout)
+    if done.returncode or "times" not in found:
+        reason = str(found.get("reason", f"ended with exit code {done.returncode}"))
+        print(f"{peer}: {reason}", file=sys.stderr)
+        return reason
+    return found
+
+
+def said(stdout: str) -> dict[str, Any]:
+    """Return what a peer said, among what its library prints; empty if it said nothing."""
+    lines = [line for line in stdout.splitlines() if line.startswith(SAYS)]
+    found: dict[str, Any] = json.loads(lines[0].removeprefix(SAYS)) if lines else {}
     return found
 
 
 def say(times: list[float], loss: float | None) -> None:
     """Print what a peer measured."""
-    print(json.dumps({"times": times, "loss": loss}), flush=True)
+    print(f"\n{SAYS}{json.dumps({'times': times, 'loss': loss})}\n", end="", flush=True)
+
+
+def say_why(reason: str) -> None:
+    """Print why a peer does not run, on one line."""
+    line = " ".join(reason.split())[:LONGEST]
+    print(f"\n{SAYS}{json.dumps({'reason': line})}\n", end="", flush=True)
 
 
 def case_of(arguments: argparse.Namespace, schedule: str) -> "Case":
@@ -123,14 +162,30 @@ def time_together(arguments: argparse.Namespace) -> None:
     from mp.distributed.world import join
 
     world = join(arguments.gpus, arguments.device, print)
-    is_ours = arguments.peer.startswith("ours")
     case = case_of(arguments, arguments.peer.split()[-1])
-    step = our_step(case, world) if is_ours else traced_step(case, world)
+    step = step_of(arguments.peer, case, world)
     times, loss = time_steps(step, arguments.steps, lambda run: time_of_all(run, world))
     losses = world.all_gather(loss, float | None)
     if world.rank == 0:
         say(times, next((each for each in losses if each is not None), None))
     world.shutdown()
+
+
+def step_of(peer: str, case: "Case", world: "World") -> Step:
+    """Return the step of a peer that has a process for each GPU.
+
+    Args:
+        peer: its name in the table.
+        case: of the GPT.
+        world: the ranks, which have met.
+    """
+    if peer.startswith("ours"):
+        return our_step(case, world)
+    if peer.startswith("deepspeed"):
+        from benchmarks.deepspeed_step import deepspeed_step
+
+        return deepspeed_step(case, world, starts(case), "master" in peer)
+    return traced_step(case, world)
 
 
 def time_of_all(run: Callable[[], object], world: "World") -> float:
