@@ -1,28 +1,22 @@
 """The profile of a model: every layer and the loss, alone, with one micro-batch."""
 
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
-from typing import Any
 
 import torch
 from torch import nn
 
 from mp.activations import single_tensors
-from mp.hardware.devices import Devices
 from mp.hardware.gemm import Product
 from mp.hardware.memory import release_cache
 from mp.hardware.precision import converted
 from mp.profiling.footprint import Footprint, measure_footprint
 from mp.profiling.input_gradient import InputGradient, input_gradients
+from mp.profiling.layer_seconds import time_layer
 from mp.profiling.operations import Operations, count_operations
 from mp.profiling.subject import Subject
-from mp.timing.timer import time_step
 from mp.workload import Workload
 from study.results.layers import LONGEST_NAME, MOST_NOTES, LayerProfile, ModelProfile
 
-LEAST_TIMES, MOST_TIMES = 3, 7
-ENOUGH_S = 1.0  # of timing one layer
 IN_TWO_PARTS = ("zero_bubble", "zbv")
 MOST_PRODUCTS = 3
 OF_EVERY_MODULE = {*vars(nn.Module())} - {"training"}
@@ -247,28 +241,7 @@ def _measure_loss(
 
 
 def _measure(workload: Workload, subject: Subject, operations: Operations) -> _Found:
-    seconds = _time(subject)
+    seconds = time_layer(subject)
     in_two_parts = workload.case.schedule in IN_TWO_PARTS
     footprint = measure_footprint(subject, in_two_parts=in_two_parts)
     return _Found(operations, footprint, *seconds)
-
-
-def _time(subject: Subject) -> tuple[float, float]:
-    """Return the median seconds of forward and of backward."""
-    x = subject.make_input().requires_grad_(subject.has_input_gradient)
-    devices = Devices([subject.device], [subject.device])
-    output = subject.run(x)  # the first call chooses kernels
-    gradient = torch.ones_like(output)
-    if not output.requires_grad:
-        return median(time_step(lambda: subject.run(x), devices) for _ in range(MOST_TIMES)), 0.0
-    output.backward(gradient)
-    times: list[tuple[float, float]] = []
-    held: dict[str, Any] = {}
-    began = perf_counter()
-    while len(times) < MOST_TIMES and not (
-        len(times) >= LEAST_TIMES and perf_counter() - began > ENOUGH_S
-    ):
-        forward_s = time_step(lambda: held.update(output=subject.run(x)), devices)
-        times.append((forward_s, time_step(lambda: held["output"].backward(gradient), devices)))
-    forwards, backwards = zip(*times, strict=True)
-    return median(forwards), median(backwards)

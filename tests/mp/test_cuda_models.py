@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 import torch
 
+from mp.profiling.layer_seconds import BusyGpuTimer
 from report.analysis.naive_memory import predicted_peak
 from report.data.measured import measured
 from tests.mp.test_cuda_pipelines import run_options
@@ -56,3 +57,20 @@ def test_the_first_loss_of_every_split_is_that_of_one_gpu(model):
     first = run(model, "naive", 1).measurement.first_loss
     for schedule in ("1f1b", "zbv"):
         assert run(model, schedule, 2).measurement.first_loss == pytest.approx(first, rel=1e-3)
+
+
+def test_kernels_are_timed_as_a_busy_gpu_runs_them_not_as_the_host_launches_them():
+    x = torch.randn(512, 512, device="cuda")
+    device, layer = torch.device("cuda", 0), torch.nn.Linear(512, 512, device="cuda")
+
+    def run():
+        for _ in range(200):
+            layer(x)
+
+    with torch.no_grad():
+        busy_s = BusyGpuTimer(device).seconds(run)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            run()
+        replayed_s = BusyGpuTimer(device).seconds(graph.replay)
+    assert busy_s == pytest.approx(replayed_s, rel=0.25)
