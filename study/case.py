@@ -58,6 +58,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     the others are pipelines of `micro_batches` (study/schedules.py has their rules).
     `chunks_per_gpu` is how many runs of layers each GPU of an interleaved pipeline holds; `balance`
     says of what stages get equal amounts, as far as possible, or how many layers each stage gets.
+    `gradients` says who computes the weight gradients of linear layers: autograd, one tensor for
+    each micro-batch, or `fused`, inside of the product that adds them to those there are.
 
     `kind` says what is trained (study/models.py); the keys below `repeat` are those of some kinds
     alone, and have no value in a case of another. Keys above it that a kind lacks keep their
@@ -79,6 +81,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             "layers, parameters, flops, time or the number of layers of each stage, e.g. 7,7,6,4",
         ),
     ] = "layers"
+    gradients: Literal["separate", "fused"] = "separate"
     dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "adam"] = "sgd"
     execution: Literal["eager", "cuda_graph"] = "eager"
@@ -192,11 +195,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return None if value is UNSET else value
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the keys that its kind has, with their values, in the order they are declared."""
+        """Return the keys that its kind has, with their values, in the order they are declared.
+
+        Without `kind: linear` and `gradients: separate`, which cases had before there was a key.
+        """
         absent = absent_model_keys(self.kind)
         values = msgspec.structs.asdict(self)
         if self.kind == "linear":
             del values["kind"]
+        if self.gradients == "separate":
+            del values["gradients"]
         return {key: value for key, value in values.items() if key not in absent}
 
     def flat(self) -> dict[str, Any]:

@@ -105,8 +105,8 @@ def _warm_up(p: int, m: int, v: int, gpu: int) -> int:
     return 2 * (p - gpu - 1) + (v - 1) * (m // max(1, m // p))
 
 
-_OF_PIPELINES = ("micro_batches", "balance")
-_OF_CHUNKED = ("micro_batches", "chunks_per_gpu", "balance")
+_OF_PIPELINES = ("micro_batches", "balance", "gradients")
+_OF_CHUNKED = ("micro_batches", "chunks_per_gpu", "balance", "gradients")
 
 SCHEDULES = {
     "naive": Schedule(

@@ -64,8 +64,9 @@ class PipelineStep:
         numbers = list(self.held[stage])
         ends = activations[numbers[0]], activations[numbers[-1] + 1]
         layers, place = self.held[stage].values(), (stage, self.stages.count)
-        copies = self.case.schedule in ("zero_bubble", "zbv")
-        return make_stage(layers, place, world.device, *ends, copies_views=copies)
+        fused = self.case.gradients == "fused"
+        copies = self.case.schedule in ("zero_bubble", "zbv") and not fused
+        return make_stage(layers, place, world.device, *ends, copies_views=copies, fused=fused)
 
     def _make_schedule(self) -> Any:
         name = SCHEDULES[self.case.schedule].torch_class

@@ -1,6 +1,7 @@
 """torch's pipeline stage, as it reports what it does, and the layers it runs."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.distributed.pipelining import PipelineStage
 
 from mp.activations import Activation, each_part, parts_of
 from mp.distributed.step_listener import SILENT, StepListener
+from mp.weight_gradients import WeightGradients
 from study.results.measurement import SpanKind
 
 
@@ -35,9 +37,15 @@ class ReportingStage(PipelineStage):
     """torch's stage, which reports to a listener when it computes and what it sends.
 
     Chunks are micro-batches: (batch / micro_batches, ...).
+
+    Attributes:
+        listener: told of actions and sends.
+        weight_gradients: puts off the weight gradients that zero bubble computes later; None leaves
+            that to torch, which splits the graph of autograd in two.
     """
 
     listener: StepListener = SILENT
+    weight_gradients: WeightGradients | None = None
 
     def forward_one_chunk(self, fwd_chunk_id: int, *args: Any, **kwargs: Any) -> Any:
         """Run and report a forward."""
@@ -65,13 +73,20 @@ class ReportingStage(PipelineStage):
         """
         kind: SpanKind = "backward" if full_backward else "input_gradient"
         self.listener.begin(kind, self.stage_index, bwd_chunk_id)
-        super().backward_one_chunk(bwd_chunk_id, loss, full_backward, *args, **kwargs)
+        store = self.weight_gradients
+        waiting = store.collecting(bwd_chunk_id, later=not full_backward) if store else None
+        with waiting or nullcontext():
+            at_once = full_backward or store is not None
+            super().backward_one_chunk(bwd_chunk_id, loss, at_once, *args, **kwargs)
         self.listener.end()
 
     def backward_weight_one_chunk(self, bwd_chunk_id: int, *args: Any, **kwargs: Any) -> None:
         """Run and report the gradients of the weights."""
         self.listener.begin("weight_gradient", self.stage_index, bwd_chunk_id)
-        super().backward_weight_one_chunk(bwd_chunk_id, *args, **kwargs)
+        if self.weight_gradients is None:
+            super().backward_weight_one_chunk(bwd_chunk_id, *args, **kwargs)
+        else:
+            self.weight_gradients.add(bwd_chunk_id)
         self.listener.end()
 
     def _get_init_p2p_neighbors_ops(self) -> list[dist.P2POp]:
@@ -102,6 +117,7 @@ def make_stage(
     output: Activation,
     *,
     copies_views: bool = False,
+    fused: bool = False,
 ) -> ReportingStage:
     """Make a stage of known shapes: else torch sends them along, as pickles.
 
@@ -111,7 +127,8 @@ def make_stage(
         device: of this rank.
         x: like its input, without data.
         output: like its output, without data.
-        copies_views: as zero bubble needs it.
+        copies_views: as torch's zero bubble needs it.
+        fused: whether linear layers add their weight gradients inside the matrix product.
 
     Returns:
         The stage, which passes back the gradient of every tensor that may have one.
@@ -119,7 +136,7 @@ def make_stage(
     stage, count = numbers
     module = StageModule(*layers)
     module.copies_views = copies_views
-    return ReportingStage(
+    made = ReportingStage(
         module,
         stage,
         count,
@@ -127,6 +144,10 @@ def make_stage(
         input_args=_example(x, with_gradient=stage > 0),
         output_args=_example(output, with_gradient=True),
     )
+    if fused:
+        made.weight_gradients = WeightGradients()
+        made.weight_gradients.take_over(module)
+    return made
 
 
 def _example(x: Activation, *, with_gradient: bool) -> tuple[torch.Tensor, ...]:

@@ -24,8 +24,11 @@ class LinearLayer(nn.Linear):
         self.has_relu = has_relu
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (rows, dim) to (rows, dim)."""
-        return nn.functional.linear(torch.relu(x) if self.has_relu else x, self.weight, self.bias)
+        """Map (rows, dim) to (rows, dim).
+
+        By nn.Linear's forward, whose weight gradient mp/weight_gradients.py takes over.
+        """
+        return super().forward(torch.relu(x) if self.has_relu else x)
 
 
 class LinearStack(Workload):

@@ -28,6 +28,8 @@ MEANINGS = {
     "chunks_per_gpu": "runs of layers on each GPU",
     "balance": "what the stages get equal amounts of: layers, parameters, flops, or time, which is "
     "measured first; or the number of layers of each stage, e.g. 7,7,6,4",
+    "gradients": "weight gradients of linear layers: separate, by autograd, which adds them up "
+    "afterwards; fused, added up inside of their matrix product",
     "dtype": "type of the numbers; tf32 needs a GPU and computes products of float32 with TF32",
     "optimizer": "optimizer of the step",
     "execution": "launch kernel by kernel, or the whole step as one CUDA graph, on one GPU",

@@ -83,6 +83,9 @@ def _schedule(case: Case) -> Iterator[str]:
         "balance": f"{cut(case.balance)} layers a stage"
         if by_hand
         else f"balanced by {case.balance}",
+        "gradients": f"{case.gradients} gradients",
     }
+    if case.gradients == "separate":
+        del of_some["gradients"]
     yield case.schedule
     yield from (text for key, text in of_some.items() if has_key(key, case.schedule))

@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("depth", "gpus", "kind", PRESET, "dim", "batch_size", "split", "heads", "seq_len",
               "vocab", "tied", "width", "image", "classes", "norm", "factory", "args"),
     "program": ("command", "args"),
-    "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance"),
+    "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients"),
     "train": ("dtype", "optimizer", "execution", "seed"),
     "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
 }  # fmt: skip

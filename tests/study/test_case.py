@@ -55,7 +55,7 @@ def test_any_other_value_makes_another_id(key):
     assert changed.case_id != CASE.case_id
 
 
-PIPELINE = {"micro_batches": 2, "chunks_per_gpu": 3, "balance": "time"}
+PIPELINE = {"micro_batches": 2, "chunks_per_gpu": 3, "balance": "time", "gradients": "fused"}
 
 
 @pytest.mark.parametrize("key", PIPELINE)
