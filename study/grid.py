@@ -47,6 +47,8 @@ class Grid:
     trace: bool = False
     overridden: bool = False
     repeats: int = 1
+    filtered: tuple[str, ...] = ()  # schedules of the file, where `--set` keeps one of them
+    set_keys: frozenset[str] = frozenset()  # which a schedule must have, as somebody set them
 
     @cached_property
     def kind(self) -> str:
@@ -82,9 +84,19 @@ class Grid:
         return make_case({k: v for k, v in values.items() if k not in not_its}, self.source)
 
     def keys_of_others(self, schedule: str) -> set[str]:
-        """Return the keys that other schedules of the grid have, and this one does not."""
+        """Return the keys that other schedules of the grid have, and this one does not.
+
+        So a grid makes the same cases of a schedule with `--set schedule=` as without. A key that
+        is itself set is not left out then, so that it is refused where no case has it.
+        """
         others = self.axes.get("schedule", ())
-        return {key for key in absent_keys(schedule) if any(has_key(key, o) for o in others)}
+        before = self.filtered if schedule in self.filtered else ()
+        return {
+            key
+            for key in absent_keys(schedule)
+            if any(has_key(key, other) for other in others)
+            or (key not in self.set_keys and any(has_key(key, other) for other in before))
+        }
 
     def contains(self, case: Case) -> bool:
         """Return whether the grid has the case, or the one that it repeats, without making all."""
@@ -165,7 +177,14 @@ class Grid:
         replaced = _keys_of_preset(kind, overrides.get(PRESET))
         setting = {key: value for key, value in self.setting.items() if key not in replaced}
         setting |= {key: value for key, value in overrides.items() if key not in self.axes}
-        return replace(self, axes=axes, setting=setting, overridden=bool(overrides))
+        return replace(
+            self,
+            axes=axes,
+            setting=setting,
+            overridden=bool(overrides),
+            filtered=self.filtered or self.axes.get("schedule", ()),
+            set_keys=self.set_keys | {*overrides},
+        )
 
     def with_repeats(self, repeats: int) -> "Grid":
         """Return the same grid with as many jobs for each case.

@@ -1,5 +1,7 @@
 """A case whose schedule could not run is refused, with what it takes."""
 
+from dataclasses import replace
+
 import pytest
 
 from study.errors import ConfigError
@@ -79,7 +81,33 @@ def test_a_grid_contains_its_cases_and_no_others(grid):
     assert not grid.contains(make_case(keys | {"schedule": "gpipe", "micro_batches": 2}, "x"))
 
 
+@pytest.mark.parametrize("schedule", ["naive", "gpipe", "tensor"])
+@pytest.mark.parametrize("sizes", [{}, {"gpus": 1}])
+def test_a_schedule_that_is_set_has_the_cases_that_the_whole_grid_has_of_it(grid, schedule, sizes):
+    whole = grid.with_overrides(sizes)
+    kept = [made for made in whole.cases() if made.schedule == schedule]
+    filtered = grid.with_overrides(sizes | {"schedule": schedule})
+    assert [made.case_id for made in filtered.cases()] == [made.case_id for made in kept]
+    assert all(filtered.contains(made) for made in kept)
+    assert not any(filtered.contains(made) for made in whole.cases() if made not in kept)
+
+
+def test_a_key_under_pipeline_does_not_keep_a_grid_from_being_filtered(tmp_path):
+    path = tmp_path / "g.yaml"
+    path.write_text(
+        "axes: {schedule: [naive, zbv], gpus: [1, 2]}\nmodel: {depth: 4, dim: 8, batch_size: 8}\n"
+        "pipeline: {micro_batches: 4, chunks_per_gpu: 2, balance: time}\n"
+    )
+    (whole,) = load_grids([str(path)])
+    filtered = whole.with_overrides({"schedule": "naive"})
+    assert filtered.cases() == [made for made in whole.cases() if made.schedule == "naive"]
+
+
 def test_a_key_that_none_of_its_schedules_has_is_refused(grid):
-    overridden = grid.with_overrides({"schedule": "naive"})
+    for set_together in ({"micro_batches": 4}, {"balance": "time"}):
+        overridden = grid.with_overrides({"schedule": "naive"} | set_together)
+        with pytest.raises(ConfigError, match="with schedule: naive; it is for"):
+            overridden.cases()
+    of_pipelines = replace(grid, axes=grid.axes | {"schedule": ("gpipe",)})
     with pytest.raises(ConfigError, match="micro_batches: 4 with schedule: naive"):
-        overridden.cases()
+        of_pipelines.with_overrides({"schedule": "naive"}).cases()
