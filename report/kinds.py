@@ -18,6 +18,7 @@ from report.answers import (
     step_time,
     transfers,
 )
+from report.answers import missing as no_result
 from report.answers.of_gpus import asked
 from report.answers.of_model import losses
 from report.data.measured import MeasuredCase
@@ -64,6 +65,11 @@ class Kind:
 def remarks(grid_table: GridTable) -> list[Answer]:
     """Return what every kind says of cases that its grid asks for and nobody measured."""
     return asked.answer(grid_table)
+
+
+def missing(grid_table: GridTable) -> list[Answer]:
+    """Return what every kind says of cases that were not measured."""
+    return no_result.answer(grid_table.rows)
 
 
 def layer_tables(results: Results) -> list[Table]:

@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 
 from report.analysis.comparison import CANNOT
-from report.data.selection import GridTable, Row
+from report.data.selection import GridTable
 from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
-from report.kinds import KINDS, Kind, layer_figures, layer_tables, remarks
+from report.kinds import KINDS, Kind, layer_figures, layer_tables, missing, remarks
 from report.listings import make_listings
 from report.tables.main import make_main_table
-from report.wording.names import schedule_name, value_text
-from report.wording.units import count_of
-from study.case import Case
-from study.text import one_line
-
-NAMED = 5  # failed cases; of more, only the number is given
 
 
 def make_section(
@@ -73,25 +67,6 @@ def _answers(grid_table: GridTable, kind: Kind) -> list[Answer]:
     opening = kind.opening(grid_table)
     if not grid_table.results:
         nothing = [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
-        return [*opening, *_missing(grid_table.rows)] if opening else nothing
+        return [*opening, *missing(grid_table)] if opening else nothing
     answers = [*opening, *kind.answers(grid_table.results)]
-    return [*answers, *remarks(grid_table), *_missing(grid_table.rows)]
-
-
-def _missing(rows: list[Row]) -> list[Answer]:
-    """Say how many cases are missing, and which of them failed, the first few by name."""
-    missing = [row for row in rows if row.measured is None]
-    if not missing:
-        return []
-    failed = [f"{_name(row.case)} ({row.outcome})" for row in missing if row.outcome is not None]
-    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-    named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
-    return [Answer("", [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"])]
-
-
-def _name(case: Case) -> str:
-    how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
-    depth = f"depth {case.depth} " if case.has_key("depth") else ""
-    own = [f"{name} {value_text(name, value)}" for name, value in case.arguments.items()]
-    sizes = depth or (f"{one_line(', '.join(own))} " if case.kind == "program" and own else "")
-    return f"{sizes}on {count_of(case.gpus, 'GPU')}{how}"
+    return [*answers, *remarks(grid_table), *missing(grid_table)]

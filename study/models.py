@@ -26,6 +26,7 @@ class ModelKind:
         presets: values of its keys by the name of a published model.
         end_layers: how many layers it has besides `depth`.
         depth_unit: what `depth` counts.
+        item: what a user counts in a batch; None where only a job can tell.
         schedules: families of schedules that can run it.
     """
 
@@ -35,6 +36,7 @@ class ModelKind:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     end_layers: int = 0
     depth_unit: str = "layer"
+    item: str | None = None
     schedules: tuple[str, ...] = ("naive", "pipeline")
 
 
@@ -50,6 +52,7 @@ KINDS: dict[str, ModelKind] = {
     "linear": ModelKind(
         label="linear stack",
         keys=(*OF_TRAINING, "dim", "split"),
+        item="sample",
         schedules=("naive", "pipeline", "tensor"),
     ),
     # Radford et al. 2019, table 2; tied as there if `tied: true`.
@@ -65,6 +68,7 @@ KINDS: dict[str, ModelKind] = {
         },
         end_layers=2,
         depth_unit="block",
+        item="token",
     ),
     # He et al. 2016 (arXiv 1512.03385), table 1; GroupNorm as in Wu and He 2018 (1803.08494).
     "conv": ModelKind(
@@ -79,6 +83,7 @@ KINDS: dict[str, ModelKind] = {
         },
         end_layers=2,
         depth_unit="block",
+        item="image",
     ),
     "factory": ModelKind(
         label="own model", keys=(*OF_TRAINING, "factory", "sha256", "args"), defaults={"args": ()}

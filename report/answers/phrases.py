@@ -41,6 +41,18 @@ def case_label(case: Case, keys: Iterable[str], gpus: str = "") -> str:
         keys: The keys that tell it from the others; none gives an empty label.
         gpus: Its number of GPUs in words.
     """
+    text = case_words(case, keys, gpus)
+    return f"{begun(text)}: " if text else ""
+
+
+def case_words(case: Case, keys: Iterable[str], gpus: str = "") -> str:
+    """Return the values of these keys within a sentence: `depth 10, 2 GPUs`.
+
+    Args:
+        case: The case.
+        keys: The keys that tell it from the others.
+        gpus: Its number of GPUs in words.
+    """
     words: dict[str, None] = {}
     for key in keys:
         if key in HOW:
@@ -51,8 +63,7 @@ def case_label(case: Case, keys: Iterable[str], gpus: str = "") -> str:
             words[key_text(case, key)] = None
         elif case.has_key(key):
             words[f"{key_name(key)} {key_text(case, key)}"] = None
-    text = ", ".join(words)
-    return f"{begun(text)}: " if text else ""
+    return ", ".join(words)
 
 
 def begun(text: str) -> str:

@@ -1,5 +1,6 @@
 """The columns that a main table can have: one entry makes the cells of a case."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,9 @@ from report.data.measured import MeasuredCase
 from report.tables.cells import gpus, program, schedules, step, throughput
 from report.tables.cells.field import Field
 from report.tables.cells.step import Cells
+from study.case import Case
 from study.errors import ConfigError
+from study.models import KINDS
 
 MOST_GPUS = 5  # columns of GPUs with room for others beside them
 
@@ -88,6 +91,18 @@ OF_MODELS: dict[str, tuple[str, ...]] = {
     "formula": (),
     "peak_memory": ("peak_of",),
 }
+
+
+def headings_of(key: str, cases: Sequence[Case]) -> list[str]:
+    """Return the headings of a column of which nothing was measured.
+
+    Args:
+        key: The column's.
+        cases: Its cases, whose kind of model says what is counted: tokens, images.
+    """
+    items = {KINDS[case.kind].item or "item" for case in cases}
+    item = items.pop() if len(items) == 1 else "item"
+    return [re.sub(r"\bitems\b", f"{item}s", heading) for heading in COLUMNS[key].headings]
 
 
 def for_models(keys: Sequence[str]) -> list[str]:

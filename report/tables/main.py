@@ -9,7 +9,7 @@ from report.tables.cells.field import Field
 from report.tables.cells.program import OF_PROGRAMS
 from report.tables.cells.step import Cells
 from report.tables.cells.throughput import mfu_notes
-from report.tables.columns import COLUMNS, check_columns, for_models, telling
+from report.tables.columns import COLUMNS, check_columns, for_models, headings_of, telling
 from report.tables.details.one_gpu import kept_apart, where_they_are
 from report.tables.notes import letters, notes_on
 from report.tables.turned import turn_wide
@@ -52,7 +52,9 @@ def make_main_table(
             rows, axes, _cells(rows, keys, field, all_known=not columns), marks, strict=True
         )
     ]
-    headings = _headings(_widest_first(found), [] if field.results else keys)
+    cases = [row.case for row in rows]
+    unknown = [] if field.results else [name for key in keys for name in headings_of(key, cases)]
+    headings = _headings(_widest_first(found), unknown)
     filled = [[row.get(heading, UNKNOWN) for heading in headings] for row in found]
     notes = [*lines, *(mfu_notes(field.results) if "mfu" in keys else ()), *where_they_are(apart)]
     table = Table(headings, filled, notes=notes)
@@ -109,9 +111,9 @@ def _widest_first(rows: Sequence[Words]) -> list[Words]:
     return sorted(rows, key=len, reverse=True)
 
 
-def _headings(rows: Sequence[Words], keys: Sequence[str]) -> list[str]:
-    """Return all headings, with notes and result last; of `keys` what nothing was measured of."""
+def _headings(rows: Sequence[Words], unknown: Sequence[str]) -> list[str]:
+    """Return all headings, also of what nothing was measured of, with notes and result last."""
     found = list(dict.fromkeys(heading for row in rows for heading in row))
-    found += [heading for key in keys for heading in COLUMNS[key].headings]
+    found += unknown
     last = [name for name in (NOTES, RESULT) if name in found]
     return [*(name for name in found if name not in last), *last]

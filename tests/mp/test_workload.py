@@ -18,10 +18,12 @@ from mp.correctness.check import check_equals_unsplit
 from mp.distributed.engine import DistributedEngine
 from mp.engine import Communicator, Gradients, gradients_of
 from mp.families.linear import LinearStack
+from mp.families.registry import FAMILIES
 from mp.hardware.devices import choose_devices
 from mp.single.engine import SingleEngine
 from mp.workload import Workload
 from study.errors import CaseError
+from study.models import KINDS
 from study.paths import ROOT
 from study.schedules import PIPELINES
 from study.validation import make_case
@@ -202,6 +204,11 @@ def as_rank(rank, ranks, port):
         if rank == 0:
             print(f"tensor: {error}", flush=True)
     world.shutdown()
+
+
+def test_each_family_counts_what_the_kinds_of_models_say():
+    known = {name: family.item for name, family in FAMILIES.items() if name != "factory"}
+    assert known == {name: kind.item for name, kind in KINDS.items() if kind.item is not None}
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ def test_more_depth_is_told_for_each_gpu_count(tmp_path):
 def test_a_missing_point_costs_only_the_comparison_it_is_part_of(tmp_path):
     found = answers(tmp_path, "memory", [(10, 1), (20, 1), (20, 2)])
     assert found[FASTER][0].startswith("Depth 20: No. From 1 to 2 GPUs training gets slower")
-    assert found[""][-1] == "Missing from this answer: 1 of 4 cases."
+    assert found[""][-1] == (
+        "Missing from this answer: 1 of 4 cases. Without a result: depth 10, 2 GPUs."
+    )
 
 
 def test_points_that_differ_in_both_axes_are_not_compared(tmp_path):

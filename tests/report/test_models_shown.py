@@ -282,3 +282,21 @@ def test_a_long_text_is_cut_and_two_of_them_stay_two():
 
 def test_made_up_layers_are_those_of_the_case():
     assert len(profile(case("task3", **GPT)).layers) == 26
+
+
+@pytest.mark.parametrize(
+    ("model", "rate", "cost"),
+    [
+        ("kind: gpt, preset: gpt2", "tokens/s", "GPU-hours per 10⁹ tokens"),
+        ("kind: conv, preset: resnet50-gn", "images/s", "GPU-hours per 10⁹ images"),
+        ('factory: "mine.py:build", depth: 4', "items/s", "GPU-hours per 10⁹ items"),
+    ],
+)
+def test_a_table_without_results_names_what_its_kind_of_model_counts(tmp_path, model, rate, cost):
+    (tmp_path / "mine.py").write_text("# no model\n")
+    text = f"axes: {{gpus: [2]}}\ntable: model\nmodel: {{{model}, batch_size: 32}}\n"
+    (grid,) = load_grids([mine(tmp_path, text.replace("mine.py", str(tmp_path / "mine.py")))])
+    (table,) = select_tables(grid, load_results(tmp_path / "results", pytest.fail))
+    headings = make_section(table).table.columns
+    assert {rate, cost} <= {*headings}
+    assert len([heading for heading in headings if heading.endswith("s/s")]) == 1

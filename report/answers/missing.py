@@ -1,0 +1,47 @@
+"""Cases of a table without a measurement: how many, and the first few by name."""
+
+from report.answers.phrases import case_words
+from report.data.labels import keys_of
+from report.data.selection import Row
+from report.document import Answer
+from report.wording.names import schedule_name, value_text
+from report.wording.units import count_of
+from study.case import Case
+from study.text import one_line
+
+NAMED = 5  # cases; of more that failed, the number is given besides
+
+
+def answer(rows: list[Row]) -> list[Answer]:
+    """Say how many cases are missing, and the first few by name: which failed, which are open."""
+    missing = [row for row in rows if row.measured is None]
+    if not missing:
+        return []
+    failed = [f"{_name(row.case)} ({row.outcome})" for row in missing if row.outcome is not None]
+    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
+    named += _without_result([row.case for row in missing if row.outcome is None], rows)
+    return [Answer("", [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"])]
+
+
+def _without_result(cases: list[Case], rows: list[Row]) -> str:
+    """Name the cases that have not ended, by what tells them from the others, where they are few.
+
+    Args:
+        cases: Those cases.
+        rows: All of the table.
+    """
+    if not 0 < len(cases) <= NAMED:
+        return ""
+    every = [row.case for row in rows]
+    keys = [key for key in keys_of(every) if len({case.value(key) for case in every}) > 1]
+    names = [case_words(case, keys) for case in cases]
+    return f" Without a result: {'; '.join(filter(None, names))}."
+
+
+def _name(case: Case) -> str:
+    how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
+    depth = f"depth {case.depth} " if case.has_key("depth") else ""
+    own = [f"{name} {value_text(name, value)}" for name, value in case.arguments.items()]
+    sizes = depth or (f"{one_line(', '.join(own))} " if case.kind == "program" and own else "")
+    return f"{sizes}on {count_of(case.gpus, 'GPU')}{how}"
