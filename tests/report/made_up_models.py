@@ -40,6 +40,11 @@ def cut(given, layers_per_gpu):
     return msgspec.structs.replace(given, placement=placement)
 
 
+def uninstrumented(given):
+    """The result without instrumented steps."""
+    return measuring(given, breakdown=None)
+
+
 def losing(given, loss):
     """The result with this loss of its first step."""
     return measuring(given, first_loss=loss)

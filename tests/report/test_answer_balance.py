@@ -1,12 +1,13 @@
 """The balance of a pipeline's stages: the slowest over the mean, and what another would give."""
 
 import msgspec
+import pytest
 
-from report.analysis.profiled.stage_balance import balance_by, balance_of
+from report.analysis.profiled.stage_balance import balance_of, other_balances
 from report.answers.layer_names import layers_words
-from tests.report.made_up import result
+from tests.report.made_up import measuring, result
 from tests.report.made_up_conditions import case_of
-from tests.report.made_up_models import answers, cut, gpt, profiled
+from tests.report.made_up_models import answers, cut, gpt, profiled, uninstrumented
 from tests.report.made_up_pipeline import scheduled
 
 HOSTILE = "<script>alert(1)</script>\n" * 300
@@ -15,23 +16,95 @@ EVEN, BY_TIME = (7, 6, 7, 6), (7, 7, 7, 5)
 
 
 def uneven(step_s=0.2, **keys):
-    return cut(gpt("gpipe", 4, step_s, **keys), EVEN)
+    return uninstrumented(cut(gpt("gpipe", 4, step_s, **keys), EVEN))
+
+
+def seen(layers_per_gpu, *, head=6.0, head_alone=3.0, **keys):
+    """A pipeline whose blocks and embedding take 1 in a step, and its last layer `head`.
+
+    Alone they take the same, but the last layer `head_alone`, as where the host launches blocks
+    too slowly.
+    """
+    takes = dict(enumerate(layers_per_gpu))
+    takes[3] += head - 1
+    made = cut(gpt("1f1b", 4, stage_takes=takes, **keys), layers_per_gpu)
+    loss = msgspec.structs.replace(made.model.loss, forward_s=0.0, backward_s=0.0)
+    *others, last = made.model.layers
+    one = others[0].forward_s + others[0].backward_s
+    last = msgspec.structs.replace(last, forward_s=0.0, backward_s=one * head_alone)
+    return profiled(made, layers=(*others, last), loss=loss)
 
 
 def test_the_slowest_stage_is_named_with_what_another_balance_would_give(tmp_path):
     text, _, _ = answers(tmp_path, uneven())
     assert (
         "Balanced by layers on 4 GPUs, stage 3 (blocks 19–23 and head) takes 1.24 times as long as "
-        "the mean stage; balanced by time it would be 1.10, which would shorten a step by up to 12 "
-        "%."
+        "the mean stage (layers timed alone); balanced by time it would be 1.10, which would "
+        "shorten a step by up to 12 %."
     ) in text
+
+
+def test_the_time_of_a_stage_is_that_of_its_instrumented_step_and_not_of_layers_alone(tmp_path):
+    text, _, _ = answers(tmp_path, seen((7, 6, 7, 6)))
+    # Stages take 7, 6, 7 and 5 + 6, by hand 8, 8, 7 and 2 + 6, of a mean of 7.75.
+    assert (
+        "stage 3 (blocks 19–23 and head) takes 1.42 times as long as the mean stage; cut by hand "
+        "(8,8,7,3) it would be 1.03, which would shorten a step by up to 28 %."
+    ) in text
+
+
+def test_the_sentence_on_waiting_names_the_stage_that_the_one_on_balance_names(tmp_path):
+    text, _, _ = answers(tmp_path, seen((7, 6, 7, 6)), table="schedules")
+    stage = "stage 3 (blocks 19–23 and head) takes 1.42 times as long as the mean"
+    assert f"mainly because stages take unequal time: {stage}." in text
+    assert f"{stage} stage; " in text
+
+
+def test_layers_within_a_pipeline_tell_what_a_cut_that_was_not_measured_takes():
+    other = other_balances(case_of(seen((7, 6, 7, 6))))["time"]
+    counts = [other.stage_of_layer.count(stage) for stage in range(4)]
+    measured = balance_of(case_of(seen(counts, balance="time")))
+    assert other.ratio == pytest.approx(measured.ratio, rel=0.01)
+
+
+def test_a_better_cut_than_by_any_rule_is_given_by_hand(tmp_path):
+    given = seen((7, 7, 7, 5), head=9.0, balance="time")
+    text, _, _ = answers(tmp_path, given)
+    assert "takes 1.53 times as long as the mean stage; cut by hand (" in text
+    (cut_by_hand,) = [what for what in other_balances(case_of(given)) if what[0].isdigit()]
+    assert sum(map(int, cut_by_hand.split(","))) == 26
+
+
+def test_like_stages_of_unlike_time_tell_of_no_other_balance(tmp_path):
+    made = gpt("1f1b", 4, stage_takes={1: 3})
+    text, _, _ = answers(tmp_path, cut(made, (7, 6, 7, 6)))
+    assert (
+        "stage 1 (blocks 6–11) takes 2.00 times as long as the mean stage; what another balance "
+        "would give cannot be told, as stages of like layers did not take equally long."
+    ) in text
+
+
+def test_stages_that_are_even_in_all_may_be_uneven_in_each_half(tmp_path):
+    made = gpt("gpipe", 2)
+    breakdown = made.measurement.breakdown
+    shorter = {(1, "forward"), (0, "backward")}
+    spans = [
+        msgspec.structs.replace(s, end_s=s.end_s - 2e-3) if (s.stage, s.kind) in shorter else s
+        for s in breakdown.typical_step
+    ]
+    made = measuring(made, breakdown=msgspec.structs.replace(breakdown, typical_step=spans))
+    text, _, _ = answers(tmp_path, made, gpus=(2,), table="schedules")
+    assert "stages are even: the slowest is 1.00 times the mean one, but forward of stage 0" in text
+    assert "mainly because stages are even in all but not in each half: forward of stage 0" in text
+    assert "stages take unequal time" not in text
 
 
 def test_what_it_says_of_another_balance_is_what_that_balance_has():
     before = balance_of(case_of(uneven()))
-    after = balance_by(case_of(uneven()), "time")
+    after = other_balances(case_of(uneven()))["time"]
     assert [after.stage_of_layer.count(stage) for stage in range(4)] == list(BY_TIME)
-    measured = balance_of(case_of(cut(gpt("gpipe", 4, balance="time"), BY_TIME)))
+    by_time = uninstrumented(cut(gpt("gpipe", 4, balance="time"), BY_TIME))
+    measured = balance_of(case_of(by_time))
     assert measured.ratio == after.ratio
     assert before.ratio == 9 / 7.25
     assert before.slowest == 3
@@ -58,7 +131,7 @@ def test_balances_on_other_hardware_are_not_compared(tmp_path):
 def test_emulated_gpus_have_a_balance_and_no_gain(tmp_path):
     made = uneven(gpu_name=None, emulated=True)
     text, _, _ = answers(tmp_path, made)
-    assert "with layers timed on the CPU; balanced by time it would be 1.10." in text
+    assert "(layers timed alone, on the CPU); balanced by time it would be 1.10." in text
     assert "shorten" not in text
 
 
@@ -71,7 +144,7 @@ def test_layers_that_nobody_timed_are_balanced_by_their_operations(tmp_path):
 
 
 def test_even_stages_are_said_to_be_even(tmp_path):
-    text, _, _ = answers(tmp_path, cut(gpt("gpipe", 2), (14, 12)), gpus=(2,))
+    text, _, _ = answers(tmp_path, uninstrumented(cut(gpt("gpipe", 2), (14, 12))), gpus=(2,))
     assert "on 2 GPUs, stages are even: the slowest is 1.03 times the mean one" in text
 
 

@@ -1,10 +1,13 @@
-"""Costs of a pipeline's stages by its layer profile, and what another balance would give."""
+"""Costs of a pipeline's stages as it ran, and what another balance would give."""
 
 from dataclasses import dataclass
 
+from report.analysis.profiled.layer_times import layer_times
+from report.analysis.profiled.stage_times import stage_times
 from report.data.measured import MeasuredCase
 from study.balance import balanced_map, even_map, stage_costs
-from study.results.costs import known_costs
+from study.results.costs import BALANCES, known_costs
+from study.results.layers import ModelProfile
 from study.schedules import SCHEDULES
 from study.stages import chunks_of, gpu_of_stage
 
@@ -14,7 +17,8 @@ class StageBalance:
     """The stages of a pipeline.
 
     Attributes:
-        by: What a layer costs: its `time`, or its `flops` where nobody timed it.
+        by: Where the costs come from: `measured`, the stages' own time in an instrumented step;
+            else the layers, each alone: their `time`, or `flops` where nobody timed them.
         stage_of_layer: The stage of each layer.
         costs: The cost of each stage.
     """
@@ -40,24 +44,46 @@ class StageBalance:
 
 def balance_of(result: MeasuredCase) -> StageBalance | None:
     """Return the stages of a pipeline as it ran; None without stages or measured layers."""
-    stages = stages_of(result)
-    return None if stages is None else _balance(result, stages)
-
-
-def balance_by(result: MeasuredCase, what: str) -> StageBalance | None:
-    """Return the stages that another balance would give, by the same costs.
-
-    Args:
-        result: The pipeline.
-        what: One of `BALANCES`.
-    """
-    model, now = result.model, balance_of(result)
-    costs = None if model is None else known_costs(model, what)
-    if now is None or costs is None:
+    stages, alone = stages_of(result), _alone(result)
+    if stages is None or alone is None or len(alone[1]) != len(stages):
         return None
+    if (found := stage_times(result)) is not None:
+        return StageBalance("measured", stages, found.total_s)
+    return StageBalance(alone[0], stages, stage_costs(alone[1], stages))
+
+
+def other_balances(result: MeasuredCase) -> dict[str, StageBalance]:
+    """Return the stages by each balance, with costs of one and the same layers.
+
+    `case.balance` is that of the cut that ran. The best by hand, `9,8,8,1`, is there where there
+    are more stages than kinds of layers, so that their times are known well. Empty where layers do
+    not tell: where their costs do not explain how long the stages took.
+    """
+    now, alone, model = balance_of(result), _alone(result), result.model
+    if now is None or alone is None or model is None:
+        return {}
+    by, costs = alone
+    if now.by == "measured":
+        by, times = now.by, layer_times(model, costs, now.stage_of_layer, now.costs)
+        if times is None:
+            return {}
+        costs = times
     count = len(now.costs)
-    stages = even_map(len(costs), count) if what == "layers" else balanced_map(costs, count)
-    return _balance(result, stages)
+    found = {what: _cut_by(model, what, count) for what in BALANCES}
+    found[result.case.balance] = now.stage_of_layer
+    cuts = {what: stages for what, stages in found.items() if stages is not None}
+    if by == "measured" and len({*costs}) < count:
+        best = balanced_map(costs, count)
+        cuts.setdefault(",".join(str(best.count(stage)) for stage in range(count)), best)
+    return {what: StageBalance(by, cut, stage_costs(costs, cut)) for what, cut in cuts.items()}
+
+
+def _cut_by(model: ModelProfile, what: str, count: int) -> list[int] | None:
+    """Return the stage of each layer by a balance; None where a layer's cost is unknown."""
+    costs = known_costs(model, what)
+    if costs is None:
+        return None
+    return even_map(len(costs), count) if what == "layers" else balanced_map(costs, count)
 
 
 def stages_of(result: MeasuredCase) -> list[int] | None:
@@ -72,12 +98,10 @@ def stages_of(result: MeasuredCase) -> list[int] | None:
     return stages if {*stages} == {*range(count)} else None
 
 
-def _balance(result: MeasuredCase, stages: list[int]) -> StageBalance | None:
-    model = result.model
-    if model is None or len(model.layers) != len(stages):
-        return None
+def _alone(result: MeasuredCase) -> tuple[str, list[float]] | None:
+    """Return what each layer costs by itself, and by what: `time`, or `flops` without it."""
     for by in ("time", "flops"):
-        costs = known_costs(model, by)
+        costs = None if result.model is None else known_costs(result.model, by)
         if costs is not None and sum(costs) > 0:
-            return StageBalance(by, stages, stage_costs(costs, stages))
+            return by, costs
     return None

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from report.analysis.comparison import CANNOT, verdict_words, why_incomparable
-from report.analysis.profiled.stage_balance import StageBalance, balance_by, balance_of
+from report.analysis.profiled.stage_balance import StageBalance, balance_of, other_balances
 from report.analysis.speedup import MAY_DIFFER
-from report.answers.layer_names import layers_words
 from report.answers.phrases import groups_of, on_gpus
 from report.answers.pipelines.ranking import step_s
+from report.answers.pipelines.slowest import EVEN, stage_words, uneven_halves
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.names import balance_words, schedule_name
@@ -17,10 +17,10 @@ from study.results.costs import BALANCES
 from study.stages import chunks_of
 
 QUESTION = "Do the stages of a pipeline take equally long?"
-EVEN = 1.05  # times the mean stage; a slowest stage below that is as good as the mean
 BETTER = 0.02  # of the ratio; a balance that gains less is not worth a word
 MOST = 8  # sentences
-BY = {"time": "takes {} times as long as", "flops": "has {} times the operations of"}
+TAKES = "takes {} times as long as"
+BY = {"measured": TAKES, "time": TAKES, "flops": "has {} times the operations of"}
 
 
 def sentences(results: Sequence[MeasuredCase]) -> list[str]:
@@ -49,43 +49,50 @@ def _cuts(alike: list[MeasuredCase]) -> Iterator[str]:
 
 def _cut(result: MeasuredCase, balance: StageBalance) -> str:
     """Return how much longer the slowest stage takes, and what the best other balance gives."""
-    assert result.model is not None
     how = balance_words(result.case.balance)
     where = f"{how[0].upper()}{how[1:]} {on_gpus(result)}"
     chunks = f", {chunks_of(result.case)} stages a GPU" if chunks_of(result.case) > 1 else ""
     source = _source(result, balance)
     if balance.ratio < EVEN:
+        halves = uneven_halves(result) if balance.by == "measured" else ""
         return f"{where}{chunks}, stages are even: the slowest is {balance.ratio:.2f} times the " \
-               f"mean one{source}."  # fmt: skip
-    names = [result.model.layers[layer].name for layer in balance.layers(balance.slowest)]
+               f"mean one{source}{f', but {halves}' if halves else ''}."  # fmt: skip
     what = BY[balance.by].format(f"{balance.ratio:.2f}")
-    text = (
-        f"{where}{chunks}, stage {balance.slowest} ({layers_words(names)}) {what} the mean "
-        f"stage{source}"
-    )
-    return f"{text}{_other(result, balance)}."
+    slowest = stage_words(result, balance)
+    return f"{where}{chunks}, {slowest} {what} the mean stage{source}{_other(result, balance)}."
 
 
 def _source(result: MeasuredCase, balance: StageBalance) -> str:
+    """Say where the costs come from, unless it is the time of the stages on GPUs."""
     if balance.by == "flops":
         return " (no layer was timed)"
-    return ", with layers timed on the CPU" if result.emulated else ""
+    if balance.by == "time":
+        return f" (layers timed alone{', on the CPU' if result.emulated else ''})"
+    return ", timed on the CPU" if result.emulated else ""
 
 
 def _other(result: MeasuredCase, balance: StageBalance) -> str:
     """Return what the best other balance would give, where that is better."""
-    others = [(what, balance_by(result, what)) for what in BALANCES if what != result.case.balance]
-    known = [(what, other) for what, other in others if other is not None]
-    if not known:
-        return ""
+    found = other_balances(result)
+    if not found:
+        return (
+            "; what another balance would give cannot be told, as stages of like layers did not "
+            "take equally long"
+        )
+    now = found.pop(result.case.balance)
     # Of equally good ones the last: by time is what a user would choose.
-    what, best = min(reversed(known), key=lambda one: one[1].ratio)
-    if best.ratio > balance.ratio * (1 - BETTER):
+    named = {what: found[what] for what in reversed(BALANCES) if what in found}
+    by_hand = {what: other for what, other in found.items() if what not in BALANCES}
+    what, best = min(named.items(), key=lambda one: one[1].ratio, default=(None, now))
+    for hand, cut in by_hand.items():
+        if cut.ratio < best.ratio * (1 - BETTER):
+            what, best = hand, cut
+    if what is None or best.ratio > now.ratio * (1 - BETTER):
         return "; no other balance makes it much better, as a layer is never split"
     text = f"; {balance_words(what)} it would be {best.ratio:.2f}"
-    if chunks_of(result.case) > 1 or balance.by != "time" or result.emulated:
+    if chunks_of(result.case) > 1 or balance.by == "flops" or result.emulated:
         return text
-    shorter = ceil(round(100 * (1 - best.ratio / balance.ratio), 6))
+    shorter = ceil(round(100 * (1 - best.ratio / now.ratio), 6))
     return f"{text}, which would shorten a step by up to {shorter} %"
 
 

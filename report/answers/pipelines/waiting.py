@@ -4,7 +4,10 @@ from statistics import fmean
 
 from report.analysis.bubble import bubbles
 from report.analysis.comparison import verdict
+from report.analysis.profiled.stage_balance import balance_of
+from report.analysis.profiled.stage_times import bubble_of_medians
 from report.analysis.time_use import instrumentation_warning, time_use
+from report.answers.pipelines.slowest import EVEN, stage_words, uneven_halves
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import percent, seconds, signed_percent
@@ -37,18 +40,48 @@ def answer(result: MeasuredCase, whose: str = "") -> list[str]:
     warning = instrumentation_warning(result)
     if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
         return [f"{text}, as the formula says ({percent(formula)}).{warning}"]
-    return [f"{text} (theory: {percent(formula)}){_cause(excess, parts)}.{warning}"]
+    return [f"{text} (theory: {percent(formula)}){_cause(result, excess, parts)}.{warning}"]
 
 
-def _cause(excess: float, parts: dict[str, float]) -> str:
-    """Name the part that makes up most of what the formula does not say, if one does."""
+def _cause(result: MeasuredCase, excess: float, parts: dict[str, float]) -> str:
+    """Name the part that makes up most of what the formula does not say, if one does.
+
+    Args:
+        result: The case.
+        excess: What the formula does not say, as a share of a step.
+        parts: Its parts by name, which add up to it.
+    """
     if excess <= LITTLE:
         return ""
     most, share = max(parts.items(), key=lambda part: part[1])
     if share > excess / 2:
-        return f", mainly because {PARTS[most]}"
+        why = _unequal(result, share) if most == "imbalance" else PARTS[most]
+        return f", mainly because {why}"
     told = [f"{_points(share)} because {PARTS[name]}" for name, share in parts.items()]
     return f": {', '.join(told)}, in percentage points"
+
+
+def _unequal(result: MeasuredCase, share: float) -> str:
+    """Say what is unequal: stages, of which it names the slowest, their halves, or micro-batches.
+
+    Args:
+        result: The case.
+        share: What unequal lengths make of a step.
+    """
+    balance, alone = balance_of(result), bubble_of_medians(result)
+    formula = bubbles(result)[0].formula
+    if balance is None or balance.by != "measured" or alone is None or formula is None:
+        return PARTS["imbalance"]
+    if alone - formula < share / 2:
+        return "stages take longer for some micro-batches than for others"
+    if balance.ratio >= EVEN:
+        slowest = stage_words(result, balance)
+        return (
+            f"{PARTS['imbalance']}: {slowest} takes {balance.ratio:.2f} times as long as the mean"
+        )
+    if halves := uneven_halves(result):
+        return f"stages are even in all but not in each half: {halves}"
+    return "stages differ a little in time"
 
 
 def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:

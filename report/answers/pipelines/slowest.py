@@ -1,0 +1,33 @@
+"""The slowest stage of a pipeline in words, by its layers, and where stages are even by halves."""
+
+from report.analysis.profiled.stage_balance import StageBalance
+from report.analysis.profiled.stage_times import stage_times
+from report.answers.layer_names import layers_words
+from report.data.measured import MeasuredCase
+
+EVEN = 1.05  # times the mean stage; a slowest stage below that is as good as the mean
+
+
+def stage_words(result: MeasuredCase, balance: StageBalance) -> str:
+    """Return `stage 3 (block 23 and head)`, the slowest."""
+    layers = balance.layers(balance.slowest)
+    names = [] if result.model is None else [result.model.layers[n].name for n in layers]
+    return f"stage {balance.slowest} ({layers_words(names)})"
+
+
+def uneven_halves(result: MeasuredCase) -> str:
+    """Return which stage has the slowest forward and which the slowest backward, if uneven.
+
+    Stages that are even in all may not be in each: a step then waits for both.
+    """
+    found = stage_times(result)
+    if found is None:
+        return ""
+    halves = {"forward": found.forward_s, "backward": found.backward_s}
+    words = []
+    for name, each_s in halves.items():
+        ratio = max(each_s) * len(each_s) / sum(each_s)
+        if ratio >= EVEN:
+            stage = each_s.index(max(each_s))
+            words.append(f"{name} of stage {stage} {ratio:.2f} times the mean {name}")
+    return " and ".join(words)
