@@ -17,8 +17,9 @@ from study.case import Case
 from study.models import KINDS, OF_TRAINING
 
 SETTING = ("depth", "dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution",
-           "seed", "micro_batches", "chunks_per_gpu", "balance")  # fmt: skip
+           "seed", "micro_batches", "chunks_per_gpu", "balance", "gradients")  # fmt: skip
 MODEL = ("depth", "dim", "batch_size", "dtype")
+UNSAID = {"gradients": "separate"}  # values that are told only where most tables have another
 LIMITS = {
     "time_limit_s": "at most {} s of timed steps",
     "steps": "at most {} timed steps",
@@ -60,6 +61,7 @@ def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
         values = Counter(setting[key] for setting in settings if key in setting)
         if values.total() > len(settings) / 2:
             common[key] = values.most_common(1)[0][0]
+    common = {key: value for key, value in common.items() if UNSAID.get(key) != value}
     measured = [_hardware(table.results) for table in grid_tables if table.results]
     profiles = {table.profile for table in grid_tables if table.profile is not None}
     return Shared(
@@ -109,7 +111,7 @@ def _conditions(grid_table: GridTable, shared: Shared) -> str:
     own = {
         key: value
         for key, value in setting.items()
-        if shared.setting.get(key) != value or (is_of_model(key) and not same)
+        if shared.setting.get(key, UNSAID.get(key)) != value or (is_of_model(key) and not same)
     }
     if own:
         own |= {"kind": setting["kind"]} if "kind" in setting and any(map(is_of_model, own)) else {}

@@ -208,8 +208,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return {key: value for key, value in values.items() if key not in absent}
 
     def flat(self) -> dict[str, Any]:
-        """Return the same with `args.<name>` for each argument in place of `args`."""
+        """Return all keys that its kind has, with `args.<name>` for each argument, without `args`.
+
+        Without `kind: linear`.
+        """
         values = self.as_dict()
+        if "gradients" not in absent_model_keys(self.kind):
+            values["gradients"] = self.gradients
         values.pop("args", None)
         return values | {f"{ARGUMENT}{name}": value for name, value in self.arguments.items()}
 

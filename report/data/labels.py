@@ -9,6 +9,7 @@ from report.wording.names import (
     HOW,
     balance_words,
     gpu_count,
+    gradients_words,
     key_name,
     key_text,
     schedule_name,
@@ -128,6 +129,8 @@ def _word(key: str, case: Case) -> str:
         return count_of(value, "micro-batch", "micro-batches")
     if key == "balance":
         return balance_words(value)
+    if key == "gradients":
+        return gradients_words(value)
     names = isinstance(value, str) and key not in ("norm", "sha256") and not _is_argument(key)
     return key_text(case, key) if names else f"{key_name(key)} {value_text(key, value)}"
 

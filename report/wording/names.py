@@ -11,6 +11,7 @@ KEYS = {
     "batch_size": "batch",
     "micro_batches": "micro-batches",
     "chunks_per_gpu": "chunks per GPU",
+    "gradients": "weight gradients",
     "kind": "model",
     "seq_len": "tokens a row",
     "vocab": "vocabulary",
@@ -18,7 +19,7 @@ KEYS = {
     "image": "image size",
     "sha256": "file",
 }
-HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance")
+HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients")
 HASH = 8  # digits of a file's hash that tell versions apart
 LONGEST = 60  # characters of a value in a cell
 
@@ -82,4 +83,11 @@ def schedule_name(case: Case) -> str:
         name += f" with {count_of(count, 'micro-batch', 'micro-batches')}"
     if schedule.is_chunked and case.chunks_per_gpu != 2:
         name += f", {case.chunks_per_gpu} chunks a GPU"
-    return name if case.balance == "layers" else f"{name}, {balance_words(case.balance)}"
+    if case.balance != "layers":
+        name += f", {balance_words(case.balance)}"
+    return name if case.gradients == "separate" else f"{name}, {gradients_words(case.gradients)}"
+
+
+def gradients_words(gradients: str) -> str:
+    """Return how weight gradients are added up: `fused weight gradients`."""
+    return f"{gradients} weight gradients"
