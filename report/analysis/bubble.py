@@ -15,6 +15,9 @@ from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 from study.stages import bubble_share
 
+# What moves data; in a pipeline a collective adds up the gradients of shared weights.
+MOVING = ("transfer_in", "transfer_out", "collective")
+
 
 @dataclass(frozen=True)
 class Bubble:
@@ -82,7 +85,7 @@ def _played_again(result: MeasuredCase) -> tuple[float, float] | None:
     if not actions:
         return None
     replay = Replay(actions)
-    transfers = [span for span in spans_of(result) if span.kind in ("transfer_in", "transfer_out")]
+    transfers = [span for span in spans_of(result) if span.kind in MOVING]
     waited = [
         _covered(action.gpu, replay.ready_s(number), action.start_s, transfers)
         for number, action in enumerate(actions)

@@ -1,17 +1,18 @@
 """The all-reduce of tied weights: its time in a step of a pipeline, where it was seen."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from report.analysis.replay import spans_of, typical_step_s
+from report.analysis.transfers import total_bytes
 from report.answers.phrases import on_gpus, share
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
-from report.wording.units import plural, seconds
+from report.wording.units import data_size, plural, seconds
 from study.schedules import SCHEDULES
 
 QUESTION = "What do shared weights cost?"
 MOST = 6
+LONG_WAIT = 1.5  # times what the last to come takes; more is a wait for it
 
 
 def sentences(results: Sequence[MeasuredCase]) -> list[str]:
@@ -23,14 +24,22 @@ def sentences(results: Sequence[MeasuredCase]) -> list[str]:
 
 
 def _cost(result: MeasuredCase) -> str:
-    each = _each_s(result)
-    mean, step_s = fmean(each.values()), typical_step_s(result)
+    """Return what the last GPU to come takes, which waits for nobody, and the longest wait."""
+    each, step_s = _each_s(result), typical_step_s(result)
+    least, most = min(each.values()), max(each.values())
     who = "process" if result.emulated else "GPU"
-    return (
+    shared = total_bytes(result.transfers.collectives)
+    size = f" ({data_size(shared)})" if shared else ""
+    text = (
         f"With {schedule_name(result.case)} {on_gpus(result)}, {len(each)} "
         f"{plural(len(each), who, f'{who}es' if result.emulated else None)} add up gradients of "
-        f"shared weights: {seconds(mean)} of an instrumented step each, {share(mean / step_s)}, "
-        "with the wait for one another."
+        f"shared weights{size}: {seconds(least)} of an instrumented step, {share(least / step_s)}"
+    )
+    if most < LONG_WAIT * least:
+        return f"{text}."
+    return (
+        f"{text}, for the last {who} to come; another waits for it, {seconds(most)} in all, as "
+        "stages end at different times."
     )
 
 

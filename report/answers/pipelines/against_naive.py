@@ -13,6 +13,7 @@ from report.answers.pipelines.ranking import NAMED, naive_name, name_of, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import count_of, data_size, percent
+from study.schedules import SCHEDULES
 
 WORDS = {
     "faster": ("is faster than naive", "are faster than naive"),
@@ -63,9 +64,12 @@ def _words(naive: MeasuredCase, result: MeasuredCase) -> str:
 
 
 def _together(result: MeasuredCase) -> list[str]:
-    """Describe the collectives of tensor parallelism, and the wait for them."""
+    """Describe the collectives of tensor parallelism, and the wait for them.
+
+    Those of a pipeline are of shared weights, which have a question to themselves.
+    """
     together = result.transfers.collectives
-    if not together:
+    if not together or SCHEDULES[result.case.schedule].family != "tensor":
         return []
     who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
     name = schedule_name(result.case)
