@@ -7,10 +7,12 @@ from pathlib import Path
 
 from jobs.status.case_status import CaseStatus
 from study.text import one_line, shortened
+from study.values.description import model_words
 
 COLUMNS: dict[str, Callable[[CaseStatus], str | None]] = {
     "profile": lambda o: o.profile,
     "case": lambda o: o.submission.case_id,
+    "model": lambda o: model_words(o.submission.case),
     "job id": lambda o: o.submission.job_id,
     "state": lambda o: o.state,
     "reason": lambda o: o.reason,
@@ -20,7 +22,14 @@ COLUMNS: dict[str, Callable[[CaseStatus], str | None]] = {
     "outcome": lambda o: o.outcome,
     "log": lambda o: _short(o.log),
 }  # fmt: skip
-LEFT_OUT = ("log", "reason", "node", "elapsed", "last seen")  # where they do not fit, in this order
+LEFT_OUT = (
+    "log",
+    "model",
+    "reason",
+    "node",
+    "elapsed",
+    "last seen",
+)  # where they do not fit, in this order
 IDS_SHOWN = 3  # of cases of which the same is said
 
 
@@ -38,11 +47,15 @@ def make_lines(statuses: list[CaseStatus], width: int | None = None) -> list[str
         statuses: of the cases.
         width: leave out columns until the lines are no longer than this.
     """
-    several = len({o.profile for o in statuses}) > 1
-    titles = [title for title in COLUMNS if several or title != "profile"]
+    cases = [o.submission.case for o in statuses]
+    differs = {
+        "profile": len({o.profile for o in statuses}) > 1,
+        "model": len({(c.kind, c.value("factory"), c.value("command")) for c in cases}) > 1,
+    }
+    titles = [title for title in COLUMNS if differs.get(title, True)]
     lines = _lines(titles, statuses)
     for title in LEFT_OUT if width is not None else ():
-        if max(map(len, lines)) > (width or 0):
+        if max(map(len, lines)) > (width or 0) and title in titles:
             titles.remove(title)
             lines = _lines(titles, statuses)
     return lines

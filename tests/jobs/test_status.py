@@ -1,12 +1,16 @@
 """What `--status` shows on screens of every width, and for cases that ended alike."""
 
+from dataclasses import replace
+
 import pytest
+from msgspec.structs import replace as replace_fields
 from rich.console import Console
 
 from jobs.status.case_status import CaseStatus
 from jobs.terminal.live_view import Overview, _picture
 from jobs.terminal.status_table import make_lines, reasons, summary
 from study.storage.progress import Progress
+from study.validation import make_case
 from tests.jobs.test_plan import submission
 
 
@@ -39,6 +43,17 @@ def test_profiles_are_told_apart_where_there_are_several():
     lines = make_lines([seen(profile="slurm"), seen(profile="local")])
     assert lines[0].startswith("profile")
     assert [line.split()[0] for line in lines[1:]] == ["slurm", "local"]
+
+
+def test_models_are_told_apart_where_there_are_several():
+    keys = {"depth": 24, "gpus": 2, "batch_size": 8}
+    gpt = make_case(keys | {"kind": "gpt"}, "x")
+    other = seen()
+    of_gpt = replace(other, submission=replace_fields(other.submission, case=gpt))
+    titles, _, line = make_lines([other, of_gpt])
+    assert "model" in titles
+    assert "GPT of 24 blocks" in line
+    assert "model" not in make_lines([other, other])[0]
 
 
 def test_cases_that_ended_alike_are_one_line():
