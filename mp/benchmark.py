@@ -78,7 +78,7 @@ def run_benchmark(
         outputs = replace(outputs, model=model)
         keep(outputs)
     report(Progress(phase="matrix products"))
-    rows = case.batch_size // case.micro_batches
+    rows = case.batch_size // case.parts
     mine = measure_gemm(case, devices, largest_products(engine.workload, rows))
     rates = [rate for its in world.all_gather(mine, list[GemmRate]) for rate in its]
     outputs = replace(outputs, ceilings=Ceilings(gemm=rates, copies=copies))

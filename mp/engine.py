@@ -124,7 +124,7 @@ class Engine(ABC, Generic[S]):
             mine = None
             if self.world.rank == 0:
                 device, rows = self.world.devices.real_device(0), self.case.batch_size
-                mine = measure_profile(self.workload, device, rows // self.case.micro_batches)
+                mine = measure_profile(self.workload, device, rows // self.case.parts)
             self._profile = self.world.broadcast(mine, ModelProfile)
         assert self._profile is not None
         return self._profile

@@ -165,6 +165,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return SCHEDULES[self.schedule].family != "naive"
 
     @property
+    def parts(self) -> int:
+        """Into how many parts the batch is cut, for one GPU after another or for each GPU one."""
+        is_shared = SCHEDULES[self.schedule].family == "data"
+        return self.gpus if is_shared else self.micro_batches
+
+    @property
     def configuration(self) -> "Case":
         """The case without its repeat: what the jobs of all repeats have in common."""
         return msgspec.structs.replace(self, repeat=1)

@@ -37,7 +37,7 @@ class ModelKind:
     end_layers: int = 0
     depth_unit: str = "layer"
     item: str | None = None
-    schedules: tuple[str, ...] = ("naive", "pipeline")
+    schedules: tuple[str, ...] = ("naive", "pipeline", "data")
 
 
 def _gpt(depth: int, dim: int, heads: int) -> dict[str, Any]:
@@ -53,7 +53,7 @@ KINDS: dict[str, ModelKind] = {
         label="linear stack",
         keys=(*OF_TRAINING, "dim", "split"),
         item="sample",
-        schedules=("naive", "pipeline", "tensor"),
+        schedules=("naive", "pipeline", "tensor", "data"),
     ),
     # Radford et al. 2019, table 2; tied as there if `tied: true`.
     "gpt": ModelKind(

@@ -36,7 +36,7 @@ class Schedule:
     """
 
     label: str
-    family: Literal["naive", "pipeline", "tensor"]
+    family: Literal["naive", "pipeline", "tensor", "data"]
     keys: tuple[str, ...]
     chunks: range
     accepts: Callable[[int, int], bool]
@@ -56,6 +56,11 @@ class Schedule:
     def is_pipeline(self) -> bool:
         """True for a pipeline of micro-batches."""
         return self.family == "pipeline"
+
+    @property
+    def is_on_all_gpus(self) -> bool:
+        """True if every layer is on every GPU, whole or as shares, so that none has a place."""
+        return self.family in ("tensor", "data")
 
     @property
     def is_chunked(self) -> bool:
@@ -103,6 +108,23 @@ def _warm_up(p: int, m: int, v: int, gpu: int) -> int:
     2 (p - gpu - 1) + (v - 1) r: Megatron-LM's num_warmup_microbatches, torch's _get_warmup_ops.
     """
     return 2 * (p - gpu - 1) + (v - 1) * (m // max(1, m // p))
+
+
+def _data_parallel(label: str, layers: str) -> Schedule:
+    """Return a schedule in which every GPU trains the whole model on its part of the batch."""
+    return Schedule(
+        label=label,
+        family="data",
+        keys=(),
+        chunks=ALWAYS,
+        accepts=any_number,
+        gpu_of_stage=_in_turn,
+        layers=layers,
+        torch_class=None,
+        bubble=lambda p, m, v: None,
+        unequal_bubble=None,
+        in_flight=lambda p, m, v, gpu: None,
+    )
 
 
 _OF_PIPELINES = ("micro_batches", "balance", "gradients")
@@ -207,6 +229,11 @@ SCHEDULES = {
         unequal_bubble=None,
         in_flight=lambda p, m, v, gpu: None,
     ),
+    # Li et al. 2020 (arXiv 2006.15704): gradients are averaged by all-reduces, bucket by bucket.
+    "ddp": _data_parallel("DDP", "With DDP every GPU holds the whole model."),
+    # Zhao et al. 2023 (arXiv 2304.11277), as torch's fully_shard: each layer is put together from
+    # the shards of all GPUs where it is needed.
+    "fsdp": _data_parallel("FSDP", "With FSDP every GPU holds a shard of every parameter."),
 }
 PIPELINES = tuple(name for name, schedule in SCHEDULES.items() if schedule.is_pipeline)
 

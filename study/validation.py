@@ -43,7 +43,8 @@ def check_together(case: Case, source: object) -> None:
         raise ConfigError(
             source, f"gpus: {case.gpus} with split: half, which takes exactly 2; use split: even"
         )
-    if case.gpus > case.layers and case.kind != "program":
+    is_whole = SCHEDULES[case.schedule].family == "data"  # on every GPU
+    if case.gpus > case.layers and case.kind != "program" and not is_whole:
         raise ConfigError(
             source,
             f"gpus: {case.gpus} for {case.layers} layers would leave a GPU without a layer; "
@@ -112,6 +113,12 @@ def _check_schedule(case: Case, source: object) -> None:
             source,
             f"dim: {case.dim} is not divisible by {case.gpus} GPUs, as schedule: {case.schedule} "
             "needs",
+        )
+    if SCHEDULES[case.schedule].family == "data" and case.batch_size % case.gpus:
+        raise ConfigError(
+            source,
+            f"batch_size: {case.batch_size} is not divisible by {case.gpus} GPUs, as schedule: "
+            f"{case.schedule} needs",
         )
     if SCHEDULES[case.schedule].is_pipeline:
         _check_stages(case, source)

@@ -13,7 +13,8 @@ from study.case import Case
 from study.errors import CaseError
 from study.schedules import SCHEDULES
 
-ROWS = 4  # of a micro-batch
+EVERYWHERE = "FSDP needs it on all of them, so use schedule: ddp"
+ROWS = 4  # of a micro-batch, or of a GPU's part of the batch
 
 
 def check_equals_unsplit(engine: Engine[S]) -> tuple[str, ...]:
@@ -55,16 +56,20 @@ def _small_case(workload: Workload) -> Case:
     """Return the case with layers and micro-batches as small as its schedule allows."""
     case = workload.small_case()
     return msgspec.structs.replace(
-        case, batch_size=ROWS * case.micro_batches, dtype="float32", optimizer="sgd"
+        case, batch_size=ROWS * case.parts, dtype="float32", optimizer="sgd"
     )
 
 
 def _try_to_compute(workload: Workload, case: Case) -> tuple[Unsplit | None, str | None]:
     """Return the unsplit model, or in words why it cannot be split."""
     try:
-        return compute_unsplit(workload, case.micro_batches), None
+        apart = SCHEDULES[case.schedule].family == "data"
+        unsplit = compute_unsplit(workload, case.parts, apart=apart)
     except CaseError as error:
         return None, str(error)
+    if case.schedule == "fsdp" and unsplit.unequal is not None:
+        return None, f"{unsplit.unequal} has a gradient on some GPUs only; {EVERYWHERE}"
+    return unsplit, None
 
 
 def _compare_with_whole_batch(case: Case, workload: Workload, unsplit: Unsplit) -> list[str]:
@@ -72,7 +77,7 @@ def _compare_with_whole_batch(case: Case, workload: Workload, unsplit: Unsplit) 
     notes = [DROPOUT if unsplit.has_dropout else None]
     if SCHEDULES[case.schedule].is_pipeline:
         notes.append(note_frozen(unsplit))
-    if case.micro_batches > 1:
+    if case.parts > 1:
         notes.append(note_whole_batch(case, compute_unsplit(workload, 1), unsplit))
     return [note for note in notes if note is not None]
 

@@ -76,11 +76,12 @@ def find_difference(
     if missing:
         names = ", ".join(expected.names[number] for number in sorted(missing))
         return f"the gradients of {names} are missing: no rank has the layer"
-    for what, found, known in (
-        ("gradient", gradients, expected.gradients),
+    for what, found, known_of_ranks in (
+        ("gradient", gradients, [expected.gradients]),
         ("buffer", buffers, expected.buffers),
     ):
         for rank, layers in enumerate(found):
+            known = known_of_ranks[rank if len(known_of_ranks) > 1 else 0]
             on_rank = f" on rank {rank}" if len(found) > 1 else ""
             for number, parts in layers.items():
                 where = f"the {what} of {expected.names[number]}"
@@ -92,9 +93,9 @@ def find_difference(
 def _held(case: Case, gradients: list[Gradients]) -> set[int]:
     """Return the layers that are there, one and all.
 
-    With tensor parallelism every rank has a share of each layer; else one rank has all of it.
+    Where layers are on all GPUs, every rank has each; else one rank has all of it.
     """
-    held = set.intersection if SCHEDULES[case.schedule].family == "tensor" else set.union
+    held = set.intersection if SCHEDULES[case.schedule].is_on_all_gpus else set.union
     return held(*(set(its_gradients) for its_gradients in gradients))
 
 

@@ -92,7 +92,7 @@ def note_whole_batch(case: Case, whole: Unsplit, unsplit: Unsplit) -> str | None
     )
     if worst is None:
         return None
-    rows = case.batch_size // case.micro_batches
+    rows = case.batch_size // case.parts
     mixing = next(
         (
             (name, layer)

@@ -7,7 +7,7 @@ from torch import nn
 
 from mp.activations import Activation, Shape, each_part, outputs_of, shape_in_words, shape_of
 from mp.correctness.dropout import has_dropout, without_dropout
-from mp.engine import Gradients, gradients_of
+from mp.engine import Gradients, Tensors, gradients_of
 from mp.workload import Workload
 from study.errors import CaseError
 
@@ -21,7 +21,8 @@ class Unsplit:
         names: of the layers.
         loss: the mean over the micro-batches.
         gradients: of all micro-batches together, by layer.
-        buffers: of each layer, afterwards.
+        buffers: of each layer, afterwards; a set for each rank where each has its own, else one.
+        unequal: a parameter that has a gradient of some parts only, in words; None without one.
         outputs: of each micro-batch, the input and the output of every layer, without graph.
         has_dropout: whether dropout was switched off for it.
     """
@@ -30,17 +31,19 @@ class Unsplit:
     names: list[str]
     loss: torch.Tensor
     gradients: Gradients
-    buffers: Gradients
+    buffers: list[Gradients]
     outputs: list[list[Activation]]
     has_dropout: bool
+    unequal: str | None = None
 
 
-def compute_unsplit(workload: Workload, micro_batches: int) -> Unsplit:
+def compute_unsplit(workload: Workload, micro_batches: int, *, apart: bool = False) -> Unsplit:
     """Train forward and backward in one piece, as a schedule of so many micro-batches does.
 
     Args:
         workload: what the case trains.
         micro_batches: into which the batch is cut.
+        apart: whether each part changes buffers of its own, as on a rank that has all layers.
 
     Returns:
         Loss, gradients and buffers of the same layers, on the CPU.
@@ -51,13 +54,19 @@ def compute_unsplit(workload: Workload, micro_batches: int) -> Unsplit:
     layers, names = list(workload.layers()), workload.names()
     x, target = workload.batch(workload.case.batch_size)
     expected = [shape_of(like) for like in workload.activations(len(x) // micro_batches)]
-    losses, outputs = [], []
+    losses, outputs, buffers = [], [], []
+    before = [buffers_of(layer) for layer in layers] if apart else []
+    has_gradient, seen = _watch_gradients(layers), list[set[int]]()
     with without_dropout(layers):
         for rows, aims in zip(x.chunk(micro_batches), target.chunk(micro_batches), strict=True):
+            _set_buffers(layers, before)
+            has_gradient.clear()
             outputs.append(outputs_of(layers, rows, names))
             _check_shapes(names, expected, outputs[-1])
             losses.append(_loss(workload, outputs[-1][-1], aims))
             losses[-1].backward()
+            seen.append(set(has_gradient))
+            buffers.append({n: buffers_of(layer) for n, layer in enumerate(layers)})
             outputs[-1] = [each_part(output, torch.Tensor.detach) for output in outputs[-1]]
     for parameter in dict.fromkeys(p for layer in layers for p in layer.parameters()):
         if parameter.grad is not None:
@@ -67,15 +76,43 @@ def compute_unsplit(workload: Workload, micro_batches: int) -> Unsplit:
         names,
         torch.stack([loss.detach() for loss in losses]).mean(),
         {number: gradients_of(layer) for number, layer in enumerate(layers)},
-        {number: buffers_of(layer) for number, layer in enumerate(layers)},
+        buffers if apart else buffers[-1:],
         outputs,
         has_dropout(layers),
+        _find_unequal(layers, names, seen),
     )
 
 
 def buffers_of(layer: nn.Module) -> dict[str, torch.Tensor]:
     """Return a copy of each buffer, in float32 on the CPU."""
     return {name: _in_float32(buffer.detach()).cpu() for name, buffer in layer.named_buffers()}
+
+
+def _watch_gradients(layers: list[nn.Module]) -> set[int]:
+    """Return a set to which backward adds the identity of every parameter that gets a gradient."""
+    found = set[int]()
+    for parameter in dict.fromkeys(p for layer in layers for p in layer.parameters()):
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(lambda p: found.add(id(p)))
+    return found
+
+
+def _find_unequal(layers: list[nn.Module], names: list[str], seen: list[set[int]]) -> str | None:
+    """Return the first parameter that has a gradient of some parts only; None if there is none."""
+    some = set[int]().union(*seen) - seen[0].intersection(*seen)
+    for layer, name in zip(layers, names, strict=True):
+        for parameter_name, parameter in layer.named_parameters():
+            if id(parameter) in some:
+                return f"{name}: {parameter_name}"
+    return None
+
+
+def _set_buffers(layers: list[nn.Module], values: list[Tensors]) -> None:
+    """Set the buffers of layers; without values leave them as they are."""
+    for layer, kept in zip(layers, values, strict=False):
+        for name, buffer in layer.named_buffers():
+            value = torch.view_as_complex(kept[name]) if buffer.is_complex() else kept[name]
+            buffer.detach().copy_(value)
 
 
 def _in_float32(tensor: torch.Tensor) -> torch.Tensor:

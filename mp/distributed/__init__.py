@@ -1,1 +1,1 @@
-"""A process, a rank, for each GPU of a case: pipelines and tensor parallelism."""
+"""A process, a rank, for each GPU of a case: pipelines, tensor and data parallelism."""

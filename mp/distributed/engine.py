@@ -7,6 +7,7 @@ from functools import cached_property, partial
 import msgspec
 import torch
 
+from mp.distributed.data.step import DataParallelStep
 from mp.distributed.instruments import clock_ahead, record_timeline
 from mp.distributed.layer_times import measure_layers
 from mp.distributed.p2p import measure_links
@@ -30,7 +31,7 @@ from study.results.result import Job, Placement, Transfers
 from study.schedules import SCHEDULES
 from study.storage.progress import Progress
 
-RankStep = PipelineStep | TensorParallelStep
+RankStep = PipelineStep | TensorParallelStep | DataParallelStep
 
 
 class DistributedEngine(Engine[RankStep]):
@@ -50,7 +51,7 @@ class DistributedEngine(Engine[RankStep]):
     ) -> None:
         super().__init__(case, world, make_workload)
         self.world: World = world
-        self.stages = make_stages(case) if SCHEDULES[case.schedule].family != "tensor" else None
+        self.stages = make_stages(case) if SCHEDULES[case.schedule].is_pipeline else None
 
     def place(self, report: ProgressCallback) -> Placement:
         """Place the layers; for stages of equal costs, measure each layer first."""
@@ -90,6 +91,8 @@ class DistributedEngine(Engine[RankStep]):
     def build(self, case: Case) -> RankStep:
         """Build this rank's part of the step of the case, or of one of other sizes."""
         workload = self.make_workload(case)
+        if SCHEDULES[case.schedule].family == "data":
+            return DataParallelStep(workload, self.world)
         if self.stages is None:
             return TensorParallelStep(workload, self.world)
         return PipelineStep(workload, self.stages, self.world)

@@ -6,6 +6,7 @@ from time import perf_counter
 import torch
 import torch.distributed as dist
 
+from mp.distributed.data.step import DataParallelStep
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.tensor import TensorParallelStep
@@ -53,7 +54,10 @@ class _Recorder(StepListener):
 
 
 def record_timeline(
-    step: PipelineStep | TensorParallelStep, world: World, ahead_s: float, clock: Clock
+    step: PipelineStep | TensorParallelStep | DataParallelStep,
+    world: World,
+    ahead_s: float,
+    clock: Clock,
 ) -> Timeline:
     """Train one instrumented step; return the timeline of all ranks, on every rank.
 

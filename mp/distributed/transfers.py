@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from mp.distributed.data.step import DataParallelStep
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.tensor import TensorParallelStep
@@ -58,8 +59,8 @@ def observe_sends(step: PipelineStep, world: World) -> Transfers:
     return msgspec.structs.replace(sum_transfers(pairs, moved), collectives=together)
 
 
-def observe_collectives(step: TensorParallelStep, world: World) -> Transfers:
-    """Train one step of tensor parallelism, and count its collectives."""
+def observe_collectives(step: TensorParallelStep | DataParallelStep, world: World) -> Transfers:
+    """Train one step without stages, and count its collectives."""
     return msgspec.structs.replace(
         sum_transfers([], []), collectives=_collectives(_count(step, world))
     )
@@ -74,8 +75,14 @@ def _collectives(counter: CommunicationCounter) -> tuple[Collective, ...]:
     )
 
 
-def _count(step: PipelineStep | TensorParallelStep, world: World) -> CommunicationCounter:
+def _count(
+    step: PipelineStep | TensorParallelStep | DataParallelStep, world: World
+) -> CommunicationCounter:
     counter = CommunicationCounter()
+    if isinstance(step, DataParallelStep):
+        step.count(counter)
+        world.devices.synchronize()
+        return counter
     step.listen(counter)
     step()
     world.devices.synchronize()

@@ -59,7 +59,7 @@ def check_size(model: Workload, code: UserCode) -> None:
     Raises:
         CaseError: with the size, and what to add.
     """
-    rows = ROWS_OF_CHECK * model.case.micro_batches
+    rows = ROWS_OF_CHECK * model.case.parts
     with FlopCounterMode(display=False) as counter:
         activations(model, code, ROWS)  # counted, so not one that was kept
     flops = 3 * counter.get_total_flops() / ROWS * rows  # backward is two products for each

@@ -44,7 +44,7 @@ def _workspace(case: Case, device: torch.device) -> Workspace:
     if case.kind != "linear":  # whose layers were measured, with what their kernels take
         return Workspace(workspace)
     dtype = element_type(case)
-    count = case.batch_size // case.micro_batches
+    count = case.batch_size // case.parts
     rows = torch.zeros(count, case.dim, dtype=dtype, device=device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)

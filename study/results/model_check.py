@@ -23,7 +23,7 @@ def find_model_problem(case: Case, model: ModelProfile | None) -> str | None:
         return f"has measured layers, which kind {case.kind} does not have"
     if len(model.layers) != case.layers:
         return f"has {len(model.layers)} measured layers; its case has {case.layers}"
-    if model.rows != case.batch_size // case.micro_batches:
+    if model.rows != case.batch_size // case.parts:
         return f"has layers measured with {model.rows} rows, which is not its micro-batch"
     if model.items_per_row < 1:
         return "has rows that hold nothing"

@@ -88,7 +88,7 @@ def _check_placement(placement: Placement, case: Case) -> None:
     """Check that every layer has a GPU or, split into shares, every GPU a share of every layer."""
     counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
     layers = case.layers
-    if SCHEDULES[case.schedule].family == "tensor":
+    if SCHEDULES[case.schedule].is_on_all_gpus:
         counts, layers = [case.layers] * case.gpus, 0
     if len(placement.gpu_of_layer) != layers or placement.layers_per_gpu != counts:
         raise ResultError("has a placement that does not fit its depth and GPUs")

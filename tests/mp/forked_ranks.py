@@ -24,14 +24,15 @@ from study.schedules import PIPELINES
 from study.validation import make_case
 from tests.mp.without_pickles import forbid_pickles
 
-SCHEDULES = (*PIPELINES, "tensor")
+NO_PIPELINES = ("tensor", "ddp", "fsdp")
+SCHEDULES = (*PIPELINES, *NO_PIPELINES)
 EVEN, UNEVEN = None, "uneven"
 
 
 def cases(ranks: int) -> list[Case]:
     """Each schedule with few and with many micro-batches, and an odd number of layers."""
     keys = {"depth": 2 * ranks + 1, "gpus": ranks, "dim": ranks, "batch_size": 4 * ranks}
-    found = [make_case({**keys, "schedule": "tensor"}, "test")]
+    found = [make_case({**keys, "schedule": name}, "test") for name in NO_PIPELINES]
     for schedule in PIPELINES:
         found += [
             make_case({**keys, "schedule": schedule, "micro_batches": m}, "test")

@@ -53,7 +53,8 @@ def test_no_schedule_lets_torch_unpickle_anything():
     """Each runs one step; what torch learns of shapes before it counts as well."""
     lines = run_ranks("pickle_free", [2])
     assert {line.split()[1] for line in lines} == {
-        "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor",
+        "gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv", "tensor", "ddp",
+        "fsdp",
     }  # fmt: skip
     assert all(line.endswith(": equal") for line in lines)
 
