@@ -11,18 +11,19 @@ from study.stages import gpu_of_stage
 
 COLLECTIVES = {
     "all_reduce": "all-reduce",
+    "broadcast": "broadcast",
     "all_gather_into_tensor": "all-gather",
     "reduce_scatter_tensor": "reduce-scatter",
 }
 
 
 def stage_boundaries(case: Case) -> int:
-    """Return the number of stage boundaries where data changes GPU; 0 under tensor parallelism.
+    """Return the number of stage boundaries where data changes GPU; 0 where layers are on all.
 
     N - 1 for N GPUs with one run of layers each; 2 (N - 1) for a V, which folds back within the
     last GPU.
     """
-    if SCHEDULES[case.schedule].family == "tensor":
+    if SCHEDULES[case.schedule].is_on_all_gpus:
         return 0
     return sum(a != b for a, b in pairwise(gpu_of_stage(case)))
 

@@ -76,7 +76,7 @@ def _growth(group: list[MeasuredCase]) -> list[str]:
         return []
     ranked = sorted(group, key=lambda result: result.case.gpus)
     last = ranked[-1].case
-    if SCHEDULES[last.schedule].family == "tensor":
+    if SCHEDULES[last.schedule].is_on_all_gpus:
         return [grown(ranked)]
     numbers = ", ".join(_moves_and_bytes(result) for result in ranked)
     step = f"Moves of a training step, forward + backward, and bytes: {numbers}."

@@ -69,16 +69,22 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
             centre = left + count / 2
             axes.text(centre, row, str(gpu), color=ink_on(colour), **CENTRED)
     if not result.placement.gpu_of_layer:
-        _plot_shared(axes, row, result.case.layers)
+        _plot_shared(axes, row, result)
     borders = [layer - 0.5 for layer in result.transfers.moved_before_layers]
     width = 2 if deepest <= MAX_CELLS else 0.8
     axes.vlines(borders, row - 0.48, row + 0.48, BLACK, linewidth=width)
 
 
-def _plot_shared(axes: Axes, row: int, depth: int) -> None:
-    """Draw one cell of all GPUs, for tensor parallelism."""
+def _held_by_all(result: MeasuredCase) -> str:
+    """Return what every GPU holds where no layer belongs to one."""
+    return "every layer" if result.case.schedule == "ddp" else "a share of every layer"
+
+
+def _plot_shared(axes: Axes, row: int, result: MeasuredCase) -> None:
+    """Draw one cell of all GPUs, where no layer belongs to one."""
+    depth, text = result.case.layers, f"{_held_by_all(result)} on every GPU"
     axes.barh(row, depth, HEIGHT, -0.5, align="center", color=GREY, edgecolor="white")
-    axes.text(depth / 2 - 0.5, row, "a share of every layer on every GPU", **CENTRED)
+    axes.text(depth / 2 - 0.5, row, text, **CENTRED)
 
 
 def cells(result: MeasuredCase, deepest: int) -> list[tuple[int, int, int]]:
@@ -97,7 +103,7 @@ def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
         numbers.setdefault(gpu, []).append(layer)
     what, apart = ("layers ", ", ") if result.layer_names is None else ("", "; ")
     layers = (f"GPU {gpu} {what}{layer_words(result.layer_names, n)}" for gpu, n in numbers.items())
-    held = apart.join(layers) or "every GPU a share of every layer"
+    held = apart.join(layers) or f"every GPU {_held_by_all(result)}"
     return f"{label(result, results)}: {held}."
 
 

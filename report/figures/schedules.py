@@ -22,9 +22,11 @@ from report.figures.style import (
     DIM,
     EDGE,
     EMULATED,
+    GREEN,
     GREY,
     LEGEND_LINE,
     ORANGE,
+    PURPLE,
     SMALL,
     WIDTH,
     draw,
@@ -35,7 +37,12 @@ from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
 
 CAPTION = "Step time of each schedule"
-COLOURS = {"naive": GREY, "tensor": ORANGE}  # all others are pipelines
+COLOURS = {
+    "naive": GREY,
+    "tensor": ORANGE,
+    "ddp": GREEN,
+    "fsdp": PURPLE,
+}  # all others are pipelines
 HEIGHT, ROW = 0.72, 0.17  # of a row; inches
 LEAST_ROWS = 4  # have room, so that a figure of one row is not all title and axis
 MAX_COUNTS, MAX_ROWS = 4, 40  # that fit

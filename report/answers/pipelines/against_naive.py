@@ -64,12 +64,12 @@ def _words(naive: MeasuredCase, result: MeasuredCase) -> str:
 
 
 def _together(result: MeasuredCase) -> list[str]:
-    """Describe the collectives of tensor parallelism, and the wait for them.
+    """Describe the collectives of tensor and data parallelism, and the wait for them.
 
     Those of a pipeline are of shared weights, which have a question to themselves.
     """
     together = result.transfers.collectives
-    if not together or SCHEDULES[result.case.schedule].family != "tensor":
+    if not together or SCHEDULES[result.case.schedule].family not in ("tensor", "data"):
         return []
     who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
     name = schedule_name(result.case)

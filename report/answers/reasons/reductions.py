@@ -1,4 +1,4 @@
-"""Growth of what GPUs compute together under tensor parallelism, with their number."""
+"""Growth of what GPUs do together under tensor and data parallelism, with their number."""
 
 from report.analysis.transfers import counted, total_bytes
 from report.answers.phrases import listed
@@ -7,7 +7,7 @@ from report.wording.units import count_of, data_size
 
 
 def grown(ranked: list[MeasuredCase]) -> str:
-    """Describe the growth for tensor parallelism, which passes nothing from layer to layer.
+    """Describe the growth where layers are on all GPUs, which passes nothing from layer to layer.
 
     The number of operations does not depend on the number of GPUs, from 2 GPUs on.
     """

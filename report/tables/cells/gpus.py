@@ -41,8 +41,8 @@ def layers(result: MeasuredCase, field: Field) -> Cells:
     cells: Cells = {}
     for gpu, count in enumerate(placement.layers_per_gpu):
         held = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
-        # Under tensor parallelism no layer belongs to one GPU.
-        words = "a share of each"
+        # Where every layer is on all GPUs, none belongs to one.
+        words = "all" if result.case.schedule == "ddp" else "a share of each"
         if placement.gpu_of_layer:
             words = layer_words(result.layer_names, held)
         cells[f"layers of GPU {gpu}"] = f"{words} ({count})"
