@@ -37,8 +37,9 @@ def inspect(arguments: argparse.Namespace, program: str) -> str:
     print(f"measuring {case.layers} layers with {rows} rows on {device} ...", file=sys.stderr)
     profile = measure_profile(workload, device, rows)
     print("checking ...", file=sys.stderr)
-    refusals = find_refusals(case)
-    notes = list(getattr(workload, "notes", []))
+    refusals, of_check = find_refusals(case)
+    notes = [note for note in getattr(workload, "notes", []) if note not in of_check]
+    notes += [note for note in of_check if note not in profile.notes]
     return describe(case, profile, device, refusals, notes)
 
 

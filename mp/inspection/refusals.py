@@ -18,14 +18,14 @@ from study.validation import check_together
 GPUS = (1, 2, 4, 8)
 
 
-def find_refusals(case: Case) -> list[str]:
-    """Return in words what is refused of the model of a case, and why."""
-    found = _by_check(case)
+def find_refusals(case: Case) -> tuple[list[str], list[str]]:
+    """Return in words what is refused of the model of a case, and why, then notes of its check."""
+    found, notes = _by_check(case)
     where: dict[str, list[tuple[int, str]]] = {}
     for gpus, schedule in product(GPUS, SCHEDULES):
         if (why := _by_rules(case, gpus, schedule)) is not None:
             where.setdefault(why, []).append((gpus, schedule))
-    return [*found, *(f"{_in_words(pairs)}: {why}" for why, pairs in where.items())]
+    return [*found, *(f"{_in_words(pairs)}: {why}" for why, pairs in where.items())], notes
 
 
 def _in_words(pairs: list[tuple[int, str]]) -> str:
@@ -38,26 +38,31 @@ def _in_words(pairs: list[tuple[int, str]]) -> str:
     return f"{who} on {' and '.join(map(str, gpus))} GPU{'s' * (gpus != [1])}"
 
 
-def _by_check(case: Case) -> list[str]:
+def _by_check(case: Case) -> tuple[list[str], list[str]]:
     """Compare a small model with the unsplit one, on one GPU and then on two emulated ones."""
+    notes: dict[str, None] = {}
     for gpus, where in ((1, "every case"), (2, "naive on several GPUs")):
-        if gpus <= case.layers and (why := _problem_on(case, gpus)) is not None:
-            return [f"{where}: {why}"]
-    return []
+        if gpus <= case.layers:
+            why, told = _checked_on(case, gpus)
+            notes |= dict.fromkeys(told)
+            if why is not None:
+                return [f"{where}: {why}"], list(notes)
+    return [], list(notes)
 
 
-def _problem_on(case: Case, gpus: int) -> str | None:
+def _checked_on(case: Case, gpus: int) -> tuple[str | None, tuple[str, ...]]:
+    """Return the problem that the check finds, and its notes."""
     split = msgspec.structs.replace(
         case, gpus=gpus, schedule="naive", micro_batches=1, balance="layers"
     )
     try:
         with redirect_stdout(sys.stderr):
-            check_equals_unsplit(SingleEngine(split, Communicator(choose_devices(gpus, "cpu"))))
+            engine = SingleEngine(split, Communicator(choose_devices(gpus, "cpu")))
+            return None, check_equals_unsplit(engine)
     except CaseError as error:
-        return str(error)
+        return str(error), ()
     except Exception as error:
-        return f"its training step raises {type(error).__name__}: {error}"
-    return None
+        return f"its training step raises {type(error).__name__}: {error}", ()
 
 
 def _by_rules(case: Case, gpus: int, schedule: str) -> str | None:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from mp.correctness.notes import DROPOUT
+
 pytestmark = pytest.mark.long
 
 MODEL = """
@@ -112,3 +114,16 @@ def test_a_weight_that_two_layers_share_counts_once_and_is_refused_for_naive_alo
         in done.stdout
     )
     assert "every case" not in done.stdout
+
+
+def test_notes_of_the_check_are_shown_once(run, tmp_path):
+    path = tmp_path / "drops.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\n\n\ndef build(depth=2):\n"
+        "    layers = [nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)) for _ in range(depth)]\n"
+        "    return layers, lambda n: torch.randn(2, n, 4).unbind(), nn.functional.mse_loss\n"
+    )
+    own = ("--factory", f"{path}:build", "--batch-size", "4", "--device", "cpu", "--inspect")
+    done = run("-m", "mp", *own)
+    assert done.returncode == 0
+    assert done.stdout.count(DROPOUT) == 1
