@@ -96,20 +96,58 @@ def test_an_instrumented_step_has_every_phase_and_the_waiting_one_after_another(
     assert not seen["overlaps"]
 
 
-@of_each
-def test_a_case_is_measured_from_the_command_line(schedule):
-    keys = "--gpus 2 --depth 1 --dim 8 --batch-size 8 --warmup-steps 0 --steps 3 --device cpu"
+def run(*command):
     done = subprocess.run(
-        [sys.executable, "-m", "mp", "--schedule", schedule, *keys.split()],
+        [sys.executable, *map(str, command)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
     )
-    result = decode(done.stdout.encode())
-    assert (result.outcome, result.emulated) == ("ok", True)
-    assert result.placement.gpu_of_layer == []
-    assert len(result.measurement.breakdown.per_gpu) == 2
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A results folder with a case of each, measured from the command line."""
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "local").mkdir()
+    keys = "--gpus 2 --depth 1 --dim 8 --batch-size 8 --warmup-steps 0 --steps 3 --device cpu"
+    for schedule in SHARED:
+        written = run("-m", "mp", "--schedule", schedule, *keys.split())
+        (folder / f"local/{json.loads(written)['case_id']}.json").write_text(written)
+    return folder
+
+
+def test_a_case_with_fewer_layers_than_gpus_is_measured_from_the_command_line(measured):
+    found = [decode(path.read_bytes()) for path in (measured / "local").iterdir()]
+    assert sorted(result.case.schedule for result in found) == sorted(SHARED)
+    for result in found:
+        assert (result.outcome, result.emulated) == ("ok", True)
+        assert result.placement.gpu_of_layer == []
+        assert len(result.measurement.breakdown.per_gpu) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("schedules", ["| DDP ", "| FSDP "]),
+        ("placement_rule", ["all (1)", "a share of each (1)"]),
+        ("memory", ["| DDP ", "| FSDP "]),
+    ],
+)
+def test_a_report_names_them_and_says_what_each_gpu_holds(measured, tmp_path, table, words):
+    grid = tmp_path / "mine.yaml"
+    grid.write_text(
+        f"title: Mine\ntable: {table}\naxes: {{schedule: [ddp, fsdp], gpus: [2]}}\n"
+        "model: {depth: 1, dim: 8, batch_size: 8}\nmeasure: {steps: 3, warmup_steps: 0}\n"
+    )
+    page = tmp_path / "report.html"
+    shown = run("collect.py", "--results", measured, "--grid", grid)
+    run("collect.py", "--results", measured, "--grid", grid, "--report", page)
+    assert all(word in shown for word in words), shown
+    assert "FSDP" in page.read_text()
 
 
 @of_each
