@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from report.analysis.profiled.layer_times import layer_times
 from report.analysis.profiled.stage_times import stage_times
 from report.data.measured import MeasuredCase
 from study.balance import balanced_map, even_map, stage_costs
@@ -64,6 +63,8 @@ def other_balances(result: MeasuredCase) -> dict[str, StageBalance]:
         return {}
     by, costs = alone
     if now.by == "measured":
+        from report.analysis.profiled.layer_times import layer_times  # here: it needs numpy
+
         by, times = now.by, layer_times(model, costs, now.stage_of_layer, now.costs)
         if times is None:
             return {}
