@@ -17,6 +17,7 @@ from mp.hardware.logical import BatonTarget, LogicalGPU
 from mp.hardware.precision import converted, element_type
 from mp.model import LargeLinearModelMP
 from mp.placement import boundaries, layer_map
+from mp.recompute import RunLayer, run_layer, runner_of
 from mp.sharing import Sharing
 from study.case import Case
 from study.errors import CaseError
@@ -34,6 +35,7 @@ class SplitModel(nn.Module):
         devices: the GPUs.
         gpu_of_layer: the number of each layer's GPU.
         names: of the layers.
+        run: runs a layer.
 
     Raises:
         CaseError: layers on different GPUs share a tensor.
@@ -45,8 +47,10 @@ class SplitModel(nn.Module):
         devices: Sequence[Device],
         gpu_of_layer: list[int],
         names: list[str],
+        run: RunLayer = run_layer,
     ) -> None:
         super().__init__()
+        self.run = run
         self.devices, self.gpu_of_layer = devices, gpu_of_layer
         self.layers, sharing = nn.ModuleList(), Sharing()
         for number, (layer, gpu) in enumerate(zip(layers, gpu_of_layer, strict=True)):
@@ -67,7 +71,8 @@ class SplitModel(nn.Module):
         """Map x of shape (batch, ...) to the last layer's output, on the last GPU."""
         for layer, gpu in zip(self.layers, self.gpu_of_layer, strict=True):
             device = self.devices[gpu]
-            x = layer(each_part(x, lambda part: part.to(device)))  # noqa: B023 (called here)
+            x = each_part(x, lambda part: part.to(device))  # noqa: B023 (called here)
+            x = self.run(layer, x)
             if isinstance(x, tuple) and isinstance(device, BatonTarget):
                 x = each_part(x, device.hold)  # where the next move starts from
         return x
@@ -79,10 +84,12 @@ class Workload(ABC):
     Attributes:
         item: what a user of the model counts.
         items_per_row: how many of them a row of the batch holds.
+        may_draw: whether a layer may draw random numbers as it runs.
     """
 
     item = "sample"
     items_per_row = 1
+    may_draw = False
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -125,6 +132,11 @@ class Workload(ABC):
         for number in range(self.case.layers):
             yield self.layer(number)
 
+    @property
+    def run_layer(self) -> RunLayer:
+        """The function that runs a layer of a step: once, or again in backward."""
+        return runner_of(self.case, may_draw=self.may_draw)
+
     def cast(self, x: torch.Tensor) -> torch.Tensor:
         """Return x in the case's dtype; integers stay integers."""
         return x.to(self.dtype) if x.is_floating_point() else x
@@ -133,7 +145,7 @@ class Workload(ABC):
         """Draw the model for one process with all GPUs, in float32."""
         case = self.case
         places = layer_map(case.layers, case.gpus, case.split)
-        return SplitModel(self.layers(), devices, places, self.names())
+        return SplitModel(self.layers(), devices, places, self.names(), self.run_layer)
 
     def activations(self, rows: int) -> list[Activation]:
         """Return tensors without data like each layer's input, then the output: (rows, ...).

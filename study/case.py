@@ -18,6 +18,8 @@ else:  # an entry of the table is a value, and nothing else is
     Schedule, Kind = Literal[tuple(SCHEDULES)], Literal[tuple(KINDS)]
 MAX_REPEATS = 1_000
 MOST_ARGUMENTS = 50
+# Keys that ids lack where they have their default: they are newer than some results.
+NEWER = {"gradients": "separate", "recompute": "none"}
 ARGUMENT = "args."  # begins the name of an argument where keys stand
 
 
@@ -61,6 +63,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `gradients` says who computes the weight gradients of linear layers: autograd, one tensor for
     each micro-batch, or `fused`, inside of the product that adds them to those there are.
 
+    With `recompute: layers` each layer keeps its input alone, and runs forward again in backward.
+
     `kind` says what is trained (study/models.py); the keys below `repeat` are those of some kinds
     alone, and have no value in a case of another. Keys above it that a kind lacks keep their
     default, and mean nothing. `args` are the arguments of a factory or a program, sorted by name.
@@ -85,6 +89,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "adam"] = "sgd"
     execution: Literal["eager", "cuda_graph"] = "eager"
+    recompute: Literal["none", "layers"] = "none"
     seed: Annotated[int, _whole(0, 2**63 - 1)] = 0
     warmup_steps: Annotated[int, _whole(0, 10_000)] = 10_000
     steps: Annotated[int, _whole(1, 1_000_000)] = 10_000
@@ -203,14 +208,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def as_dict(self) -> dict[str, Any]:
         """Return the keys that its kind has, with their values, in the order they are declared.
 
-        Without `kind: linear` and `gradients: separate`, which cases had before there was a key.
+        Without `kind: linear`, and without `NEWER` keys that have their default.
         """
         absent = absent_model_keys(self.kind)
         values = msgspec.structs.asdict(self)
+        for key, default in NEWER.items():
+            if values[key] == default:
+                del values[key]
         if self.kind == "linear":
             del values["kind"]
-        if self.gradients == "separate":
-            del values["gradients"]
         return {key: value for key, value in values.items() if key not in absent}
 
     def flat(self) -> dict[str, Any]:
@@ -218,9 +224,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
         Without `kind: linear`.
         """
-        values = self.as_dict()
-        if "gradients" not in absent_model_keys(self.kind):
-            values["gradients"] = self.gradients
+        newer = {key: self.value(key) for key in NEWER if key not in absent_model_keys(self.kind)}
+        values = self.as_dict() | newer
         values.pop("args", None)
         return values | {f"{ARGUMENT}{name}": value for name, value in self.arguments.items()}
 

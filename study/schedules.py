@@ -235,6 +235,7 @@ SCHEDULES = {
     # the shards of all GPUs where it is needed.
     "fsdp": _data_parallel("FSDP", "With FSDP every GPU holds a shard of every parameter."),
 }
+IN_TWO_PARTS = ("zero_bubble", "zbv")  # backward gives the gradient of the input first
 PIPELINES = tuple(name for name, schedule in SCHEDULES.items() if schedule.is_pipeline)
 
 

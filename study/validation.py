@@ -6,7 +6,14 @@ from study.case import Case
 from study.errors import ConfigError
 from study.models import KINDS, UNSET_KEYS, absent_model_keys, kinds_with
 from study.quoting import quoted
-from study.schedules import ALWAYS, SCHEDULES, absent_keys, equal_rounds, schedules_with
+from study.schedules import (
+    ALWAYS,
+    IN_TWO_PARTS,
+    SCHEDULES,
+    absent_keys,
+    equal_rounds,
+    schedules_with,
+)
 from study.stages import chunks_of
 from study.values.completion import complete
 from study.values.keys import DEFAULTS, check_value
@@ -51,6 +58,7 @@ def check_together(case: Case, source: object) -> None:
             f"use at most {case.layers} GPUs or a greater depth",
         )
     _check_schedule(case, source)
+    _check_recompute(case, source)
     if case.execution == "cuda_graph" and case.gpus > 1:
         raise ConfigError(
             source,
@@ -103,6 +111,39 @@ def _check_sizes(case: Case, source: object) -> None:
     if case.kind == "factory" and case.execution == "cuda_graph":
         raise ConfigError(
             source, "execution: cuda_graph with kind: factory, which takes execution: eager"
+        )
+
+
+def _check_recompute(case: Case, source: object) -> None:
+    """Refuse layers that run again where they would run more than twice, or as nobody counts.
+
+    torch's backward in two parts calls torch.autograd.grad for the inputs and once more for each
+    weight, and a layer runs again in every call. A fused product saves its tensors after it has
+    run, so a second run would not end before it.
+    """
+    if case.recompute == "none":
+        return
+    why = None
+    if case.schedule in IN_TWO_PARTS:
+        why = "whose backward in parts would run a layer again for its input and for each weight"
+    elif SCHEDULES[case.schedule].family == "data":
+        why = "for which it is not there yet"
+    if why is not None:
+        having = ", ".join(
+            name
+            for name, schedule in SCHEDULES.items()
+            if name not in IN_TWO_PARTS and schedule.family != "data"
+        )
+        raise ConfigError(
+            source,
+            f"recompute: layers with schedule: {case.schedule}, {why}; use {having}, or "
+            "recompute: none",
+        )
+    if case.gradients == "fused":
+        raise ConfigError(
+            source,
+            "recompute: layers with gradients: fused, whose products would all run again; use "
+            "gradients: separate, or recompute: none",
         )
 
 

@@ -100,14 +100,17 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "launcher": {"rendezvous"},
         "sharing": set(),
         "activations": set(),
+        "recompute": {"activations"},
         "weight_gradients": set(),
-        "workload": {"activations", "model", "placement", "sharing", "hardware"},
+        "workload": {"activations", "model", "placement", "recompute", "sharing", "hardware"},
         "families": {"activations", "workload", "model", "hardware"},
-        "profiling": {"activations", "workload", "hardware", "timing", "weight_gradients"},
+        "profiling": {"activations", "recompute", "workload", "hardware", "timing"}
+        | {"weight_gradients"},
         "engine": {"workload", "families", "profiling", "hardware", "timing"},
         "single": ENGINES | {"activations", "model", "families"},
         "distributed": ENGINES
-        | {"activations", "families", "sharing", "rendezvous", "launcher", "weight_gradients"},
+        | {"activations", "families", "recompute", "sharing", "rendezvous", "launcher"}
+        | {"weight_gradients"},
         "measure": {"engine", "hardware", "timing"},
         "correctness": {"activations", "engine", "workload", "placement", "hardware"},
         "benchmark": {"engine", "measure", "correctness", "profiling", "hardware", "timing"},

@@ -6,6 +6,7 @@ import torch
 from mp.correctness.differences import find_difference, gather_tensors
 from mp.correctness.dropout import without_dropout
 from mp.correctness.notes import DROPOUT, find_random, note_frozen, note_random, note_whole_batch
+from mp.correctness.repeated import find_unrepeatable
 from mp.correctness.unsplit import Unsplit, buffers_of, compute_unsplit
 from mp.engine import Engine, S
 from mp.workload import Workload
@@ -69,6 +70,8 @@ def _try_to_compute(workload: Workload, case: Case) -> tuple[Unsplit | None, str
         return None, str(error)
     if case.schedule == "fsdp" and unsplit.unequal is not None:
         return None, f"{unsplit.unequal} has a gradient on some GPUs only; {EVERYWHERE}"
+    if case.recompute == "layers" and (problem := find_unrepeatable(unsplit)) is not None:
+        return None, problem
     return unsplit, None
 
 

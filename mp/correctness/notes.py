@@ -36,7 +36,7 @@ def find_random(unsplit: Unsplit) -> str | None:
             torch.manual_seed(seed)
             runs.append(outputs_of(layers, rows, unsplit.names))
     for name, first, second in zip(unsplit.names, runs[0][1:], runs[1][1:], strict=True):
-        if _outputs_differ(first, second):
+        if outputs_differ(first, second):
             return name
     return None
 
@@ -127,7 +127,8 @@ def _mixes_rows(number: int, whole: Unsplit, unsplit: Unsplit) -> bool:
     )
 
 
-def _outputs_differ(first: Activation, second: Activation) -> bool:
+def outputs_differ(first: Activation, second: Activation) -> bool:
+    """Return whether two outputs of one layer differ by more than rounding explains."""
     if len(parts_of(first)) != len(parts_of(second)):
         return True
     return any(

@@ -38,11 +38,11 @@ def _seconds(workload: Workload, number: int, like: Activation, world: World) ->
         layer = converted(workload.layer(number), workload.dtype)
         rows = parts_of(like)[0].shape[0]
         x = workload.cast(workload.batch(rows)[0]) if number == 0 else each_part(like, _drawn)
-    outputs = [part for part in parts_of(layer(x)) if part.requires_grad]
+    outputs = [part for part in parts_of(workload.run_layer(layer, x)) if part.requires_grad]
     gradients = [torch.randn_like(part) for part in outputs]
 
     def run() -> None:
-        outputs = [part for part in parts_of(layer(x)) if part.requires_grad]
+        outputs = [part for part in parts_of(workload.run_layer(layer, x)) if part.requires_grad]
         torch.autograd.backward(outputs, gradients)
 
     run()  # the first call chooses kernels

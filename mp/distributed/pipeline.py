@@ -17,7 +17,7 @@ from mp.engine import Gradients, gradients_of
 from mp.hardware.precision import converted
 from mp.sharing import Sharing
 from mp.workload import Workload, make_optimizer
-from study.schedules import SCHEDULES
+from study.schedules import IN_TWO_PARTS, SCHEDULES
 
 
 class PipelineStep:
@@ -65,8 +65,16 @@ class PipelineStep:
         ends = activations[numbers[0]], activations[numbers[-1] + 1]
         layers, place = self.held[stage].values(), (stage, self.stages.count)
         fused = self.case.gradients == "fused"
-        copies = self.case.schedule in ("zero_bubble", "zbv") and not fused
-        return make_stage(layers, place, world.device, *ends, copies_views=copies, fused=fused)
+        copies = self.case.schedule in IN_TWO_PARTS and not fused
+        return make_stage(
+            layers,
+            place,
+            world.device,
+            *ends,
+            copies_views=copies,
+            fused=fused,
+            run=self.workload.run_layer,
+        )
 
     def _make_schedule(self) -> Any:
         name = SCHEDULES[self.case.schedule].torch_class

@@ -11,6 +11,7 @@ from torch.distributed.pipelining import PipelineStage
 
 from mp.activations import Activation, each_part, parts_of
 from mp.distributed.step_listener import SILENT, StepListener
+from mp.recompute import RunLayer, run_layer
 from mp.weight_gradients import WeightGradients
 from study.results.measurement import SpanKind
 
@@ -22,10 +23,13 @@ class StageModule(nn.Sequential):
     """
 
     copies_views = False
+    run: RunLayer
 
     def forward(self, *x: torch.Tensor) -> Activation:
         """Map the tensors that the stage before returned to those that the next takes."""
-        output: Activation = super().forward(x[0] if len(x) == 1 else x)
+        output: Activation = x[0] if len(x) == 1 else x
+        for layer in self:
+            output = self.run(layer, output)
         return each_part(output, _owned) if self.copies_views else output
 
 
@@ -118,6 +122,7 @@ def make_stage(
     *,
     copies_views: bool = False,
     fused: bool = False,
+    run: RunLayer = run_layer,
 ) -> ReportingStage:
     """Make a stage of known shapes: else torch sends them along, as pickles.
 
@@ -129,13 +134,14 @@ def make_stage(
         output: like its output, without data.
         copies_views: as torch's zero bubble needs it.
         fused: whether linear layers add their weight gradients inside the matrix product.
+        run: runs a layer.
 
     Returns:
         The stage, which passes back the gradient of every tensor that may have one.
     """
     stage, count = numbers
     module = StageModule(*layers)
-    module.copies_views = copies_views
+    module.copies_views, module.run = copies_views, run
     made = ReportingStage(
         module,
         stage,

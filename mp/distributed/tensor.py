@@ -19,6 +19,7 @@ from torch.distributed.tensor.parallel import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mp.distributed.stage import StageModule
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
 from mp.engine import Gradients
@@ -48,7 +49,8 @@ class TensorParallelStep:
             _share(layer.to(world.device, workload.dtype), number, self.case.layers, mesh)
             for number, layer in enumerate(workload.layers())
         ]
-        self.model = nn.Sequential(*shares)
+        self.model = StageModule(*shares)
+        self.model.run = workload.run_layer
         x, target = workload.batch(self.case.batch_size)
         self.x, self.target = (workload.cast(part).to(world.device) for part in (x, target))
         self.optimizer = make_optimizer(self.case, self.model.parameters())

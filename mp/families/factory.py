@@ -43,6 +43,8 @@ class Factory(Workload):
         model: what the last call returned.
     """
 
+    may_draw = True
+
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         self.build, self.code = load_factory(case)

@@ -9,7 +9,7 @@ from torch import nn
 from mp.activations import Activation
 from mp.hardware.gemm import Product
 from mp.model import LargeLinearModelMP
-from mp.workload import Device, Workload
+from mp.workload import Device, SplitModel, Workload
 from study.case import Case
 from study.schedules import SCHEDULES
 
@@ -51,8 +51,10 @@ class LinearStack(Workload):
         """Return the mean squared error of two tensors (rows, dim)."""
         return nn.functional.mse_loss(output, target)
 
-    def split_model(self, devices: Sequence[Device]) -> LargeLinearModelMP:
-        """Draw the homework's model itself."""
+    def split_model(self, devices: Sequence[Device]) -> SplitModel | LargeLinearModelMP:
+        """Draw the homework's model itself; where layers run again, layers that have the ReLU."""
+        if self.case.recompute == "layers":
+            return super().split_model(devices)
         torch.manual_seed(self.case.seed)
         return LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
 

@@ -40,6 +40,7 @@ class Operations:
         forward: of forward.
         input_gradient: of the gradient of the input.
         weight_gradient: of the gradients of the parameters.
+        recomputed: of a forward that backward runs again, counted in none of the others.
         unknown: names of operations with parameters of which nobody knows the count.
         products: the matrix products.
     """
@@ -47,6 +48,7 @@ class Operations:
     forward: int | None = None
     input_gradient: int | None = None
     weight_gradient: int | None = None
+    recomputed: int | None = 0
     unknown: tuple[str, ...] = ()
     products: frozenset[Product] = field(default_factory=frozenset)
 
@@ -130,7 +132,11 @@ def count_operations(
     for parameter in parameters:
         parameter.grad = None
     if unknown:
-        return Operations(unknown=tuple(sorted(unknown)), products=frozenset(counter.products))
+        return Operations(
+            unknown=tuple(sorted(unknown)),
+            products=frozenset(counter.products),
+            recomputed=None,
+        )
     of_input = 0
     if has_input_gradient:
         for parameter in trained:
@@ -138,7 +144,30 @@ def count_operations(
         _, of_input, _ = _count(run, parameters, x, True)
         for parameter in trained:
             parameter.requires_grad_(True)
-    return Operations(forward, of_input, both - of_input, (), frozenset(counter.products))
+    return Operations(
+        forward,
+        of_input,
+        both - of_input,
+        unknown=(),
+        products=frozenset(counter.products),
+    )
+
+
+def count_recomputed(
+    run: Run, run_again: Run, parameters: list[nn.Parameter], x: torch.Tensor
+) -> int:
+    """Return the operations of the forward that backward runs again.
+
+    Args:
+        run: maps the input to the output.
+        run_again: does the same, and again in backward.
+        parameters: those that the layer has.
+        x: an input.
+    """
+    plain, again = (_count(one, parameters, x, x.is_floating_point()) for one in (run, run_again))
+    for parameter in parameters:
+        parameter.grad = None
+    return again[1] - plain[1]
 
 
 def _count(

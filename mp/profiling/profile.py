@@ -1,6 +1,7 @@
 """The profile of a model: every layer and the loss, alone, with one micro-batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import nn
@@ -12,12 +13,13 @@ from mp.hardware.precision import converted
 from mp.profiling.footprint import Footprint, measure_footprint
 from mp.profiling.input_gradient import InputGradient, input_gradients
 from mp.profiling.layer_seconds import time_layer
-from mp.profiling.operations import Operations, count_operations
+from mp.profiling.operations import Operations, count_operations, count_recomputed
 from mp.profiling.subject import Subject
+from mp.recompute import RunLayer, runner_of
 from mp.workload import Workload
 from study.results.layers import LONGEST_NAME, MOST_NOTES, LayerProfile, ModelProfile
+from study.schedules import IN_TWO_PARTS
 
-IN_TWO_PARTS = ("zero_bubble", "zbv")
 MOST_PRODUCTS = 3
 OF_EVERY_MODULE = {*vars(nn.Module())} - {"training"}
 
@@ -108,6 +110,7 @@ def _entry(name: str, own: _Parameters, found: _Found) -> LayerProfile:
         forward_flops=operations.forward,
         input_gradient_flops=operations.input_gradient,
         weight_gradient_flops=operations.weight_gradient,
+        recomputed_flops=operations.recomputed,
         forward_s=found.forward_s,
         backward_s=found.backward_s,
         **vars(own),
@@ -177,7 +180,7 @@ def _measure_layer(
     with torch.device(device):
         layer = converted(workload.layer(number), workload.dtype, device)
     subject = Subject(
-        run=layer,
+        run=partial(_output_of, workload.run_layer, layer),
         parameters=list(layer.parameters()),
         buffers=list(layer.buffers()),
         make_input=lambda: _draw(workload, number, like, device),
@@ -186,6 +189,13 @@ def _measure_layer(
         device=device,
     )
     return _measure(workload, subject, _count(workload, number, like, device, gradient.is_needed))
+
+
+def _output_of(run: RunLayer, layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return the output of a layer that takes and returns one tensor."""
+    output = run(layer, x)
+    assert isinstance(output, torch.Tensor), "single_tensors refuses tuples"
+    return output
 
 
 def _draw(
@@ -212,7 +222,11 @@ def _count(
             parameters = list(layer.parameters())
             x = torch.empty_like(like, device="meta") if where.type == "meta" else None
             x = _draw(workload, number, like, device) if x is None else x
-            return count_operations(layer, parameters, x, has_input_gradient)
+            found = count_operations(layer, parameters, x, has_input_gradient)
+            if workload.case.recompute == "none" or found.forward is None:
+                return found
+            again = partial(_output_of, runner_of(workload.case, may_draw=False), layer)
+            return replace(found, recomputed=count_recomputed(layer, again, parameters, x))
         except (NotImplementedError, RuntimeError):
             if where == device:
                 raise

@@ -29,8 +29,8 @@ __all__ = [
     "why_no_pair",
 ]
 
-# Axes that no task asks for, without those of how a case is measured. Depth, GPUs and execution
-# have other answers.
+# Axes that no task asks for, without those of how a case is measured. Depth, GPUs, execution and
+# recompute have other answers.
 SWEPT = ("dim", "batch_size", "split", "dtype", "optimizer", "heads", "seq_len", "vocab", "tied",
          "width", "image", "classes", "norm", "sha256")  # fmt: skip
 

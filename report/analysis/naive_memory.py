@@ -128,7 +128,8 @@ def _follow_step(case: Case, gpu_of_layer: tuple[int, ...], reduction: int) -> A
     if case.execution == "eager":  # a graph's tensors lie elsewhere
         account.look(last, activations=2 * rows)
     account.look(last, activations=rows)  # the output's gradient, which then replaces it
-    _backward(account, gpu_of_layer, rows, layer, reduction)
+    again = rows if case.recompute == "layers" else 0
+    _backward(account, gpu_of_layer, rows, layer, reduction, again)
     extra = OPTIMIZER_TEMPORARIES[case.optimizer]
     for gpu, size in enumerate(sizes):
         account.look(gpu, temporaries=extra * size)
@@ -147,13 +148,28 @@ def _forward(account: Account, gpu_of_layer: tuple[int, ...], rows: int) -> None
 
 
 def _backward(
-    account: Account, gpu_of_layer: tuple[int, ...], rows: int, layer: int, reduction: int
+    account: Account,
+    gpu_of_layer: tuple[int, ...],
+    rows: int,
+    layer: int,
+    reduction: int,
+    again: int,
 ) -> None:
+    """Follow backward.
+
+    Args:
+        account: Of all GPUs.
+        gpu_of_layer: The GPU of each layer.
+        rows: Bytes of an activation.
+        layer: Bytes of a layer's parameters.
+        reduction: Bytes that the kernel of a bias's gradient takes for itself.
+        again: Bytes of the ReLU's output, where the layer is run again.
+    """
     for i in range(len(gpu_of_layer) - 1, -1, -1):
         gpu = gpu_of_layer[i]
         account.change(gpu, gradients=layer)
         # The gradient of its input, and the reduction of the bias's gradient.
-        account.look(gpu, activations=rows if i else 0, temporaries=reduction)
+        account.look(gpu, activations=rows + again if i else 0, temporaries=reduction)
         account.change(gpu, activations=-rows)  # its input; the gradient replaces the one before
         if i and gpu_of_layer[i - 1] != gpu:
             account.change(gpu, activations=-rows)

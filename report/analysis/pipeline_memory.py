@@ -62,6 +62,7 @@ class _Gpu:
         self.rows = case.batch_size // case.micro_batches * case.dim * element
         self.layer = (case.dim**2 + case.dim) * element
         self.last = len(self.of_stage) - 1
+        self.is_recomputed = case.recompute == "layers"
         mine = [stage for stage, gpu in enumerate(self.of_stage) if gpu == self.gpu]
         self.parameters = sum(self.layers[stage] for stage in mine) * self.layer
         ends = (0 in mine) + (self.last in mine)  # the batch, and its target
@@ -89,9 +90,9 @@ class _Gpu:
         """Keep the layers' inputs, the output and the loss.
 
         The first layer's input is the batch; the output is what a next stage on this GPU has
-        received.
+        received. Where layers are run again, the first keeps what it has received, too.
         """
-        inputs = self.layers[stage] - (stage == 0)
+        inputs = self.layers[stage] - (stage == 0 or self.is_recomputed)
         self._keep(stage, micro_batch, inputs + (not self._is_here(stage + 1)))
         self._look(activations=self.rows)  # a layer's output before ReLU
         if stage == self.last:
@@ -100,10 +101,12 @@ class _Gpu:
     def _backward(self, stage: int, micro_batch: int) -> None:
         """Compute all gradients at once, layer by layer from the last."""
         own = self.rows if stage == self.last else 0  # the output's gradient; others receive it
-        for _ in range(self.layers[stage]):
+        for layer in reversed(range(self.layers[stage])):
             new = self._add_gradients(stage)
-            self._look(activations=own + self.rows, temporaries=new + self.reduction)
-            self._look(activations=2 * self.rows)  # before and after ReLU
+            # The ReLU's output, where the layer is run again; the model's first layer has none.
+            again = self.rows if self.is_recomputed and (stage or layer) else 0
+            self._look(activations=own + self.rows + again, temporaries=new + self.reduction)
+            self._look(activations=2 * self.rows + again)  # before and after ReLU
             self._keep(stage, micro_batch, -1)
             own = self.rows
         self._let_go(stage, micro_batch)

@@ -33,6 +33,8 @@ MEANINGS = {
     "dtype": "type of the numbers; tf32 needs a GPU and computes products of float32 with TF32",
     "optimizer": "optimizer of the step",
     "execution": "launch kernel by kernel, or the whole step as one CUDA graph, on one GPU",
+    "recompute": "keep the input of each layer alone, and run the layer again in backward "
+    "(activation checkpointing)",
     "seed": "seed of the weights and the batch",
     "warmup_steps": "steps before the timed ones, at most; they end once they are steady",
     "steps": "timed steps, at most",

@@ -26,6 +26,9 @@ class LayerProfile(Record, frozen=True):
     does, and the most of either part. `shared_bytes` are of parameters that count in the layer
     `shares_with`; `frozen_bytes` are of those that count here and are not trained.
 
+    With `recompute: layers` bytes and seconds are those of a layer that backward runs again, and
+    `recomputed_flops` are the operations of that forward; the other operations leave them out.
+
     Operations count a multiplication and an addition as two; null where
     an operation with parameters is of a kind that nobody counts. Seconds are null where they were
     not measured.
@@ -56,6 +59,7 @@ class LayerProfile(Record, frozen=True):
     shares_with: Count | None = None
     buffer_bytes: Bytes = 0
     frozen_bytes: Bytes = 0
+    recomputed_flops: Count | None = 0
 
 
 class ModelProfile(Record, frozen=True):

@@ -70,6 +70,7 @@ def _training(case: Case) -> Iterator[str]:
     if case.has_key("dtype"):
         yield from (case.dtype, case.optimizer)
         yield from [case.execution] if case.execution != "eager" else []
+        yield from ["layers recomputed"] if case.recompute == "layers" else []
     if case.repeat > 1:
         yield f"repeat {case.repeat}"
 

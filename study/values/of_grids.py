@@ -18,7 +18,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
               "vocab", "tied", "width", "image", "classes", "norm", "factory", "args"),
     "program": ("command", "args"),
     "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients"),
-    "train": ("dtype", "optimizer", "execution", "seed"),
+    "train": ("dtype", "optimizer", "execution", "recompute", "seed"),
     "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
 }  # fmt: skip
 IN_FILES = (*(key for key in KEYS if key != "sha256"), PRESET)

@@ -17,7 +17,7 @@ from report.analysis.profiled.naive import follow_step
 from report.analysis.profiled.pipeline import follow_pipeline
 from report.analysis.replay import actions_of
 from report.data.measured import measured
-from study.schedules import PIPELINES
+from study.schedules import IN_TWO_PARTS, PIPELINES
 from study.validation import make_case
 from tests.report.made_up_pipeline import scheduled
 
@@ -70,17 +70,19 @@ def tracked_peak(case, monkeypatch):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_peak_of_one_device_is_that_of_torchs_tracker(model, dtype, monkeypatch):
-    profile = profile_of(case_of(**MODELS[model], dtype=dtype))
-    for optimizer in ("sgd", "adam"):
-        case = case_of(**MODELS[model], dtype=dtype, optimizer=optimizer)
+    plain = profile_of(case_of(**MODELS[model], dtype=dtype))
+    for optimizer, again in (("sgd", False), ("adam", False), ("adam", True)):
+        how = {"optimizer": optimizer, "recompute": "layers" if again else "none"}
+        case = case_of(**MODELS[model], dtype=dtype, **how)
+        profile = profile_of(case) if again else plain
         expected = follow_step(case, profile, [0] * case.layers).shared_peak
         assert tracked_peak(case, monkeypatch) == pytest.approx(expected, rel=0.002)
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 4])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_measured_layers_of_the_linear_stack_predict_what_the_closed_forms_do(gpus, optimizer):
-    case = case_of(depth=8, gpus=gpus, dim=64, batch_size=32, optimizer=optimizer)
+@pytest.mark.parametrize("how", [{}, {"optimizer": "adam"}, {"recompute": "layers"}])
+def test_measured_layers_of_the_linear_stack_predict_what_the_closed_forms_do(gpus, how):
+    case = case_of(depth=8, gpus=gpus, dim=64, batch_size=32, **how)
     places = [n * gpus // 8 for n in range(8)]
     found, closed = follow_step(case, profile_of(case), places), predict(case, places)
     assert found.shared_peak == pytest.approx(closed.shared_peak, rel=1e-3)
@@ -98,4 +100,16 @@ def test_they_do_so_for_pipelines(schedule, batch_size, allowed):
     found = follow_pipeline(result.case, profile_of(result.case), places, actions_of(result))
     for ours, theirs in zip(found, predict_pipeline(result, 0), strict=True):
         more = ours.total / theirs.total - 1
-        assert -allowed <= more <= (0.07 if schedule in ("zero_bubble", "zbv") else allowed)
+        assert -allowed <= more <= (0.07 if schedule in IN_TWO_PARTS else allowed)
+
+
+@pytest.mark.parametrize(("batch_size", "allowed"), [(40, 0.01), (4000, 0.001)])
+@pytest.mark.parametrize("schedule", [name for name in PIPELINES if name not in IN_TWO_PARTS])
+def test_they_do_so_for_pipelines_whose_layers_run_again(schedule, batch_size, allowed):
+    keys = {"depth": 8, "gpus": 2, "dim": 16, "batch_size": batch_size, "micro_batches": 4}
+    made = scheduled(schedule, **keys, dtype="float32", recompute="layers")
+    result = measured(made)
+    places = result.placement.stage_of_layer or result.placement.gpu_of_layer
+    found = follow_pipeline(result.case, profile_of(result.case), places, actions_of(result))
+    for ours, theirs in zip(found, predict_pipeline(result, 0), strict=True):
+        assert ours.total == pytest.approx(theirs.total, rel=allowed)

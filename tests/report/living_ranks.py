@@ -1,6 +1,7 @@
 """Two forked ranks of GPipe: the bytes of their living tensors at most, and those predicted.
 
-Started by test_pipeline_memory.py in a process of its own; prints a line for each rank.
+Started by test_pipeline_memory.py in a process of its own; prints a line for each rank, then
+again where layers run again.
 """
 
 import gc
@@ -15,7 +16,7 @@ from torch.utils._pytree import tree_map_only
 from mp.distributed.instruments import record_timeline
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.stages import make_stages
-from mp.distributed.world import join
+from mp.distributed.world import World, join
 from mp.families.linear import LinearStack
 from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
@@ -65,7 +66,15 @@ def as_rank(rank: int, port: int) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", SECRET: "5e" * 32}
     torch.set_num_threads(1)
     world = join(2, "cpu", print)
-    case = make_case({**SIZES, "schedule": "gpipe"}, "test")
+    for recompute in ("none", "layers"):
+        measure(world, {**SIZES, "recompute": recompute})
+    world.shutdown()
+
+
+def measure(world: World, keys: dict[str, object]) -> None:
+    rank = world.rank
+    gc.collect()  # what is left of a step before
+    case = make_case({**keys, "schedule": "gpipe"}, "test")
     step = PipelineStep(LinearStack(case), make_stages(case), world)
     step()  # makes what the others find made
     seen = break_down([record_timeline(step, world, 0.0, clock_of(world.devices))], "host")
@@ -73,10 +82,9 @@ def as_rank(rank: int, port: int) -> None:
     with LiveBytes(*already) as live:
         del already
         step()
-    made = measuring(scheduled("gpipe", dtype="float32", **SIZES), breakdown=seen)
+    made = measuring(scheduled("gpipe", dtype="float32", **keys), breakdown=seen)
     predicted = predict_pipeline(measured(made), 0)[rank].total
     print(f"rank {rank}: {live.peak} {predicted}", flush=True)  # Gloo prints lines of its own
-    world.shutdown()
 
 
 if __name__ == "__main__":

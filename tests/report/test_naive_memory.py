@@ -69,6 +69,7 @@ def test_bfloat16_takes_half():
 LOSSES = 16  # bytes: the losses of two steps and the ones that backward starts from
 
 
+@pytest.mark.parametrize("recompute", ["none", "layers"])
 @pytest.mark.parametrize(
     ("depth", "gpus", "dim", "batch_size"),
     [
@@ -77,8 +78,10 @@ LOSSES = 16  # bytes: the losses of two steps and the ones that backward starts 
         (6, 1, 64, 8), (20, 5, 16, 15),
     ],
 )  # fmt: skip
-def test_the_peak_is_what_torch_allocates_and_frees_to_the_byte(depth, gpus, dim, batch_size):
-    case = Case(depth=depth, gpus=gpus, dim=dim, batch_size=batch_size)
+def test_the_peak_is_what_torch_allocates_and_frees_to_the_byte(
+    depth, gpus, dim, batch_size, recompute
+):
+    case = Case(depth=depth, gpus=gpus, dim=dim, batch_size=batch_size, recompute=recompute)
     step = build_step(case, choose_devices(gpus, "cpu"))
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         step()

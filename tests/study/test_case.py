@@ -24,6 +24,7 @@ OTHER = {
     "dtype": "bfloat16",
     "optimizer": "adam",
     "execution": "cuda_graph",
+    "recompute": "layers",
     "seed": 1,
     "warmup_steps": 1,
     "steps": 1,

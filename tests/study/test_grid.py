@@ -1,5 +1,6 @@
 """Which cases a grid asks for."""
 
+import msgspec
 import pytest
 
 from study.errors import ConfigError
@@ -96,3 +97,14 @@ def test_repeats_count_among_the_cases_that_are_too_many():
 def test_a_grid_contains_its_own_cases_whatever_repeat_it_sets(setting):
     given = grid(depth=(20,), gpus=(2, 5)).with_overrides(setting)
     assert all(given.contains(case) for case in given.cases())
+
+
+def test_a_grid_without_a_newer_key_has_the_cases_of_before_alone(tmp_path):
+    (tmp_path / "g.yaml").write_text("axes: {depth: [4], gpus: [1]}\n")
+    (grid,) = load_grids([str(tmp_path / "g.yaml")])
+    (plain,) = grid.cases()
+    again = msgspec.structs.replace(plain, recompute="layers")
+    assert "recompute" not in plain.as_dict()
+    assert grid.contains(plain)
+    assert not grid.contains(again)
+    assert grid.with_overrides({"recompute": "layers"}).cases() == [again]

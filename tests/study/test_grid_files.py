@@ -47,7 +47,7 @@ def test_depth_and_gpus_need_not_be_axes(tmp_path):
         (AXES + "model: {dims: 8}", ("model", "'dims'", "known keys: depth, gpus, kind")),
         (
             AXES + "train: {optimiser: sgd}",
-            ("train", "'optimiser'", "known keys: dtype, optimizer, execution, seed"),
+            ("train", "'optimiser'", "known keys: dtype, optimizer, execution, recompute, seed"),
         ),
         ("axes: {layers: [8]}", ("axes", "'layers'", "known keys: depth, gpus, dim")),
         (AXES + "model: {1: 2}", ("model", "unknown key 1")),

@@ -44,6 +44,21 @@ def operations_of(case: Case, model: ModelProfile | None) -> Operations | None:
     return Operations(*(steps * sum(column) for column in zip(*known, strict=True)))
 
 
+def recomputed_flops(case: Case, model: ModelProfile | None) -> int | None:
+    """Return the operations of the layers' second run in backward, which `operations_of` lacks.
+
+    0 where no layer runs again, and for the linear stack: a second run ends before the product,
+    since backward needs only what the product is made from. None where they are not known.
+    """
+    if model is None or case.recompute == "none":
+        return 0
+    known = [layer.recomputed_flops for layer in model.layers]
+    found = [flops for flops in known if flops is not None]
+    if len(found) < len(known):
+        return None
+    return case.batch_size // model.rows * sum(found)
+
+
 def _parts(layer: LayerProfile) -> tuple[int, int, int] | None:
     forward, of_input, of_weight = (
         layer.forward_flops,

@@ -12,8 +12,8 @@ from report.wording.units import count_of, number
 
 TOLERANCE = {"float32": 1e-4, "tf32": 1e-3, "bfloat16": 1e-3}  # relative
 # Keys that do not change the loss of the first step.
-NO_MATTER = (*HOW, "gpus", "repeat", "optimizer", "execution", "warmup_steps", "steps",
-             "time_limit_s", "ci_half_width")  # fmt: skip
+NO_MATTER = (*HOW, "gpus", "repeat", "optimizer", "execution", "recompute", "warmup_steps",
+             "steps", "time_limit_s", "ci_half_width")  # fmt: skip
 SAME = "Do all schedules and numbers of GPUs compute the same?"
 
 
