@@ -13,13 +13,14 @@ from report.wording.hardware import shared_device
 from report.wording.models import is_of_model, model_words
 from report.wording.names import key_name, value_text
 from report.wording.units import plural
-from study.case import Case
+from study.case import NEWER, Case
 from study.models import KINDS, OF_TRAINING
 
 SETTING = ("depth", "dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution",
-           "seed", "micro_batches", "chunks_per_gpu", "balance", "gradients")  # fmt: skip
+           "recompute", "seed", "micro_batches", "chunks_per_gpu", "balance",
+           "gradients")  # fmt: skip
 MODEL = ("depth", "dim", "batch_size", "dtype")
-UNSAID = {"gradients": "separate"}  # values that are told only where most tables have another
+UNSAID = NEWER  # values that are told only where most tables have another
 LIMITS = {
     "time_limit_s": "at most {} s of timed steps",
     "steps": "at most {} timed steps",

@@ -12,6 +12,7 @@ from report.answers import sweep
 from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.of_gpus import utilisation
 from report.answers.of_gpus.peaks import peaks
+from report.answers.of_gpus.recompute import recomputing
 from report.answers.phrases import groups_of, listed
 from report.answers.reasons.more_gpus import explained, reasons, takes_turns
 from report.data.labels import differing, differs
@@ -25,6 +26,7 @@ from study.statistics.samples import estimate
 USED = "Are all GPUs used?"
 FASTER = "Does adding GPUs make training faster?"
 MEMORY = "How much memory does each GPU use?"
+RECOMPUTED = "What does running layers again in backward save, and what does it cost?"
 MOST = 8  # neighbours in one sentence
 QUESTION = "Whether adding GPUs makes training faster"
 
@@ -35,6 +37,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
         Answer(USED, utilisation.utilisation(results)),
         Answer(FASTER, _adding_gpus(results)),
         Answer(MEMORY, peaks(results)),
+        Answer(RECOMPUTED, recomputing(results)),
         *sweep.answer(results),
     ]
     return [answer for answer in found if answer.sentences]
