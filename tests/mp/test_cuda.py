@@ -148,10 +148,12 @@ def test_copies_between_two_real_gpus_arrive_and_are_timed():
 
 
 # In a graph Adam corrects its bias with numbers on the GPU, in float32, so it rounds differently.
+@pytest.mark.parametrize("recompute", ["none", "layers"])
 @pytest.mark.parametrize(("optimizer", "tolerance"), [("sgd", 1e-5), ("adam", 0.01)])
-def test_a_cuda_graph_has_the_losses_of_eager_steps(optimizer, tolerance):
+def test_a_cuda_graph_has_the_losses_of_eager_steps(optimizer, tolerance, recompute):
     devices = choose_devices(1, "cuda")
     keys = {"depth": 8, "gpus": 1, "dim": 256, "batch_size": 16, "optimizer": optimizer}
+    keys["recompute"] = recompute
     eager = build_step(Case(**keys), devices)
     graphed = GraphedStep(build_step(Case(**keys, execution="cuda_graph"), devices), devices)
     for _ in range(3):  # the graph has trained as many to warm up
