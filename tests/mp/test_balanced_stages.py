@@ -5,7 +5,7 @@ import pytest
 
 from mp.distributed.stages import costs_of, make_stages
 from mp.inspection.text import stages_by
-from report.analysis.profiled.stage_balance import balance_by
+from report.analysis.profiled.stage_balance import other_balances
 from study.case import Case
 from study.errors import CaseError
 from study.results.costs import BALANCES
@@ -69,9 +69,10 @@ def test_a_report_and_an_inspection_tell_the_stages_that_a_run_would_have(balanc
     model = profile(case)
     costs = None if balance == "layers" else costs_of(balance, model)
     stages = make_stages(case, costs).stage_of_layer
-    made = scheduled("1f1b", gpus=4, kind="gpt", depth=24, batch_size=4, micro_batches=4)
+    keys = {"kind": "gpt", "depth": 24, "batch_size": 4, "balance": "7,7,7,5"}
+    made = scheduled("1f1b", gpus=4, micro_batches=4, **keys)
     ran = case_of(cut(made, (7, 7, 7, 5)))
-    told = balance_by(ran, balance)
+    told = other_balances(ran)[balance]
     assert told.stage_of_layer == stages == stages_by(model, balance, 4)
 
 
