@@ -3,8 +3,8 @@
     python benchmarks/fused.py --gpus 2 --depth 8 --dim 1024 --batch-size 2048 --micro-batches 8
 
 A process for each GPU; on a CPU each has cores of its own. `--kind gpt` trains blocks of `--dim`, 8
-heads, 256 tokens and 8192 words. Steps of both kinds take turns in one run; then one instrumented
-step of each shows what its actions take. Markdown on stdout.
+heads, 256 tokens and 8192 words. Steps of both kinds take turns in one run; then instrumented
+steps of each show what its actions take. Markdown on stdout.
 """
 
 import argparse

@@ -171,7 +171,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def parts(self) -> int:
-        """Into how many parts the batch is cut, for one GPU after another or for each GPU one."""
+        """The number of parts of the batch: its micro-batches, or one for each GPU."""
         is_shared = SCHEDULES[self.schedule].family == "data"
         return self.gpus if is_shared else self.micro_batches
 

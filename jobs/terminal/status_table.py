@@ -22,14 +22,8 @@ COLUMNS: dict[str, Callable[[CaseStatus], str | None]] = {
     "outcome": lambda o: o.outcome,
     "log": lambda o: _short(o.log),
 }  # fmt: skip
-LEFT_OUT = (
-    "log",
-    "model",
-    "reason",
-    "node",
-    "elapsed",
-    "last seen",
-)  # where they do not fit, in this order
+# Where they do not fit, in this order.
+LEFT_OUT = ("log", "model", "reason", "node", "elapsed", "last seen")
 IDS_SHOWN = 3  # of cases of which the same is said
 
 

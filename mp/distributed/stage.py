@@ -19,11 +19,18 @@ from study.results.measurement import SpanKind
 class StageModule(nn.Sequential):
     """Layers in turn. torch hands over the tensors of a tuple as so many arguments.
 
-    An output that is a view is copied: zero bubble detaches it in place, which torch refuses.
+    Args:
+        layers: in order.
+        run: runs a layer.
+        copies_views: whether an output that is a view is copied: torch's zero bubble detaches it in
+            place, which torch refuses.
     """
 
-    copies_views = False
-    run: RunLayer
+    def __init__(
+        self, layers: Iterable[nn.Module], run: RunLayer, *, copies_views: bool = False
+    ) -> None:
+        super().__init__(*layers)
+        self.run, self.copies_views = run, copies_views
 
     def forward(self, *x: torch.Tensor) -> Activation:
         """Map the tensors that the stage before returned to those that the next takes."""
@@ -140,8 +147,7 @@ def make_stage(
         The stage, which passes back the gradient of every tensor that may have one.
     """
     stage, count = numbers
-    module = StageModule(*layers)
-    module.copies_views, module.run = copies_views, run
+    module = StageModule(layers, run, copies_views=copies_views)
     made = ReportingStage(
         module,
         stage,

@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mp.distributed.stage import StageModule
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
-from mp.engine import Gradients
+from mp.engine import Gradients, Tensors
 from mp.families.linear import LinearLayer
 from mp.workload import Workload, make_optimizer
 from study.errors import CaseError
@@ -49,8 +49,7 @@ class TensorParallelStep:
             _share(layer.to(world.device, workload.dtype), number, self.case.layers, mesh)
             for number, layer in enumerate(workload.layers())
         ]
-        self.model = StageModule(*shares)
-        self.model.run = workload.run_layer
+        self.model = StageModule(shares, workload.run_layer)
         x, target = workload.batch(self.case.batch_size)
         self.x, self.target = (workload.cast(part).to(world.device) for part in (x, target))
         self.optimizer = make_optimizer(self.case, self.model.parameters())
@@ -92,14 +91,7 @@ class TensorParallelStep:
 
     def gradients(self) -> Gradients:
         """Return the whole gradients of each layer, put together from all ranks, on the CPU."""
-        return {
-            number: {
-                name: _whole(p.grad).cpu()
-                for name, p in layer.named_parameters()
-                if p.grad is not None
-            }
-            for number, layer in self.layers().items()
-        }
+        return {number: whole_gradients(layer) for number, layer in self.layers().items()}
 
     def layers(self) -> dict[int, nn.Module]:
         """Return this rank's share of every layer, by number."""
@@ -124,8 +116,13 @@ def _share(layer: nn.Module, number: int, depth: int, mesh: DeviceMesh) -> Linea
     return layer
 
 
-def _whole(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+def whole_gradients(layer: nn.Module) -> Tensors:
+    """Return the gradients of a layer on the CPU, put together from all ranks that have a part."""
+    found = {name: p.grad for name, p in layer.named_parameters() if p.grad is not None}
+    return {
+        name: (grad.full_tensor() if isinstance(grad, DTensor) else grad).cpu()
+        for name, grad in found.items()
+    }
 
 
 class _CollectiveReporter(TorchDispatchMode):

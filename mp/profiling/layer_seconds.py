@@ -21,28 +21,41 @@ def time_layer(subject: Subject) -> tuple[float, float]:
     """Return the median seconds of forward and of backward; of backward 0 where there is none."""
     x = subject.make_input().requires_grad_(subject.has_input_gradient)
     output = subject.run(x)  # the first call chooses kernels
-    time_of = _timer(subject.device)
-    if not output.requires_grad:
-        return median(time_of(lambda: subject.run(x)) for _ in range(MOST_TIMES)), 0.0
+    learns = output.requires_grad
     gradient = torch.ones_like(output)
-    output.backward(gradient)
+    if learns:
+        output.backward(gradient)
+    timer = _timer(subject.device)
     times: list[tuple[float, float]] = []
-    held: dict[str, Any] = {}
+    held: dict[str, Any] = {"output": output}
     began = perf_counter()
     while len(times) < MOST_TIMES and not (
         len(times) >= LEAST_TIMES and perf_counter() - began > ENOUGH_S
     ):
-        forward_s = time_of(lambda: held.update(output=subject.run(x)))
-        times.append((forward_s, time_of(lambda: held["output"].backward(gradient))))
+        timer.is_late = False
+        forward_s = timer.seconds(lambda: held.update(output=subject.run(x)))
+        backward_s = timer.seconds(lambda: held["output"].backward(gradient)) if learns else 0.0
+        if not timer.is_late:
+            times.append((forward_s, backward_s))
     forwards, backwards = zip(*times, strict=True)
     return median(forwards), median(backwards)
 
 
-def _timer(device: torch.device) -> Callable[[Callable[[], object]], float]:
-    if device.type == "cuda":
-        return BusyGpuTimer(device).seconds
-    devices = Devices([device], [device])
-    return lambda run: time_step(run, devices)
+def _timer(device: torch.device) -> "HostTimer | BusyGpuTimer":
+    return BusyGpuTimer(device) if device.type == "cuda" else HostTimer(device)
+
+
+class HostTimer:
+    """Times calls on the host's clock, for a device that has finished when a call returns."""
+
+    is_late = False
+
+    def __init__(self, device: torch.device) -> None:
+        self.devices = Devices([device], [device])
+
+    def seconds(self, run: Callable[[], object]) -> float:
+        """Return the seconds of a call."""
+        return time_step(run, self.devices)
 
 
 class BusyGpuTimer:
@@ -53,22 +66,19 @@ class BusyGpuTimer:
 
     Args:
         device: a GPU.
+
+    Attributes:
+        is_late: set where the spinning ended before the host had launched a call, whose time then
+            does not count; later calls spin for longer, up to `MOST_CYCLES`.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.cycles = FIRST_CYCLES
+        self.is_late = False
 
     def seconds(self, run: Callable[[], object]) -> float:
         """Return the seconds from the first kernel of a call to the end of its last."""
-        while True:
-            spun_s, launched_s, seconds = self._time(run)
-            if launched_s < spun_s or self.cycles >= MOST_CYCLES:
-                return seconds
-            self.cycles = min(MOST_CYCLES, int(self.cycles * max(2.0, 1.5 * launched_s / spun_s)))
-
-    def _time(self, run: Callable[[], object]) -> tuple[float, float, float]:
-        """Return the seconds of spinning, of launching on the host's clock, and of the kernels."""
         with torch.cuda.device(self.device):
             torch.cuda.synchronize()
             began, first, last = (torch.cuda.Event(enable_timing=True) for _ in range(3))
@@ -80,4 +90,13 @@ class BusyGpuTimer:
             last.record()
             launched_s = perf_counter() - host
             last.synchronize()
-        return began.elapsed_time(first) / 1e3, launched_s, first.elapsed_time(last) / 1e3
+        self._adapt(began.elapsed_time(first) / 1e3, launched_s)
+        seconds: float = first.elapsed_time(last) / 1e3
+        return seconds
+
+    def _adapt(self, spun_s: float, launched_s: float) -> None:
+        """Spin for longer from now on if the launching of a call took as long as the spinning."""
+        if launched_s >= spun_s and self.cycles < MOST_CYCLES:
+            self.is_late = True
+            longer = max(2.0, 1.5 * launched_s / spun_s)
+            self.cycles = min(MOST_CYCLES, int(self.cycles * longer))

@@ -19,12 +19,7 @@ from study.storage.store import Store
 CODE, REPORT, TABLES, RESULTS = NAMES = ("homework.py", "report.pdf", "tables.md", "results")
 MOST_BYTES = 1024**3  # of a result's file, which was read before
 # What homework.py trains with.
-TRAINS = {
-    "dtype": "float32",
-    "optimizer": "sgd",
-    "execution": "eager",
-    "recompute": "none",
-}  # by homework.py
+TRAINS = {"dtype": "float32", "optimizer": "sgd", "execution": "eager", "recompute": "none"}
 ABOUT_THE_CODE = (
     f"The code handed in is `{CODE}`: one file that runs, with the listings of this report in it. "
     "Its timing loop is short; the step times of this report come from longer runs of the same "

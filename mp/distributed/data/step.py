@@ -4,12 +4,12 @@ from statistics import fmean
 
 import torch
 from torch import nn
-from torch.distributed.tensor import DTensor
 
 from mp.distributed.data.counting import CollectiveCounter
 from mp.distributed.data.waits import Waits, watch_layers
 from mp.distributed.data.wrapping import replicate, shard
 from mp.distributed.step_listener import SILENT, StepListener
+from mp.distributed.tensor import whole_gradients
 from mp.distributed.world import World
 from mp.engine import Gradients
 from mp.workload import Workload, make_optimizer
@@ -102,19 +102,8 @@ class DataParallelStep:
 
     def gradients(self) -> Gradients:
         """Return the whole gradients of each layer, on the CPU; all ranks ask together."""
-        return {
-            number: {
-                name: _whole(p.grad).cpu()
-                for name, p in layer.named_parameters()
-                if p.grad is not None
-            }
-            for number, layer in self.layers().items()
-        }
+        return {number: whole_gradients(layer) for number, layer in self.layers().items()}
 
     def layers(self) -> dict[int, nn.Module]:
         """Return every layer, by number."""
         return dict(enumerate(self._layers))
-
-
-def _whole(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -69,7 +69,7 @@ def _together(result: MeasuredCase) -> list[str]:
     Those of a pipeline are of shared weights, which have a question to themselves.
     """
     together = result.transfers.collectives
-    if not together or SCHEDULES[result.case.schedule].family not in ("tensor", "data"):
+    if not together or not SCHEDULES[result.case.schedule].is_on_all_gpus:
         return []
     who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
     name = schedule_name(result.case)

@@ -29,5 +29,5 @@ def uneven_halves(result: MeasuredCase) -> str:
         ratio = max(each_s) * len(each_s) / sum(each_s)
         if ratio >= EVEN:
             stage = each_s.index(max(each_s))
-            words.append(f"{name} of stage {stage} {ratio:.2f} times the mean {name}")
+            words.append(f"{name} takes {ratio:.2f} times the mean on stage {stage}")
     return " and ".join(words)

@@ -80,7 +80,7 @@ def _unequal(result: MeasuredCase, share: float) -> str:
             f"{PARTS['imbalance']}: {slowest} takes {balance.ratio:.2f} times as long as the mean"
         )
     if halves := uneven_halves(result):
-        return f"stages are even in all but not in each half: {halves}"
+        return f"stages are even only over forward and backward together: {halves}"
     return "stages differ a little in time"
 
 
