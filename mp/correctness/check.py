@@ -9,6 +9,7 @@ from mp.correctness.notes import DROPOUT, find_random, note_frozen, note_random,
 from mp.correctness.repeated import find_unrepeatable
 from mp.correctness.unsplit import Unsplit, buffers_of, compute_unsplit
 from mp.engine import Engine, S
+from mp.hardware.precision import comparable_kernels
 from mp.workload import Workload
 from study.case import Case
 from study.errors import CaseError
@@ -29,11 +30,15 @@ def check_equals_unsplit(engine: Engine[S]) -> tuple[str, ...]:
     Raises:
         CaseError: on every rank, if they differ, or if the model cannot be split.
     """
-    case = _small_case(engine.workload)
-    torch.set_float32_matmul_precision("highest")
-    unsplit, problem = None, None
+    with comparable_kernels():
+        return _check(engine, _small_case(engine.workload))
+
+
+def _check(engine: Engine[S], case: Case) -> tuple[str, ...]:
+    """Compare the small case, and return the notes."""
+    unsplit, problem, device = None, None, engine.world.devices.real_device(0)
     if engine.world.rank == 0:
-        unsplit, problem = _try_to_compute(engine.make_workload(case), case)
+        unsplit, problem = _try_to_compute(engine.make_workload(case), device)
     _raise_together(engine, problem)
     step = engine.build(case)
     with without_dropout(step.layers().values()):
@@ -48,7 +53,7 @@ def check_equals_unsplit(engine: Engine[S]) -> tuple[str, ...]:
         if (name := find_random(unsplit)) is not None:
             notes = [note_random(name)]
         elif (problem := find_difference(case, losses, gradients, every_buffer, unsplit)) is None:
-            notes = _compare_with_whole_batch(engine.case, workload, unsplit)
+            notes = _compare_with_whole_batch(engine.case, workload, unsplit, device)
     _raise_together(engine, problem)
     return tuple(notes)
 
@@ -61,11 +66,12 @@ def _small_case(workload: Workload) -> Case:
     )
 
 
-def _try_to_compute(workload: Workload, case: Case) -> tuple[Unsplit | None, str | None]:
+def _try_to_compute(workload: Workload, device: torch.device) -> tuple[Unsplit | None, str | None]:
     """Return the unsplit model, or in words why it cannot be split."""
+    case = workload.case
     try:
         apart = SCHEDULES[case.schedule].family == "data"
-        unsplit = compute_unsplit(workload, case.parts, apart=apart)
+        unsplit = compute_unsplit(workload, case.parts, device, apart=apart)
     except CaseError as error:
         return None, str(error)
     if case.schedule == "fsdp" and unsplit.unequal is not None:
@@ -75,13 +81,15 @@ def _try_to_compute(workload: Workload, case: Case) -> tuple[Unsplit | None, str
     return unsplit, None
 
 
-def _compare_with_whole_batch(case: Case, workload: Workload, unsplit: Unsplit) -> list[str]:
+def _compare_with_whole_batch(
+    case: Case, workload: Workload, unsplit: Unsplit, device: torch.device
+) -> list[str]:
     """Return the notes on a split that computes what the unsplit model does."""
     notes = [DROPOUT if unsplit.has_dropout else None]
     if SCHEDULES[case.schedule].is_pipeline:
         notes.append(note_frozen(unsplit))
     if case.parts > 1:
-        notes.append(note_whole_batch(case, compute_unsplit(workload, 1), unsplit))
+        notes.append(note_whole_batch(case, compute_unsplit(workload, 1, device), unsplit))
     return [note for note in notes if note is not None]
 
 

@@ -9,7 +9,7 @@ from mp.engine import Communicator, Gradients
 from study.case import Case
 from study.schedules import SCHEDULES
 
-# float32; several GPUs of one kind agree to the last bit, a GPU and a CPU do not.
+# float32; several GPUs of one kind agree to the last bit, products cut in other ways do not.
 TOLERANCE = 1e-4  # of the largest number of a tensor: gradients of deep models are tiny
 # Below this, which the gradients of a hundred layers reach, float32 has few digits or none.
 LEAST = torch.finfo(torch.float32).tiny

@@ -1,4 +1,8 @@
-"""The unsplit model: all layers in one piece on the CPU, fed the micro-batches one by one."""
+"""The unsplit model: all layers in one piece on one GPU, fed the micro-batches one by one.
+
+It runs on the kind of device that the split runs on: rounding alone, which differs between a GPU
+and a CPU, turns gradients of deep nets upside down where a value is close to ReLU's corner.
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +12,7 @@ from torch import nn
 from mp.activations import Activation, Shape, each_part, outputs_of, shape_in_words, shape_of
 from mp.correctness.dropout import has_dropout, without_dropout
 from mp.engine import Gradients, Tensors, gradients_of
+from mp.hardware.precision import converted
 from mp.workload import Workload
 from study.errors import CaseError
 
@@ -37,22 +42,26 @@ class Unsplit:
     unequal: str | None = None
 
 
-def compute_unsplit(workload: Workload, micro_batches: int, *, apart: bool = False) -> Unsplit:
+def compute_unsplit(
+    workload: Workload, micro_batches: int, device: torch.device, *, apart: bool = False
+) -> Unsplit:
     """Train forward and backward in one piece, as a schedule of so many micro-batches does.
 
     Args:
         workload: what the case trains.
         micro_batches: into which the batch is cut.
+        device: where it runs.
         apart: whether each part changes buffers of its own, as on a rank that has all layers.
 
     Returns:
-        Loss, gradients and buffers of the same layers, on the CPU.
+        Loss, gradients and buffers of the same layers, on the CPU; outputs on the device.
 
     Raises:
         CaseError: a layer returns what no split can pass on, or other shapes from call to call.
     """
-    layers, names = list(workload.layers()), workload.names()
-    x, target = workload.batch(workload.case.batch_size)
+    layers = [converted(layer, torch.float32, device) for layer in workload.layers()]
+    names, batch = workload.names(), workload.batch(workload.case.batch_size)
+    x, target = (part.to(device) for part in batch)
     expected = [shape_of(like) for like in workload.activations(len(x) // micro_batches)]
     losses, outputs, buffers = [], [], []
     before = [buffers_of(layer) for layer in layers] if apart else []
@@ -74,7 +83,7 @@ def compute_unsplit(workload: Workload, micro_batches: int, *, apart: bool = Fal
     return Unsplit(
         layers,
         names,
-        torch.stack([loss.detach() for loss in losses]).mean(),
+        torch.stack([loss.detach() for loss in losses]).mean().cpu(),
         {number: gradients_of(layer) for number, layer in enumerate(layers)},
         buffers if apart else buffers[-1:],
         outputs,

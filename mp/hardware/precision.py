@@ -1,4 +1,7 @@
-"""Precision of a case: the type of its numbers, and whether float32 products run as TF32."""
+"""Precision of a case: the type of its numbers, and whether float32 runs as TF32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -13,7 +16,28 @@ def element_type(case: Case) -> torch.dtype:
 
 def set_precision(case: Case) -> None:
     """Turn TF32 on for dtype tf32, and off for every other."""
-    torch.set_float32_matmul_precision("high" if case.dtype == "tf32" else "highest")
+    _set_tf32(case.dtype == "tf32")
+
+
+@contextmanager
+def comparable_kernels() -> Iterator[None]:
+    """Compute in float32 and, where cuDNN has the choice, the same numbers in every run.
+
+    Afterwards TF32 is off; set_precision says what a case has.
+    """
+    _set_tf32(False)
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
+
+
+def _set_tf32(is_on: bool) -> None:
+    """Choose for matrix products and for cuDNN's convolutions, which torch has as TF32."""
+    torch.set_float32_matmul_precision("high" if is_on else "highest")
+    torch.backends.cudnn.allow_tf32 = is_on
 
 
 def tf32_enabled() -> bool:
