@@ -46,7 +46,8 @@ def gpu_bytes(
         static = parameter_bytes(profile, mine) + trained * (1 + OPTIMIZER_STATES[optimizer])
         kept = kept_bytes(profile, mine, is_last=stage == last)
         layers = [profile.layers[number] for number in mine]
-        working = max(_backward_bytes(layer, batch) for layer in layers)
+        computed = [*layers, *([profile.loss] if stage == last else [])]
+        working = max(_backward_bytes(layer, batch) for layer in computed)
         ends = profile.input_bytes * (stage == 0) + profile.target_bytes * (stage == last)
         held = max(1, min(batch.in_flight - stage, batch.micro_batches))
         moving = kept * held + working + ends * batch.micro_batches

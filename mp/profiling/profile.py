@@ -1,5 +1,6 @@
 """The profile of a model: every layer and the loss, alone, with one micro-batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -214,36 +215,43 @@ def _count(
     device: torch.device,
     has_input_gradient: bool,
 ) -> Operations:
-    """Count on the meta device; on the real one, where an operation is not known there."""
-    for where in (torch.device("meta"), device):
-        try:
-            with torch.device(where):
-                layer = converted(workload.layer(number), workload.dtype, where)
-            parameters = list(layer.parameters())
-            x = torch.empty_like(like, device="meta") if where.type == "meta" else None
-            x = _draw(workload, number, like, device) if x is None else x
-            found = count_operations(layer, parameters, x, has_input_gradient)
-            if workload.case.recompute == "none" or found.forward is None:
-                return found
-            again = partial(_output_of, runner_of(workload.case, may_draw=False), layer)
-            return replace(found, recomputed=count_recomputed(layer, again, parameters, x))
-        except (NotImplementedError, RuntimeError):
-            if where == device:
-                raise
-    raise AssertionError("one of the two devices counts or raises")
+    """Count the operations of a layer."""
+
+    def count(where: torch.device) -> Operations:
+        with torch.device(where):
+            layer = converted(workload.layer(number), workload.dtype, where)
+        parameters = list(layer.parameters())
+        is_meta = where.type == "meta"
+        x = torch.empty_like(like) if is_meta else _draw(workload, number, like, where)
+        found = count_operations(layer, parameters, x, has_input_gradient)
+        if workload.case.recompute == "none" or found.forward is None:
+            return found
+        again = partial(_output_of, runner_of(workload.case, may_draw=False), layer)
+        return replace(found, recomputed=count_recomputed(layer, again, parameters, x))
+
+    return _without_data_or_on(device, count)
+
+
+def _without_data_or_on(
+    device: torch.device, count: Callable[[torch.device], Operations]
+) -> Operations:
+    """Count on the meta device, which takes no memory; where that cannot be, on the real one."""
+    try:
+        return count(torch.device("meta"))
+    except (NotImplementedError, RuntimeError):
+        return count(device)
 
 
 def _measure_loss(
     workload: Workload, rows: int, like: torch.Tensor, is_held: bool, device: torch.device
 ) -> _Found:
-    with torch.device(device):
-        target = workload.cast(workload.batch(rows)[1]).to(device)
+    def count(where: torch.device) -> Operations:
+        run = partial(workload.loss, target=_target(workload, rows, where))
+        return count_operations(run, [], torch.empty_like(like, device=where).zero_(), True)
 
-    def run(output: torch.Tensor, target: torch.Tensor = target) -> torch.Tensor:
-        return workload.loss(output, target)
-
+    operations, target = _without_data_or_on(device, count), _target(workload, rows, device)
     subject = Subject(
-        run=run,
+        run=partial(workload.loss, target=target),
         parameters=[],
         buffers=[target],
         make_input=lambda: torch.randn(like.shape, dtype=like.dtype, device=device),
@@ -251,7 +259,12 @@ def _measure_loss(
         holds_input=is_held,
         device=device,
     )
-    return _measure(workload, subject, count_operations(run, [], subject.make_input(), True))
+    return _measure(workload, subject, operations)
+
+
+def _target(workload: Workload, rows: int, device: torch.device) -> torch.Tensor:
+    with torch.device(device):
+        return workload.cast(workload.batch(rows)[1]).to(device)
 
 
 def _measure(workload: Workload, subject: Subject, operations: Operations) -> _Found:

@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils.flop_counter import FlopCounterMode
 
 from mp.families.linear import LinearStack
 from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
+from mp.profiling.operations import OperationCounter
 from mp.profiling.profile import largest_products, measure_profile
 from mp.single.step import build_step
 from report.analysis.profiled.shapes import operations_of
@@ -183,3 +185,21 @@ def test_the_largest_product_of_a_gpt_is_found():
     case, _ = profiled("gpt")
     best = largest_products(workload_of(case), 4)[0]
     assert best.flops == 2 * (4 * 8) * 16 * (4 * 16)  # of the MLP: rows x dim x 4 dim
+
+
+def test_operations_are_counted_without_memory_for_data():
+    """On a GPU that the loss's tensors just fit, a count beside them would not."""
+    kinds = set()
+
+    class Watched(LinearStack):
+        def loss(self, output, target):
+            kinds.add((output.device.type, "counted" if _is_counted() else "measured"))
+            return super().loss(output, target)
+
+    case = make_case({"depth": 2, "gpus": 1, "dim": 8, "batch_size": 4}, "test")
+    measure_profile(Watched(case), CPU, 4)
+    assert kinds == {("meta", "counted"), ("cpu", "measured")}
+
+
+def _is_counted():
+    return any(isinstance(m, OperationCounter) for m in _get_current_dispatch_mode_stack())

@@ -8,6 +8,7 @@ from torch.distributed._tools.mem_tracker import MemTracker
 
 from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
+from mp.inspection.memory import Batch, gpu_bytes
 from mp.profiling.profile import measure_profile
 from mp.single.step import build_step
 from mp.workload import OPTIMIZERS
@@ -77,6 +78,16 @@ def test_the_peak_of_one_device_is_that_of_torchs_tracker(model, dtype, monkeypa
         profile = profile_of(case) if again else plain
         expected = follow_step(case, profile, [0] * case.layers).shared_peak
         assert tracked_peak(case, monkeypatch) == pytest.approx(expected, rel=0.002)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_estimate_before_a_run_is_never_below_the_peak_that_is_predicted_after_it(model):
+    """Nor above it by two fifths: it has all gradients there from the first layer's backward on."""
+    case = case_of(**MODELS[model] | ({"vocab": 20_000} if model == "gpt" else {}))
+    profile = profile_of(case)
+    expected = follow_step(case, profile, [0] * case.layers).shared_peak
+    [estimate] = gpu_bytes(profile, [0] * case.layers, Batch(case.batch_size, 1, 1), "sgd")
+    assert expected * 0.999 <= estimate <= expected * 1.4, estimate / expected
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 4])
