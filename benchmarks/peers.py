@@ -17,6 +17,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -43,6 +44,7 @@ PEERS = ("ours 1f1b", *list(RIVAL)[:3], "ours gpipe", "torchgpipe")
 WARM_UP = 3
 SAYS = "peer: "  # begins the one line that is not a library's
 LONGEST = 300  # characters of a reason
+LONGEST_S = 180.0  # of one peer in one round
 Step = Callable[[], float | None]
 
 
@@ -78,6 +80,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--optimizer", default="adam")
     parser.add_argument("--steps", type=int, default=20, help="timed in every round; default 20")
     parser.add_argument("--rounds", type=int, default=3, help="default 3")
+    parser.add_argument("--within", type=float, default=1800.0, metavar="SECONDS",
+                        help="start no peer later than this; default 1800")  # fmt: skip
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -90,9 +94,10 @@ def show(arguments: argparse.Namespace) -> int:
     reasons: dict[str, str] = {}
     if arguments.dtype != "bfloat16":
         reasons["deepspeed master 1f1b"] = "only with --dtype bfloat16"
+    end = time.monotonic() + arguments.within
     for _ in range(arguments.rounds):
         for peer in PEERS:
-            if peer in reasons:
+            if peer in reasons or time.monotonic() > end:
                 continue
             found = run_peer(peer)
             if isinstance(found, str):
@@ -122,7 +127,12 @@ def verdict(peer: str, rounds: dict[str, list[list[float]]]) -> str:
 def run_peer(peer: str) -> dict[str, Any] | str:
     """Return the step times and first loss of one peer, or in one line why it does not run here."""
     command = [sys.executable, __file__, *sys.argv[1:], "--peer", peer]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=False, timeout=LONGEST_S
+        )
+    except subprocess.TimeoutExpired:
+        return f"was not done after {LONGEST_S:.0f} s"
     found = said(done.stdout)
     if done.returncode or "times" not in found:
         reason = str(found.get("reason", f"ended with exit code {done.returncode}"))
