@@ -79,7 +79,8 @@ def run_benchmark(
         keep(outputs)
     report(Progress(phase="matrix products"))
     rows = case.batch_size // case.parts
-    mine = measure_gemm(case, devices, largest_products(engine.workload, rows))
+    products = largest_products(engine.workload, rows, devices.real_device(0))
+    mine = measure_gemm(case, devices, products)
     rates = [rate for its in world.all_gather(mine, list[GemmRate]) for rate in its]
     outputs = replace(outputs, ceilings=Ceilings(gemm=rates, copies=copies))
     keep(outputs)

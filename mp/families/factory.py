@@ -94,10 +94,12 @@ class Factory(Workload):
     def layer(self, number: int) -> nn.Module:
         """Return layer `number`, on torch's default device.
 
-        All are drawn at the first call, and a copy is returned. `layers` is the quicker way.
+        All are drawn at the first call, on the CPU, and a copy is returned. `layers` is the
+        quicker way.
         """
         if not self._drawn:
-            self._drawn = list(self.layers())
+            with torch.device("cpu"):
+                self._drawn = list(self.layers())
         with self.code.running(f"copying {self.code.label(number)}"):
             copy = deepcopy(self._drawn[number])
         return copy.to(torch.get_default_device())

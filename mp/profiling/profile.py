@@ -87,8 +87,11 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
     )
 
 
-def largest_products(workload: Workload, rows: int) -> list[Product]:
-    """Return the largest matrix products of the layers, for a micro-batch of this many rows."""
+def largest_products(workload: Workload, rows: int, device: torch.device) -> list[Product]:
+    """Return the largest matrix products of the layers, for a micro-batch of this many rows.
+
+    Layers that need data run on the device, one at a time.
+    """
     if own := workload.products():
         return own
     products: set[Product] = set()
@@ -100,7 +103,7 @@ def largest_products(workload: Workload, rows: int) -> list[Product]:
         key = _looks_like(layer), like.shape, number == 0
         if key not in seen:
             seen.add(key)
-            products |= _count(workload, number, like, torch.device("meta"), number > 0).products
+            products |= _count(workload, number, like, device, number > 0).products
     return sorted(products, key=lambda p: (-p.flops, p.m, p.n, p.k, p.transposed))[:MOST_PRODUCTS]
 
 

@@ -18,7 +18,7 @@ two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two C
 GPT = ("--kind=gpt", "--depth=6", "--dim=512", "--heads=8", "--seq-len=512", "--vocab=16384",
        "--batch-size=32", "--dtype=bfloat16", "--optimizer=adam")  # fmt: skip
 CONV = ("--kind=conv", "--preset=resnet50-gn", "--batch-size=64", "--dtype=bfloat16")
-MOE = ("--factory=models/moe.py:build", "--depth=8", "--batch-size=256")
+MOE = ("--factory=models/moe.py:build", "--depth=6", "--batch-size=256")
 MODELS = {
     "gpt": GPT,
     "gpt, tied": (*GPT, "--tied=true"),
@@ -37,7 +37,10 @@ CASES = [
 def run(model, schedule, gpus):
     """The result of a case by hand, once for all tests that look at it."""
     pipeline = () if schedule == "naive" else ("--micro-batches=4",)
-    return run_options(f"--schedule={schedule}", f"--gpus={gpus}", *MODELS[model], *pipeline)
+    limit = ("--time-limit-s=3",)
+    return run_options(
+        f"--schedule={schedule}", f"--gpus={gpus}", *MODELS[model], *pipeline, *limit
+    )
 
 
 @pytest.mark.parametrize(("schedule", "gpus"), CASES)

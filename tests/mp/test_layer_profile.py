@@ -19,6 +19,7 @@ from mp.single.step import build_step
 from report.analysis.profiled.shapes import operations_of
 from study.results.sizes import parameter_bytes
 from study.validation import make_case
+from study.values.completion import complete
 
 CPU = torch.device("cpu")
 KEYS = {
@@ -183,8 +184,15 @@ def test_an_unknown_operation_with_parameters_has_no_count_and_is_named():
 
 def test_the_largest_product_of_a_gpt_is_found():
     case, _ = profiled("gpt")
-    best = largest_products(workload_of(case), 4)[0]
+    best = largest_products(workload_of(case), 4, CPU)[0]
     assert best.flops == 2 * (4 * 8) * 16 * (4 * 16)  # of the MLP: rows x dim x 4 dim
+
+
+def test_products_of_layers_that_choose_by_their_data_are_found_on_the_device():
+    keys = {"kind": "factory", "factory": "models/moe.py:build", "depth": 6}
+    moe = workload_of(make_case(complete(keys | {"gpus": 1, "batch_size": 8}, "test"), "test"))
+    found = largest_products(moe, 8, CPU)
+    assert {(product.n, product.k) for product in found} & {(64, 256), (256, 64)}
 
 
 def test_operations_are_counted_without_memory_for_data():
