@@ -36,6 +36,29 @@ def test_a_late_call_is_measured_again_with_a_forward_of_its_own(monkeypatch):
     assert timer.calls == 2 * (3 + MOST_TIMES)
 
 
+def test_no_gradient_of_an_input_stays_from_call_to_call(monkeypatch):
+    """It would lie beside the tensors of a step on a GPU that these fill."""
+    inputs, held = [], []
+
+    def make_input():
+        inputs.append(torch.randn(2, 4))
+        return inputs[-1]
+
+    def run(x):
+        held.append(inputs[-1].grad)
+        return layer(x)
+
+    layer = nn.Linear(4, 4)
+    subject = Subject(
+        run=run, parameters=list(layer.parameters()), buffers=[], make_input=make_input,
+        has_input_gradient=True, holds_input=True, device=CPU,
+    )  # fmt: skip
+    time_layer(subject)
+    assert len(held) > MOST_TIMES
+    assert not any(gradient is not None for gradient in held)
+    assert inputs[-1].grad is not None
+
+
 def test_a_layer_that_never_runs_ahead_of_its_gpu_counts_once_the_spinning_is_longest():
     timer = BusyGpuTimer(CPU)
     tries = 0
