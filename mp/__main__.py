@@ -18,6 +18,7 @@ with first_contact(needs_linux=True):
     from mp.hardware import POLICIES
     from mp.launcher.failure_files import Loss, is_rank, mark_result_written
     from mp.launcher.launcher import is_first, start_ranks
+    from mp.launcher.loading import no_search_while_loading
     from mp.summary import summarize
     from study.case import Case
     from study.command_line.case_options import add_case_options, parse_case
@@ -49,7 +50,7 @@ def main() -> int:
     if case.in_processes and not is_rank():  # stdout stays as it is: the first rank writes there
         return start_ranks(case.gpus, partial(_show_lost, case, arguments.device, started))
     output = own_stdout()
-    with first_contact():
+    with first_contact(), no_search_while_loading():
         from mp.run import run_case
 
     job = _job(case, arguments.device, started)
@@ -62,7 +63,7 @@ def main() -> int:
 
 def show_inspection(arguments: argparse.Namespace) -> int:
     """Print what is known of the model before it runs; return the exit code."""
-    with first_contact():
+    with first_contact(), no_search_while_loading():
         from mp.inspection.inspect import inspect
 
     output = own_stdout()

@@ -7,6 +7,8 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
+import torch._dynamo  # noqa: F401  # which the first optimizer imports, in the midst of a case
+
 from mp.benchmark import Outputs, run_benchmark
 from mp.engine import Communicator, Engine, ProgressCallback, outcome_of
 from mp.hardware.devices import check_allocation, choose_devices

@@ -150,12 +150,15 @@ class Worker:
         """
         started_at = now()
         report(Progress(phase="start"))
-        job = self.describe_job(started_at)
         if self.case.kind == "program":
-            return ended_now(self.run_program(job, report))
+            return ended_now(self.run_program(self.describe_job(started_at), report))
 
-        from mp.run import run_case
+        from mp.launcher.loading import no_search_while_loading
 
+        with no_search_while_loading():
+            from mp.run import run_case
+
+        job = self.describe_job(started_at)
         trace = self.store.trace_path(self.case) if self.assignment.trace else None
         device = self.assignment.device
         result = run_case(

@@ -6,6 +6,7 @@ import pytest
 
 from mp.engine import Communicator
 from mp.hardware.devices import choose_devices
+from mp.launcher.loading import no_search_while_loading
 from mp.measure import time_steps
 from mp.single.engine import SingleEngine
 from study.case import Case
@@ -64,3 +65,12 @@ def test_no_garbage_is_collected_during_the_steps(step, world):
     time_steps(step, world, after(3), lambda times, elapsed: collecting.append(gc.isenabled()))
     assert collecting == [False] * 3
     assert gc.isenabled()
+
+
+def test_what_is_loaded_is_not_searched_for_garbage_then_or_later():
+    before = gc.get_freeze_count()
+    with no_search_while_loading():
+        assert not gc.isenabled()
+        loaded = [[] for _ in range(1000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(loaded)
