@@ -5,6 +5,7 @@ it, and its `pipeline_order` is off by one on the last GPU); the others are aske
 """
 
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 
 from study.results.measurement import TimeSpan
@@ -23,8 +24,10 @@ class Action:
 def orders(case):
     """The actions of each GPU, in their order."""
     made = {"naive": _gpipe, "gpipe": _gpipe, "1f1b": _one_forward_one_backward}
-    order = made.get(case.schedule, _of_torch)
-    return [order(case, gpu) for gpu in range(case.gpus)]
+    if order := made.get(case.schedule):
+        return [order(case, gpu) for gpu in range(case.gpus)]
+    sizes = (chunks_of(case), case.micro_batches, case.gpus)
+    return [[*_of_torch(case.schedule, *sizes, gpu)] for gpu in range(case.gpus)]
 
 
 def _gpipe(case, gpu):
@@ -42,29 +45,29 @@ def _one_forward_one_backward(case, gpu):
     return found + backward
 
 
-def _of_torch(case, gpu):
+@cache
+def _of_torch(schedule, chunks, m, gpus, gpu):
     from torch.distributed.pipelining import schedules
 
     made = {
         "interleaved_1f1b": schedules.ScheduleInterleaved1F1B,
         "zero_bubble": schedules.ScheduleInterleavedZeroBubble,
         "zbv": schedules.ScheduleZBVZeroBubble,
-    }[case.schedule]
+    }[schedule]
     kinds = {
         "FORWARD": "forward",
         "FULL_BACKWARD": "backward",
         "BACKWARD_INPUT": "input_gradient",
         "BACKWARD_WEIGHT": "weight_gradient",
     }
-    chunks, m = chunks_of(case), case.micro_batches
-    schedule = SimpleNamespace(
+    sizes = SimpleNamespace(
         n_local_stages=chunks,
-        num_stages=chunks * case.gpus,
-        pp_group_size=case.gpus,
+        num_stages=chunks * gpus,
+        pp_group_size=gpus,
         _n_microbatches=m,
-        microbatches_per_round=m // max(1, m // case.gpus),
+        microbatches_per_round=m // max(1, m // gpus),
     )
-    actions = made._calculate_single_rank_operations(schedule, gpu)
+    actions = made._calculate_single_rank_operations(sizes, gpu)
     return [
         Action(kinds[action.computation_type.name], action.stage_index, action.microbatch_index)
         for action in actions

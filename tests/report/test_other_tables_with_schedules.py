@@ -44,18 +44,19 @@ def _keys(case):
     return {name: getattr(case, name) for name in names}
 
 
-def section_of(folder, table, *given, grid=None):
+def section_of(folder, table, *given, grid=None, with_figures=False):
     write(folder / "results", "slurm", *given)
     grid = grid or grid_of(folder, table)
     (grid_table,) = select_tables(grid, load_results(folder / "results", pytest.fail))
-    return make_section(grid_table, with_figures=True)
+    return make_section(grid_table, with_figures)
 
 
 @pytest.mark.parametrize("gpu_name", ["NVIDIA H100", None], ids=["GPUs", "processes on a CPU"])
 @pytest.mark.parametrize("table", [t for t in TABLES if t not in ("schedules", PROGRAM)])
 def test_every_kind_of_table_has_a_row_for_every_schedule(tmp_path, table, gpu_name):
     grid = grid_of(tmp_path, table)
-    section = section_of(tmp_path, table, *results(grid, gpu_name=gpu_name))
+    given = results(grid, gpu_name=gpu_name)
+    section = section_of(tmp_path, table, *given, with_figures=True)
     rows = [(row["schedule"], row["micro-batches"]) for row in cells(section)]
     assert len(rows) == 3 * len(SCHEDULES)
     assert rows[:2] == [("naive", "–"), ("GPipe", "10")]
@@ -211,7 +212,7 @@ def test_a_key_of_some_schedules_that_was_changed_makes_one_table_with_the_other
 
 
 def test_one_case_without_a_key_is_enough_for_a_table(tmp_path):
-    section = section_of(tmp_path, "memory", scheduled("naive"))
+    section = section_of(tmp_path, "memory", scheduled("naive"), with_figures=True)
     assert [row["result"] == "ok" for row in cells(section)].count(True) == 1
 
 
