@@ -1,12 +1,14 @@
 """`collect.py --report FILE`: a finished document, or one clear line."""
 
 import io
+from functools import cache
 from html import escape
 
 import msgspec
 import pytest
 from pypdf import PdfReader
 
+from tests.conftest import PATIENCE_S
 from tests.report.made_up import HOMEWORK, failed, result, write
 
 pytestmark = pytest.mark.long
@@ -38,15 +40,17 @@ def text_of(pdf):
     )
 
 
-@pytest.fixture
-def homework(tmp_path):
-    """Every case of the homework, measured."""
+@pytest.fixture(scope="module")
+def homework(tmp_path_factory):
+    """A folder with every case of the homework, measured."""
+    folder = tmp_path_factory.mktemp("homework")
     made = [
         result(task, step_s=0.01 * changes.get("depth", 20), **changes)
         for task in HOMEWORK
         for changes in GRID[task]
     ]
-    write(tmp_path / "r", "slurm", *made)
+    write(folder / "r", "slurm", *made)
+    return folder
 
 
 GRID = {
@@ -58,9 +62,22 @@ GRID = {
 }
 
 
-@pytest.mark.usefixtures("homework")
-def test_the_pdf_holds_the_five_tasks_with_figures_tables_answers_and_code(report):
-    done, pdf = report()
+@pytest.fixture(scope="module")
+def whole(homework, preloaded):
+    """Write a report of them, once of each format unless it is to be made `again`."""
+
+    @cache
+    def whole(name, again=False):
+        path = homework / f"again-{name}" if again else homework / name
+        command = ["collect.py", "--results", f"{homework / 'r'}", "--report", f"{path}"]
+        done = preloaded().run(command, PATIENCE_S)
+        return done, path.read_bytes()
+
+    return whole
+
+
+def test_the_pdf_holds_the_five_tasks_with_figures_tables_answers_and_code(whole):
+    done, pdf = whole("report.pdf")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     text = text_of(pdf)
     for task in range(1, 6):
@@ -72,15 +89,13 @@ def test_the_pdf_holds_the_five_tasks_with_figures_tables_answers_and_code(repor
     assert "Figure 8" in text
 
 
-@pytest.mark.usefixtures("homework")
 @pytest.mark.parametrize("name", ["report.pdf", "report.html"])
-def test_the_same_results_give_the_same_bytes(report, name):
-    assert report(name)[1] == report(name)[1]
+def test_the_same_results_give_the_same_bytes(whole, name):
+    assert whole(name)[1] == whole(name, again=True)[1]
 
 
-@pytest.mark.usefixtures("homework")
-def test_the_html_holds_them_too_and_needs_nothing_else(report):
-    done, page = report("report.html")
+def test_the_html_holds_them_too_and_needs_nothing_else(whole):
+    done, page = whole("report.html")
     assert done.returncode == 0, done.stderr
     text = page.decode()
     assert text.count("<svg") >= 8
