@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import PATIENCE_S
 from tests.jobs.test_submit_locally import (
+    MADE_UP,
     alive,
     events,
     lasting,
@@ -76,7 +77,7 @@ def test_more_processes_than_the_machine_holds_are_refused_before_anything_runs(
 
 def test_no_process_outlives_a_killed_submit(pipeline, tmp_path):
     pipeline.write_text(lasting(pipeline, 600))
-    with started(pipeline, tmp_path / "r") as process:
+    with started(pipeline, tmp_path / "r", env=MADE_UP) as process:
         wait_for_timing(tmp_path / "r/local/logs")
         worker = pid_of(events(tmp_path / "r")[0])
         children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()

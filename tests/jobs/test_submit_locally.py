@@ -120,7 +120,7 @@ def test_a_machine_with_a_gpus_file_may_have_one(tmp_path, monkeypatch, device):
 
 
 def test_progress_names_the_case_on_stderr_and_stdout_stays_plain(run, small_grid, tmp_path):
-    done = submit(run, small_grid, tmp_path / "r", "--set", "gpus=2")
+    done = submit(run, small_grid, tmp_path / "r", "--set", "gpus=2", env=MADE_UP)
     assert "d20-g2-" in done.stderr
     assert "emulated" in done.stderr
     assert "\x1b" not in done.stdout
@@ -204,7 +204,7 @@ def test_an_interrupted_second_run_leaves_the_first_result_in_place(run, small_g
 def test_a_case_does_not_outlive_a_killed_submit(small_grid, tmp_path):
     slow = lasting(small_grid, 600)
     small_grid.write_text(slow)
-    with started(small_grid, tmp_path / "r") as process:
+    with started(small_grid, tmp_path / "r", env=MADE_UP) as process:
         wait_for_timing(tmp_path / "r/local/logs")
         process.kill()
     worker = pid_of(events(tmp_path / "r")[0])

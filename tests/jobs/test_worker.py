@@ -17,6 +17,7 @@ from study.results.result import RANK_LOST, CaseFailure
 from study.storage.store import Store
 from tests.conftest import PATIENCE_S, ROOT
 from tests.report.made_up import result
+from tests.slurm.desk import stand_in
 
 pytestmark = pytest.mark.long
 
@@ -47,7 +48,8 @@ def work(path, **environment):
 
 def test_an_element_of_an_array_runs_the_case_of_its_index(store):
     path = write_batch(store, [assigned(store, 1), assigned(store, 2)])
-    done = work(path, SLURM_ARRAY_JOB_ID="17", SLURM_ARRAY_TASK_ID="1", SLURM_GPUS_ON_NODE="2")
+    element = {"SLURM_ARRAY_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "1", "SLURM_GPUS_ON_NODE": "2"}
+    done = work(path, **element, **stand_in())
     assert done.returncode == 0, done.stderr
     (found,) = (json.loads(p.read_text()) for p in store.folder.glob("*.json"))
     assert (found["case"]["gpus"], found["job"]["slurm_job_id"]) == (2, "17_1")
@@ -82,7 +84,7 @@ def test_a_job_whose_batch_is_gone_says_so_and_measures_nothing(store):
 def test_a_restarted_job_that_had_finished_measures_nothing_again(store):
     assignment = assigned(store, 2)
     path = write_batch(store, [assignment])
-    first = work(path, SLURM_GPUS_ON_NODE="2")
+    first = work(path, SLURM_GPUS_ON_NODE="2", **stand_in())
     before = store.result_path(assignment.case).read_bytes()
     again = work(path, SLURM_GPUS_ON_NODE="2", SLURM_RESTART_COUNT="1")
     assert first.returncode == 0

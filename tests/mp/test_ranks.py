@@ -23,7 +23,7 @@ from tests.mp.listening_sockets import LOOPBACK, listened_at_by
 
 pytestmark = pytest.mark.long
 
-CASE = ["--schedule", "1f1b", "--gpus", "3", "--depth", "6", "--micro-batches", "6"]
+CASE = ["--schedule", "1f1b", "--depth", "6", "--micro-batches", "6"]
 CASE += ["--dim", "64", "--batch-size", "48", "--device", "cpu"]
 CASE += ["--warmup-steps", "1", "--steps", "1000000", "--ci-half-width", "0"]
 
@@ -43,9 +43,10 @@ def ranks_of(parent: int) -> dict[int, int]:
 
 
 @contextmanager
-def lasting_case():
-    """A case of three ranks that would go on for long, once it is timing steps."""
-    command = [sys.executable, "-W", "ignore", "-m", "mp", *CASE, "--time-limit-s", "3600"]
+def lasting_case(ranks):
+    """A case of so many ranks that would go on for long, once it is timing steps."""
+    command = [sys.executable, "-W", "ignore", "-m", "mp", *CASE, "--gpus", f"{ranks}"]
+    command += ["--time-limit-s", "3600"]
     child = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -61,8 +62,8 @@ def lasting_case():
 
 @pytest.fixture
 def running():
-    """A case of three ranks of its own, to be disturbed."""
-    with lasting_case() as case:
+    """A case of two ranks of its own, to be disturbed."""
+    with lasting_case(2) as case:
         yield case
 
 
@@ -83,7 +84,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen():
     """Return what was seen of one case whose rank 2 was killed."""
-    with lasting_case() as case:
+    with lasting_case(3) as case:
         ranks = ranks_of(case.pid)
         assert sorted(ranks) == [0, 1, 2]
         folders = [Path(f"/proc/{pid}") for pid in ranks.values()]
@@ -170,7 +171,7 @@ def test_a_variable_that_another_process_left_makes_no_rank(monkeypatch, left):
 
 
 def test_who_is_told_to_end_leaves_no_folder_behind(tmp_path):
-    command = [sys.executable, "-m", "mp", *CASE, "--time-limit-s", "3600"]
+    command = [sys.executable, "-m", "mp", *CASE, "--gpus", "2", "--time-limit-s", "3600"]
     environment = dict(os.environ) | {"TMPDIR": str(tmp_path)}
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     assert any(line.startswith("check") for line in child.stderr)
@@ -218,7 +219,7 @@ def test_all_ranks_end_with_the_process_that_started_them(running):
 def test_ranks_that_are_not_those_of_the_case_are_told_so():
     odd = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
     odd |= {FOLDER: f"{os.getpid()}:/nowhere"}
-    command = [sys.executable, "-m", "mp", *CASE]
+    command = [sys.executable, "-m", "mp", *CASE, "--gpus", "3"]
     done = subprocess.run(
         command,
         cwd=ROOT,
