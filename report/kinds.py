@@ -19,6 +19,7 @@ from report.answers import (
     transfers,
 )
 from report.answers import missing as no_result
+from report.answers.best import overall
 from report.answers.of_gpus import asked
 from report.answers.of_model import losses
 from report.data.measured import MeasuredCase
@@ -240,7 +241,7 @@ KINDS = {
     ),
     "schedules": Kind(
         question=schedules.QUESTION,
-        opening=_no_opening,
+        opening=overall.opening,
         columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
         answers=lambda results: [
             *schedules.answer(results),

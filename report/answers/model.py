@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from report.answers import sweep
+from report.answers.best import overall
 from report.answers.of_model import balance, choices, fit, losses, throughput, tied
 from report.answers.of_model.tried import counts_of
 from report.answers.phrases import MOST_GROUPS, more_settings
@@ -16,12 +17,13 @@ STATEMENT = "How many GPUs to ask for"
 
 
 def opening(grid_table: GridTable) -> list[Answer]:
-    """Return on how many GPUs the model fits, and where another doubling pays too little."""
+    """Return what is best of all, then on how many GPUs it fits, and which doubling pays less."""
     groups = counts_of(grid_table)
     told = [line for counts in groups[:MOST_GROUPS] for line in fit.sentences(counts)]
     told = list(dict.fromkeys(told))
     if groups:
-        return [Answer(QUESTION, [*told, *more_settings(len(groups))])]
+        ask = Answer(QUESTION, [*told, *more_settings(len(groups))])
+        return [*overall.opening(grid_table), ask]
     emulated = [result for result in grid_table.results if result.emulated]
     if not emulated:
         return []
@@ -33,7 +35,7 @@ def opening(grid_table: GridTable) -> list[Answer]:
 def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Return the choices, then speed, balance, losses and what else differs."""
     found = [
-        Answer("Which schedule is best for what?", choices.sentences(results)),
+        Answer("Which schedule is fastest on each number of GPUs?", choices.sentences(results)),
         Answer("How fast does it train?", throughput.sentences(results)),
         *about_layers(results),
         Answer(losses.SAME, losses.agreement(results)),

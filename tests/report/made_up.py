@@ -174,7 +174,7 @@ def _places(case: Case) -> list[int]:
 
 def profile(case: Case, **changes) -> ModelProfile:
     """Layers of equal size, 1 MiB of parameters each, the last with three times the work."""
-    rows = case.batch_size // case.micro_batches
+    rows = case.batch_size // case.parts
     layer = LayerProfile(
         name="layer",
         parameters=2**18,

@@ -1,4 +1,4 @@
-"""Made-up results of pipelines and tensor parallelism: a process a GPU, spans of a played step."""
+"""Made-up results of pipelines, tensor and data parallelism: a process a GPU, a played step."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ import msgspec
 from study.results.environment import RankPlace
 from study.results.measurement import Breakdown, GpuTime, TimeSpan
 from study.results.result import Collective, PairTransfers, Placement, Transfers
-from study.schedules import PIPELINES
+from study.schedules import PIPELINES, SCHEDULES
 from study.stages import chunks_of, gpu_of_stage
 from tests.report.made_up import MIB, case, result
 from tests.report.orders import play
@@ -32,8 +32,8 @@ def scheduled(
     """A result of the grid `pipeline`; the step lasts as long as its actions, or `step_s`.
 
     `stage_takes` holds how many times as long as the others the actions of a stage take,
-    `together_s` what a GPU waits in each half of a step of tensor parallelism; without it, that
-    step had no marks.
+    `together_s` what a GPU waits in each half of a step of tensor or data parallelism; without it,
+    that step had no marks.
     """
     if schedule not in PIPELINES:
         keys.pop("micro_batches", None)
@@ -42,7 +42,7 @@ def scheduled(
     own = {key: keys.pop(key) for key in ("gpu_name", "peaks", "emulated") if key in keys}
     made = case("pipeline", schedule=schedule, gpus=gpus, **keys)
     spans = []
-    if schedule != "tensor":
+    if not SCHEDULES[schedule].is_on_all_gpus:
         seconds = _lengths(made, stage_takes or {})
         spans = play(made, seconds, transfer_s, launch_s, optimizer_s)
         step_s = step_s or max(span.end_s for span in spans)
@@ -124,8 +124,8 @@ def _breakdown(made, spans, step_s):
 
 
 def _placement(made):
-    if made.schedule == "tensor":
-        return Placement(gpu_of_layer=[], layers_per_gpu=[made.depth] * made.gpus)
+    if SCHEDULES[made.schedule].is_on_all_gpus:
+        return Placement(gpu_of_layer=[], layers_per_gpu=[made.layers] * made.gpus)
     owner = gpu_of_stage(made)
     stages = [i * len(owner) // made.layers for i in range(made.layers)]
     places = [owner[stage] for stage in stages]
@@ -139,7 +139,7 @@ def _placement(made):
 def _transfers(made):
     """One move for each micro-batch and border, each way; or two all-reduces for two layers."""
     batch = made.batch_size * made.dim * 4
-    if made.schedule == "tensor":
+    if SCHEDULES[made.schedule].is_on_all_gpus:
         calls = made.depth // 2 if made.gpus > 1 else 0
         ways = ("forward", "backward")
         reduced = [Collective(operation="all_reduce", phase=way, calls=calls, bytes=calls * batch)

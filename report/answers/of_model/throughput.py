@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from report.analysis.metrics import Baselines, metrics
 from report.analysis.speedup import MAY_DIFFER
-from report.answers.of_model.choices import items_a_step
 from report.answers.phrases import groups_of
 from report.answers.pipelines.ranking import quickest, step_s
 from report.data.measured import MeasuredCase
@@ -21,8 +20,14 @@ def sentences(results: Sequence[MeasuredCase]) -> list[str]:
     ]
 
 
+def _items_a_step(result: MeasuredCase) -> int:
+    """Return the tokens, images or samples of a step."""
+    model = result.model
+    return result.case.batch_size * (1 if model is None else model.items_per_row)
+
+
 def _best(best: MeasuredCase) -> str:
-    rate, gpus = items_a_step(best) / step_s(best), best.case.gpus
+    rate, gpus = _items_a_step(best) / step_s(best), best.case.gpus
     item = best.model.item if best.model is not None else "sample"
     shown, each = list_words([rate, rate / gpus], PLAIN)
     per_gpu = f", {each} a GPU" if gpus > 1 else ""

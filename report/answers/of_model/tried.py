@@ -61,10 +61,15 @@ class Counts:
         return any(outcome not in (None, "ok", "oom_gpu") for outcome in here)
 
 
-def counts_of(grid_table: GridTable) -> list[Counts]:
-    """Return the counts of each setting that a real GPU measured or ran out of memory in."""
+def counts_of(grid_table: GridTable, may_differ: Sequence[str] = MAY_DIFFER) -> list[Counts]:
+    """Return the counts of each setting that a real GPU measured or ran out of memory in.
+
+    Args:
+        grid_table: The table.
+        may_differ: The keys in which cases of one setting differ.
+    """
     tried = [_tried(row) for row in grid_table.rows]
-    keys = differing(tried, *MAY_DIFFER)
+    keys = differing(tried, *may_differ)
     groups: dict[str, list[Tried]] = {}
     for one in tried:
         if not one.emulated:

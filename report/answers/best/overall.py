@@ -1,0 +1,133 @@
+"""One sentence over all schedules and numbers of GPUs: the fastest, the cheapest, the smallest."""
+
+from collections.abc import Callable, Sequence
+
+from report.analysis.comparison import CANNOT
+from report.analysis.metrics import Baselines, metrics
+from report.answers.best.conditions import of_data_parallelism, on_one_gpu
+from report.answers.best.picks import (
+    WAYS,
+    Pick,
+    cheapest,
+    cost_s,
+    fastest,
+    least_memory,
+    peak_bytes,
+)
+from report.answers.of_model.tried import Counts, counts_of
+from report.answers.phrases import MOST_GROUPS, case_words, listed, more_settings
+from report.answers.pipelines.ranking import names_of, step_s
+from report.data.labels import differing
+from report.data.measured import MeasuredCase
+from report.data.selection import GridTable
+from report.document import Answer
+from report.wording.hardware import shared_device
+from report.wording.quantities import GPU_TIMES, PLAIN, range_words
+from report.wording.units import BYTES, TIMES, Unit, count_of, plural
+
+QUESTION = "What is best, over all schedules and numbers of GPUs?"
+EQUALLY = {"the fastest": "equally fast", "the cheapest": "equally cheap"}
+NAMED = 4  # cases; of more that tie, only the number is given
+
+
+def opening(grid_table: GridTable) -> list[Answer]:
+    """Return the sentence on each setting; emulated GPUs have no part in it."""
+    groups = counts_of(grid_table, WAYS)
+    told = [text for counts in groups[:MOST_GROUPS] if (text := _sentence(counts))]
+    emulated = [result for result in grid_table.results if result.emulated]
+    if not told:
+        is_all = 1 < len(emulated) == len(grid_table.results)
+        return [Answer(QUESTION, [_refused(emulated)])] if is_all else []
+    cases = (
+        f"{count_of(len(emulated), 'case')} on emulated GPUs {plural(len(emulated), 'is', 'are')}"
+    )
+    remark = [f"{cases} left out: their times say nothing of GPUs."] if emulated else []
+    return [Answer(QUESTION, [*told, *remark, *more_settings(len(groups))])]
+
+
+def _refused(emulated: Sequence[MeasuredCase]) -> str:
+    shared = listed(dict.fromkeys(shared_device(result.environment) for result in emulated))
+    return f"Which case is best of all {CANNOT}: all GPUs were emulated by {shared}."
+
+
+def _sentence(counts: Counts) -> str:
+    """Return the picks after what is known of one GPU, then what data parallelism needs."""
+    results = counts.results
+    extra = [key for key in differing(results) if key in ("recompute", "execution")]
+    if len(results) < 2:
+        return ""
+    clauses = [*_speed_and_cost(results, extra), *_memory(results, extra)]
+    more = " ".join(of_data_parallelism(counts))
+    return f"{counts.label}{on_one_gpu(counts)}: {_joined(clauses)}. {more}"
+
+
+def _joined(clauses: list[str]) -> str:
+    """Return `a, and b`: clauses that have commas of their own."""
+    *others, last = clauses
+    return ", ".join([*others, f"and {last}" if others else last])
+
+
+def _speed_and_cost(results: Sequence[MeasuredCase], extra: Sequence[str]) -> list[str]:
+    """Return the fastest and the cheapest, in one clause where they are the same cases."""
+    fast, cheap = fastest(results), cheapest(results)
+    if fast is None or cheap is None:
+        return ["no two step times can be compared"]
+    time, cost = _range(fast, step_s, TIMES), f"{_range(cheap, cost_s, GPU_TIMES)} a step"
+    cost += _hours(cheap)
+    if fast.cases == cheap.cases:
+        return [_clause(fast, "the fastest and the cheapest", f"{time} and {cost}", extra)]
+    return [
+        _clause(fast, "the fastest", f"{time} a step", extra),
+        _clause(cheap, "the cheapest", cost, extra),
+    ]
+
+
+def _hours(pick: Pick) -> str:
+    """Return the cost in what the table of a model has; empty for the linear stack."""
+    hours = [metrics(result, Baselines([])).gpu_hours_per_1e9 for result in pick.cases]
+    known = [value for value in hours if value is not None]
+    if not known:
+        return ""
+    model = pick.cases[0].model
+    item = "item" if model is None else model.item
+    return f", {range_words(min(known), max(known), PLAIN)} GPU-hours per 10⁹ {item}s"
+
+
+def _memory(results: Sequence[MeasuredCase], extra: Sequence[str]) -> list[str]:
+    pick = least_memory(results)
+    if pick is None:
+        return []
+    several = len(pick.cases) > 1
+    needs = f"{'need' if several else 'needs'} the least memory on {'their' if several else 'its'}"
+    known = f" of the {pick.field} cases whose memory is known" if pick.left_out else ""
+    size = _range(pick, peak_bytes, BYTES)
+    return [f"{_named(pick.cases, extra)} {needs} fullest GPU{known} ({size})"]
+
+
+def _clause(pick: Pick, best: str, value: str, extra: Sequence[str]) -> str:
+    """Return `DDP on 4 GPUs is the fastest (27 ms a step)`, or all that are not told apart."""
+    several = len(pick.cases) > 1
+    among = f" of the {pick.field} cases that can be compared" if pick.left_out else ""
+    tie = EQUALLY.get(best, "equally good") if pick.are_equal else "cannot be told apart"
+    tied = f" and {tie}" if several else ""
+    since = f"; with caution, since {' and '.join(pick.cautions)}" if pick.cautions else ""
+    verb = "are" if several else "is"
+    return f"{_named(pick.cases, extra)} {verb} {best}{among}{tied} ({value}{since})"
+
+
+def _named(cases: Sequence[MeasuredCase], extra: Sequence[str]) -> str:
+    """Return the names of a few cases by their numbers of GPUs, or how many they are."""
+    if len(cases) > NAMED:
+        return count_of(len(cases), "case")
+    groups: dict[str, list[MeasuredCase]] = {}
+    for result in cases:
+        more = case_words(result.case, extra)
+        where = f"on {count_of(result.case.gpus, 'GPU')}{f', {more}' if more else ''}"
+        groups.setdefault(where, []).append(result)
+    return listed(f"{names_of(group)} {where}" for where, group in groups.items())
+
+
+def _range(pick: Pick, measure: Callable[[MeasuredCase], float], units: tuple[Unit, ...]) -> str:
+    """Return the measure of the first and the last, once where they are shown alike."""
+    values = [measure(result) for result in pick.cases]
+    return range_words(min(values), max(values), units)

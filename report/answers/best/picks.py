@@ -1,0 +1,100 @@
+"""The cases with the shortest step, the least GPU time and the lowest peak memory; ties together.
+
+Two that their intervals do not tell apart are both picked.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from report.analysis.comparison import cautions, verdict, why_incomparable
+from report.analysis.speedup import MAY_DIFFER
+from report.analysis.verdicts.disturbances import why_unfit
+from report.answers.pipelines.ranking import step_s
+from report.data.measured import MeasuredCase
+from study.statistics.comparison import Comparison
+
+SAME_MEMORY = 0.02  # relative; peaks that differ by less are called equal
+WAYS = (*MAY_DIFFER, "recompute", "execution")  # to train one and the same model
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The best of some cases by one measure.
+
+    Attributes:
+        cases: The first, then all that are not known to be worse, in order of the measure.
+        are_equal: They are known to be as good as one another.
+        field: The number of cases that they were compared with, themselves included.
+        left_out: The number of those that could not be compared, or whose measure is unknown.
+        cautions: Why the only first is less than certain.
+    """
+
+    cases: list[MeasuredCase]
+    are_equal: bool
+    field: int
+    left_out: int
+    cautions: Sequence[str] = ()
+
+
+def cost_s(result: MeasuredCase) -> float:
+    """Return the GPU-seconds of a step."""
+    return result.case.gpus * step_s(result)
+
+
+def peak_bytes(result: MeasuredCase) -> int:
+    """Return the peak of the fullest GPU in bytes; 0 where it is not known.
+
+    A CUDA graph keeps activations in a pool of its own, which is in no peak.
+    """
+    if result.fullest_gpu is None or result.case.execution == "cuda_graph":
+        return 0
+    return result.fullest_gpu.peak_allocated_bytes or 0
+
+
+def fastest(results: Sequence[MeasuredCase]) -> Pick | None:
+    """Return the cases with the shortest step; None where no two can be compared."""
+    return _pick(results, step_s, verdict)
+
+
+def cheapest(results: Sequence[MeasuredCase]) -> Pick | None:
+    """Return the cases with the least GPU time a step; None where no two can be compared."""
+    return _pick(results, cost_s, _compare_costs)
+
+
+def least_memory(results: Sequence[MeasuredCase]) -> Pick | None:
+    """Return the cases whose fullest GPU has the lowest peak; None without two known peaks."""
+    known = sorted(filter(peak_bytes, results), key=peak_bytes)
+    if len(known) < 2:
+        return None
+    enough = peak_bytes(known[0]) * (1 + SAME_MEMORY)
+    cases = [result for result in known if peak_bytes(result) <= enough]
+    return Pick(cases, True, len(known), len(results) - len(known))
+
+
+def _pick(
+    results: Sequence[MeasuredCase],
+    measure: Callable[[MeasuredCase], float],
+    compare: Callable[[MeasuredCase, MeasuredCase], Comparison],
+) -> Pick | None:
+    fit = sorted((r for r in results if why_unfit(r) is None), key=measure)
+    if not fit:
+        return None
+    best = fit[0]
+    others = [r for r in fit[1:] if why_incomparable(best, r, *WAYS) is None]
+    if not others:
+        return None
+    kinds = {result: compare(best, result).kind for result in others}
+    tied = [result for result in others if kinds[result] != "slower"]
+    return Pick(
+        [best, *tied],
+        all(kinds[result] == "same" for result in tied),
+        1 + len(others),
+        len(results) - 1 - len(others),
+        () if tied else cautions(best, others[0]),
+    )
+
+
+def _compare_costs(best: MeasuredCase, other: MeasuredCase) -> Comparison:
+    """Compare the GPU time of a step with that of the best."""
+    found, more = verdict(best, other), other.case.gpus / best.case.gpus
+    return Comparison(found.ratio * more, found.low * more, found.high * more)
