@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 from report.analysis.comparison import CANNOT
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
-from report.analysis.verdicts.disturbances import why_unfit
-from report.answers.phrases import groups_of
+from report.analysis.verdicts.disturbances import cut_short_words, why_unfit
+from report.answers.phrases import groups_of, listed
 from report.answers.pipelines import against_naive, fastest
-from report.answers.pipelines.ranking import Ranking, name_of, quickest
+from report.answers.pipelines.ranking import Ranking, name_of, names_of, quickest
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import schedule_name
@@ -22,7 +22,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     found = [*_about_processes(results), *_each(results, _about_the_fastest)]
     return [
         Answer(f"{QUESTION}, and what holds it back?", found or [_too_few(results)]),
-        *_unless_empty("How does each schedule compare with naive?", _each(results, _about_naive)),
+        *_unless_empty("How does each schedule compare with naive?", _beside_naive(results)),
     ]
 
 
@@ -78,16 +78,26 @@ def _about_the_fastest(ranking: Ranking) -> list[str]:
     return [" ".join(fastest.answer(ranking)), *_left_out(ranking)]
 
 
-def _about_naive(ranking: Ranking) -> list[str]:
-    if ranking.naive is None or ranking.problem is not None:
-        where = name_of(ranking.field[0])
-        return [f"Whether a schedule is faster than naive on {where} {CANNOT}: {ranking.problem}."]
-    return [" ".join(against_naive.answer(ranking.naive, ranking.field))]
+def _beside_naive(results: list[MeasuredCase]) -> list[str]:
+    """Compare with naive where that is possible; each reason why it is not is told once."""
+    told: list[str] = []
+    refused: dict[tuple[str, str], list[str]] = {}
+    for label, alike in groups_of(results, *MAY_DIFFER).items():
+        for ranking in _rankings(alike):
+            if ranking.naive is not None and ranking.problem is None:
+                words = " ".join(against_naive.answer(ranking.naive, ranking.field))
+                told.append(f"{label}{words}")
+            else:
+                where = refused.setdefault((label, ranking.problem or ""), [])
+                where.append(name_of(ranking.field[0]))
+    return [*told, *(
+        f"{label}Whether a schedule is faster than naive on {listed(where)} {CANNOT}: {problem}."
+        for (label, problem), where in refused.items()
+    )]  # fmt: skip
 
 
-def _unless_empty(question: str, sentences: Iterator[str]) -> list[Answer]:
-    found = list(sentences)
-    return [Answer(question, found)] if found else []
+def _unless_empty(question: str, sentences: list[str]) -> list[Answer]:
+    return [Answer(question, sentences)] if sentences else []
 
 
 def _too_few(results: list[MeasuredCase]) -> str:
@@ -113,13 +123,18 @@ def _about_processes(results: list[MeasuredCase]) -> list[str]:
 def _left_out(ranking: Ranking) -> list[str]:
     """Name the cases that cannot be compared with the fastest, by reason."""
     best = quickest(ranking.others)
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[MeasuredCase]] = {}
     for result in ranking.others:
         if result not in ranking.field:
             reason = _why_left_out(best, result)
-            reasons.setdefault(reason, []).append(schedule_name(result.case))
-    return [f"Not compared on {name_of(best)}: {', '.join(names)}; {reason}."
-            for reason, names in reasons.items()]  # fmt: skip
+            # Those have different numbers of steps, and one reason all the same.
+            is_short = reason == cut_short_words([result])
+            reasons.setdefault("" if is_short else reason, []).append(result)
+    where = name_of(best)
+    return [
+        f"Not compared on {where}: {names_of(found)}; {reason or cut_short_words(found)}."
+        for reason, found in reasons.items()
+    ]
 
 
 def _why_left_out(best: MeasuredCase, result: MeasuredCase) -> str:

@@ -355,3 +355,24 @@ def test_the_first_page_has_the_fastest_on_the_most_real_gpus():
         "Schedules: On 4 GPUs ZBV with 10 micro-batches is the fastest: 100 ms a step, 3.00 times "
         "as fast as one GPU (its formula allows 3.81 times)."
     ]
+
+
+def test_cases_with_one_reason_are_left_out_in_one_line(tmp_path):
+    def short(schedule, steps):
+        made = scheduled(schedule, step_s=0.2)
+        times = made.measurement.step_times_s[:steps]
+        return measuring(made, step_times_s=times, warmup_steady=None, median_ci_s=None)
+
+    others = [short("1f1b", 22), short("zero_bubble", 16), short("zbv", 10)]
+    answer = answer_of(tmp_path, "pipeline", scheduled("gpipe", step_s=0.1), *others)
+    assert [line for line in answer.splitlines() if "Not compared" in line] == [
+        "Not compared on 5 GPUs: 1F1B, ZB1P and ZBV (10 micro-batches each); there are only 10 to "
+        "22 timed steps after a warm-up that had not become steady."
+    ]
+
+
+def test_what_hinders_a_comparison_with_naive_is_told_once(tmp_path):
+    both = [scheduled(s, gpus=g) for s in ("gpipe", "1f1b") for g in (2, 5)]
+    answer = answer_of(tmp_path, "pipeline", *both)
+    assert answer.count("naive has no measurement here") == 1
+    assert "faster than naive on 2 GPUs and 5 GPUs cannot be told from" in answer

@@ -1,8 +1,10 @@
 """Conditions under which one case was measured that make its step time less than certain."""
 
+from collections.abc import Sequence
+
 from report.data.clocks import GpuClocks, are_unknown, clocks, faults
 from report.data.measured import MeasuredCase
-from report.wording.units import count_of
+from report.wording.units import between, count_of, plural
 from study.statistics.samples import are_enough
 
 FEW_STEPS = 30  # below, an interval covers too little where steps depend on one another
@@ -54,10 +56,19 @@ def why_unfit(result: MeasuredCase) -> str | None:
     """
     if not are_enough(result.steps_s):
         return "there are too few timed steps or jobs for a confidence interval"
-    if has_few_steps(result) and (is_unsteady(result) or may_be_unsteady(result)):
-        steps = count_of(steps_of(result), "timed step")
-        return f"there are only {steps} after a warm-up that had not become steady"
-    return None
+    return cut_short_words([result]) if is_cut_short(result) else None
+
+
+def is_cut_short(result: MeasuredCase) -> bool:
+    """Return True for few steps after a warm-up that is not known to have become steady."""
+    return has_few_steps(result) and (is_unsteady(result) or may_be_unsteady(result))
+
+
+def cut_short_words(results: Sequence[MeasuredCase]) -> str:
+    """Return why these, which were cut short, must not be compared."""
+    counts = sorted(map(steps_of, results))
+    steps = f"{between(counts)} timed {plural(counts[-1], 'step')}"
+    return f"there are only {steps} after a warm-up that had not become steady"
 
 
 def steps_of(result: MeasuredCase) -> int:
