@@ -13,6 +13,7 @@ from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.of_gpus import utilisation
 from report.answers.of_gpus.peaks import peaks
 from report.answers.of_gpus.recompute import recomputing
+from report.answers.of_gpus.small_gain import small_gain
 from report.answers.phrases import groups_of, listed
 from report.answers.reasons.more_gpus import explained, reasons, takes_turns
 from report.data.labels import differing, differs
@@ -124,6 +125,8 @@ def _answer(group: Along, is_part: bool) -> str:
 
 
 def _yes_or_no(group: Along, is_part: bool) -> str:
+    if little := small_gain(group):
+        return little
     kinds = set(group.kinds)
     is_open = bool(group.refused) or is_part or "undecided" in kinds
     so_far = ", as far as these results tell" if is_open else ""

@@ -345,3 +345,30 @@ def test_which_gpus_a_job_sees_is_no_difference(tmp_path):
         for r, v in zip(both, seen, strict=True)
     ]
     assert "No, it makes no difference." in answer_of(tmp_path, "task4", *both)
+
+
+@pytest.mark.parametrize("times_s", [{1: 0.273, 2: 0.269, 4: 0.268}, {2: 0.1, 5: 0.097}])
+def test_a_gain_of_a_few_percent_is_no_yes(times_s):
+    """A GPT of one GPU at a time: 2 GPUs took 1.4 % less time, and the answer began with Yes."""
+    made = [result("task3", gpus=g, steps_s=steady(s)) for g, s in times_s.items()]
+    first, *_ = adding(*made)
+    least, *_, most = times_s.values()
+    assert first.startswith(f"Hardly: at most {100 * (1 - most / least):.1f} % less time. From ")
+    headline, *_ = memory.headlines([measured(one) for one in made])
+    assert headline.startswith("Adding GPUs: Hardly: at most ")
+
+
+@pytest.mark.parametrize(
+    ("times_s", "first"),
+    [({2: 0.1, 5: 0.09}, "Yes. "), ({1: 0.1, 2: 0.097, 4: 0.12}, "Not always. ")],
+)
+def test_a_gain_that_is_larger_or_lost_again_is_told_as_before(times_s, first):
+    made = [result("task3", gpus=g, steps_s=steady(s)) for g, s in times_s.items()]
+    assert adding(*made)[0].startswith(first)
+
+
+def test_a_small_gain_that_may_be_a_larger_one_is_not_called_small():
+    first, *_ = adding(
+        *(result("task3", gpus=g, steps_s=steady(s)) for g, s in ((1, 0.1), (2, 0.0955)))
+    )
+    assert first.startswith("Yes. From 1 to 2 GPUs training gets faster: 2 GPUs take 4.5 % less")
