@@ -6,27 +6,22 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from report.data.labels import keys_of
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
+from report.settings import (
+    LIMITS,
+    MODEL,
+    SETTING,
+    UNSAID,
+    key_words,
+    kind_of,
+    setting_of,
+    setting_words,
+)
 from report.wording.hardware import shared_device
-from report.wording.models import is_of_model, model_words
-from report.wording.names import key_name, value_text
+from report.wording.models import is_of_model
 from report.wording.units import plural
-from study.case import NEWER, Case
-from study.models import KINDS, OF_TRAINING
-
-SETTING = ("depth", "dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution",
-           "recompute", "seed", "micro_batches", "chunks_per_gpu", "balance",
-           "gradients")  # fmt: skip
-MODEL = ("depth", "dim", "batch_size", "dtype")
-UNSAID = NEWER  # values that are told only where most tables have another
-LIMITS = {
-    "time_limit_s": "at most {} s of timed steps",
-    "steps": "at most {} timed steps",
-    "warmup_steps": "at most {} warm-up steps",
-    "ci_half_width": "steps until the interval is within ±{} of the median",
-}
+from study.models import KINDS
 
 
 @dataclass(frozen=True)
@@ -48,14 +43,14 @@ class Shared:
     @property
     def words(self) -> str:
         """The setting in one line; empty for none."""
-        return _setting_words(self.setting)
+        return setting_words(self.setting)
 
 
 def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
     """Return what the title block of these tables says."""
-    kinds = Counter(map(_kind_of, grid_tables))
+    kinds = Counter(map(kind_of, grid_tables))
     kind = kinds.most_common(1)[0][0] if kinds else "linear"
-    settings = [_setting(table) for table in grid_tables if _kind_of(table) == kind]
+    settings = [setting_of(table) for table in grid_tables if kind_of(table) == kind]
     common = {}
     first = SETTING if kind == "linear" else tuple(chain(*settings))
     for key in dict.fromkeys(chain(first, LIMITS, *settings)):
@@ -75,14 +70,14 @@ def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
 
 def other_model(grid_table: GridTable, shared: Shared) -> str:
     """Return the model of a table that has another than most; empty for the same."""
-    setting, kind = _setting(grid_table), _kind_of(grid_table)
+    setting, kind = setting_of(grid_table), kind_of(grid_table)
     wanted = MODEL if kind == "linear" else ("dtype", *filter(is_of_model, setting))
     model = {key: setting[key] for key in wanted if key in setting}
     if kind == shared.kind:
         differing = [key for key in model if model[key] != shared.setting.get(key)]
         if not any(key in shared.setting for key in differing):
             return ""
-    words = _setting_words(model)
+    words = setting_words(model)
     named = f"{KINDS[kind].label}: " if kind == "linear" != shared.kind else ""
     return f" Measured with another model: {named}{words}."
 
@@ -108,7 +103,7 @@ def _conditions(grid_table: GridTable, shared: Shared) -> str:
     parts = []
     if grid_table.profile is not None and grid_table.profile != shared.profile:
         parts.append(f"Profile: {grid_table.profile}.")
-    same, setting = _kind_of(grid_table) == shared.kind, _setting(grid_table)
+    same, setting = kind_of(grid_table) == shared.kind, setting_of(grid_table)
     own = {
         key: value
         for key, value in setting.items()
@@ -116,55 +111,14 @@ def _conditions(grid_table: GridTable, shared: Shared) -> str:
     }
     if own:
         own |= {"kind": setting["kind"]} if "kind" in setting and any(map(is_of_model, own)) else {}
-        parts.append(f"Setting: {_setting_words(own)}.")
+        parts.append(f"Setting: {setting_words(own)}.")
     return " ".join(parts)
 
 
 def _changes(grid_table: GridTable) -> str:
     """Return what was changed of what is measured, not of how long."""
-    changes = [_words(key, v) for key, v in grid_table.changed.items() if key not in LIMITS]
+    changes = [key_words(key, v) for key, v in grid_table.changed.items() if key not in LIMITS]
     return f"Changed from the usual setting of this table: {', '.join(changes)}." if changes else ""
-
-
-def _words(key: str, value: Any) -> str:
-    shown = f"{value:g}" if isinstance(value, float) else value
-    if key in LIMITS:
-        return LIMITS[key].format(shown)
-    plain = key == "schedule" or isinstance(value, float)
-    return f"{key_name(key)} {shown if plain else value_text(key, value)}"
-
-
-def _setting_words(setting: dict[str, Any]) -> str:
-    """Return the values in one line: a model of another kind than `linear` first, by its name."""
-    if "kind" not in setting:
-        return ", ".join(_words(key, value) for key, value in setting.items())
-    others = [_words(key, value) for key, value in setting.items() if not is_of_model(key)]
-    return ", ".join([model_words(setting), *others])
-
-
-def _kind_of(grid_table: GridTable) -> str:
-    return next((row.case.kind for row in grid_table.rows), "linear")
-
-
-def _setting(grid_table: GridTable) -> dict[str, Any]:
-    """Return the keys that are no axis of the table and that a case of it has.
-
-    Limits of the measurement are of interest only where they were changed.
-    """
-    found, cases = {}, [row.case for row in grid_table.rows]
-    for key in (*_keys(cases), *(key for key in LIMITS if key in grid_table.changed)):
-        having = [case for case in cases if case.has_key(key)]
-        if having and key not in grid_table.grid.axes:
-            found[key] = having[0].value(key)
-    return found
-
-
-def _keys(cases: Sequence[Case]) -> list[str]:
-    """Return the keys of a setting: those of the kind of model, and those of its training."""
-    if not cases or cases[0].kind == "linear":
-        return list(SETTING)
-    own = [key for key in keys_of(cases) if key not in OF_TRAINING and is_of_model(key)]
-    return list(dict.fromkeys(["kind", "depth", *own, "batch_size", *SETTING]))
 
 
 def _hardware(results: list[MeasuredCase]) -> str:

@@ -83,6 +83,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "document": {"wording"},
         "formats": {"wording", "document"},
         **dict.fromkeys(SHOWN, NUMBERS | {"document"}),
+        "settings": NUMBERS,
+        "facts": NUMBERS | {"document", "settings"},
         "kinds": NUMBERS | {"document", "tables", "answers", "figures"},
         "sections": NUMBERS | {"document", "tables", "facts", "listings", "kinds"},
         "tidy": NUMBERS,
