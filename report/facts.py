@@ -82,6 +82,29 @@ def other_model(grid_table: GridTable, shared: Shared) -> str:
     return f" Measured with another model: {named}{words}."
 
 
+def told_apart(grid_table: GridTable, others: Sequence[GridTable], shared: Shared) -> str:
+    """Return what tells a table from others whose sentences look alike; empty without such.
+
+    Args:
+        grid_table: The table.
+        others: All tables that have sentences.
+        shared: What the title block says.
+    """
+    alike = [other for other in others if other.grid.table == grid_table.grid.table]
+    setting, settings = setting_of(grid_table), list(map(setting_of, alike))
+    model = other_model(grid_table, shared)
+    keys = [
+        key
+        for key, value in setting.items()
+        if any(its.get(key, value) != value for its in settings)
+        and not (is_of_model(key) and (model or shared.setting.get(key) == value))
+    ]
+    own = setting_words({key: setting[key] for key in keys})
+    profiles = {other.profile for other in alike}
+    where = f" Profile: {grid_table.profile}." if len(profiles) > 1 else ""
+    return f"{model}{f' Setting: {own}.' if own else ''}{where}"
+
+
 def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]:
     """Return the facts of every kind of table, a line each.
 

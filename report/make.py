@@ -6,13 +6,13 @@ from dataclasses import replace
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Document, Figure, Section
-from report.facts import Shared, emulation, find_shared, other_model
+from report.facts import Shared, emulation, find_shared, told_apart
 from report.kinds import checks
 from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title
 
-MOST_SENTENCES = 7  # on the first page
+MOST_SENTENCES = 8  # on the first page
 
 
 def make_document(
@@ -64,9 +64,11 @@ def _warnings(results: list[MeasuredCase], found: list[str]) -> list[str]:
 
 def _glance(grid_tables: list[GridTable], shared: Shared) -> list[str]:
     """Return the best sentences of all tables: one of each, then the second of each."""
+    told = [(table, make_headlines(table)) for table in grid_tables]
+    speaking = [table for table, headlines in told if headlines]
     found = [
-        [f"{text}{other_model(table, shared)}" for text in make_headlines(table)]
-        for table in grid_tables
+        [f"{text}{told_apart(table, speaking, shared)}" for text in headlines]
+        for table, headlines in told
     ]
     longest = max(map(len, found), default=0)
     ranked = [

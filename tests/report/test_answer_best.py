@@ -100,7 +100,7 @@ def test_a_model_whose_state_is_more_than_a_gpu_has_cannot_run_as_ddp(tmp_path, 
     # 20 layers of 4096 x 4097 in bfloat16, with their gradients: 1.25 GiB.
     two = [with_memory(linear(s, 4, 0.1, dim=4096), gib) for s in ("gpipe", "1f1b")]
     (text,), *_ = best(tmp_path, *two)
-    assert text.startswith("Whether the model fits on one GPU is not known: ")
+    assert text.startswith("On one GPU no case was measured: ")
     cannot = "cannot run: parameters, gradients and the optimizer's state take 1.25 GiB, and a GPU"
     assert (cannot in text) is (gib == 1)
     assert ("has no measurement" in text) is (gib == 64)
@@ -228,3 +228,12 @@ def _value(row, column):
 def _interval(row):
     _, unit, low, high = STEPS.match(row["step time (95 % CI)"]).groups()
     return float(low) * UNITS[unit], float(high) * UNITS[unit]
+
+
+def test_what_a_table_does_not_ask_for_is_not_called_unknown(tmp_path):
+    """Another table of the document may have measured it."""
+    grid = "axes: {schedule: [gpipe, 1f1b]}\ntable: schedules\n"
+    grid += "model: {depth: 20, gpus: 4}\npipeline: {micro_batches: 8}\n"
+    (text,), *_ = best(tmp_path, *(linear(s, 4, 0.1) for s in ("gpipe", "1f1b")), text=grid)
+    assert text.startswith("This table has no case on one GPU: GPipe and 1F1B (8 micro-batches")
+    assert text.endswith("The table has no case of DDP, which keeps the whole model on every GPU.")

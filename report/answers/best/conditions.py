@@ -17,7 +17,9 @@ def on_one_gpu(counts: Counts) -> str:
         return f"On one GPU every case that was tried {FULL}"
     if 1 in counts.full:
         return f"On one GPU no case was measured, and some {FULL}"
-    return "Whether the model fits on one GPU is not known"
+    if any(one.case.gpus == 1 for one in counts.tried):
+        return "On one GPU no case was measured"
+    return "This table has no case on one GPU"
 
 
 def of_data_parallelism(counts: Counts) -> list[str]:
@@ -40,7 +42,7 @@ def _ddp(counts: Counts) -> list[str]:
         return [f"{whole} cannot run: {too_large}."]
     if _has(counts, "ddp"):
         return [f"{whole} has no measurement."]
-    return [f"{whole} was not tried."]
+    return ["The table has no case of DDP, which keeps the whole model on every GPU."]
 
 
 def _fsdp(counts: Counts) -> list[str]:
