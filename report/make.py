@@ -12,7 +12,7 @@ from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title
 
-MOST_SENTENCES = 8  # on the first page
+MOST_SENTENCES = 7  # on the first page
 
 
 def make_document(

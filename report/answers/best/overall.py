@@ -33,7 +33,8 @@ NAMED = 4  # cases; of more that tie, only the number is given
 def opening(grid_table: GridTable) -> list[Answer]:
     """Return the sentence on each setting; emulated GPUs have no part in it."""
     groups = counts_of(grid_table, WAYS)
-    told = [text for counts in groups[:MOST_GROUPS] if (text := _sentence(counts))]
+    compared = [counts for counts in groups[:MOST_GROUPS] if len(counts.results) > 1]
+    told = list(map(_sentence, compared))
     emulated = [result for result in grid_table.results if result.emulated]
     if not told:
         is_all = 1 < len(emulated) == len(grid_table.results)
@@ -42,6 +43,7 @@ def opening(grid_table: GridTable) -> list[Answer]:
         f"{count_of(len(emulated), 'case')} on emulated GPUs {plural(len(emulated), 'is', 'are')}"
     )
     remark = [f"{cases} left out: their times say nothing of GPUs."] if emulated else []
+    told += _on_data_parallelism(compared)
     return [Answer(QUESTION, [*told, *remark, *more_settings(len(groups))])]
 
 
@@ -51,14 +53,18 @@ def _refused(emulated: Sequence[MeasuredCase]) -> str:
 
 
 def _sentence(counts: Counts) -> str:
-    """Return the picks after what is known of one GPU, then what data parallelism needs."""
+    """Return the picks after what is known of one GPU."""
     results = counts.results
     extra = [key for key in differing(results) if key in ("recompute", "execution")]
-    if len(results) < 2:
-        return ""
     clauses = [*_speed_and_cost(results, extra), *_memory(results, extra)]
-    more = " ".join(of_data_parallelism(counts))
-    return f"{counts.label}{on_one_gpu(counts)}: {_joined(clauses)}. {more}"
+    return f"{counts.label}{on_one_gpu(counts)}: {_joined(clauses)}."
+
+
+def _on_data_parallelism(compared: Sequence[Counts]) -> list[str]:
+    """Return what data parallelism needs; without labels where it is the same for all settings."""
+    found = [(counts.label, " ".join(of_data_parallelism(counts))) for counts in compared]
+    texts = list(dict.fromkeys(text for _, text in found))
+    return texts if len(texts) == 1 else [f"{label}{text}" for label, text in found]
 
 
 def _joined(clauses: list[str]) -> str:
