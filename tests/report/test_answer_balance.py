@@ -11,6 +11,7 @@ from tests.report.made_up import measuring, result
 from tests.report.made_up_conditions import case_of
 from tests.report.made_up_models import answers, cut, gpt, profiled, uninstrumented
 from tests.report.made_up_pipeline import scheduled
+from tests.report.shown import sentences, shown_in
 
 HOSTILE = "<script>alert(1)</script>\n" * 300
 # Of 26 layers with the loss the mean of four stages is 29 / 4 = 7.25 layers' time.
@@ -175,3 +176,32 @@ def test_names_of_layers_are_short_whatever_a_user_calls_them():
     assert len(words) < 100
     assert "\n" not in words
     assert "(no name)" in words
+
+
+def varied(given, stage, kind, factors):
+    """The pipeline, whose actions of a kind on a stage take these many times as long, in turn."""
+    breakdown = given.measurement.breakdown
+    spans, at = [], 0
+    for span in breakdown.typical_step:
+        if (span.stage, span.kind) == (stage, kind):
+            end = span.start_s + (span.end_s - span.start_s) * factors[at % len(factors)]
+            span, at = msgspec.structs.replace(span, end_s=end), at + 1
+        spans.append(span)
+    return measuring(given, breakdown=msgspec.structs.replace(breakdown, typical_step=spans))
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"), [((1, 0.3, 0.6, 0.2), True), ((1, 1, 1, 0.2), False), ((1,), False)]
+)
+def test_a_ratio_of_weight_gradients_that_vary_has_a_caution(tmp_path, factors, said):
+    """Those of one stage took 6 to 25 ms, and the ratio from their median stood alone."""
+    grid = (
+        "axes: {schedule: [zero_bubble], micro_batches: [8]}\ntable: schedules\n"
+        "model: {kind: gpt, depth: 24, batch_size: 64, gpus: 4}\n"
+        "train: {dtype: bfloat16, optimizer: adam}\n"
+    )
+    made = varied(gpt("zero_bubble", 4, stage_takes={3: 2}), 3, "weight_gradient", factors)
+    section, _ = shown_in(tmp_path, grid, made)
+    (line,) = [s for s in sentences(section) if s.startswith("Balanced by layers on 4 GPUs")]
+    words = r"with caution, since weight gradients of stage 3 took [\d.]+ to [\d.]+ ms;"
+    assert bool(re.search(words, line)) is said, line

@@ -13,6 +13,8 @@ from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
 from study.stages import gpu_of_stage
 
+WIDE = 0.1  # of the mean stage: its half is what makes stages uneven
+
 
 @dataclass(frozen=True)
 class StageTimes:
@@ -46,6 +48,39 @@ def stage_times(result: MeasuredCase) -> StageTimes | None:
     return StageTimes(forward, backward) if is_whole else None
 
 
+@dataclass(frozen=True)
+class Spread:
+    """The shortest and the longest action of a kind on a stage, in seconds."""
+
+    stage: int
+    kind: str
+    low_s: float
+    high_s: float
+
+
+@cache
+def wide_spread(result: MeasuredCase) -> Spread | None:
+    """Return the action that varies most from one micro-batch to the next, if it varies much.
+
+    Much is where the middle half of its lengths spans `WIDE` of what a stage takes on average: then
+    the median of these few says no more exactly how long the stage takes.
+    """
+    times = stage_times(result)
+    if times is None:
+        return None
+    lengths = _lengths(_of_stages(result))
+    key = max(lengths, key=lambda one: _middle_half(lengths[one]))
+    if _middle_half(lengths[key]) < WIDE * fmean(times.total_s):
+        return None
+    return Spread(*key, min(lengths[key]), max(lengths[key]))
+
+
+def _middle_half(lengths: list[float]) -> float:
+    """Return how far apart the ends of the middle half are."""
+    ordered, cut = sorted(lengths), len(lengths) // 4
+    return ordered[-1 - cut] - ordered[cut]
+
+
 @cache
 def bubble_of_medians(result: MeasuredCase) -> float | None:
     """Return the mean bubble, 0 to 1, if each action took the median of its stage, undelayed.
@@ -70,8 +105,12 @@ def _of_stages(result: MeasuredCase) -> list[TimeSpan]:
 
 
 def _medians(actions: Iterable[TimeSpan]) -> dict[tuple[int, str], float]:
+    return {key: median(lengths) for key, lengths in _lengths(actions).items()}
+
+
+def _lengths(actions: Iterable[TimeSpan]) -> dict[tuple[int, str], list[float]]:
     found: dict[tuple[int, str], list[float]] = {}
     for action in actions:
         key = action.stage or 0, action.kind
         found.setdefault(key, []).append(action.end_s - action.start_s)
-    return {key: median(lengths) for key, lengths in found.items()}
+    return found

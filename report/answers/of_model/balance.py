@@ -8,7 +8,7 @@ from report.analysis.profiled.stage_balance import StageBalance, balance_of, oth
 from report.analysis.speedup import MAY_DIFFER
 from report.answers.phrases import groups_of, on_gpus
 from report.answers.pipelines.ranking import step_s
-from report.answers.pipelines.slowest import EVEN, stage_words, uneven_halves
+from report.answers.pipelines.slowest import EVEN, spread_words, stage_words, uneven_halves
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.names import balance_words, schedule_name
@@ -53,13 +53,14 @@ def _cut(result: MeasuredCase, balance: StageBalance) -> str:
     where = f"{how[0].upper()}{how[1:]} {on_gpus(result)}"
     chunks = f", {chunks_of(result.case)} stages a GPU" if chunks_of(result.case) > 1 else ""
     source = _source(result, balance)
+    caution = spread_words(result) if balance.by == "measured" else ""
     if balance.ratio < EVEN:
         halves = uneven_halves(result) if balance.by == "measured" else ""
         return f"{where}{chunks}, stages are even: the slowest is {balance.ratio:.2f} times the " \
-               f"mean one{source}{f', but {halves}' if halves else ''}."  # fmt: skip
+               f"mean one{source}{f', but {halves}' if halves else ''}{caution}."  # fmt: skip
     what = BY[balance.by].format(f"{balance.ratio:.2f}")
-    slowest = stage_words(result, balance)
-    return f"{where}{chunks}, {slowest} {what} the mean stage{source}{_other(result, balance)}."
+    slowest, other = stage_words(result, balance), _other(result, balance)
+    return f"{where}{chunks}, {slowest} {what} the mean stage{source}{caution}{other}."
 
 
 def _source(result: MeasuredCase, balance: StageBalance) -> str:

@@ -7,7 +7,7 @@ from report.analysis.comparison import verdict
 from report.analysis.profiled.stage_balance import balance_of
 from report.analysis.profiled.stage_times import bubble_of_medians
 from report.analysis.time_use import instrumentation_warning, time_use
-from report.answers.pipelines.slowest import EVEN, stage_words, uneven_halves
+from report.answers.pipelines.slowest import EVEN, spread_words, stage_words, uneven_halves
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import percent, seconds, signed_percent
@@ -78,6 +78,7 @@ def _unequal(result: MeasuredCase, share: float) -> str:
         slowest = stage_words(result, balance)
         return (
             f"{PARTS['imbalance']}: {slowest} takes {balance.ratio:.2f} times as long as the mean"
+            f"{spread_words(result)}"
         )
     if halves := uneven_halves(result):
         return f"stages are even only over forward and backward together: {halves}"
