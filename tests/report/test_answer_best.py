@@ -235,5 +235,10 @@ def test_what_a_table_does_not_ask_for_is_not_called_unknown(tmp_path):
     grid = "axes: {schedule: [gpipe, 1f1b]}\ntable: schedules\n"
     grid += "model: {depth: 20, gpus: 4}\npipeline: {micro_batches: 8}\n"
     text, *_ = best(tmp_path, *(linear(s, 4, 0.1) for s in ("gpipe", "1f1b")), text=grid)
-    assert text.startswith("This table has no case on one GPU: GPipe and 1F1B (8 micro-batches")
-    assert text.endswith("The table has no case of DDP, which keeps the whole model on every GPU.")
+    assert text.startswith(
+        "GPipe and 1F1B (8 micro-batches each) on 4 GPUs are the fastest and the"
+    )
+    assert text.endswith(
+        "The table has no case on one GPU. The table has no case of DDP, which keeps the whole "
+        "model on every GPU."
+    )

@@ -10,21 +10,24 @@ FULL = "ran out of memory"
 
 
 def on_one_gpu(counts: Counts) -> str:
-    """Return whether the model fits on one GPU, as the start of a sentence."""
+    """Return `The model fits on one GPU: `; empty for a table without a case on one GPU."""
     if 1 in counts.fits:
-        return "The model fits on one GPU"
+        return "The model fits on one GPU: "
     if 1 in counts.full and not counts.has_other_end(1):
-        return f"On one GPU every case that was tried {FULL}"
+        return f"On one GPU every case that was tried {FULL}: "
     if 1 in counts.full:
-        return f"On one GPU no case was measured, and some {FULL}"
-    if any(one.case.gpus == 1 for one in counts.tried):
-        return "On one GPU no case was measured"
-    return "This table has no case on one GPU"
+        return f"On one GPU no case was measured, and some {FULL}: "
+    return "On one GPU no case was measured: " if _asks_for_one(counts) else ""
 
 
 def of_data_parallelism(counts: Counts) -> list[str]:
     """Return what became of DDP, which copies the model to every GPU, and of FSDP."""
-    return [*_ddp(counts), *_fsdp(counts)]
+    none = [] if _asks_for_one(counts) else ["The table has no case on one GPU."]
+    return [*none, *_ddp(counts), *_fsdp(counts)]
+
+
+def _asks_for_one(counts: Counts) -> bool:
+    return any(one.case.gpus == 1 for one in counts.tried)
 
 
 def _ddp(counts: Counts) -> list[str]:

@@ -15,7 +15,7 @@ from report.answers.best.picks import (
     peak_bytes,
 )
 from report.answers.of_model.tried import Counts, counts_of
-from report.answers.phrases import MOST_GROUPS, case_words, listed, more_settings
+from report.answers.phrases import MOST_GROUPS, begun, case_words, listed, more_settings
 from report.answers.pipelines.ranking import names_of, step_s
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
@@ -57,7 +57,8 @@ def _sentence(counts: Counts) -> str:
     results = counts.results
     extra = [key for key in differing(results) if key in ("recompute", "execution")]
     clauses = [*_speed_and_cost(results, extra), *_memory(results, extra)]
-    return f"{counts.label}{on_one_gpu(counts)}: {_joined(clauses)}."
+    text = f"{on_one_gpu(counts)}{_joined(clauses)}."
+    return f"{counts.label}{text}" if counts.label else begun(text)
 
 
 def _on_data_parallelism(compared: Sequence[Counts]) -> list[str]:
