@@ -1,12 +1,8 @@
-"""The kinds of tables: one entry has all that a document shows and says for a grid's `table:`.
+"""The kinds of tables: one entry has all that a document shows and says for a grid's `table:`."""
 
-Figures are imported when they are drawn, since matplotlib takes half a second.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from report import drawings
 from report.answers import (
     layer_map,
     memory,
@@ -18,13 +14,10 @@ from report.answers import (
     step_time,
     transfers,
 )
-from report.answers import missing as no_result
 from report.answers.best import overall
-from report.answers.of_gpus import asked
-from report.answers.of_model import losses
-from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
-from report.document import Answer, Figure, Table
+from report.document import Answer
+from report.kind import Kind, Results
 from report.tables.cells import gpus
 from report.tables.cells import program as program_cells
 from report.tables.details import (
@@ -40,54 +33,7 @@ from report.tables.details import (
     speeds,
     time_use,
 )
-from report.tables.details import layers as layers_as_measured
 from study.grid import TABLES
-
-Results = list[MeasuredCase]
-Drawings = Sequence[Figure | None]  # None where there is nothing to draw
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of table. No part has a default, so that none is forgotten."""
-
-    question: str  # begins the answer where nothing was measured
-    opening: Callable[[GridTable], list[Answer]]  # answers of all cases, failed ones included
-    columns: Sequence[str]  # keys of report.tables.columns; those that say nothing are left out
-    answers: Callable[[Results], list[Answer]]
-    headlines: Callable[[Results], list[str]]  # sentences of the first page, best first
-    figures: Callable[[Results], Drawings]
-    listings: Sequence[tuple[str, str]]  # source files, and the function of each to show
-    detail_tables: Sequence[Callable[[Results], Table]]  # evidence for the appendix
-    detail_figures: Callable[[Results], Drawings]
-    facts: Callable[[Results], list[str]]  # lines above the answers, after those of every kind
-
-
-def remarks(grid_table: GridTable) -> list[Answer]:
-    """Return what every kind says of cases that its grid asks for and nobody measured."""
-    return asked.answer(grid_table)
-
-
-def missing(grid_table: GridTable) -> list[Answer]:
-    """Return what every kind says of cases that were not measured."""
-    return no_result.answer(grid_table.rows)
-
-
-def layer_tables(results: Results) -> list[Table]:
-    """Return what every kind shows in detail of layers that are not all equal."""
-    return [layers_as_measured.make_table(results)]
-
-
-def layer_figures(results: Results) -> Drawings:
-    """Return the drawing of such layers."""
-    from report.figures import layer_profile
-
-    return [layer_profile.make_figure(results)]
-
-
-def checks(results: Results) -> list[str]:
-    """Return what checks of the models found: warnings, then how training differs; each once."""
-    return [*losses.warnings(results), *losses.notes(results)]
 
 
 def _nothing(results: Results) -> list[Any]:
@@ -98,74 +44,6 @@ def _no_opening(grid_table: GridTable) -> list[Answer]:
     return []
 
 
-def _step_time_figures(results: Results) -> Drawings:
-    from report.figures import depth, scaling, sweep
-
-    drawn = [depth.make_figure(results), *sweep.make_figures(results)]
-    return [*drawn, scaling.make_figure(results)]
-
-
-def _layer_map_figures(results: Results) -> Drawings:
-    from report.figures import layers
-
-    return [layers.make_figure(results)]
-
-
-def _typical_steps(results: Results) -> Drawings:
-    from report.figures import gantt
-
-    return gantt.make_figures(results)
-
-
-def _memory_figures(results: Results) -> Drawings:
-    from report.figures import gpus, scaling, sweep
-
-    drawn = [gpus.make_figure(results), *sweep.make_figures(results)]
-    return [*drawn, scaling.make_figure(results)]
-
-
-def _memory_details(results: Results) -> Drawings:
-    from report.figures import gantt, memory
-
-    return [*gantt.make_figures(results), memory.make_figure(results)]
-
-
-def _transfer_figures(results: Results) -> Drawings:
-    from report.figures import moves
-
-    return [moves.make_figure(results)]
-
-
-def _schedule_figures(results: Results) -> Drawings:
-    from report.figures import scaling, schedules
-
-    return [schedules.make_figure(results), scaling.make_figure(results)]
-
-
-def _schedule_details(results: Results) -> Drawings:
-    from report.figures import schedule_gantt
-
-    return [schedule_gantt.make_figure(results)]
-
-
-def _model_figures(results: Results) -> Drawings:
-    from report.figures import sweep
-
-    return [*_schedule_figures(results), *sweep.make_figures(results)]
-
-
-def _model_details(results: Results) -> Drawings:
-    from report.figures import memory
-
-    return [*_schedule_details(results), memory.make_figure(results)]
-
-
-def _program_figures(results: Results) -> Drawings:
-    from report.figures import scaling, sweep
-
-    return [*sweep.make_figures(results), scaling.make_figure(results)]
-
-
 MORE_GPUS = ("speed_up", "efficiency", "samples_per_s", "gpu_seconds")
 KINDS = {
     "step_time": Kind(
@@ -174,7 +52,7 @@ KINDS = {
         columns=("step_time", "time_per_layer", *MORE_GPUS),
         answers=lambda results: [*step_time.answer(results), *scaling.answer(results)],
         headlines=lambda results: [*step_time.headlines(results), *scaling.headlines(results)],
-        figures=_step_time_figures,
+        figures=drawings.step_time_figures,
         listings=[],
         detail_tables=[samples.make_table, phases.make_table, flops.make_table],
         detail_figures=_nothing,
@@ -186,10 +64,10 @@ KINDS = {
         columns=("layers", "moved_before"),
         answers=layer_map.answer,
         headlines=layer_map.headlines,
-        figures=_layer_map_figures,
+        figures=drawings.layer_map_figures,
         listings=[("mp/model.py", "forward")],
         detail_tables=[],
-        detail_figures=_typical_steps,
+        detail_figures=drawings.typical_steps,
         facts=_nothing,
     ),
     "placement_rule": Kind(
@@ -198,7 +76,7 @@ KINDS = {
         columns=("layers",),
         answers=placement_rule.answer,
         headlines=placement_rule.headlines,
-        figures=_layer_map_figures,
+        figures=drawings.layer_map_figures,
         listings=[
             ("mp/model.py", "__init__"),
             ("mp/model.py", "all_gpus"),
@@ -215,7 +93,7 @@ KINDS = {
         columns=("step_time", *MORE_GPUS, "memory"),
         answers=lambda results: [*memory.answer(results), *scaling.answer(results)],
         headlines=lambda results: [*memory.headlines(results), *scaling.headlines(results)],
-        figures=_memory_figures,
+        figures=drawings.memory_figures,
         listings=[],
         detail_tables=[
             more_gpus.make_table,
@@ -224,7 +102,7 @@ KINDS = {
             memory_parts.make_table,
             flops.make_table,
         ],
-        detail_figures=_memory_details,
+        detail_figures=drawings.memory_details,
         facts=gpus.memory_facts,
     ),
     "transfers": Kind(
@@ -233,7 +111,7 @@ KINDS = {
         columns=("calls", "moves", "moved"),
         answers=transfers.answer,
         headlines=transfers.headlines,
-        figures=_transfer_figures,
+        figures=drawings.transfer_figures,
         listings=[],
         detail_tables=[copies.make_table],
         detail_figures=_nothing,
@@ -252,7 +130,7 @@ KINDS = {
             *scaling.headlines(results),
             *schedules.headlines(results),
         ],
-        figures=_schedule_figures,
+        figures=drawings.schedule_figures,
         listings=[],
         detail_tables=[
             speeds.make_table,
@@ -262,7 +140,7 @@ KINDS = {
             samples.make_table,
             flops.make_table,
         ],
-        detail_figures=_schedule_details,
+        detail_figures=drawings.schedule_details,
         facts=bubbles.facts,
     ),
     "model": Kind(
@@ -271,7 +149,7 @@ KINDS = {
         columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
         answers=model.answer,
         headlines=model.headlines,
-        figures=_model_figures,
+        figures=drawings.model_figures,
         listings=[],
         detail_tables=[
             speeds.make_table,
@@ -283,7 +161,7 @@ KINDS = {
             memory_parts.make_table,
             flops.make_table,
         ],
-        detail_figures=_model_details,
+        detail_figures=drawings.model_details,
         facts=bubbles.facts,
     ),
     "program": Kind(
@@ -301,7 +179,7 @@ KINDS = {
         ),
         answers=program.answer,
         headlines=program.headlines,
-        figures=_program_figures,
+        figures=drawings.program_figures,
         listings=[],
         detail_tables=[],
         detail_figures=_nothing,

@@ -7,7 +7,7 @@ from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Document, Figure, Section
 from report.facts import Shared, emulation, find_shared, told_apart
-from report.kinds import checks
+from report.kind import checks
 from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title

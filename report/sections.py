@@ -6,7 +6,8 @@ from report.analysis.comparison import CANNOT
 from report.data.selection import GridTable
 from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
-from report.kinds import KINDS, Kind, layer_figures, layer_tables, missing, remarks
+from report.kind import Kind, layer_figures, layer_tables, missing, remarks
+from report.kinds import KINDS
 from report.listings import make_listings
 from report.tables.main import make_main_table
 

@@ -10,7 +10,8 @@ from report.data.selection import select_tables
 from report.document import Answer, Figure, make_rows
 from report.formats.html import render_html
 from report.formats.markdown import render
-from report.kinds import KINDS, Kind
+from report.kind import Kind
+from report.kinds import KINDS
 from report.make import make_document
 from report.sections import make_section
 from report.tables.columns import COLUMNS, Column
