@@ -80,7 +80,7 @@ def test_a_model_that_fits_on_no_gpu_is_not_said_to_suit_ddp(tmp_path):
         gpt("fsdp", 4, 0.12),
         text=MODEL,
     )
-    assert text.startswith("On one GPU every case that was tried ran out of memory: GPipe with 8")
+    assert text.startswith("On one GPU every case that was tried ran out of memory; GPipe with 8")
     assert "DDP, which keeps the whole model on every GPU, ran out of memory on 2 and 4" in text
     assert text.endswith("With FSDP each GPU keeps a shard of every parameter.")
 
@@ -102,7 +102,7 @@ def test_a_model_whose_state_is_more_than_a_gpu_has_cannot_run_as_ddp(tmp_path, 
     # 20 layers of 4096 x 4097 in bfloat16, with their gradients: 1.25 GiB.
     two = [with_memory(linear(s, 4, 0.1, dim=4096), gib) for s in ("gpipe", "1f1b")]
     text, *_ = best(tmp_path, *two)
-    assert text.startswith("On one GPU no case was measured: ")
+    assert text.startswith("On one GPU no case was measured; ")
     cannot = "cannot run: parameters, gradients and the optimizer's state take 1.25 GiB, and a GPU"
     assert (cannot in text) is (gib == 1)
     assert ("has no measurement" in text) is (gib == 64)
@@ -242,3 +242,33 @@ def test_what_a_table_does_not_ask_for_is_not_called_unknown(tmp_path):
         "The table has no case on one GPU. The table has no case of DDP, which keeps the whole "
         "model on every GPU."
     )
+
+
+def test_layers_that_run_again_are_a_choice_like_any_other(tmp_path):
+    grid = "axes: {recompute: [none, layers], gpus: [1, 2]}\ntable: schedules\n"
+    grid += "model: {depth: 20}\ntrain: {optimizer: sgd}\n"
+    cases = [
+        linear("naive", 1, 0.1, 900),
+        linear("naive", 1, 0.13, 300, recompute="layers"),
+        linear("naive", 2, 0.11, 500),
+        linear("naive", 2, 0.14, 150, recompute="layers"),
+    ]
+    text, *_ = best(tmp_path, *cases, text=grid)
+    assert text.startswith(
+        "The model fits on one GPU: naive on 1 GPU, recompute none is the fastest and the cheapest "
+        "(100 ms and 100 GPU-ms a step), and naive on 2 GPUs, recompute layers needs the least"
+    )
+
+
+def test_settings_have_a_sentence_each_and_share_what_is_the_same(tmp_path):
+    grid = "axes: {gpus: [1, 2], schedule: [naive, ddp], optimizer: [sgd, adam]}\n"
+    grid += "table: schedules\nmodel: {depth: 20}\n"
+    cases = [linear(s, g, t / g, optimizer=o)
+             for s, g, t in (("naive", 1, 0.1), ("ddp", 2, 0.12))
+             for o in ("sgd", "adam")]  # fmt: skip
+    section, headlines = shown_in(tmp_path, grid, *cases)
+    told = section.answers[0].sentences
+    starts = [f"Optimizer {o}: The model fits on one GPU: DDP on 2" for o in ("sgd", "adam")]
+    assert [text[: len(start)] for text, start in zip(told, starts, strict=False)] == starts
+    assert told[2:] == ["DDP needs room for the whole model on every GPU."]
+    assert headlines[0] == told[0]

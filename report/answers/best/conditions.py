@@ -10,14 +10,14 @@ FULL = "ran out of memory"
 
 
 def on_one_gpu(counts: Counts) -> str:
-    """Return `The model fits on one GPU: `; empty for a table without a case on one GPU."""
+    """Return `The model fits on one GPU: `, or what is known; empty without a case on one."""
     if 1 in counts.fits:
         return "The model fits on one GPU: "
     if 1 in counts.full and not counts.has_other_end(1):
-        return f"On one GPU every case that was tried {FULL}: "
+        return f"On one GPU every case that was tried {FULL}; "
     if 1 in counts.full:
-        return f"On one GPU no case was measured, and some {FULL}: "
-    return "On one GPU no case was measured: " if _asks_for_one(counts) else ""
+        return f"On one GPU no case was measured, and some {FULL}; "
+    return "On one GPU no case was measured; " if _asks_for_one(counts) else ""
 
 
 def of_data_parallelism(counts: Counts) -> list[str]:
