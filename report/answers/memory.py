@@ -5,7 +5,6 @@ from report.analysis.comparison import (
     Pair,
     is_swept_instead,
     verdict_words,
-    why_incomparable,
     why_no_pair,
 )
 from report.answers import sweep
@@ -13,7 +12,7 @@ from report.answers.along import Along, along, refusals_along, verdict_on
 from report.answers.of_gpus import utilisation
 from report.answers.of_gpus.peaks import peaks
 from report.answers.of_gpus.recompute import recomputing
-from report.answers.of_gpus.small_gain import small_gain
+from report.answers.of_gpus.yes_or_no import over_the_least, yes_or_no
 from report.answers.phrases import groups_of, listed
 from report.answers.reasons.more_gpus import explained, reasons, takes_turns
 from report.data.labels import differing, differs
@@ -50,7 +49,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     if groups:
         is_part = bool(_emulated(results))
         pair = next(iter(explained(groups[0])), groups[0].ends[-1])
-        told = [f"{groups[0].label}{_yes_or_no(groups[0], is_part)}{_compare(pair)}"]
+        told = [f"{groups[0].label}{yes_or_no(groups[0], is_part)}{_compare(pair)}"]
     else:
         told = _adding_gpus(results)[:1]
     found = [f"Adding GPUs: {text}" for text in told]
@@ -117,55 +116,11 @@ def _answer(group: Along, is_part: bool) -> str:
     between = [pair for pair in group.compared if pair not in ends]
     told = [" ".join(_compare(pair) for pair in ends)]
     if between and verdict_on(ends[-1]).kind == "undecided":
-        between = [*between, *_over_the_least(group)]
+        between = [*between, *over_the_least(group)]
         told = [*_one_by_one(between), *_one_by_one(ends), *_repeats([*between, *ends])]
     elif between:
         told += [*_one_by_one(between), *_repeats(between)]
-    return f"{_yes_or_no(group, is_part)}{' '.join(told)}"
-
-
-def _yes_or_no(group: Along, is_part: bool) -> str:
-    if little := small_gain(group):
-        return little
-    kinds = set(group.kinds)
-    is_open = bool(group.refused) or is_part or "undecided" in kinds
-    so_far = ", as far as these results tell" if is_open else ""
-    if (drift := group.drift) is not None:
-        yes = "Yes" if verdict_on(drift).kind == "faster" else "No"
-        return f"{yes}, though no two numbers of GPUs next to each other are known to differ. "
-    if kinds == {"faster"}:
-        return f"Yes{so_far}. "
-    if "faster" in kinds and "slower" in kinds:
-        return "Not always. "
-    if "faster" in kinds:
-        return _up_to(group)
-    if "slower" in kinds:
-        return f"No{so_far}. "
-    return "No, it makes no difference. " if kinds == {"same"} else ""
-
-
-def _over_the_least(group: Along) -> list[Pair]:
-    """Return the fewest GPUs with each count that is known to be faster, the neighbour aside."""
-    first, *others = group.cases
-    pairs = [
-        Pair(group.label, first, r) for r in others if why_incomparable(first, r, "gpus") is None
-    ]
-    known = [pair for pair in pairs if verdict_on(pair).kind == "faster"]
-    return [pair for pair in known if pair not in (*group.compared, *group.ends)]
-
-
-def _up_to(group: Along) -> str:
-    """Answer where more GPUs are faster at first, and no difference can be told after that."""
-    gains = [kind == "faster" for kind in group.kinds]
-    first, last = group.compared[0], group.compared[gains.count(True) - 1]
-    if gains != sorted(gains, reverse=True):
-        return "For some GPU counts. "
-    faster = [pair.most.case.gpus for pair in (first, *_over_the_least(group))]
-    least, enough = count_of(first.least.case.gpus, "GPU"), last.most.case.gpus
-    return (
-        f"Yes: {listed(sorted(faster))} GPUs are faster than {least}; whether more than {enough} "
-        f"are faster than {enough} {CANNOT}. "
-    )
+    return f"{yes_or_no(group, is_part)}{' '.join(told)}"
 
 
 def _compare(pair: Pair) -> str:

@@ -372,3 +372,9 @@ def test_a_small_gain_that_may_be_a_larger_one_is_not_called_small():
         *(result("task3", gpus=g, steps_s=steady(s)) for g, s in ((1, 0.1), (2, 0.0955)))
     )
     assert first.startswith("Yes. From 1 to 2 GPUs training gets faster: 2 GPUs take 4.5 % less")
+
+
+def test_a_small_gain_of_some_gpus_is_not_told_of_those_that_were_emulated():
+    real = [result("task3", gpus=g, steps_s=steady(s)) for g, s in ((1, 0.1), (2, 0.098))]
+    first, *_ = adding(*real, result("task3", gpus=5, emulated=True))
+    assert first.startswith("Hardly, as far as these results tell: at most 2.0 % less time. From 1")
