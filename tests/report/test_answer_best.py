@@ -128,8 +128,11 @@ def test_a_case_that_cannot_be_compared_is_not_left_out_in_silence(tmp_path):
     both = [linear("1f1b", 4, 0.1, 90), linear("ddp", 4, 0.2)]
     text, *_ = best(tmp_path, few, *both)
     assert "is the fastest and the cheapest of the 2 cases that can be compared (100 ms" in text
+    tied = [linear("1f1b", 4, 0.1), linear("ddp", 4, 0.1)]
+    text, *_ = best(tmp_path / "tied", few, *tied)
+    assert "of the 2 cases that can be compared, and equally good (100 ms" in text
     text, *_ = best(tmp_path / "none", few, linear("ddp", 4, 0.2, gpu_name="NVIDIA H100"))
-    assert "no two step times can be compared, and " in text
+    assert "no case is known to be the fastest or the cheapest, and " in text
 
 
 def test_emulated_gpus_win_nothing_and_are_said_to_be_left_out(tmp_path):
@@ -239,8 +242,8 @@ def test_what_a_table_does_not_ask_for_is_not_called_unknown(tmp_path):
         "GPipe and 1F1B (8 micro-batches each) on 4 GPUs are the fastest and the"
     )
     assert text.endswith(
-        "The table has no case on one GPU. The table has no case of DDP, which keeps the whole "
-        "model on every GPU."
+        "The table has no case on one GPU and none of DDP, which keeps the whole model on every "
+        "GPU."
     )
 
 
@@ -272,3 +275,15 @@ def test_settings_have_a_sentence_each_and_share_what_is_the_same(tmp_path):
     assert [text[: len(start)] for text, start in zip(told, starts, strict=False)] == starts
     assert told[2:] == ["DDP needs room for the whole model on every GPU."]
     assert headlines[0] == told[0]
+
+
+def test_the_quickest_on_other_hardware_beats_nobody(tmp_path):
+    """It can be compared with no other, and the others can be compared."""
+    two = [linear("1f1b", 4, 0.1, 90), linear("ddp", 4, 0.2)]
+    text, *_ = best(tmp_path, linear("fsdp", 2, 0.06, gpu_name="NVIDIA H100"), *two)
+    assert "FSDP on 2 GPUs has the shortest step and the lowest cost (60.0 ms and" in text
+    assert "is the fastest" not in text
+    few = [measuring(linear(s, 4, 0.05), step_times_s=[0.05] * 3, median_ci_s=None)
+           for s in ("ddp", "fsdp")]  # fmt: skip
+    text, *_ = best(tmp_path / "few", *few)
+    assert "no case is known to be the fastest or the cheapest, and " in text

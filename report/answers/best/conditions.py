@@ -7,6 +7,7 @@ from report.wording.units import data_size
 from study.results.sizes import parameter_bytes, trained_bytes
 
 FULL = "ran out of memory"
+UNASKED = "The table has no case of DDP, which keeps the whole model on every GPU."
 
 
 def on_one_gpu(counts: Counts) -> str:
@@ -22,8 +23,13 @@ def on_one_gpu(counts: Counts) -> str:
 
 def of_data_parallelism(counts: Counts) -> list[str]:
     """Return what became of DDP, which copies the model to every GPU, and of FSDP."""
-    none = [] if _asks_for_one(counts) else ["The table has no case on one GPU."]
-    return [*none, *_ddp(counts), *_fsdp(counts)]
+    found = [*_ddp(counts), *_fsdp(counts)]
+    if _asks_for_one(counts):
+        return found
+    first, *others = found
+    if first != UNASKED:
+        return ["The table has no case on one GPU.", *found]
+    return [first.replace("no case of DDP", "no case on one GPU and none of DDP"), *others]
 
 
 def _asks_for_one(counts: Counts) -> bool:
@@ -45,7 +51,7 @@ def _ddp(counts: Counts) -> list[str]:
         return [f"{whole} cannot run: {too_large}."]
     if _has(counts, "ddp"):
         return [f"{whole} has no measurement."]
-    return ["The table has no case of DDP, which keeps the whole model on every GPU."]
+    return [UNASKED]
 
 
 def _fsdp(counts: Counts) -> list[str]:

@@ -22,10 +22,12 @@ from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer
 from report.wording.hardware import shared_device
+from report.wording.layers import short_name
 from report.wording.quantities import GPU_TIMES, PLAIN, range_words
 from report.wording.units import BYTES, TIMES, Unit, count_of, plural
 
 QUESTION = "What is best, over all schedules and numbers of GPUs?"
+ALONE = {"the fastest": "the shortest step", "the cheapest": "the lowest cost"}
 EQUALLY = {"the fastest": "equally fast", "the cheapest": "equally cheap"}
 NAMED = 4  # cases; of more that tie, only the number is given
 
@@ -77,15 +79,15 @@ def _joined(clauses: list[str]) -> str:
 def _speed_and_cost(results: Sequence[MeasuredCase], extra: Sequence[str]) -> list[str]:
     """Return the fastest and the cheapest, in one clause where they are the same cases."""
     fast, cheap = fastest(results), cheapest(results)
-    if fast is None or cheap is None:
-        return ["no two step times can be compared"]
-    time, cost = _range(fast, step_s, TIMES), f"{_range(cheap, cost_s, GPU_TIMES)} a step"
-    cost += _hours(cheap)
-    if fast.cases == cheap.cases:
+    time = None if fast is None else _range(fast, step_s, TIMES)
+    cost = None if cheap is None else f"{_range(cheap, cost_s, GPU_TIMES)} a step{_hours(cheap)}"
+    if fast is None and cheap is None:
+        return ["no case is known to be the fastest or the cheapest"]
+    if fast is not None and cheap is not None and fast.cases == cheap.cases:
         return [_clause(fast, "the fastest and the cheapest", f"{time} and {cost}", extra)]
     return [
         _clause(fast, "the fastest", f"{time} a step", extra),
-        _clause(cheap, "the cheapest", cost, extra),
+        _clause(cheap, "the cheapest", f"{cost}", extra),
     ]
 
 
@@ -96,7 +98,7 @@ def _hours(pick: Pick) -> str:
     if not known:
         return ""
     model = pick.cases[0].model
-    item = "item" if model is None else model.item
+    item = "item" if model is None else short_name(model.item)
     return f", {range_words(min(known), max(known), PLAIN)} GPU-hours per 10⁹ {item}s"
 
 
@@ -111,12 +113,17 @@ def _memory(results: Sequence[MeasuredCase], extra: Sequence[str]) -> list[str]:
     return [f"{_named(pick.cases, extra)} {needs} fullest GPU{known} ({size})"]
 
 
-def _clause(pick: Pick, best: str, value: str, extra: Sequence[str]) -> str:
+def _clause(pick: Pick | None, best: str, value: str, extra: Sequence[str]) -> str:
     """Return `DDP on 4 GPUs is the fastest (27 ms a step)`, or all that are not told apart."""
+    if pick is None:
+        return f"no case is known to be {best}"
+    if pick.field == 1:
+        has = ALONE.get(best, "the shortest step and the lowest cost")
+        return f"{_named(pick.cases, extra)} has {has} ({value}) and can be compared with no other"
     several = len(pick.cases) > 1
     among = f" of the {pick.field} cases that can be compared" if pick.left_out else ""
     tie = EQUALLY.get(best, "equally good") if pick.are_equal else "cannot be told apart"
-    tied = f" and {tie}" if several else ""
+    tied = f"{',' if among else ''} and {tie}" if several else ""
     since = f"; with caution, since {' and '.join(pick.cautions)}" if pick.cautions else ""
     verb = "are" if several else "is"
     return f"{_named(pick.cases, extra)} {verb} {best}{among}{tied} ({value}{since})"

@@ -52,12 +52,12 @@ def peak_bytes(result: MeasuredCase) -> int:
 
 
 def fastest(results: Sequence[MeasuredCase]) -> Pick | None:
-    """Return the cases with the shortest step; None where no two can be compared."""
+    """Return the cases with the shortest step; None where none can be compared with another."""
     return _pick(results, step_s, verdict)
 
 
 def cheapest(results: Sequence[MeasuredCase]) -> Pick | None:
-    """Return the cases with the least GPU time a step; None where no two can be compared."""
+    """Return the cases with the least GPU time a step; None where none can be compared."""
     return _pick(results, cost_s, _compare_costs)
 
 
@@ -81,7 +81,7 @@ def _pick(
         return None
     best = fit[0]
     others = [r for r in fit[1:] if why_incomparable(best, r, *WAYS) is None]
-    if not others:
+    if not others and best is not min(results, key=measure):
         return None
     kinds = {result: compare(best, result).kind for result in others}
     tied = [result for result in others if kinds[result] != "slower"]
@@ -90,7 +90,7 @@ def _pick(
         all(kinds[result] == "same" for result in tied),
         1 + len(others),
         len(results) - 1 - len(others),
-        () if tied else cautions(best, others[0]),
+        cautions(best, others[0]) if others and not tied else (),
     )
 
 
