@@ -19,7 +19,8 @@ from mp.launcher.failure_files import is_rank
 from mp.launcher.launcher import start_ranks
 
 if TYPE_CHECKING:
-    from mp.distributed.engine import DistributedEngine, RankStep
+    from mp.distributed.engine import DistributedEngine
+from mp.distributed.graph.step import RankStep
 
 WAYS = ("separate", "fused")
 GPT = {"kind": "gpt", "heads": 8, "seq_len": 256, "vocab": 8192}

@@ -164,7 +164,7 @@ def check_trace(path: Path | None, case: Case) -> None:
         return
     if case.execution == "cuda_graph":
         raise ConfigError(
-            "--trace", "a CUDA graph has no instrumented steps; use --execution eager"
+            "--trace", "the steps of a CUDA graph cannot be traced; use --execution eager"
         )
     check_target(path, "--trace")
 

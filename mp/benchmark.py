@@ -70,6 +70,7 @@ def run_benchmark(
     report(Progress(phase="check against the unsplit model"))
     checked = check_equals_unsplit(engine)
     set_precision(case)
+    engine.check_execution()
     if case.kind != "linear":  # whose shapes follow from the case
         profile = engine.profile(report)
         notes = (*profile.notes, *checked, *engine.workload.notes)[:MOST_NOTES]
@@ -97,7 +98,8 @@ def run_benchmark(
     done = measure(engine, step, placement.layers_per_gpu, workspaces, report)
     environment = engine.describe_environment(done.before, done.after)
     keep(replace(outputs, measurement=done.measurement, environment=environment))
-    if trace is not None and done.timelines and world.rank == 0:
+    is_traced = done.timelines and case.execution == "eager"  # those of a graph ran without it
+    if trace is not None and is_traced and world.rank == 0:
         names = [f"{place.device} of {place.host}" for place in environment.ranks]
         names = names or [str(devices.real_device(gpu)) for gpu in range(case.gpus)]
         _try_to_write_trace(trace, engine, done.timelines, names)

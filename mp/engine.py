@@ -15,6 +15,7 @@ from torch import nn
 from mp.families.registry import workload_of
 from mp.hardware.devices import Devices
 from mp.hardware.environment import States
+from mp.hardware.memory import reset_peaks
 from mp.hardware.precision import set_precision
 from mp.profiling.profile import measure_profile
 from mp.timing.timeline import Timeline
@@ -148,6 +149,25 @@ class Engine(ABC, Generic[S]):
     def prepare(self, step: S) -> Callable[[], None]:
         """Return what is timed: the step, or a CUDA graph of it."""
         return step
+
+    def check_execution(self) -> None:
+        """Check that what is timed trains as eager steps do, before anything large is there.
+
+        Raises:
+            CaseError: on every rank, if it does not.
+        """
+
+    def reset_peaks(self) -> None:
+        """Begin with the peaks of memory, after the warm-up."""
+        reset_peaks(self.world.devices)
+
+    def release(self, run: Callable[[], None]) -> None:
+        """Let go of what `prepare` made beside the step, before instrumented steps."""
+
+    @property
+    def has_instrumented_steps(self) -> bool:
+        """True if steps are recorded after those that are timed."""
+        return self.case.execution == "eager"
 
     @abstractmethod
     def observe_transfers(self, step: S) -> Transfers:

@@ -15,7 +15,7 @@ import torch
 from mp.engine import Communicator, Engine, ProgressCallback, S
 from mp.hardware.devices import Devices
 from mp.hardware.environment import States, read_states
-from mp.hardware.memory import Workspace, describe_memory, peaks, reset_peaks
+from mp.hardware.memory import Workspace, describe_memory, peaks
 from mp.timing.clocks import clock_of
 from mp.timing.stopping import StoppedBy, StoppingRule, WarmupRule, is_steady
 from mp.timing.timeline import Timeline, break_down
@@ -66,7 +66,7 @@ def measure(
         run, world, WarmupRule(case), partial(_announce, report, case, "warm-up")
     )
     before = _states_under_load(run, devices, warmup)
-    reset_peaks(devices)
+    engine.reset_peaks()
     rule = StoppingRule(case)
     stopped_by: StoppedBy
     times, stopped_by = time_steps(run, world, rule, partial(_announce, report, case, "timing"))
@@ -77,7 +77,8 @@ def measure(
     after = _states_under_load(run, devices, times)
 
     timelines = []
-    if case.execution == "eager":  # the kernels of a graph are launched without us
+    if engine.has_instrumented_steps:
+        engine.release(run)
         report(Progress(phase="where the time goes"))
         timelines = record_timelines(engine, step, INSTRUMENTED_SHARE * case.time_limit_s)
     phases = list(zip(*(t.phases_s() for t in timelines if t.phase_ends_s), strict=True))

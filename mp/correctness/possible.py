@@ -17,6 +17,11 @@ def check_possible(case: Case, devices: Devices) -> None:
     if case.dtype == "tf32" and not on_cuda:
         raise CaseError("dtype: tf32 exists on CUDA GPUs only; use float32 or bfloat16")
     if case.execution == "cuda_graph" and (devices.emulated or not on_cuda):
+        if case.in_processes:
+            raise CaseError(
+                "execution: cuda_graph needs a real CUDA GPU for each process; these compute on "
+                "CPUs, whose work over Gloo no graph can hold; use execution: eager"
+            )
         raise CaseError("execution: cuda_graph exists on one real CUDA GPU only; use eager")
 
 

@@ -8,6 +8,8 @@ import msgspec
 import torch
 
 from mp.distributed.data.step import DataParallelStep
+from mp.distributed.graph.check import check_graph
+from mp.distributed.graph.step import GraphedStep, RankStep
 from mp.distributed.instruments import clock_ahead, record_timeline
 from mp.distributed.layer_times import measure_layers
 from mp.distributed.p2p import measure_links
@@ -20,6 +22,7 @@ from mp.engine import Engine, ProgressCallback, outcome_of
 from mp.families.registry import workload_of
 from mp.hardware.devices import Devices, check_allocation
 from mp.hardware.environment import States, describe_environment
+from mp.hardware.variables import set_default
 from mp.rendezvous.failure import RankFailure
 from mp.timing.clocks import Clock, clock_of
 from mp.timing.timeline import Timeline
@@ -30,8 +33,6 @@ from study.results.environment import Environment, RankPlace
 from study.results.result import Job, Placement, Transfers
 from study.schedules import SCHEDULES
 from study.storage.progress import Progress
-
-RankStep = PipelineStep | TensorParallelStep | DataParallelStep
 
 
 class DistributedEngine(Engine[RankStep]):
@@ -52,6 +53,11 @@ class DistributedEngine(Engine[RankStep]):
         super().__init__(case, world, make_workload)
         self.world: World = world
         self.stages = make_stages(case) if SCHEDULES[case.schedule].is_pipeline else None
+        self.is_graph = case.execution == "cuda_graph"
+        if self.is_graph and not world.emulated:
+            # All of it, since backward returns to the stream on which parameters were first used,
+            # and torch's default stream can be in no graph.
+            torch.cuda.set_stream(torch.cuda.Stream(world.device))
 
     def place(self, report: ProgressCallback) -> Placement:
         """Place the layers; for stages of equal costs, measure each layer first."""
@@ -97,6 +103,30 @@ class DistributedEngine(Engine[RankStep]):
             return TensorParallelStep(workload, self.world)
         return PipelineStep(workload, self.stages, self.world)
 
+    def check_execution(self) -> None:
+        """Train a small model by a graph and by eager steps, which must be equal."""
+        if self.is_graph:
+            check_graph(self.workload.small_case(), self.build, self.world)
+
+    def prepare(self, step: RankStep) -> Callable[[], None]:
+        """Return what is timed: the step, or a CUDA graph of it."""
+        return GraphedStep(step, self.world) if self.is_graph else step
+
+    def reset_peaks(self) -> None:
+        """Begin with the peaks; those of a graph began as its tensors were allocated."""
+        if not self.is_graph:
+            super().reset_peaks()
+
+    def release(self, run: Callable[[], None]) -> None:
+        """Let go of the graph."""
+        if isinstance(run, GraphedStep):
+            run.release()
+
+    @property
+    def has_instrumented_steps(self) -> bool:
+        """True: those of a graph are eager, since nobody can look into its launch."""
+        return True
+
     def observe_transfers(self, step: RankStep) -> Transfers:
         """Train one step and count what all ranks sent or reduced."""
         if isinstance(step, PipelineStep):
@@ -133,6 +163,8 @@ def open_engine(
     Raises:
         CaseError: the ranks cannot meet, or their GPUs are not those of the case.
     """
+    if case.execution == "cuda_graph":  # as torch asks of who captures DistributedDataParallel
+        set_default("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
     world = join(case.gpus, policy, give_up, partial(check_allocation, job, policy))
     try:
         yield DistributedEngine(case, world)

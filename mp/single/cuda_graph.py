@@ -4,6 +4,7 @@ import torch
 
 from mp.hardware.devices import Devices
 from mp.single.step import TrainingStep
+from mp.timing.capture import capture
 
 WARMUP_STEPS = 3  # on the side stream, as torch's documentation of CUDA graphs asks for
 
@@ -12,6 +13,9 @@ class GraphedStep:
     """The same step, with all its kernels launched by one call; it computes what eager steps do.
 
     The first gradients are written, not added to, since they are None while the step is recorded.
+
+    Raises:
+        NotCapturable: the step asks for what a graph cannot hold.
     """
 
     def __init__(self, step: TrainingStep, devices: Devices) -> None:
@@ -21,9 +25,7 @@ class GraphedStep:
             side = torch.cuda.Stream()
             self._warm_up(side)
             step.optimizer.zero_grad(set_to_none=True)
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=side):
-                step()
+            self.graph = capture(step, side)
 
     def _warm_up(self, side: torch.cuda.Stream) -> None:
         side.wait_stream(torch.cuda.current_stream())

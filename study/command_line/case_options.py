@@ -32,7 +32,7 @@ MEANINGS = {
     "afterwards; fused, added up inside of their matrix product",
     "dtype": "type of the numbers; tf32 needs a GPU and computes products of float32 with TF32",
     "optimizer": "optimizer of the step",
-    "execution": "launch kernel by kernel, or the whole step as one CUDA graph, on one GPU",
+    "execution": "launch kernel by kernel, or the whole step of each process as one CUDA graph",
     "recompute": "keep the input of each layer alone, and run the layer again in backward "
     "(activation checkpointing)",
     "seed": "seed of the weights and the batch",

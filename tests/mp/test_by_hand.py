@@ -90,4 +90,4 @@ def test_a_trace_that_could_not_be_written_is_refused_before_anything_runs(tmp_p
 def test_a_graph_has_no_trace():
     done = run("--depth", "2", "--gpus", "1", "--execution", "cuda_graph", "--trace", "t.json")
     assert done.returncode == 2
-    assert "a CUDA graph has no instrumented steps" in done.stderr
+    assert "the steps of a CUDA graph cannot be traced" in done.stderr

@@ -157,7 +157,6 @@ def test_a_report_names_them_and_says_what_each_gpu_holds(measured, tmp_path, ta
         ({"batch_size": 9}, "batch_size: 9 is not divisible by 2 GPUs, as schedule: {} needs"),
         ({"micro_batches": 2}, "micro_batches: 2 with schedule: {}; it is for gpipe"),
         ({"balance": "time"}, "balance: time with schedule: {}; it is for gpipe"),
-        ({"execution": "cuda_graph"}, "execution: cuda_graph with schedule: {}, which takes"),
         ({"split": "half"}, "split: half with schedule: {}, which takes split: even"),
     ],
 )

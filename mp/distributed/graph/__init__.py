@@ -1,0 +1,1 @@
+"""A rank's whole training step as one CUDA graph, NCCL's kernels included."""
