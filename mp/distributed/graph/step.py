@@ -79,6 +79,8 @@ class GraphedStep:
             reason = error.reason
         for rank, its in enumerate(self.world.all_gather(reason, str | None)):
             if its is not None:
+                if graph is not None:
+                    graph.reset()  # NCCL does not end while a graph has its kernels
                 raise NotCapturable(its, f" of rank {rank}")
         assert graph is not None
         return graph
@@ -89,7 +91,11 @@ class GraphedStep:
         self()
         found = gather_evidence(self.losses, self.eager)
         problem = find_difference(expected, found, self.eager.case.dtype)
-        raise_together(self.world, problem)
+        try:
+            raise_together(self.world, problem)
+        except CaseError:
+            self.graph.reset()  # NCCL does not end while a graph has its kernels
+            raise
 
     def __call__(self) -> None:
         """Train one step."""
