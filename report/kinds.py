@@ -120,7 +120,7 @@ KINDS = {
     "schedules": Kind(
         question=schedules.QUESTION,
         opening=overall.opening,
-        columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
+        columns=("step_time", "launching", *MORE_GPUS, "bubble", "formula", "peak_memory"),
         answers=lambda results: [
             *schedules.answer(results),
             *scaling.answer(results),
@@ -146,7 +146,7 @@ KINDS = {
     "model": Kind(
         question=model.STATEMENT,
         opening=model.opening,
-        columns=("step_time", *MORE_GPUS, "bubble", "formula", "peak_memory"),
+        columns=("step_time", "launching", *MORE_GPUS, "bubble", "formula", "peak_memory"),
         answers=model.answer,
         headlines=model.headlines,
         figures=drawings.model_figures,

@@ -39,16 +39,28 @@ def _samples(results: list[MeasuredCase]) -> str:
 
 def _instruments(results: list[MeasuredCase]) -> list[str]:
     """Describe the instrumented steps: how many, by which clock, and their cost."""
-    costs = [cost for cost in map(longer_than_timed, results) if cost is not None]
+    eager = [result for result in results if result.case.execution == "eager"]
+    costs = [cost for cost in map(longer_than_timed, eager) if cost is not None]
     if not costs:
-        return []
-    breakdowns = [r.measurement.breakdown for r in results if r.measurement.breakdown is not None]
+        return _of_graphs(results)
+    breakdowns = [r.measurement.breakdown for r in eager if r.measurement.breakdown is not None]
     clocks = " and ".join(sorted({CLOCKS[breakdown.clock] for breakdown in breakdowns}))
     steps = between([len(breakdown.step_times_s) for breakdown in breakdowns])
     return [
         "The timed steps run without instruments. Forward, backward, optimizer and idle times come "
         f"from {steps} separate, instrumented steps a case, timed by {clocks}; compared with a "
-        f"timed step they took {_range(costs)}{_alone(results)}."
+        f"timed step they took {_range(costs)}{_alone(eager)}.",
+        *_of_graphs(results),
+    ]
+
+
+def _of_graphs(results: list[MeasuredCase]) -> list[str]:
+    """Say that instrumented steps of CUDA graphs are none."""
+    if not any(r.case.execution == "cuda_graph" and r.measurement.breakdown for r in results):
+        return []
+    return [
+        "A step that is timed as one CUDA graph cannot be looked into: its instrumented steps are "
+        "eager, and run after the graph was let go of."
     ]
 
 

@@ -53,11 +53,14 @@ def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> Account:
 def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     """Return what each GPU of a result holds at its peak.
 
-    None for tensor and data parallelism, for fused gradients, and for a pipeline without
-    instrumented steps or without a measured reduction over as many rows as a micro-batch has. Where
-    the layers were measured, what kernels take for themselves was measured with them.
+    None for tensor and data parallelism, for fused gradients, for a CUDA graph of a process for
+    each GPU, and for a pipeline without instrumented steps or without a measured reduction over as
+    many rows as a micro-batch has. Where the layers were measured, what kernels take for themselves
+    was measured with them.
     """
     if result.case.gradients == "fused":
+        return None
+    if result.case.execution == "cuda_graph" and result.case.in_processes:
         return None
     if result.model is not None:
         return _of_layers(result, result.model)

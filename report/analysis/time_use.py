@@ -118,14 +118,20 @@ def instrumentation_warning(result: MeasuredCase) -> str:
 
 
 def longer_words(results: Sequence[MeasuredCase]) -> str:
-    """Return how much longer instrumented steps took than timed ones; empty where it is little."""
+    """Return how much longer instrumented steps took than timed ones; empty where it is little.
+
+    Those of a CUDA graph are eager, which is said whatever they took.
+    """
     costs = [cost for cost in map(longer_than_timed, results) if cost is not None]
     most = max(costs, key=abs, default=0.0)
+    graphs = [result for result in results if result.case.execution == "cuda_graph"]
+    of_graph = "are eager and " if graphs and costs else ""
     if abs(most) <= CHEAP:
-        return ""
+        return " (in instrumented steps, which are eager)" if of_graph else ""
     kind = "longer than" if most > 0 else "less time than"
     up_to = "up to " if len(costs) > 1 else ""
-    return f" (in instrumented steps, which took {up_to}{100 * abs(most):.0f} % {kind} timed ones)"
+    took = f"took {up_to}{100 * abs(most):.0f} % {kind} timed ones"
+    return f" (in instrumented steps, which {of_graph}{took})"
 
 
 def at_a_time(result: MeasuredCase) -> float | None:

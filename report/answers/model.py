@@ -7,6 +7,7 @@ from report.answers.best import overall
 from report.answers.of_model import balance, choices, fit, losses, throughput, tied
 from report.answers.of_model.tried import counts_of
 from report.answers.phrases import MOST_GROUPS, more_settings
+from report.answers.reasons import launching
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer
@@ -37,6 +38,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     found = [
         Answer("Which schedule is fastest on each number of GPUs?", choices.sentences(results)),
         Answer("How fast does it train?", throughput.sentences(results)),
+        *launching.answer(results),
         *about_layers(results),
         Answer(losses.SAME, losses.agreement(results)),
         *sweep.answer(results),

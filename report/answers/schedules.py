@@ -8,6 +8,7 @@ from report.analysis.verdicts.disturbances import cut_short_words, why_unfit
 from report.answers.phrases import groups_of, listed
 from report.answers.pipelines import against_naive, fastest
 from report.answers.pipelines.ranking import Ranking, name_of, names_of, quickest
+from report.answers.reasons import launching
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import schedule_name
@@ -23,6 +24,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     return [
         Answer(f"{QUESTION}, and what holds it back?", found or [_too_few(results)]),
         *_unless_empty("How does each schedule compare with naive?", _beside_naive(results)),
+        *launching.answer(results),
     ]
 
 
@@ -84,6 +86,8 @@ def _beside_naive(results: list[MeasuredCase]) -> list[str]:
     refused: dict[tuple[str, str], list[str]] = {}
     for label, alike in groups_of(results, *MAY_DIFFER).items():
         for ranking in _rankings(alike):
+            if ranking.naive is None and ranking.field[0].case.execution == "cuda_graph":
+                continue  # no graph holds several GPUs of one process
             if ranking.naive is not None and ranking.problem is None:
                 words = " ".join(against_naive.answer(ranking.naive, ranking.field))
                 told.append(f"{label}{words}")

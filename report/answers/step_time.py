@@ -5,18 +5,16 @@ from report.analysis.comparison import (
     Pair,
     is_disturbed,
     is_swept_instead,
-    pairs,
     verdict_words,
-    why_incomparable,
     why_no_pair,
 )
 from report.analysis.depth_fit import fit_depth, in_interval
 from report.analysis.step_time import step_time
 from report.answers import sweep
 from report.answers.along import Along, along, refusals_along, verdict_on
-from report.answers.phrases import emulation_remark, label_of, on_gpus
+from report.answers.phrases import emulation_remark, on_gpus
+from report.answers.reasons import launching
 from report.answers.reasons.depth import are_equal, reasons, unit_of
-from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.units import seconds
@@ -33,7 +31,7 @@ DOUBT = (
 def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Tell the cost of launching; compare each depth with the one before it, all else equal."""
     found = [
-        Answer("What does launching kernels one by one cost?", _launching(results)),
+        *launching.answer(results),
         Answer("Does more depth make a step faster?", _depths(results)),
         Answer(
             WHY.format(unit_of(results[0])),
@@ -116,19 +114,3 @@ def _compare(pair: Pair) -> str:
         f"From depth {few.case.depth} to {many.case.depth}, with {before} and {after} a step: "
         f"{words}."
     )
-
-
-def _launching(results: list[MeasuredCase]) -> list[str]:
-    """Compare eager steps with CUDA graphs of the same steps: the cost of launching kernels."""
-    keys = differing(results, "execution")
-    return [_compare_launching(pair, label_of(pair.least, keys))
-            for pair in pairs(results, "execution")]  # fmt: skip
-
-
-def _compare_launching(pair: Pair, label: str) -> str:
-    eager, graph = pair.least, pair.most
-    if problem := why_incomparable(eager, graph, "execution"):
-        return f"{label}What launching costs {CANNOT}: {problem}."
-    words = verdict_words(eager, graph, "launching them one by one", "one launch of all kernels")
-    before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
-    return f"{label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."

@@ -24,6 +24,7 @@ class Column:
         headings: What a table without any measurement shows.
         is_timed: True if a step's time is in it, so that notes on timing belong below.
         needs_gpu_counts: True if it says nothing where all cases have equally many GPUs.
+        needs_graphs: True if it says nothing unless some steps are CUDA graphs, and some not.
         is_of_each_gpu: True if every GPU has a column.
     """
 
@@ -31,6 +32,7 @@ class Column:
     headings: Sequence[str]
     is_timed: bool = False
     needs_gpu_counts: bool = False
+    needs_graphs: bool = False
     is_of_each_gpu: bool = False
 
 
@@ -66,6 +68,9 @@ COLUMNS = {
     "mfu": _timed(throughput.mfu, "MFU"),
     "share_of_fastest": _timed(throughput.share_of_fastest, "% of fastest product"),
     "over_naive": _timed(schedules.over_naive, "speed over naive (95 % CI)"),
+    "launching": Column(
+        step.launching, ["launching (of an eager step)"], is_timed=True, needs_graphs=True
+    ),
     "bubble": _timed(schedules.bubble, "bubble"),
     "formula": Column(schedules.formula, ["bubble by formula"]),
     "peak_of": Column(throughput.peak_of, [throughput.PEAK_OF]),
@@ -134,7 +139,12 @@ def telling(keys: Sequence[str], field: Field) -> list[str]:
     Where a key has a column for each of many GPUs, what more GPUs bring has a table of its own.
     """
     scaling = field.has_gpu_counts and not has_many_gpus(keys, field.results)
-    return [key for key in keys if scaling or not COLUMNS[key].needs_gpu_counts]
+    return [
+        key
+        for key in keys
+        if (scaling or not COLUMNS[key].needs_gpu_counts)
+        and (field.has_graphs or not COLUMNS[key].needs_graphs)
+    ]
 
 
 def has_many_gpus(keys: Sequence[str], results: Sequence[MeasuredCase]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from string import ascii_lowercase
 
 from report.analysis.step_time import step_time
-from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost
+from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost, time_use
 from report.analysis.verdicts.disturbances import (
     FEW_STEPS,
     has_few_steps,
@@ -53,7 +53,9 @@ def notes_on(row: Row, *, timed: bool) -> list[str] | None:
     if row.measured is None:
         return None
     parts: tuple[Callable[[MeasuredCase], Iterator[str]], ...] = (
-        (_convergence, _warm_up, _instrumentation, _clocks, _neighbours, _nodes) if timed else ()
+        (_convergence, _warm_up, _instrumentation, _graph, _clocks, _neighbours, _nodes)
+        if timed
+        else ()
     )
     if row.measured.program is not None:
         parts = (_program, _clocks, _neighbours) if timed else ()
@@ -103,6 +105,15 @@ def _instrumentation(result: MeasuredCase) -> Iterator[str]:
         yield (
             f"Instrumented steps were over {100 * MAX_INSTRUMENTATION_COST:g} % {slower} than "
             "timed ones: their parts are not those of a step."
+        )
+
+
+def _graph(result: MeasuredCase) -> Iterator[str]:
+    """Note which numbers of a graph's row are not the graph's."""
+    if result.case.execution == "cuda_graph" and time_use(result):
+        yield (
+            "The step is one CUDA graph; bubble, waits and shares come from instrumented steps, "
+            "which are eager."
         )
 
 

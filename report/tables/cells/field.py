@@ -55,6 +55,11 @@ class Field:
         return differs([result for result in self.results if not result.emulated], "gpus")
 
     @cached_property
+    def has_graphs(self) -> bool:
+        """True if some of the cases are CUDA graphs, and some are not."""
+        return differs(self.results, "execution")
+
+    @cached_property
     def base(self) -> str:
         """The GPUs that speed-ups are over: `1 GPU`, or words where that differs between cases."""
         known = {self.metrics(result).base_gpus for result in self.results} - {None}

@@ -1,6 +1,7 @@
 """Cells of step time, throughput, and what more GPUs bring."""
 
 from report.analysis.step_time import step_time as find_step_time
+from report.analysis.verdicts.launching import launching_of
 from report.data.measured import MeasuredCase
 from report.tables.cells.field import Field
 from report.wording.quantities import Cell, Quantity, gpu_time_cell, plain_cell, time_cell
@@ -62,6 +63,12 @@ def samples_per_s(result: MeasuredCase, field: Field) -> Cells:
 def gpu_seconds(result: MeasuredCase, field: Field) -> Cells:
     """Return the GPU time that a step costs."""
     return {"cost of a step": gpu_time_cell(field.metrics(result).gpu_seconds_per_step)}
+
+
+def launching(result: MeasuredCase, field: Field) -> Cells:
+    """Return what launching kernels one by one takes of an eager step, where its graph is known."""
+    found = launching_of(result, field.results)
+    return {"launching (of an eager step)": UNKNOWN if found is None else found.words}
 
 
 def steps(result: MeasuredCase, field: Field) -> Cells:

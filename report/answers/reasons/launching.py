@@ -1,0 +1,40 @@
+"""Eager steps beside CUDA graphs of the same steps: what launching kernels one by one costs."""
+
+from report.analysis.comparison import CANNOT, Pair, pairs, verdict_words, why_incomparable
+from report.analysis.verdicts.launching import launching_between
+from report.answers.phrases import label_of
+from report.data.labels import differing
+from report.data.measured import MeasuredCase
+from report.document import Answer
+from report.wording.units import seconds
+from study.statistics.samples import estimate
+
+QUESTION = "What does launching kernels one by one cost?"
+
+
+def answer(results: list[MeasuredCase]) -> list[Answer]:
+    """Answer for every pair of cases that differ in `execution` alone; nothing without one."""
+    found = sentences(results)
+    return [Answer(QUESTION, found)] if found else []
+
+
+def sentences(results: list[MeasuredCase]) -> list[str]:
+    """Compare eager steps with CUDA graphs of the same steps."""
+    keys = differing(results, "execution")
+    return [_compare(pair, label_of(pair.least, keys)) for pair in pairs(results, "execution")]
+
+
+def _compare(pair: Pair, label: str) -> str:
+    eager, graph = pair.least, pair.most
+    if problem := why_incomparable(eager, graph, "execution"):
+        return f"{label}What launching costs {CANNOT}: {problem}."
+    words = verdict_words(eager, graph, "launching them one by one", "one launch of all kernels")
+    before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
+    told = f"{label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."
+    return f"{told}{_cost(eager, graph)}"
+
+
+def _cost(eager: MeasuredCase, graph: MeasuredCase) -> str:
+    """Return what launching takes of a step of processes, whose sends are launched one by one."""
+    found = launching_between(eager, graph) if eager.case.in_processes else None
+    return "" if found is None else f" Launching takes {found.words} of an eager step."
