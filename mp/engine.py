@@ -151,7 +151,7 @@ class Engine(ABC, Generic[S]):
         return step
 
     def check_execution(self) -> None:
-        """Check that what is timed trains as eager steps do, before anything large is there.
+        """Check that a CUDA graph trains as eager steps do, before anything large is there.
 
         Raises:
             CaseError: on every rank, if it does not.

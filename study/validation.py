@@ -63,7 +63,7 @@ def check_together(case: Case, source: object) -> None:
 
 
 def _check_execution(case: Case, source: object) -> None:
-    """Refuse a CUDA graph of what no graph of a process can hold, or of what was not tried.
+    """Refuse a CUDA graph of what no graph of a process can hold.
 
     DDP reads on the host which parameters a model of one's own has used. A layer that runs again
     and may draw random numbers has the state of their generator read, which a graph forbids.
@@ -73,8 +73,6 @@ def _check_execution(case: Case, source: object) -> None:
     why = None
     if case.schedule == "naive" and case.gpus > 1:
         why = f"gpus: {case.gpus} with schedule: naive, of which a graph holds exactly 1 GPU"
-    elif case.schedule == "fsdp":
-        why = "schedule: fsdp, which has not been captured yet"
     elif case.schedule == "ddp" and case.kind == "factory":
         why = "schedule: ddp and kind: factory, whose unused parameters DDP looks for on the host"
     elif case.recompute == "layers" and case.kind == "factory":

@@ -107,13 +107,15 @@ def is_costly(result: MeasuredCase) -> bool:
 
 
 def instrumentation_warning(result: MeasuredCase) -> str:
-    """Return a sentence on costly instrumentation, after a space; empty if it was cheap."""
+    """Return sentences on instrumented steps unlike the timed ones, after a space; else nothing."""
+    of_graph = " These shares are those of eager steps, since a graph cannot be looked into."
+    found = of_graph if result.case.execution == "cuda_graph" and time_use(result) else ""
     cost = instrumentation_cost(result)
     if cost is None or not is_costly(result):
-        return ""
+        return found
     return (
-        f" These shares say little: an instrumented step took {signed_percent(cost)} compared "
-        "with a timed one."
+        f"{found} These shares say little: an instrumented step took {signed_percent(cost)} "
+        "compared with a timed one."
     )
 
 

@@ -15,13 +15,16 @@ from mp.distributed.engine import DistributedEngine
 from mp.distributed.graph.check import check_graph
 from mp.distributed.graph.step import GraphedStep, losses_of
 from mp.distributed.pipeline import PipelineStep
+from mp.hardware.memory import measure_workspaces
+from mp.measure import measure
 from mp.timing.capture import NotCapturable
 from study.errors import CaseError
+from study.schedules import PIPELINES
 from study.validation import make_case
 from tests.mp.forked_ranks import fork, meet
 
 KEYS = {"depth": 4, "dim": 8, "gpus": 2, "batch_size": 32, "execution": "cuda_graph"}
-SCHEDULES, BROKEN = ("1f1b", "zbv", "ddp", "tensor"), ("1f1b", "ddp")
+SCHEDULES, BROKEN = ("1f1b", "zbv", "ddp", "fsdp", "tensor"), ("1f1b", "ddp")
 
 
 class StandIn:
@@ -86,7 +89,7 @@ def refuses_on(world, rank, step):
 
 def words_of(world, schedule, make):
     keys = KEYS | {"schedule": schedule}
-    if schedule not in ("ddp", "tensor"):
+    if schedule in PIPELINES:
         keys["micro_batches"] = 4
     engine = DistributedEngine(make_case(keys, "test"), world)
     try:
@@ -96,6 +99,28 @@ def words_of(world, schedule, make):
     except CaseError as error:
         return str(error)
     return "equal"
+
+
+def measured(world):
+    """What a case is measured as: how many steps of each kind, and by whom they were trained."""
+    keys = KEYS | {"schedule": "1f1b", "micro_batches": 4, "steps": 5, "warmup_steps": 2}
+    engine = DistributedEngine(make_case(keys, "test"), world)
+    made = []
+
+    def prepare(step):
+        made.append(GraphedStep(step, world, StandIn))
+        return made[0]
+
+    engine.prepare = prepare
+    workspaces = measure_workspaces(engine.case, world.devices)
+    step = engine.build(engine.case)
+    step()
+    found = measure(engine, step, [2, 2], workspaces, lambda progress: None)
+    return {
+        "timed": len(found.measurement.step_times_s),
+        "has breakdown": found.measurement.breakdown is not None,
+        "is let go of": made[0].graph.step is None and not made[0].losses,
+    }
 
 
 def as_rank(rank, ranks, port):
@@ -109,6 +134,9 @@ def as_rank(rank, ranks, port):
             words = world.all_gather(words_of(world, schedule, make), str)
             if rank == 0:
                 print(json.dumps([schedule, name, words]), flush=True)
+    found = measured(world)
+    if rank == 0:
+        print(json.dumps(["1f1b", "measured", found]), flush=True)
     world.shutdown()
 
 

@@ -16,10 +16,9 @@ from mp.distributed.engine import DistributedEngine
 from mp.distributed.graph.evidence import mean_of
 from mp.distributed.graph.step import losses_of, warm_up
 from mp.timing.timer import time_step
-from study.case import Case
 from study.errors import CaseError
 from study.schedules import PIPELINES
-from study.values.completion import complete
+from study.validation import make_case
 from tests.mp.forked_ranks import fork, meet
 
 STEPS, TIMED = 3, 30
@@ -36,6 +35,7 @@ TRAININGS = {
         for gradients in ("separate", "fused")
     },
     "ddp": LINEAR | {"schedule": "ddp"},
+    "fsdp": LINEAR | {"schedule": "fsdp"},
     "tensor": LINEAR | {"schedule": "tensor"},
     "1f1b bfloat16": LINEAR | {"schedule": "1f1b", "dtype": "bfloat16"} | PIPELINE,
     "1f1b adam": LINEAR | {"schedule": "1f1b", "optimizer": "adam"} | PIPELINE,
@@ -44,14 +44,14 @@ TRAININGS = {
     "1f1b gpt tied": GPT | {"schedule": "1f1b", "tied": True, "batch_size": 16} | PIPELINE,
     "zbv gpt": GPT | {"schedule": "zbv", "tied": False, "batch_size": 16} | PIPELINE,
     "ddp gpt": GPT | {"schedule": "ddp", "tied": False, "batch_size": 16},
+    "fsdp gpt tied": GPT | {"schedule": "fsdp", "tied": True, "batch_size": 16},
+    "fsdp bfloat16": LINEAR | {"schedule": "fsdp", "dtype": "bfloat16"},
     "ddp conv": CONV | {"schedule": "ddp", "batch_size": 16},
 }
-REFUSED = {"fsdp": LINEAR | {"schedule": "fsdp"}}  # by the rules of cases, which this goes around
 
 
 def case_of(name, execution):
-    keys = complete({"gpus": 2, **(TRAININGS | REFUSED)[name]}, "test")
-    return Case(**keys, execution=execution)
+    return make_case({"gpus": 2, **TRAININGS[name], "execution": execution}, "test")
 
 
 def train(world, name):

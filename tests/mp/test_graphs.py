@@ -37,7 +37,7 @@ def checked():
 
 
 @LATE
-@pytest.mark.parametrize("schedule", ["1f1b", "zbv", "ddp", "tensor"])
+@pytest.mark.parametrize("schedule", ["1f1b", "zbv", "ddp", "fsdp", "tensor"])
 def test_a_graph_that_trains_as_eager_steps_do_passes_the_check(schedule):
     assert checked()[schedule, "StandIn"] == ["equal", "equal"]
 
@@ -61,7 +61,13 @@ def test_a_graph_that_trains_otherwise_ends_the_case_on_every_rank(schedule, sta
     assert first.endswith("; use execution: eager")
 
 
-@pytest.mark.parametrize("schedule", [*PIPELINES, "tensor", "ddp"])
+@LATE
+def test_a_graph_is_timed_and_then_let_go_of_before_its_eager_step_is_instrumented():
+    found = checked()["1f1b", "measured"]
+    assert found == {"timed": 5, "has breakdown": True, "is let go of": True}
+
+
+@pytest.mark.parametrize("schedule", [*PIPELINES, "tensor", "ddp", "fsdp"])
 def test_a_graph_of_several_processes_is_a_case(schedule):
     micro_batches = {"micro_batches": 4} if schedule in PIPELINES else {}
     case = make_case(KEYS | micro_batches | {"schedule": schedule}, "grid")
@@ -77,7 +83,6 @@ def test_a_graph_of_several_processes_is_a_case(schedule):
     ("keys", "words"),
     [
         ({"schedule": "naive"}, "gpus: 2 with schedule: naive, of which"),
-        ({"schedule": "fsdp"}, "schedule: fsdp, which has not been captured yet"),
         (FACTORY | {"schedule": "ddp"}, "schedule: ddp and kind: factory, whose unused"),
         (
             FACTORY | {"schedule": "gpipe", "recompute": "layers"},

@@ -80,6 +80,7 @@ def test_schedules_are_ranked_apart_by_execution_and_graphs_miss_no_naive_case(s
     said = " ".join(s for answer in shown.answers for s in answer.sentences)
     assert "Execution eager: On 4 GPUs ZBV with 10 micro-batches is the fastest" in said
     assert "Execution cuda_graph: On 4 GPUs 1F1B with 10 micro-batches is the fastest" in said
+    assert said.count("These shares are those of eager steps") == 1  # where they are of the graph
     assert "Execution cuda_graph: Whether a schedule is faster than naive" not in said
 
 

@@ -1,6 +1,7 @@
 """A rank's training step, launched as a whole."""
 
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Protocol
@@ -18,6 +19,9 @@ from study.errors import CaseError
 
 RankStep = PipelineStep | TensorParallelStep | DataParallelStep
 WARMUP_STEPS = 3
+# torch keeps what a collective has used until a thread has seen its end and another one begins:
+# here the buckets of DDP's first step, whose memory would count with the graph's.
+SETTLE_S = 0.5
 DDP_WARMUP_STEPS = 11  # it times its first ten steps, with events that no graph can hold
 
 
@@ -58,6 +62,9 @@ class GraphedStep:
     ) -> None:
         self.eager, self.world = step, world
         warm_up(step, world)
+        if isinstance(step, DataParallelStep):
+            world.devices.synchronize()
+            time.sleep(SETTLE_S)
         draw_alike(step, world)
         step.compute_gradients()
         expected = gather_evidence(losses_of(step), step)
