@@ -43,8 +43,8 @@ def deepspeed_step(
     from mp.workload import make_optimizer
 
     workload = workload_of(case)
-    layers = [layer.to(workload.dtype) for layer in workload.layers()]
-    x, target = (each.to(world.device) for each in workload.batch(case.batch_size))
+    layers = [layer.cpu().to(workload.dtype) for layer in workload.draw_model(world.device)]
+    x, target = workload.draw_batch(case.batch_size, world.device)
     stages = [nn.Sequential(*layers[a:b]) for a, b in pairwise([*starts, case.layers])]
     deepspeed.init_distributed(verbose=False)  # adopts the group of our ranks
     model = deepspeed.PipelineModule(

@@ -246,14 +246,16 @@ def traced_step(case: "Case", world: "World") -> Step:
     from mp.workload import make_optimizer
 
     workload = workload_of(case)
-    model = nn.Sequential(*workload.layers()).to(workload.dtype)
-    x, target = workload.batch(case.batch_size)
+    drawn = (layer.cpu() for layer in workload.draw_model(world.device))
+    model = nn.Sequential(*drawn).to(workload.dtype)
+    x, target = workload.draw_batch(case.batch_size, world.device)
     cuts = {str(layer): SplitPoint.BEGINNING for layer in starts(case)[1:]}
-    pipe = pipeline(model, mb_args=(x[: case.batch_size // case.micro_batches],), split_spec=cuts)
+    pipe = pipeline(
+        model, mb_args=(x[: case.batch_size // case.micro_batches].cpu(),), split_spec=cuts
+    )
     stage = pipe.build_stage(world.rank, world.device)
     schedule = Schedule1F1B(stage, case.micro_batches, loss_fn=workload.loss)
     optimizer = make_optimizer(case, stage.submod.parameters())
-    x, target = x.to(world.device), target.to(world.device)
     is_last = world.rank == case.gpus - 1
     first = [True]
 
@@ -292,12 +294,12 @@ def time_alone(arguments: argparse.Namespace) -> tuple[list[float], float | None
     first = [*starts(case), case.layers]
     balance = [end - start for start, end in pairwise(first)]
     model = GPipe(
-        nn.Sequential(*workload.layers()).to(workload.dtype),
+        nn.Sequential(*(layer.cpu() for layer in workload.draw_model(real[0]))).to(workload.dtype),
         balance, devices=real, chunks=case.micro_batches, checkpoint="never",
     )  # fmt: skip
     optimizer = make_optimizer(case, model.parameters())
-    x, target = workload.batch(case.batch_size)
-    x, target = x.to(real[0]), target.to(real[-1])
+    x, target = workload.draw_batch(case.batch_size, real[0])
+    target = target.to(real[-1])
 
     def step() -> float:
         optimizer.zero_grad(set_to_none=True)

@@ -91,6 +91,7 @@ def run_benchmark(
 
     report(Progress(phase="build"))
     step = engine.build(case)
+    release_cache()  # what drawing took besides the weights
     report(Progress(phase="observe transfers"))
     transfers = engine.observe_transfers(step)
     outputs = replace(outputs, transfers=transfers)

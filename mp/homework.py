@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from mp.model import LargeLinearModelMP, all_gpus
+from mp.model import LargeLinearModelMP, all_gpus, draw_weights, seed_of_layer
 
 DIM = 4096  # features of every layer's input and output
 DEPTH = 20  # layers
@@ -135,17 +135,19 @@ def main() -> None:
     """Build the model, train it and print what was measured."""
     arguments = parse_arguments()
     devices = choose_devices(arguments.gpus, arguments.split)
-    torch.manual_seed(arguments.seed)
     try:
-        model = LargeLinearModelMP(arguments.dim, arguments.depth, devices, arguments.split)
+        with devices[0]:  # makes layers quicker than the CPU
+            model = LargeLinearModelMP(arguments.dim, arguments.depth, devices, arguments.split)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
+    draw_weights(model, arguments.seed)
     if len(set(devices)) < len(devices):
         print(f"note: fewer than {len(devices)} GPUs here; all layers share {devices[0]}")
     show_devices(model)
 
-    x = torch.randn(arguments.batch_size, arguments.dim).to(devices[0])
-    target = torch.randn(arguments.batch_size, arguments.dim).to(devices[-1])
+    torch.manual_seed(seed_of_layer(arguments.seed, arguments.depth))
+    x = torch.randn(arguments.batch_size, arguments.dim, device=devices[0])
+    target = torch.randn(arguments.batch_size, arguments.dim, device=devices[0]).to(devices[-1])
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
     def step() -> torch.Tensor:

@@ -11,6 +11,11 @@ def all_gpus() -> list[torch.device]:
     return [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
 
 
+def seed_of_layer(seed: int, number: int) -> int:
+    """Return the seed of a layer's first weights; behind the last layer's comes the batch's."""
+    return ((seed + 1) * 1_000_003 + number) % 2**63
+
+
 class LargeLinearModelMP(nn.Module):
     """`depth` layers `nn.Linear(dim, dim)` with ReLU between them, split over several GPUs.
 
@@ -40,3 +45,14 @@ class LargeLinearModelMP(nn.Module):
             x = x.to(layer_device)  # pass the baton: a copy only where the GPU changes
             x = layer(x if i == 0 else torch.relu(x))
         return x
+
+
+def draw_weights(model: LargeLinearModelMP, seed: int) -> None:
+    """Draw the weights of each layer where it lies, from a seed of its own.
+
+    So they are the same on any number of GPUs, and no GPU waits for the CPU to draw them.
+    """
+    for number, layer in enumerate(model.layers):
+        assert isinstance(layer, nn.Linear)
+        torch.manual_seed(seed_of_layer(seed, number))
+        layer.reset_parameters()

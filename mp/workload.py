@@ -5,7 +5,7 @@ them, to the like, a batch and a loss.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from mp.activations import Activation, each_part, outputs_of, parts_of
 from mp.hardware.gemm import Product
 from mp.hardware.logical import BatonTarget, LogicalGPU
 from mp.hardware.precision import converted, element_type
-from mp.model import LargeLinearModelMP
+from mp.model import LargeLinearModelMP, seed_of_layer
 from mp.placement import boundaries, layer_map
 from mp.recompute import RunLayer, run_layer, runner_of
 from mp.sharing import Sharing
@@ -25,6 +25,7 @@ from study.errors import CaseError
 LEARNING_RATE = 0.01
 OPTIMIZERS: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 Device = torch.device | LogicalGPU
+Places = Mapping[int, torch.device]  # the device of each layer that is wanted
 
 
 class SplitModel(nn.Module):
@@ -35,6 +36,7 @@ class SplitModel(nn.Module):
         devices: the GPUs.
         gpu_of_layer: the number of each layer's GPU.
         names: of the layers.
+        sharing: of the layers; what draws them adds each before it comes.
         run: runs a layer.
 
     Raises:
@@ -47,14 +49,14 @@ class SplitModel(nn.Module):
         devices: Sequence[Device],
         gpu_of_layer: list[int],
         names: list[str],
+        sharing: Sharing,
         run: RunLayer = run_layer,
     ) -> None:
         super().__init__()
         self.run = run
         self.devices, self.gpu_of_layer = devices, gpu_of_layer
-        self.layers, sharing = nn.ModuleList(), Sharing()
-        for number, (layer, gpu) in enumerate(zip(layers, gpu_of_layer, strict=True)):
-            sharing.add(number, layer)
+        self.layers = nn.ModuleList()
+        for layer, gpu in zip(layers, gpu_of_layer, strict=True):
             sharing.check_memory(names)
             for shared in sharing:
                 gpus = sorted({gpu_of_layer[place.layer] for place in shared.places})
@@ -63,9 +65,7 @@ class SplitModel(nn.Module):
                         f"{shared.in_words(names)} are one tensor, which cannot lie on GPUs "
                         f"{' and '.join(map(str, gpus))}; use a pipeline, or one GPU"
                     )
-            device = devices[gpu]
-            real = device if isinstance(device, torch.device) else device.device
-            self.layers.append(converted(layer, torch.float32, real))
+            self.layers.append(converted(layer, torch.float32, real_device(devices[gpu])))
 
     def forward(self, x: Activation) -> Activation:
         """Map x of shape (batch, ...) to the last layer's output, on the last GPU."""
@@ -78,22 +78,35 @@ class SplitModel(nn.Module):
         return x
 
 
+def real_device(device: Device) -> torch.device:
+    """Return the device itself, or the one that a logical GPU is on."""
+    return device if isinstance(device, torch.device) else device.device
+
+
 class Workload(ABC):
-    """The layers, batch and loss of a case. Every split draws the same, in order, on the CPU.
+    """The layers, batch and loss of a case. Every split draws the same on one type of device.
 
     Attributes:
         item: what a user of the model counts.
         items_per_row: how many of them a row of the batch holds.
         may_draw: whether a layer may draw random numbers as it runs.
+        draws_apart: whether a layer can be drawn without the others and on any device; otherwise
+            all are drawn on the CPU, by every process.
     """
 
     item = "sample"
     items_per_row = 1
     may_draw = False
+    draws_apart = False
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.dtype = element_type(case)
+
+    @property
+    def draw_version(self) -> int:
+        """The number of this way to draw: another is needed wherever numbers change."""
+        return 2 if self.draws_apart else 1
 
     @abstractmethod
     def small_case(self) -> Case:
@@ -117,20 +130,64 @@ class Workload(ABC):
 
     @abstractmethod
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw input and target, each (rows, ...)."""
+        """Draw input and target, each (rows, ...), on torch's default device."""
 
     @abstractmethod
     def loss(self, output: Any, target: torch.Tensor) -> torch.Tensor:
         """Return the scalar loss, a mean over the rows."""
 
     def layers(self) -> Iterator[nn.Module]:
-        """Draw all layers in order, in float32, from the case's seed. Draw the batch after them.
+        """Draw all layers in order, in float32, each from its own seed, on the default device.
 
         Layers that share a parameter have one object for it.
         """
-        torch.manual_seed(self.case.seed)
-        for number in range(self.case.layers):
-            yield self.layer(number)
+        return map(self.draw_layer, range(self.case.layers))
+
+    def draw_layer(self, number: int) -> nn.Module:
+        """Draw layer `number` from its own seed, on torch's default device."""
+        torch.manual_seed(seed_of_layer(self.case.seed, number))
+        return self.layer(number)
+
+    def draw(self, places: Places, sharing: Sharing) -> Iterator[tuple[int, nn.Module]]:
+        """Draw some of the layers in order, in float32, and yield each with its number.
+
+        Layers that are drawn apart lie on their device, and `sharing` is complete at once. Others
+        lie on the CPU, and `sharing` has those that were drawn so far; move one before the next is
+        drawn.
+
+        Args:
+            places: the device of each layer that is wanted.
+            sharing: is given the tensors of all layers.
+        """
+        if not self.draws_apart:
+            return self._draw_all(places, sharing)
+        with torch.device("meta"):
+            for number, layer in enumerate(self.layers()):
+                sharing.add(number, layer)
+        return self._draw_apart(places)
+
+    def _draw_all(self, places: Places, sharing: Sharing) -> Iterator[tuple[int, nn.Module]]:
+        for number, layer in enumerate(self.layers()):
+            sharing.add(number, layer)
+            if number in places:
+                yield number, layer
+
+    def _draw_apart(self, places: Places) -> Iterator[tuple[int, nn.Module]]:
+        for number in sorted(places):
+            with places[number]:
+                layer = self.draw_layer(number)
+            yield number, layer
+
+    def draw_model(self, device: torch.device) -> list[nn.Module]:
+        """Draw all layers in float32; they lie on this device, or on the CPU."""
+        everywhere = dict.fromkeys(range(self.case.layers), device)
+        return [layer for _, layer in self.draw(everywhere, Sharing())]
+
+    def draw_batch(self, rows: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw input and target, each (rows, ...), on a device, from the batch's own seed."""
+        torch.manual_seed(seed_of_layer(self.case.seed, self.case.layers))
+        with device:
+            return self.batch(rows)
 
     @property
     def run_layer(self) -> RunLayer:
@@ -143,9 +200,11 @@ class Workload(ABC):
 
     def split_model(self, devices: Sequence[Device]) -> SplitModel | LargeLinearModelMP:
         """Draw the model for one process with all GPUs, in float32."""
-        case = self.case
-        places = layer_map(case.layers, case.gpus, case.split)
-        return SplitModel(self.layers(), devices, places, self.names(), self.run_layer)
+        case, sharing = self.case, Sharing()
+        gpus = layer_map(case.layers, case.gpus, case.split)
+        places = {number: real_device(devices[gpu]) for number, gpu in enumerate(gpus)}
+        layers = (layer for _, layer in self.draw(places, sharing))
+        return SplitModel(layers, devices, gpus, self.names(), sharing, self.run_layer)
 
     def activations(self, rows: int) -> list[Activation]:
         """Return tensors without data like each layer's input, then the output: (rows, ...).

@@ -50,7 +50,7 @@ def compute_unsplit(
     Args:
         workload: what the case trains.
         micro_batches: into which the batch is cut.
-        device: where it runs.
+        device: where it is drawn and runs.
         apart: whether each part changes buffers of its own, as on a rank that has all layers.
 
     Returns:
@@ -59,9 +59,9 @@ def compute_unsplit(
     Raises:
         CaseError: a layer returns what no split can pass on, or other shapes from call to call.
     """
-    layers = [converted(layer, torch.float32, device) for layer in workload.layers()]
-    names, batch = workload.names(), workload.batch(workload.case.batch_size)
-    x, target = (part.to(device) for part in batch)
+    drawn, names = workload.draw_model(device), workload.names()
+    layers = [converted(layer, torch.float32, device) for layer in drawn]
+    x, target = workload.draw_batch(workload.case.batch_size, device)
     expected = [shape_of(like) for like in workload.activations(len(x) // micro_batches)]
     losses, outputs, buffers = [], [], []
     before = [buffers_of(layer) for layer in layers] if apart else []

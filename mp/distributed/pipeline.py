@@ -39,18 +39,17 @@ class PipelineStep:
 
     def __init__(self, workload: Workload, stages: Stages, world: World) -> None:
         self.case, self.workload, self.stages = workload.case, workload, stages
+        self.device = world.device
         mine = stages.on(world.rank)
         activations = workload.activations(self.case.batch_size // self.case.micro_batches)
         self.held: dict[int, dict[int, nn.Module]] = {stage: {} for stage in mine}
         sharing = Sharing()
-        for number, layer in enumerate(workload.layers()):
-            sharing.add(number, layer)
-            if (stage := stages.stage_of_layer[number]) in self.held:
-                self.held[stage][number] = converted(layer, workload.dtype, world.device)
+        places = {n: world.device for stage in mine for n in stages.layers(stage)}
+        for number, layer in workload.draw(places, sharing):
+            held = self.held[stages.stage_of_layer[number]]
+            held[number] = converted(layer, workload.dtype, world.device)
         self.shared = SharedGradients(sharing, workload.names(), stages, self.layers(), world)
-        x, target = (workload.cast(part) for part in workload.batch(self.case.batch_size))
-        self.x = x.to(world.device) if 0 in mine else None
-        self.target = target.to(world.device) if stages.count - 1 in mine else None
+        self.x, self.target = self._draw_ends(is_first=0 in mine, is_last=stages.count - 1 in mine)
         self.parts = [self._make_part(stage, activations, world) for stage in mine]
         self.schedule = self._make_schedule()
         self.optimizer = make_optimizer(self.case, self.parameters())
@@ -59,6 +58,18 @@ class PipelineStep:
         # Outputs are of no use here, and putting them together would take time and memory.
         accepts = inspect.signature(self.schedule.step).parameters
         self.options = {"return_outputs": False} if "return_outputs" in accepts else {}
+
+    def _draw_ends(
+        self, *, is_first: bool, is_last: bool
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Draw the input where the first stage is, and the target where the last is."""
+        if not is_first and not is_last:
+            return None, None
+        x, target = self.workload.draw_batch(self.case.batch_size, self.device)
+        return (
+            self.workload.cast(x) if is_first else None,
+            self.workload.cast(target) if is_last else None,
+        )
 
     def _make_part(self, stage: int, activations: list[Activation], world: World) -> ReportingStage:
         numbers = list(self.held[stage])

@@ -64,6 +64,8 @@ class SharedGradients:
             if world.rank in ranks:
                 mine = next(place for place in shared.places if place.layer in held)
                 parameter = held[mine.layer].get_parameter(mine.name)
+                # GPUs of another model draw other numbers from one seed.
+                dist.broadcast(parameter.detach(), src=ranks[0], group=group)
                 if parameter.requires_grad:
                     self.copies.append(_Copy(parameter, group, world.rank == ranks[0]))
 

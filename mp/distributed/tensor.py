@@ -24,6 +24,7 @@ from mp.distributed.step_listener import SILENT, StepListener
 from mp.distributed.world import World
 from mp.engine import Gradients, Tensors
 from mp.families.linear import LinearLayer
+from mp.sharing import Sharing
 from mp.workload import Workload, make_optimizer
 from study.errors import CaseError
 from study.results.result import Phase
@@ -45,13 +46,14 @@ class TensorParallelStep:
     def __init__(self, workload: Workload, world: World) -> None:
         self.case, self.workload = workload.case, workload
         mesh = init_device_mesh(world.device.type, (world.size,))
+        everywhere = dict.fromkeys(range(self.case.layers), world.device)
         shares = [
             _share(layer.to(world.device, workload.dtype), number, self.case.layers, mesh)
-            for number, layer in enumerate(workload.layers())
+            for number, layer in workload.draw(everywhere, Sharing())
         ]
         self.model = StageModule(shares, workload.run_layer)
-        x, target = workload.batch(self.case.batch_size)
-        self.x, self.target = (workload.cast(part).to(world.device) for part in (x, target))
+        drawn = workload.draw_batch(self.case.batch_size, world.device)
+        self.x, self.target = (workload.cast(part) for part in drawn)
         self.optimizer = make_optimizer(self.case, self.model.parameters())
         self.last_loss: torch.Tensor | None = None
         self.listener = SILENT

@@ -64,6 +64,7 @@ class ResNet(Workload):
     """A ResNet that classifies random images; `depth` counts its blocks."""
 
     item = "image"
+    draws_apart = True
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)

@@ -11,7 +11,7 @@ import msgspec
 import torch
 from torch import nn
 
-from mp.workload import Workload
+from mp.workload import Places, Workload
 from study.case import Case, given
 
 STD = 0.02  # of every weight's first value
@@ -93,6 +93,7 @@ class Gpt(Workload):
     """A GPT that predicts random tokens; `depth` counts its blocks."""
 
     item = "token"
+    draws_apart = True
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
@@ -118,13 +119,27 @@ class Gpt(Workload):
 
     def layers(self) -> Iterator[nn.Module]:
         """Draw all layers; with `tied`, the head's weight is the embedding's."""
-        table = None
-        for layer in super().layers():
+        return (layer for _, layer in self._tie(enumerate(super().layers())))
+
+    def _draw_apart(self, places: Places) -> Iterator[tuple[int, nn.Module]]:
+        return self._tie(super()._draw_apart(places))
+
+    def _tie(self, drawn: Iterator[tuple[int, nn.Module]]) -> Iterator[tuple[int, nn.Module]]:
+        """Give the head the embedding's weight; where that is not drawn, one of equal numbers."""
+        table: torch.Tensor | None = None
+        for number, layer in drawn:
             if isinstance(layer, Embedding):
                 table = layer.token.weight
-            elif isinstance(layer, Head) and self.tied and table is not None:
-                layer.scores.weight = table
-            yield layer
+            elif isinstance(layer, Head) and self.tied:
+                layer.scores.weight = self._table_near(layer) if table is None else table
+            yield number, layer
+
+    def _table_near(self, head: Head) -> torch.Tensor:
+        """Draw the embedding again, on the head's device, and return its weight."""
+        with head.scores.weight.device:
+            embedding = self.draw_layer(0)
+        assert isinstance(embedding, Embedding)
+        return embedding.token.weight
 
     def batch(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw tokens and those to predict, each (rows, seq_len)."""

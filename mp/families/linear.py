@@ -1,15 +1,17 @@
 """The homework's model: a stack of equal linear layers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from mp.activations import Activation
 from mp.hardware.gemm import Product
-from mp.model import LargeLinearModelMP
-from mp.workload import Device, SplitModel, Workload
+from mp.model import LargeLinearModelMP, draw_weights
+from mp.workload import Device, SplitModel, Workload, real_device
 from study.case import Case
 from study.schedules import SCHEDULES
 
@@ -31,8 +33,20 @@ class LinearLayer(nn.Linear):
         return super().forward(torch.relu(x) if self.has_relu else x)
 
 
+class Undrawn(TorchFunctionMode):
+    """Leaves the weights of the layers that are made within it undrawn."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function, unless it is one of torch.nn.init."""
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return None
+        return func(*args, **(kwargs or {}))
+
+
 class LinearStack(Workload):
     """The homework's model: `depth` linear layers with ReLU between them, and MSE loss."""
+
+    draws_apart = True
 
     def small_case(self) -> Case:
         """Return the case with narrow layers, each of which every GPU can have a share of."""
@@ -55,8 +69,10 @@ class LinearStack(Workload):
         """Draw the homework's model itself; where layers run again, layers that have the ReLU."""
         if self.case.recompute == "layers":
             return super().split_model(devices)
-        torch.manual_seed(self.case.seed)
-        return LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
+        with real_device(devices[0]), Undrawn():
+            model = LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
+        draw_weights(model, self.case.seed)
+        return model
 
     def activations(self, rows: int) -> list[Activation]:
         """Return tensors without data, (rows, dim): all alike."""

@@ -84,8 +84,8 @@ def build_step(
 ) -> TrainingStep:
     """Return the training step of the case, with its model and batch.
 
-    Weights and data are drawn on the CPU from the case's seed, layer by layer, so that every
-    split and every device starts from the same numbers.
+    Weights and data are drawn from the case's seed, each layer from its own, so that every split
+    starts from the same numbers.
 
     Args:
         case: the case, of which `devices` are the GPUs.
@@ -96,6 +96,7 @@ def build_step(
     model = workload.split_model(devices.gpus)
     converted(model, workload.dtype)
     optimizer = make_optimizer(case, model.parameters())
-    x, target = (workload.cast(part) for part in workload.batch(case.batch_size))
+    drawn = workload.draw_batch(case.batch_size, devices.real_device(0))
+    x, target = (workload.cast(part) for part in drawn)
     x, target = devices.put(x, 0), devices.put(target, case.gpus - 1)
     return TrainingStep(model, optimizer, workload.loss, x, target)

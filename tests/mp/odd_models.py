@@ -131,8 +131,8 @@ class Ignoring(Odd):
     """The loss ignores a class, so that a mean of means is not the mean."""
 
     def batch(self, rows):
-        x, target = super().batch(rows)
-        return x, target % 2
+        x, _ = super().batch(rows)
+        return x, (torch.arange(rows) >= rows // 8).long()  # of the first micro-batch some
 
     def loss(self, output, target):
         return nn.functional.cross_entropy(output, target, ignore_index=0)

