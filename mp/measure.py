@@ -99,6 +99,7 @@ def measure(
         per_gpu=per_gpu,
         shared_peak_allocated_bytes=shared[0],
         shared_peak_reserved_bytes=shared[1],
+        draw_version=engine.workload.draw_version,
     )
     return MeasuredSteps(measurement, before, after, timelines)
 

@@ -1,15 +1,19 @@
 """Sentences on the way the numbers of a document were measured, said once for all sections."""
 
+from collections import defaultdict
+
 from report.analysis.step_time import INTERVALS
 from report.analysis.time_use import instrumentation_cost, longer_than_timed
 from report.data.measured import MeasuredCase
-from report.wording.units import between, signed_percent
+from report.wording.units import between, count_of, number, percent, signed_percent
+from study.results.phases import MEASURING, PhaseName
 
 PROGRAMS = (
     "Steps of a program are as it timed and said them; the 95 % confidence interval is that of "
     "their median. A program that says none is timed from its start to its end. Where a program "
     "begins a step, ends it and waits for its GPUs is its own business."
 )
+MOST = 3  # phases that a sentence names
 CLOCKS = {"cuda_events": "CUDA events on the GPUs", "host": "the host's clock"}
 
 
@@ -22,6 +26,7 @@ def make_method(results: list[MeasuredCase]) -> list[str]:
         return []
     models = [result for result in results if result.program is None]
     found = [_samples(models), *_instruments(models), *_layers(models)] if models else []
+    found += _held(models)
     return [*found, *([PROGRAMS] if len(models) < len(results) else [])]
 
 
@@ -73,6 +78,30 @@ def _layers(results: list[MeasuredCase]) -> list[str]:
         "with one micro-batch: its operations, bytes and seconds come from there. Operations are "
         "those of matrix products, convolutions and attention, a multiplication and an addition "
         "counted as two."
+    ]
+
+
+def _held(results: list[MeasuredCase]) -> list[str]:
+    """Say what the GPU-hours of the jobs went to; nothing of jobs whose phases are not known."""
+    jobs = [job for r in results for job in r.jobs if not job.emulated]
+    known = [job for job in jobs if job.phases]
+    hours: dict[PhaseName, float] = defaultdict(float)
+    for job in known:
+        for phase in job.phases or ():
+            hours[phase.name] += job.case.gpus * phase.seconds / 3600
+    total = sum(hours.values())
+    if not total:
+        return []
+    setup = {name: its for name, its in hours.items() if name not in MEASURING}
+    longest = sorted(setup, key=lambda name: -setup[name])[:MOST]
+    parts = ", ".join(f"{name} {percent(setup[name] / total)}" for name in longest)
+    left = len(jobs) - len(known)
+    others = f" Not counted: {count_of(left, 'job')} whose phases were not timed." if left else ""
+    return [
+        f"The GPUs were held for {number(total)} GPU-hours in {count_of(len(known), 'job')}: "
+        f"{percent(sum(setup.values()) / total)} was set-up (most of it: {parts}), "
+        f"{percent(hours['timing'] / total)} timed steps, "
+        f"{percent(hours['instruments'] / total)} instrumented steps.{others}"
     ]
 
 

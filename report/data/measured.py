@@ -11,6 +11,7 @@ from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.layers import ModelProfile
 from study.results.measurement import GpuMemory, Measurement
+from study.results.phases import PhaseTime
 from study.results.program import ProgramRun
 from study.results.result import Code, Job, Placement, Result, Transfers
 
@@ -37,6 +38,7 @@ class MeasuredCase:
     model: ModelProfile | None = None
     program: ProgramRun | None = None
     shared_hosts: tuple[str, ...] = ()
+    phases: tuple[PhaseTime, ...] | None = None
     repeats: Sequence["MeasuredCase"] = field(default=())
 
     @property
@@ -105,4 +107,5 @@ def measured(result: Result, shared_hosts: tuple[str, ...] = ()) -> MeasuredCase
         result.model,
         program,
         shared_hosts,
+        result.phases,
     )

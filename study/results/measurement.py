@@ -98,6 +98,8 @@ class Measurement(Record, frozen=True):
     `converged` says whether the 95 % confidence interval of the median, `median_ci_s` (low, high;
     null where there are too few steps), became as narrow as the case asks for; `stopped_by` says
     what ended the timed steps. `warmup_steady` is null where warm-up was too short to tell.
+    `draw_version` says how the first weights and the batch were drawn: 1 is all layers one after
+    another on the CPU, as it is where null; 2 is each layer on its device from a seed of its own.
     """
 
     step_times_s: list[Seconds]
@@ -115,3 +117,4 @@ class Measurement(Record, frozen=True):
     # Logical GPUs that share one real GPU have no peaks of their own; this is their sum's peak.
     shared_peak_allocated_bytes: Bytes | None
     shared_peak_reserved_bytes: Bytes | None
+    draw_version: Count | None = None

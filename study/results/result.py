@@ -10,6 +10,7 @@ from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.layers import ModelProfile
 from study.results.measurement import Measurement
+from study.results.phases import PhaseTime
 from study.results.program import ProgramRun
 from study.results.record import Bytes, Count, Record
 
@@ -109,7 +110,8 @@ class Result(Record, frozen=True):
 
     `model` are the layers as the job measured them; null for the linear stack, whose shapes follow
     from its case. `program` is the run of a program, which has none of the other parts but its
-    environment.
+    environment. `phases` are those of the job, in order; null for a program, and in results from
+    before they were timed.
     """
 
     case: Case
@@ -126,6 +128,7 @@ class Result(Record, frozen=True):
     code: Code
     model: ModelProfile | None = None
     program: ProgramRun | None = None
+    phases: tuple[PhaseTime, ...] | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -70,6 +70,21 @@ def test_cases_of_another_model_batch_seed_or_hardware_need_not_agree(other):
     assert losses.agreement(known) == []
 
 
+def test_losses_of_weights_that_were_drawn_otherwise_are_not_compared_and_a_note_says_so():
+    new = {gpus: losing(gpt("naive" if gpus == 1 else "gpipe", gpus), 5.0) for gpus in (1, 2)}
+    new = {gpus: measuring(given, draw_version=2) for gpus, given in new.items()}
+    before = [losing(gpt("gpipe", 4), 4.0), losing(gpt("1f1b", 4), 4.0)]
+    before[1] = measuring(before[1], draw_version=1)  # which is what null means
+    known = [case_of(given) for given in (*new.values(), *before)]
+    assert losses.warnings(known) == []
+    assert [text.partition(",")[0] for text in losses.agreement(known)] == [
+        "Yes: the loss of the first step is 5.0000 in 2 cases",
+        "Yes: the loss of the first step is 4.0000 in 2 cases",
+    ]
+    assert losses.APART in losses.notes(known)
+    assert losses.notes(known[:2]) == losses.notes(known[2:]) == []
+
+
 def test_a_linear_stack_and_a_loss_that_nobody_noted_tell_nothing():
     linear = [case_of(measuring(one, first_loss=one.case.gpus)) for one in counts({1: 1.0, 2: 1.0})]
     assert losses.warnings(linear) == []

@@ -9,11 +9,17 @@ from report.data.labels import differing, keys_of
 from report.data.measured import MeasuredCase
 from report.wording.names import HOW, schedule_name
 from report.wording.units import count_of, number
+from study.results.measurement import Measurement
 
 TOLERANCE = {"float32": 1e-4, "tf32": 1e-3, "bfloat16": 1e-3}  # relative
 # Keys that do not change the loss of the first step.
 NO_MATTER = (*HOW, "gpus", "repeat", "optimizer", "execution", "recompute", "warmup_steps",
              "steps", "time_limit_s", "ci_half_width")  # fmt: skip
+BEFORE = 1  # how weights were drawn before that was noted
+APART = (
+    "NOTE: Weights of these models were drawn in different ways, since results are from before and "
+    "after mpbench changed that. First losses are compared only where they were drawn alike."
+)
 SAME = "Do all schedules and numbers of GPUs compute the same?"
 
 
@@ -63,7 +69,9 @@ def notes(results: Sequence[MeasuredCase]) -> list[str]:
         for note in sorted(those):
             labels.setdefault(note, []).append(label.removesuffix(": "))
     found = (note for r in own if r.model is not None for note in r.model.notes)
-    return [
+    drawn = {(r.case.kind, _drawn(job.measurement)) for r in own for job in r.jobs}
+    apart = [APART] if len(drawn) > len({kind for kind, _ in drawn}) else []
+    return apart + [
         f"NOTE: {note}"
         if len(labels[note]) == len(of_model)
         else f"NOTE: {', '.join(labels[note])}: {note}"
@@ -115,13 +123,18 @@ def _groups(results: Sequence[MeasuredCase]) -> Iterator[Losses]:
         model = result.model
         rows = model.rows if model is not None and model.notes else None
         alike = (*(result.case.value(key) for key in keys), result.hardware, rows)
-        for loss in _first_losses(result):
-            groups.setdefault(alike, []).append((result, loss))
+        for drawn, loss in _first_losses(result):
+            groups.setdefault((*alike, drawn), []).append((result, loss))
     for known in groups.values():
         if len({r.case.configuration for r, _ in known}) > 1:
             yield Losses(label_of(known[0][0], labels), known)
 
 
-def _first_losses(result: MeasuredCase) -> list[float]:
-    losses = [job.measurement.first_loss for job in result.jobs]
-    return [loss for loss in losses if loss is not None]
+def _first_losses(result: MeasuredCase) -> list[tuple[int, float]]:
+    """Return for each job that has a first loss how its weights were drawn, and the loss."""
+    measured = [job.measurement for job in result.jobs]
+    return [(_drawn(m), m.first_loss) for m in measured if m.first_loss is not None]
+
+
+def _drawn(measurement: Measurement) -> int:
+    return measurement.draw_version or BEFORE
