@@ -52,10 +52,13 @@ def main() -> int:
     output = own_stdout()
     with first_contact(), no_search_while_loading():
         from mp.run import run_case
+        from mp.timing.phases import since_process_start_s
 
     job = _job(case, arguments.device, started)
     show = partial(_show, output)
-    result = run_case(case, arguments.device, job, _report, arguments.trace, show)
+    result = run_case(
+        case, arguments.device, job, _report, arguments.trace, show, since_process_start_s()
+    )
     if is_first():
         show(result)
     return 0 if result.outcome == "ok" else 1

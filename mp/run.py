@@ -1,24 +1,31 @@
 """The result of a case, whatever happens while it runs."""
 
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-import torch._dynamo  # noqa: F401  # which the first optimizer imports, in the midst of a case
+import torch
 
 from mp.benchmark import Outputs, run_benchmark
 from mp.engine import Communicator, Engine, ProgressCallback, outcome_of
+from mp.hardware.background import start
 from mp.hardware.devices import check_allocation, choose_devices
 from mp.hardware.host import describe_code
+from mp.hardware.variables import set_default
 from mp.launcher.failure_files import Loss
+from mp.launcher.loading import no_search_while_loading
 from mp.rendezvous.failure import RankFailure
 from mp.single.engine import SingleEngine
+from mp.timing.phases import PhaseClock
 from study.case import Case
 from study.errors import CaseError
 from study.outcome import ResultOutcome
+from study.results.phases import PhaseTime
 from study.results.result import RANK_LOST, CaseFailure, Code, Job, Result
 
 
@@ -29,6 +36,7 @@ def run_case(
     report: ProgressCallback,
     trace: Path | None = None,
     finish: Callable[[Result], None] = lambda result: None,
+    since_start_s: float | None = None,
 ) -> Result:
     """Run the case and return its result, also where it failed.
 
@@ -43,8 +51,9 @@ def run_case(
         trace: where to write the Chrome trace, if anywhere.
         finish: given the result, in a thread of the first rank, if another rank is lost, for which
             the first might wait for ever; then the process ends.
+        since_start_s: seconds since this process was started for the case, if it was.
     """
-    outputs = Outputs()
+    outputs, clock = Outputs(), PhaseClock(report, since_start_s)
     code = describe_code()
 
     def keep(known: Outputs) -> None:
@@ -53,19 +62,20 @@ def run_case(
 
     def give_up(lost: RankFailure) -> None:
         failure = CaseFailure(type=lost.type, message=str(lost))
-        finish(_result(case, lost.outcome, failure, outputs, job, code))
+        finish(_result(case, lost.outcome, failure, outputs, job, code, clock.phases()))
 
     outcome: ResultOutcome = "ok"
     failure = None
+    clock.enter("meeting")
     try:
         with _open_engine(case, job, policy, give_up) as engine:
-            run_benchmark(engine, report, keep, trace)
+            run_benchmark(engine, clock, keep, trace)
     except Exception as error:
         if not isinstance(error, CaseError):
             traceback.print_exc()  # for the job's log; the result keeps the last line of it
         outcome = outcome_of(error)
         failure = CaseFailure(type=type(error).__name__, message=str(error))
-    return _result(case, outcome, failure, outputs, job, code)
+    return _result(case, outcome, failure, outputs, job, code, clock.phases())
 
 
 def lost_case(case: Case, job: Job, loss: Loss) -> Result:
@@ -85,11 +95,51 @@ def _open_engine(
     case: Case, job: Job, policy: str, give_up: Callable[[RankFailure], None]
 ) -> AbstractContextManager[Engine[Any]]:
     if case.in_processes:
-        from mp.distributed.engine import open_engine  # takes a second to import
-
-        return open_engine(case, job, policy, give_up)
+        return _open_ranks(case, job, policy, give_up)
     check_allocation(job, policy)
-    return nullcontext(SingleEngine(case, Communicator(choose_devices(case.gpus, policy))))
+    devices = choose_devices(case.gpus, policy)
+    started = start(devices.synchronize)  # the first call of each GPU takes a while
+    with no_search_while_loading():
+        import_module("torch._dynamo")  # so does this, which the first optimizer needs
+    started.result()
+    return nullcontext(SingleEngine(case, Communicator(devices)))
+
+
+@contextmanager
+def _open_ranks(
+    case: Case, job: Job, policy: str, give_up: Callable[[RankFailure], None]
+) -> Iterator[Engine[Any]]:
+    """Meet the other ranks, while Python imports the engine; yield it as this rank has it.
+
+    An error that passes is announced to the other ranks; without one, all end together.
+
+    Args:
+        case: the case.
+        job: the attempt, whose GPUs must be those it asked for.
+        policy: as of `join`.
+        give_up: called on the first rank, in a thread, when another is lost; then the process ends.
+
+    Raises:
+        CaseError: the ranks cannot meet, or their GPUs are not those of the case.
+    """
+    from mp.distributed.world import join  # imports little, and nothing as it runs
+
+    if case.execution == "cuda_graph":  # as torch asks of who captures DistributedDataParallel
+        set_default("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
+    check = partial(check_allocation, job, policy)
+    joining = start(lambda: join(case.gpus, policy, give_up, check))
+    with no_search_while_loading():
+        from mp.distributed.engine import DistributedEngine  # takes seconds
+
+    world = joining.result()
+    if world.device.type == "cuda":
+        torch.cuda.set_device(world.device)  # which each thread has for itself
+    try:
+        yield DistributedEngine(case, world)
+    except Exception as error:
+        world.fail(error, outcome_of(error))
+        raise
+    world.shutdown()
 
 
 def _result(
@@ -99,6 +149,7 @@ def _result(
     outputs: Outputs,
     job: Job,
     code: Code,
+    phases: tuple[PhaseTime, ...] | None = None,
 ) -> Result:
     return Result(
         case=case,
@@ -114,4 +165,5 @@ def _result(
         job=job,
         code=code,
         model=outputs.model,
+        phases=phases,
     )

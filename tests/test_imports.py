@@ -119,7 +119,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "correctness": {"activations", "engine", "workload", "placement", "hardware"},
         "benchmark": {"engine", "measure", "correctness", "profiling", "hardware", "timing"},
         "program": {"hardware"},
-        "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous"}
+        "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous", "timing"}
         | {"single", "distributed"},
         "summary": set(),
         "inspection": {
@@ -132,7 +132,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "single",
         }
         | {"workload"},
-        "__main__": {"inspection", "run", "hardware", "launcher", "summary"},
+        "__main__": {"inspection", "run", "timing", "hardware", "launcher", "summary"},
     },
 }
 

@@ -154,6 +154,7 @@ class Worker:
             return ended_now(self.run_program(self.describe_job(started_at), report))
 
         from mp.launcher.loading import no_search_while_loading
+        from mp.timing.phases import since_process_start_s
 
         with no_search_while_loading():
             from mp.run import run_case
@@ -162,7 +163,13 @@ class Worker:
         trace = self.store.trace_path(self.case) if self.assignment.trace else None
         device = self.assignment.device
         result = run_case(
-            self.case, device, job, report, trace, lambda result: give_up(ended_now(result))
+            self.case,
+            device,
+            job,
+            report,
+            trace,
+            lambda result: give_up(ended_now(result)),
+            since_process_start_s(),
         )
         return ended_now(result)
 

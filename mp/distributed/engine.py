@@ -1,8 +1,7 @@
 """The engine of a case with a process, a rank, for each GPU."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import cached_property
 
 import msgspec
 import torch
@@ -17,20 +16,18 @@ from mp.distributed.pipeline import PipelineStep
 from mp.distributed.stages import costs_of, make_stages
 from mp.distributed.tensor import TensorParallelStep
 from mp.distributed.transfers import observe_collectives, observe_sends
-from mp.distributed.world import World, join
-from mp.engine import Engine, ProgressCallback, outcome_of
+from mp.distributed.world import World
+from mp.engine import Engine, ProgressCallback
 from mp.families.registry import workload_of
-from mp.hardware.devices import Devices, check_allocation
+from mp.hardware.devices import Devices
 from mp.hardware.environment import States, describe_environment
-from mp.hardware.variables import set_default
-from mp.rendezvous.failure import RankFailure
 from mp.timing.clocks import Clock, clock_of
 from mp.timing.timeline import Timeline
 from mp.workload import Workload
 from study.case import Case
 from study.results.ceilings import CopyRate
 from study.results.environment import Environment, RankPlace
-from study.results.result import Job, Placement, Transfers
+from study.results.result import Placement, Transfers
 from study.schedules import SCHEDULES
 from study.storage.progress import Progress
 
@@ -144,31 +141,3 @@ class DistributedEngine(Engine[RankStep]):
     def record_timeline(self, step: RankStep) -> Timeline:
         """Train one instrumented step; the timeline is that of all ranks, on every rank."""
         return record_timeline(step, self.world, self._ahead_s, self._clock)
-
-
-@contextmanager
-def open_engine(
-    case: Case, job: Job, policy: str, give_up: Callable[[RankFailure], None]
-) -> Iterator[DistributedEngine]:
-    """Meet the other ranks, and yield the engine of the case as this one has it.
-
-    An error that passes is announced to the other ranks; without one, all end together.
-
-    Args:
-        case: the case.
-        job: the attempt, whose GPUs must be those it asked for.
-        policy: as of `join`.
-        give_up: called on the first rank, in a thread, when another is lost; then the process ends.
-
-    Raises:
-        CaseError: the ranks cannot meet, or their GPUs are not those of the case.
-    """
-    if case.execution == "cuda_graph":  # as torch asks of who captures DistributedDataParallel
-        set_default("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
-    world = join(case.gpus, policy, give_up, partial(check_allocation, job, policy))
-    try:
-        yield DistributedEngine(case, world)
-    except Exception as error:
-        world.fail(error, outcome_of(error))
-        raise
-    world.shutdown()
