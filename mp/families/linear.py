@@ -1,16 +1,15 @@
 """The homework's model: a stack of equal linear layers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from mp.activations import Activation
 from mp.hardware.gemm import Product
-from mp.model import LargeLinearModelMP, draw_weights
+from mp.hardware.precision import converted
+from mp.model import LargeLinearModelMP, seed_of_layer
 from mp.workload import Device, SplitModel, Workload, real_device
 from study.case import Case
 from study.schedules import SCHEDULES
@@ -31,16 +30,6 @@ class LinearLayer(nn.Linear):
         By nn.Linear's forward, whose weight gradient mp/weight_gradients.py takes over.
         """
         return super().forward(torch.relu(x) if self.has_relu else x)
-
-
-class Undrawn(TorchFunctionMode):
-    """Leaves the weights of the layers that are made within it undrawn."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call a function, unless it is one of torch.nn.init."""
-        if getattr(func, "__module__", "") == nn.init.__name__:
-            return None
-        return func(*args, **(kwargs or {}))
 
 
 class LinearStack(Workload):
@@ -69,9 +58,13 @@ class LinearStack(Workload):
         """Draw the homework's model itself; where layers run again, layers that have the ReLU."""
         if self.case.recompute == "layers":
             return super().split_model(devices)
-        with real_device(devices[0]), Undrawn():
-            model = LargeLinearModelMP(self.case.dim, self.case.depth, devices, self.case.split)
-        draw_weights(model, self.case.seed)
+        case = self.case
+        model = LargeLinearModelMP(1, case.depth, devices, case.split)
+        for number, gpu in enumerate(model.gpu_of_layer):  # each in place of a tiny one
+            torch.manual_seed(seed_of_layer(case.seed, number))
+            with real_device(devices[gpu]):
+                layer = nn.Linear(case.dim, case.dim)
+            model.layers[number] = converted(layer, self.dtype)
         return model
 
     def activations(self, rows: int) -> list[Activation]:
