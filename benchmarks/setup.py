@@ -31,11 +31,11 @@ CASES = {  # by device
                 "--dtype", "bfloat16"],
     },
     "cpu": {
-        "linear": [*PIPELINE, "--depth", "8", "--dim", "2048", "--batch-size", "32"],
-        "naive": ["--depth", "8", "--dim", "2048", "--batch-size", "32"],
-        "wide": [*PIPELINE, "--depth", "4", "--dim", "8192", "--batch-size", "8"],
-        "gpt": [*PIPELINE, "--kind", "gpt", "--preset", "gpt2", "--seq-len", "32",
-                "--batch-size", "8"],
+        "linear": [*PIPELINE, "--depth", "8", "--dim", "1024", "--batch-size", "16"],
+        "naive": ["--depth", "8", "--dim", "1024", "--batch-size", "16"],
+        "wide": [*PIPELINE, "--depth", "4", "--dim", "4096", "--batch-size", "8"],
+        "gpt": [*PIPELINE, "--kind", "gpt", "--depth", "6", "--dim", "256", "--heads", "4",
+                "--vocab", "8192", "--seq-len", "32", "--batch-size", "8"],
     },
 }  # fmt: skip
 
