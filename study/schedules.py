@@ -26,6 +26,7 @@ class Schedule:
         accepts: (p, m) to whether it runs m micro-batches on p GPUs.
         gpu_of_stage: (p, v) to the GPU of each stage.
         layers: where its layers are, as a sentence, unless every GPU has one run of layers.
+        holds_shares: whether a GPU holds a share of each of its layers, not the whole.
         torch_class: the class of torch.distributed.pipelining; None for what is no pipeline.
         bubble: (p, m, v) to the share of a step in which a GPU is idle, 0 to 1; None where no
             formula is known.
@@ -46,6 +47,7 @@ class Schedule:
     bubble: Callable[[int, int, int], float | None]
     in_flight: Callable[[int, int, int, int], int | None]
     unequal_bubble: Callable[[int, int, float, float, float], float | None] | None
+    holds_shares: bool = False
 
     def __post_init__(self) -> None:
         """Check that torch has a class for it where it is a pipeline, and only there."""
@@ -110,8 +112,14 @@ def _warm_up(p: int, m: int, v: int, gpu: int) -> int:
     return 2 * (p - gpu - 1) + (v - 1) * (m // max(1, m // p))
 
 
-def _data_parallel(label: str, layers: str) -> Schedule:
-    """Return a schedule in which every GPU trains the whole model on its part of the batch."""
+def _data_parallel(label: str, layers: str, *, holds_shares: bool = False) -> Schedule:
+    """Return a schedule in which every GPU trains the whole model on its part of the batch.
+
+    Args:
+        label: its name for people.
+        layers: where its layers are, as a sentence.
+        holds_shares: whether a GPU holds a share of each layer.
+    """
     return Schedule(
         label=label,
         family="data",
@@ -120,6 +128,7 @@ def _data_parallel(label: str, layers: str) -> Schedule:
         accepts=any_number,
         gpu_of_stage=_in_turn,
         layers=layers,
+        holds_shares=holds_shares,
         torch_class=None,
         bubble=lambda p, m, v: None,
         unequal_bubble=None,
@@ -224,6 +233,7 @@ SCHEDULES = {
         accepts=any_number,
         gpu_of_stage=_in_turn,
         layers="With tensor parallelism every GPU holds a share of every layer.",
+        holds_shares=True,
         torch_class=None,
         bubble=lambda p, m, v: None,
         unequal_bubble=None,
@@ -233,7 +243,9 @@ SCHEDULES = {
     "ddp": _data_parallel("DDP", "With DDP every GPU holds the whole model."),
     # Zhao et al. 2023 (arXiv 2304.11277), as torch's fully_shard: each layer is put together from
     # the shards of all GPUs where it is needed.
-    "fsdp": _data_parallel("FSDP", "With FSDP every GPU holds a shard of every parameter."),
+    "fsdp": _data_parallel(
+        "FSDP", "With FSDP every GPU holds a shard of every parameter.", holds_shares=True
+    ),
 }
 IN_TWO_PARTS = ("zero_bubble", "zbv")  # backward gives the gradient of the input first
 PIPELINES = tuple(name for name, schedule in SCHEDULES.items() if schedule.is_pipeline)

@@ -15,6 +15,7 @@ from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
 from report.wording.layers import layer_words, short_name
+from study.schedules import SCHEDULES
 
 CAPTION = "The GPU of each layer"
 MAX_CASES = 16
@@ -77,7 +78,8 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
 
 def _held_by_all(result: MeasuredCase) -> str:
     """Return what every GPU holds where no layer belongs to one."""
-    return "every layer" if result.case.schedule == "ddp" else "a share of every layer"
+    is_share = SCHEDULES[result.case.schedule].holds_shares
+    return "a share of every layer" if is_share else "every layer"
 
 
 def _plot_shared(axes: Axes, row: int, result: MeasuredCase) -> None:

@@ -6,6 +6,7 @@ from report.tables.cells.step import Cells
 from report.wording.layers import layer_words
 from report.wording.quantities import size_cell
 from report.wording.units import UNKNOWN
+from study.schedules import SCHEDULES
 
 
 def memory(result: MeasuredCase, field: Field) -> Cells:
@@ -42,7 +43,7 @@ def layers(result: MeasuredCase, field: Field) -> Cells:
     for gpu, count in enumerate(placement.layers_per_gpu):
         held = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
         # Where every layer is on all GPUs, none belongs to one.
-        words = "all" if result.case.schedule == "ddp" else "a share of each"
+        words = "a share of each" if SCHEDULES[result.case.schedule].holds_shares else "all"
         if placement.gpu_of_layer:
             words = layer_words(result.layer_names, held)
         cells[f"layers of GPU {gpu}"] = f"{words} ({count})"
