@@ -128,35 +128,19 @@ def _check_sizes(case: Case, source: object) -> None:
 
 
 def _check_recompute(case: Case, source: object) -> None:
-    """Refuse layers that run again where they would run more than twice, or as nobody counts.
+    """Refuse layers that run again where they would run more than twice.
 
     torch's backward in two parts calls torch.autograd.grad for the inputs and once more for each
-    weight, and a layer runs again in every call. A fused product saves its tensors after it has
-    run, so a second run would not end before it.
+    weight, and a layer runs again in every call. Fused gradients need one backward alone.
     """
-    if case.recompute == "none":
+    if case.recompute == "none" or case.gradients == "fused":
         return
-    why = None
     if case.schedule in IN_TWO_PARTS:
-        why = "whose backward in parts would run a layer again for its input and for each weight"
-    elif SCHEDULES[case.schedule].family == "data":
-        why = "for which it is not there yet"
-    if why is not None:
-        having = ", ".join(
-            name
-            for name, schedule in SCHEDULES.items()
-            if name not in IN_TWO_PARTS and schedule.family != "data"
-        )
         raise ConfigError(
             source,
-            f"recompute: layers with schedule: {case.schedule}, {why}; use {having}, or "
-            "recompute: none",
-        )
-    if case.gradients == "fused":
-        raise ConfigError(
-            source,
-            "recompute: layers with gradients: fused, whose products would all run again; use "
-            "gradients: separate, or recompute: none",
+            f"recompute: layers with schedule: {case.schedule}, whose backward in parts would run "
+            "a layer again for its input and for each weight; use gradients: fused, another "
+            "schedule, or recompute: none",
         )
 
 

@@ -1,4 +1,4 @@
-"""Runs the check of recomputed layers on pipelines and tensor parallelism, in two forked ranks.
+"""Runs the check of recomputed layers under every schedule but naive, in two forked ranks.
 
 Started by test_recompute.py in a process of its own. Rank 0 prints a line for each check.
 """
@@ -11,7 +11,7 @@ import torch
 from mp.correctness.check import check_equals_unsplit
 from mp.distributed.engine import DistributedEngine
 from mp.families.registry import workload_of
-from study.schedules import IN_TWO_PARTS, PIPELINES
+from study.schedules import IN_TWO_PARTS, PIPELINES, SCHEDULES
 from study.validation import make_case
 from tests.mp.forked_families import FAMILIES, SIZES
 from tests.mp.forked_ranks import fork, meet
@@ -21,15 +21,21 @@ MODELS = {
     "gpipe": ("linear",),
     "1f1b": ("linear", "gpt tied", "conv batch", "dropout", "tuple skip"),
     "interleaved_1f1b": ("gpt tied",),
+    "zero_bubble": ("gpt tied",),
+    "zbv": ("dropout",),
     "tensor": ("linear",),
+    "ddp": ("linear", "gpt tied", "conv batch", "dropout", "tuple skip"),
+    "fsdp": ("linear", "gpt tied", "conv batch", "dropout", "tuple skip"),
 }
-assert {*MODELS} == {*PIPELINES, "tensor"} - {*IN_TWO_PARTS}
+assert {*MODELS} == {*SCHEDULES} - {"naive"}
+FUSED = ("interleaved_1f1b", *IN_TWO_PARTS)  # these two run layers again with fused gradients alone
 
 
 def engine_of(world, family, schedule, recompute="layers"):
     keys = FAMILIES[family] | SIZES.get(FAMILIES[family].get("kind"), {})
     keys |= {"gpus": world.size, "schedule": schedule, "recompute": recompute}
-    keys |= {"micro_batches": 2 * world.size} if schedule != "tensor" else {}
+    keys |= {"micro_batches": 2 * world.size} if schedule in PIPELINES else {}
+    keys |= {"gradients": "fused"} if schedule in FUSED else {}
     case = make_case({**keys, "batch_size": 8 * world.size}, "test")
     return DistributedEngine(case, world, drawing(ODD.get(family, workload_of)))
 

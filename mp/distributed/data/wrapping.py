@@ -8,6 +8,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from mp.distributed.data.waits import Waits
+from mp.distributed.stage import StageModule
 from mp.distributed.world import World
 from mp.hardware.precision import converted
 from mp.sharing import Sharing
@@ -39,7 +40,7 @@ def replicate(workload: Workload, world: World, waits: Waits) -> tuple[nn.Module
         layers.append(converted(layer, workload.dtype, world.device))
     sharing.check_memory(workload.names())
     model: Any = ReportingDDP(
-        nn.Sequential(*layers),
+        StageModule(layers, workload.run_layer),
         gradient_as_bucket_view=True,  # else every gradient is there twice
         find_unused_parameters=workload.case.kind == "factory",  # ours use all of theirs
     )
@@ -67,7 +68,7 @@ def shard(workload: Workload, world: World) -> tuple[nn.Module, list[nn.Module]]
         unit = list(dict.fromkeys(layers[each] for each in complete_with.get(number, ())))
         if any(True for layer in unit for _ in layer.parameters()):
             fully_shard(unit, mesh=mesh)
-    model = nn.Sequential(*layers)
+    model = StageModule(layers, workload.run_layer)
     fully_shard(model, mesh=mesh)
     return model, layers
 

@@ -48,10 +48,14 @@ def recomputed_flops(case: Case, model: ModelProfile | None) -> int | None:
     """Return the operations of the layers' second run in backward, which `operations_of` lacks.
 
     0 where no layer runs again, and for the linear stack: a second run ends before the product,
-    since backward needs only what the product is made from. None where they are not known.
+    since backward needs only what the product is made from. A fused product saves that after it has
+    run, so it runs again. None where they are not known.
     """
-    if model is None or case.recompute == "none":
+    if case.recompute == "none":
         return 0
+    if model is None:
+        forward = 2 * case.batch_size * case.dim**2 * case.depth
+        return forward if case.gradients == "fused" else 0
     known = [layer.recomputed_flops for layer in model.layers]
     found = [flops for flops in known if flops is not None]
     if len(found) < len(known):
