@@ -1,6 +1,6 @@
 """Parts of a GPU's memory, and the sizes that predictions are made from."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 
 from study.case import Case
@@ -17,7 +17,8 @@ class MemoryBreakdown:
 
     `activations` are the batch, what forward keeps for backward, the loss, and the gradients of
     these; `temporaries` are what the optimizer, or the sum over a batch's rows, holds while it
-    works.
+    works; `collectives` are layers that FSDP has put together, their whole gradients, and what
+    collectives read and write.
     """
 
     parameters: int = 0
@@ -25,12 +26,12 @@ class MemoryBreakdown:
     optimizer_state: int = 0
     activations: int = 0
     temporaries: int = 0
+    collectives: int = 0
 
     @property
     def total(self) -> int:
         """The sum of all parts."""
-        state = self.parameters + self.gradients + self.optimizer_state
-        return state + self.activations + self.temporaries
+        return sum(astuple(self))
 
 
 class Account:
@@ -48,23 +49,28 @@ class Account:
             OPTIMIZER_STATES[case.optimizer] * size
             for size in (parameters if trained is None else trained)
         ]
-        self.gradients = [0] * case.gpus
-        self.activations = [0] * case.gpus
-        # At the peak: the sum of gradients, activations and temporaries, then each of them.
-        self.most = [(0, 0, 0, 0)] * case.gpus
+        self.gradients = [0] * len(parameters)
+        self.activations = [0] * len(parameters)
+        self.collectives = [0] * len(parameters)
+        # At the peak: the sum of these and of temporaries, then each of them.
+        self.most = [(0, 0, 0, 0, 0)] * len(parameters)
         self.now = self.shared_most = 0
 
-    def change(self, gpu: int, *, gradients: int = 0, activations: int = 0) -> None:
+    def change(
+        self, gpu: int, *, gradients: int = 0, activations: int = 0, collectives: int = 0
+    ) -> None:
         """Add bytes that stay until they are subtracted.
 
         Args:
             gpu: Where.
             gradients: Bytes of gradients.
             activations: Bytes of activations.
+            collectives: Bytes of what collectives read and write.
         """
         self.gradients[gpu] += gradients
         self.activations[gpu] += activations
-        self.now += gradients + activations
+        self.collectives[gpu] += collectives
+        self.now += gradients + activations + collectives
 
     def look(self, gpu: int, *, activations: int = 0, temporaries: int = 0) -> None:
         """Record what this GPU holds, with short-lived bytes, if it is its most.
@@ -75,9 +81,10 @@ class Account:
             temporaries: Short-lived bytes of other kinds.
         """
         gradients, kept = self.gradients[gpu], self.activations[gpu] + activations
-        here = gradients + kept + temporaries
+        collectives = self.collectives[gpu]
+        here = gradients + kept + temporaries + collectives
         if here > self.most[gpu][0]:
-            self.most[gpu] = (here, gradients, kept, temporaries)
+            self.most[gpu] = (here, gradients, kept, temporaries, collectives)
         self.look_at_all(activations + temporaries)
 
     def look_at_all(self, more: int) -> None:
@@ -88,8 +95,8 @@ class Account:
     def peaks(self) -> list[MemoryBreakdown]:
         """The parts of each GPU at its peak."""
         return [
-            MemoryBreakdown(held, gradients, states, activations, temporaries)
-            for held, states, (_, gradients, activations, temporaries) in zip(
+            MemoryBreakdown(held, gradients, states, activations, temporaries, collectives)
+            for held, states, (_, gradients, activations, temporaries, collectives) in zip(
                 self.parameters, self.states, self.most, strict=True
             )
         ]

@@ -17,6 +17,8 @@ from report.analysis.memory_parts import (
     MemoryBreakdown,
 )
 from report.analysis.pipeline_memory import predict_pipeline
+from report.analysis.profiled.data_parallel import follow_data_parallel
+from report.analysis.profiled.linear import linear_profile
 from report.analysis.profiled.naive import follow_step
 from report.analysis.profiled.pipeline import follow_pipeline
 from report.analysis.replay import actions_of
@@ -53,10 +55,10 @@ def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> Account:
 def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     """Return what each GPU of a result holds at its peak.
 
-    None for tensor and data parallelism, for fused gradients, for a CUDA graph of a process for
-    each GPU, and for a pipeline without instrumented steps or without a measured reduction over as
-    many rows as a micro-batch has. Where the layers were measured, what kernels take for themselves
-    was measured with them.
+    None for tensor parallelism, for fused gradients, for a CUDA graph of a process for each GPU,
+    for a pipeline without instrumented steps, and without a measured reduction over as many rows as
+    a part of the batch has. Where the layers were measured, what kernels take for themselves was
+    measured with them.
     """
     if result.case.gradients == "fused":
         return None
@@ -66,8 +68,12 @@ def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
         return _of_layers(result, result.model)
     if result.case.schedule == "naive":
         return predict(result.case, result.placement.gpu_of_layer, _reduction(result)).peaks
-    if SCHEDULES[result.case.schedule].is_pipeline and _knows_reduction(result):
+    if not _knows_reduction(result):
+        return None
+    if SCHEDULES[result.case.schedule].is_pipeline:
         return predict_pipeline(result, _reduction(result))
+    if SCHEDULES[result.case.schedule].family == "data":
+        return follow_data_parallel(result.case, linear_profile(result.case, _reduction(result)))
     return None
 
 
@@ -94,6 +100,8 @@ def _of_layers(result: MeasuredCase, model: ModelProfile) -> list[MemoryBreakdow
     places = result.placement.gpu_of_layer
     if result.case.schedule == "naive":
         return follow_step(result.case, model, places).peaks
+    if SCHEDULES[result.case.schedule].family == "data":
+        return follow_data_parallel(result.case, model)
     actions = actions_of(result)
     if not actions or not SCHEDULES[result.case.schedule].is_pipeline:
         return None
@@ -101,8 +109,8 @@ def _of_layers(result: MeasuredCase, model: ModelProfile) -> list[MemoryBreakdow
 
 
 def _knows_reduction(result: MeasuredCase) -> bool:
-    """Return True if the reduction was measured over as many rows as a micro-batch has."""
-    rows = result.case.batch_size // result.case.micro_batches
+    """Return True if the reduction was measured over as many rows as a part of the batch has."""
+    rows = result.case.batch_size // result.case.parts
     known = [g for g in result.measurement.per_gpu if g.reduction_bytes is not None]
     return all((g.reduction_rows or result.case.batch_size) == rows for g in known)
 

@@ -13,7 +13,19 @@ from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
-from report.figures.style import BLACK, BLUE, EDGE, GREEN, GREY, ORANGE, SKY, SMALL, YELLOW, draw
+from report.figures.style import (
+    BLACK,
+    BLUE,
+    EDGE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SMALL,
+    YELLOW,
+    draw,
+)
 from report.wording.units import SIZES, data_size, unit_for
 
 CAPTION = "Memory of each GPU at the peak of a step"
@@ -23,6 +35,7 @@ PARTS = (
     ("optimizer", ORANGE, "xx"),
     ("activations", GREEN, ".."),
     ("temporaries", YELLOW, "//"),
+    ("FSDP buffers", PURPLE, "oo"),
     ("cuBLAS and the rest", GREY, "++"),
 )
 MAX_CASES, MAX_GPUS = 8, 64  # that fit

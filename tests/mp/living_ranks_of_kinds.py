@@ -1,7 +1,8 @@
 """Two forked ranks: the most bytes of living tensors in a step, and those predicted.
 
 Started by test_profile_on_ranks.py; prints a line for each kind of model, schedule and rank: the
-peak, the prediction, and the operations counted on all ranks beside those of the profile.
+peak, the prediction, and the operations counted on all ranks beside those of the profile. Then
+come the lines of living_data_parallel.py.
 """
 
 import gc
@@ -25,6 +26,7 @@ from report.analysis.replay import COMPUTE_KINDS
 from study.schedules import PIPELINES
 from study.validation import make_case
 from tests.mp.forked_ranks import fork, meet
+from tests.mp.living_data_parallel import say_all
 from tests.report.living_ranks import LiveBytes
 
 MODELS = {
@@ -72,6 +74,7 @@ def as_rank(rank, ranks, port):
             for its, numbers in enumerate(world.all_gather(found, tuple[int, int, int, int])):
                 if rank == 0:
                     print(name, schedule, its, *numbers, flush=True)
+    say_all(world)
     world.shutdown()
 
 

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import msgspec
 import pytest
 import torch
 from torch.distributed._tools.mem_tracker import MemTracker
@@ -14,6 +15,7 @@ from mp.single.step import build_step
 from mp.workload import OPTIMIZERS
 from report.analysis.naive_memory import predict
 from report.analysis.pipeline_memory import predict_pipeline
+from report.analysis.profiled.linear import linear_profile
 from report.analysis.profiled.naive import follow_step
 from report.analysis.profiled.pipeline import follow_pipeline
 from report.analysis.replay import actions_of
@@ -99,6 +101,17 @@ def test_measured_layers_of_the_linear_stack_predict_what_the_closed_forms_do(gp
     assert found.shared_peak == pytest.approx(closed.shared_peak, rel=1e-3)
     for ours, theirs in zip(found.peaks, closed.peaks, strict=True):
         assert ours.total == pytest.approx(theirs.total, rel=1e-3)
+
+
+@pytest.mark.parametrize("recompute", ["none", "layers"])
+@pytest.mark.parametrize(("dim", "batch_size"), [(64, 32), (16, 800)])
+def test_the_linear_stacks_own_profile_is_that_of_measured_layers(dim, batch_size, recompute):
+    case = case_of(gpus=2, schedule="ddp", dim=dim, batch_size=batch_size, recompute=recompute)
+    found, seen = linear_profile(case), measure_profile(workload_of(case), CPU, batch_size // 2)
+    for ours, theirs in zip((*found.layers, found.loss), (*seen.layers, seen.loss), strict=True):
+        for key, value in msgspec.structs.asdict(ours).items():
+            if key.endswith("_bytes"):
+                assert (getattr(theirs, key) or 0) == pytest.approx(value or 0, abs=8), key
 
 
 @pytest.mark.parametrize(("batch_size", "allowed"), [(40, 0.01), (4000, 0.001)])

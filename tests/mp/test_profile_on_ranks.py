@@ -9,6 +9,8 @@ import pytest
 from study.paths import ROOT
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
+from tests.mp.forked_data_parallel import SHARED
+from tests.mp.living_data_parallel import CASES
 
 pytestmark = pytest.mark.long
 MODELS = ("linear", "gpt", "conv")
@@ -24,13 +26,19 @@ OFF = {
 
 
 @pytest.fixture(scope="module")
-def ranks():
-    """For each model and schedule, the four numbers of each rank."""
+def said():
+    """What the ranks print."""
     command = [sys.executable, "-m", "tests.mp.living_ranks_of_kinds"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def ranks(said):
+    """For each model and schedule, the four numbers of each rank."""
     found = {}
-    for line in re.findall(r"^(?:linear|gpt|conv) .*", done.stdout, flags=re.MULTILINE):
+    for line in re.findall(r"^(?:linear|gpt|conv) .*", said, flags=re.MULTILINE):
         model, schedule, _, *numbers = line.split()
         found.setdefault((model, schedule), []).append([int(number) for number in numbers])
     return found
@@ -50,6 +58,15 @@ def test_the_peak_of_a_rank_is_predicted_as_well_as_it_was(ranks, model, schedul
     least, most = OFF[schedule]
     for peak, predicted, _, _ in ranks[model, schedule]:
         assert least <= predicted / peak - 1 <= most
+
+
+@pytest.mark.parametrize("schedule", SHARED)
+@pytest.mark.parametrize("name", CASES)
+def test_ddp_and_fsdp_hold_what_is_predicted_to_a_quarter_of_a_kibibyte(said, name, schedule):
+    found = re.findall(rf"^data: {name}, {schedule}, (\d): (\d+) (\d+)$", said, re.MULTILINE)
+    assert [rank for rank, _, _ in found] == ["0", "1"]
+    for _, peak, predicted in found:
+        assert int(peak) == pytest.approx(int(predicted), abs=256)
 
 
 @pytest.mark.parametrize("model", ["linear", "gpt"])

@@ -18,30 +18,47 @@ def follow_step(case: Case, model: ModelProfile, gpu_of_layer: list[int]) -> Acc
     on_gpu = [[n for n, at in enumerate(gpu_of_layer) if at == gpu] for gpu in range(case.gpus)]
     sizes = [parameter_bytes(model, layers) for layers in on_gpu]
     trained = [trained_bytes(model, layers) for layers in on_gpu]
-    step = _Step(model, gpu_of_layer, Account(case, sizes, trained))
+    step = Step(model, gpu_of_layer, Account(case, sizes, trained))
     for gpu, layers in enumerate(on_gpu):
         step.account.change(gpu, activations=buffer_bytes(model, layers))
-    # The loss of the step before lives until the new one is there.
-    step.account.change(gpu_of_layer[0], activations=model.input_bytes)
-    step.account.change(gpu_of_layer[-1], activations=model.target_bytes + model.loss.output_bytes)
-    for number in range(len(model.layers)):
-        step.forward(number)
-    step.compute_loss(is_eager=case.execution == "eager")
-    for number in reversed(range(len(model.layers))):
-        step.backward(number)
-    extra = OPTIMIZER_TEMPORARIES[case.optimizer]
-    for gpu, size in enumerate(trained):
-        step.account.look(gpu, temporaries=extra * size)
-    step.account.look_at_all(extra * sum(trained))
-    return step.account
+    return step.train(case, trained)
 
 
-class _Step:
-    """A step in progress: the account of every GPU, and the rules of what is let go when."""
+class Step:
+    """A step in progress: the account of every GPU, and the rules of what is let go when.
+
+    Args:
+        model: its layers as measured.
+        gpu_of_layer: the GPU of each layer.
+        account: of the GPUs.
+    """
 
     def __init__(self, model: ModelProfile, gpu_of_layer: list[int], account: Account) -> None:
         self.model, self.gpu_of_layer, self.account = model, gpu_of_layer, account
         self.gradients = Gradients(model)
+
+    def train(self, case: Case, trained: list[int]) -> Account:
+        """Follow the step, and return the account.
+
+        Args:
+            case: the configuration.
+            trained: bytes of the parameters that each GPU trains.
+        """
+        account, model, last = self.account, self.model, self.gpu_of_layer[-1]
+        # The loss of the step before lives until the new one is there.
+        account.change(self.gpu_of_layer[0], activations=model.input_bytes)
+        account.change(last, activations=model.target_bytes + model.loss.output_bytes)
+        for number in range(len(model.layers)):
+            self.forward(number)
+        self.compute_loss(is_eager=case.execution == "eager")
+        for number in reversed(range(len(model.layers))):
+            self.backward(number)
+        self.finish()
+        extra = OPTIMIZER_TEMPORARIES[case.optimizer]
+        for gpu, size in enumerate(trained):
+            account.look(gpu, temporaries=extra * size)
+        account.look_at_all(extra * sum(trained))
+        return account
 
     def forward(self, number: int) -> None:
         """Run a layer; then its input goes, unless it is kept, and its output to the next GPU."""
@@ -71,10 +88,7 @@ class _Step:
         """Compute a layer's gradients; what it kept goes, and its input's gradient goes on."""
         layer, gpu = self.model.layers[number], self.gpu_of_layer[number]
         self.account.change(gpu, activations=-layer.output_bytes)  # the peak has its gradient
-        new = self.gradients.add(number)
-        self.account.change(gpu, gradients=new)
-        rise = layer.backward_peak_bytes if new else layer.again_peak_bytes
-        self.account.look(gpu, activations=rise - new)
+        self.account.look(gpu, activations=self.make_gradients(number))
         kept = layer.kept_bytes + layer.keeps_output * layer.output_bytes
         self.account.change(gpu, activations=-kept)
         if number == 0:
@@ -85,6 +99,15 @@ class _Step:
         )
         self.account.change(gpu, activations=-is_let_go * size)
         self.account.change(self.gpu_of_layer[number - 1], activations=size)
+
+    def make_gradients(self, number: int) -> int:
+        """Note the gradients of a layer's parameters; return what its backward takes besides."""
+        layer, new = self.model.layers[number], self.gradients.add(number)
+        self.account.change(self.gpu_of_layer[number], gradients=new)
+        return (layer.backward_peak_bytes if new else layer.again_peak_bytes) - new
+
+    def finish(self) -> None:
+        """End backward, before the optimizer."""
 
     def _input(self, number: int) -> int:
         return self.model.layers[number - 1].output_bytes

@@ -19,40 +19,51 @@ PARTS = {
     "activations": "activations",
     "temporaries": "temporaries",
 }
+OF_FSDP = {"FSDP buffers": "collectives"}
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
     """Return a row for each GPU, and one for the sum of logical GPUs that share a device."""
     labels = Labels(results)
-    made = [(result, cells) for result in results for cells in _rows_of(result)]
+    is_sharded = any(peak.collectives for r in results for peak in predicted_of(r) or [])
+    parts = PARTS | OF_FSDP if is_sharded else PARTS
+    made = [(result, cells) for result in results for cells in _rows_of(result, parts)]
     words = in_words(cells for _, cells in made)
     rows = zip(made, words, strict=True)
     return known_rows(CAPTION, (join_cells(labels.of(r), cells) for (r, _), cells in rows))
 
 
-def _rows_of(result: MeasuredCase) -> Iterator[dict[str, Cell]]:
+def _rows_of(result: MeasuredCase, parts: dict[str, str]) -> Iterator[dict[str, Cell]]:
     peaks = predicted_of(result)
     for number, gpu in enumerate(result.measurement.per_gpu):
         predicted = None if peaks is None else peaks[number]
-        yield join_cells({"GPU": str(gpu.index)}, _cells(predicted, gpu, result))
+        yield join_cells({"GPU": str(gpu.index)}, _cells(predicted, gpu, result, parts))
     shared = result.measurement.shared_peak_allocated_bytes
     if shared is not None and result.case.schedule == "naive":
         yield join_cells({"GPU": "all on one"}, _shared(result))
 
 
 def _cells(
-    predicted: MemoryBreakdown | None, gpu: GpuMemory, result: MeasuredCase
+    predicted: MemoryBreakdown | None, gpu: GpuMemory, result: MeasuredCase, parts: dict[str, str]
 ) -> dict[str, Cell]:
+    """Return the cells of one GPU.
+
+    Args:
+        predicted: what it holds at its peak.
+        gpu: what was measured.
+        result: of the case.
+        parts: those that have a column, and their fields.
+    """
     # Emulated GPUs share a workspace; as many real ones would have one each.
     workspace = gpu.workspace_bytes or result.measurement.per_gpu[0].workspace_bytes
-    parts = {name: _part(predicted, key) for name, key in PARTS.items()}
+    each = {name: _part(predicted, key) for name, key in parts.items()}
     totals = _totals(
         None if predicted is None else predicted.total + (workspace or 0),
         gpu.peak_allocated_bytes,
         gpu.peak_reserved_bytes,
         None if result.emulated else gpu.driver_used_bytes,
     )
-    return join_cells(parts, {"cuBLAS": size_cell(workspace)}, totals)
+    return join_cells(each, {"cuBLAS": size_cell(workspace)}, totals)
 
 
 def _part(predicted: MemoryBreakdown | None, key: str) -> Cell:
