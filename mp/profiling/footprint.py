@@ -25,6 +25,9 @@ class Footprint:
     keeps_output_gradient: bool | None = None
     input_peak_bytes: int | None = None
     weight_peak_bytes: int | None = None
+    input_again_peak_bytes: int | None = None
+    later_gradient_bytes: int | None = None
+    keeps_input_later: bool | None = None
 
 
 def measure_footprint(subject: Subject, *, in_two_parts: bool) -> Footprint:
@@ -42,7 +45,11 @@ def measure_footprint(subject: Subject, *, in_two_parts: bool) -> Footprint:
             for times in ("backward", "again"):
                 peak = _backward_peak(subject, live, is_received=bool(received))
                 found[f"{received}{times}_peak_bytes"] = peak
-        if in_two_parts and subject.has_input_gradient and subject.parameters:
+        if in_two_parts and subject.store is not None:
+            from mp.profiling.put_off import measure_put_off
+
+            found |= measure_put_off(subject, live)
+        elif in_two_parts and subject.has_input_gradient and subject.parameters:
             from mp.profiling.two_parts import measure_two_parts  # takes a second to import
 
             found |= measure_two_parts(subject, live)
@@ -66,7 +73,8 @@ def _backward_peak(subject: Subject, live: LiveBytes, *, is_received: bool) -> i
         assert end.grad_fn is not None, "it has a gradient"
         end.grad_fn.register_hook(lambda made, _: received.append(made[0]))
     live.begin()
-    end.backward()
+    with subject.collecting():
+        end.backward()
     rise = live.rise() - sum(gradient.nbytes for gradient in received)
     del holder
     return rise

@@ -34,7 +34,8 @@ def time_layer(subject: Subject) -> tuple[float, float]:
     ):
         timer.is_late, x.grad = False, None  # as in a step, where no gradient of an input stays
         forward_s = timer.seconds(lambda: held.update(output=subject.run(x)))
-        backward_s = timer.seconds(lambda: held["output"].backward(gradient)) if learns else 0.0
+        with subject.collecting():
+            backward_s = timer.seconds(lambda: held["output"].backward(gradient)) if learns else 0.0
         if not timer.is_late:
             times.append((forward_s, backward_s))
     forwards, backwards = zip(*times, strict=True)

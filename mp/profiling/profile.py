@@ -17,6 +17,7 @@ from mp.profiling.layer_seconds import time_layer
 from mp.profiling.operations import Operations, count_operations, count_recomputed
 from mp.profiling.subject import Subject
 from mp.recompute import RunLayer, runner_of
+from mp.weight_gradients import WeightGradients
 from mp.workload import Workload
 from study.results.layers import LONGEST_NAME, MOST_NOTES, LayerProfile, ModelProfile
 from study.schedules import IN_TWO_PARTS
@@ -183,6 +184,7 @@ def _measure_layer(
 ) -> _Found:
     with torch.device(device):
         layer = converted(workload.layer(number), workload.dtype, device)
+    store = _taken_over(workload, layer)
     subject = Subject(
         run=partial(_output_of, workload.run_layer, layer),
         parameters=list(layer.parameters()),
@@ -191,8 +193,18 @@ def _measure_layer(
         has_input_gradient=gradient.is_made,
         holds_input=is_held,
         device=device,
+        store=store,
     )
     return _measure(workload, subject, _count(workload, number, like, device, gradient.is_needed))
+
+
+def _taken_over(workload: Workload, layer: nn.Module) -> WeightGradients | None:
+    """Return the store of a layer whose weight gradients are fused, as the case has it."""
+    if workload.case.gradients != "fused":
+        return None
+    store = WeightGradients()
+    store.take_over(layer)
+    return store
 
 
 def _output_of(run: RunLayer, layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -229,6 +241,7 @@ def _count(
         found = count_operations(layer, parameters, x, has_input_gradient)
         if workload.case.recompute == "none" or found.forward is None:
             return found
+        _taken_over(workload, layer)
         again = partial(_output_of, runner_of(workload.case, may_draw=False), layer)
         return replace(found, recomputed=count_recomputed(layer, again, parameters, x))
 

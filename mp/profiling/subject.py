@@ -1,6 +1,7 @@
 """A layer or the loss as it is run alone, among the tensors that it would have around it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from mp.profiling.live_bytes import LiveBytes, storage_of
+from mp.weight_gradients import WeightGradients
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 
@@ -25,6 +27,7 @@ class Subject:
         holds_input: whether the input lives on whatever this one does: the batch, or what the
             layer before keeps as its output.
         device: where it runs.
+        store: takes over the weight gradients of its linear layers; None leaves them to autograd.
     """
 
     run: Run
@@ -34,6 +37,11 @@ class Subject:
     has_input_gradient: bool
     holds_input: bool
     device: torch.device
+    store: WeightGradients | None = None
+
+    def collecting(self) -> AbstractContextManager[None]:
+        """Return what a backward runs in, whose weight gradients are added at once."""
+        return self.store.collecting(0, later=False) if self.store else nullcontext()
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return an input that nobody else holds, and the scalar from which it is made."""

@@ -55,13 +55,10 @@ def predict(case: Case, gpu_of_layer: list[int], reduction: int = 0) -> Account:
 def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     """Return what each GPU of a result holds at its peak.
 
-    None for tensor parallelism, for fused gradients, for a CUDA graph of a process for each GPU,
-    for a pipeline without instrumented steps, and without a measured reduction over as many rows as
-    a part of the batch has. Where the layers were measured, what kernels take for themselves was
-    measured with them.
+    None for tensor parallelism, for a CUDA graph of a process for each GPU, for a pipeline without
+    instrumented steps, and without a measured reduction over as many rows as a part of the batch
+    has. Where the layers were measured, what kernels take for themselves was measured with them.
     """
-    if result.case.gradients == "fused":
-        return None
     if result.case.execution == "cuda_graph" and result.case.in_processes:
         return None
     if result.model is not None:
@@ -70,11 +67,9 @@ def predicted_of(result: MeasuredCase) -> list[MemoryBreakdown] | None:
         return predict(result.case, result.placement.gpu_of_layer, _reduction(result)).peaks
     if not _knows_reduction(result):
         return None
-    if SCHEDULES[result.case.schedule].is_pipeline:
+    if SCHEDULES[result.case.schedule].is_pipeline and result.case.gradients == "separate":
         return predict_pipeline(result, _reduction(result))
-    if SCHEDULES[result.case.schedule].family == "data":
-        return follow_data_parallel(result.case, linear_profile(result.case, _reduction(result)))
-    return None
+    return _of_layers(result, linear_profile(result.case, _reduction(result)))
 
 
 def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:

@@ -23,8 +23,13 @@ class LayerProfile(Record, frozen=True):
     `again_peak_bytes` is the latter where its parameters have gradients from a micro-batch before.
     `deferred_bytes` and those below are of a backward in two parts, and null where the schedule has
     none: what waits for the weights' gradients besides `kept_bytes`, whether its output's gradient
-    does, and the most of either part. `shared_bytes` are of parameters that count in the layer
-    `shares_with`; `frozen_bytes` are of those that count here and are not trained.
+    does, and the most of either part. With fused gradients `deferred_bytes` are all that waits but
+    the layer's input, `keeps_input_later` says whether that waits, too, and `later_gradient_bytes`
+    are of the gradients that come with the second part; `input_again_peak_bytes` is to
+    `input_peak_bytes` as `again_peak_bytes` is to `backward_peak_bytes`.
+
+    `shared_bytes` are of parameters that count in the layer `shares_with`; `frozen_bytes` are of
+    those that count here and are not trained.
 
     With `recompute: layers` bytes and seconds are those of a layer that backward runs again, and
     `recomputed_flops` are the operations of that forward; the other operations leave them out.
@@ -55,6 +60,9 @@ class LayerProfile(Record, frozen=True):
     keeps_output_gradient: bool | None = None
     input_peak_bytes: Bytes | None = None
     weight_peak_bytes: Bytes | None = None
+    input_again_peak_bytes: Bytes | None = None
+    later_gradient_bytes: Bytes | None = None
+    keeps_input_later: bool | None = None
     shared_bytes: Bytes = 0
     shares_with: Count | None = None
     buffer_bytes: Bytes = 0

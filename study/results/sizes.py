@@ -41,12 +41,19 @@ class Gradients:
         self.model = model
         self._there: dict[int, int] = {}  # by the layer in which the parameters count
 
-    def add(self, number: int) -> int:
-        """Add those of a layer and of what it shares; return the bytes that were not there."""
+    def add(self, number: int, but: int = 0) -> int:
+        """Add those of a layer and of what it shares; return the bytes that were not there.
+
+        Args:
+            number: of the layer.
+            but: bytes of those that come later; first of what it shares.
+        """
         layer = self.model.layers[number]
-        new = self._grow(number, layer.parameter_bytes - layer.frozen_bytes)
+        shared = max(0, layer.shared_bytes - but)
+        own = layer.parameter_bytes - layer.frozen_bytes - max(0, but - layer.shared_bytes)
+        new = self._grow(number, own)
         if layer.shares_with is not None:
-            new += self._grow(layer.shares_with, layer.shared_bytes)
+            new += self._grow(layer.shares_with, shared)
         return new
 
     def _grow(self, owner: int, size: int) -> int:

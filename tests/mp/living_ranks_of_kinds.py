@@ -23,7 +23,7 @@ from mp.timing.timeline import break_down
 from report.analysis.profiled.pipeline import follow_pipeline
 from report.analysis.profiled.shapes import operations_of
 from report.analysis.replay import COMPUTE_KINDS
-from study.schedules import PIPELINES
+from study.schedules import IN_TWO_PARTS, PIPELINES
 from study.validation import make_case
 from tests.mp.forked_ranks import fork, meet
 from tests.mp.living_data_parallel import say_all
@@ -36,6 +36,8 @@ MODELS = {
     "conv": {"kind": "conv", "depth": 4, "width": 8, "image": 32, "classes": 10,
              "batch_size": 16},
 }  # fmt: skip
+HOW = [(schedule, "separate") for schedule in PIPELINES]
+HOW += [(schedule, "fused") for schedule in ("gpipe", "1f1b", *IN_TWO_PARTS)]
 CPU = torch.device("cpu")
 
 
@@ -66,14 +68,14 @@ def as_rank(rank, ranks, port):
     torch.set_num_threads(1)
     world = meet(rank, ranks, port)
     for name, keys in MODELS.items():
-        for schedule in PIPELINES:
+        for schedule, gradients in HOW:
             sizes = {"gpus": ranks, "schedule": schedule, "micro_batches": 4} | keys
             if schedule == "interleaved_1f1b":
                 sizes["chunks_per_gpu"] = 2
-            found = measure(make_case(sizes, "test"), world)
+            found = measure(make_case(sizes | {"gradients": gradients}, "test"), world)
             for its, numbers in enumerate(world.all_gather(found, tuple[int, int, int, int])):
                 if rank == 0:
-                    print(name, schedule, its, *numbers, flush=True)
+                    print(name, f"{schedule}-{gradients}", its, *numbers, flush=True)
     say_all(world)
     world.shutdown()
 

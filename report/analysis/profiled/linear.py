@@ -3,9 +3,12 @@
 tests/mp/test_profile_memory.py holds it against layers as measured.
 """
 
+import msgspec
+
 from report.analysis.memory_parts import ELEMENT_BYTES
 from study.case import Case
 from study.results.layers import LayerProfile, ModelProfile
+from study.schedules import IN_TWO_PARTS
 
 
 def linear_profile(case: Case, reduction: int = 0) -> ModelProfile:
@@ -20,6 +23,8 @@ def linear_profile(case: Case, reduction: int = 0) -> ModelProfile:
     layers = [_layer(case, number, rows, reduction) for number in range(case.depth)]
     # torch's mse_loss keeps a buffer of the output's size.
     loss = _entry("loss", output=rows, keeps_input=True, forward=rows, backward=(rows,) * 4)
+    if case.gradients == "fused" and case.schedule in IN_TWO_PARTS:
+        layers = [_put_off(case, layer, rows, reduction) for layer in layers]
     return ModelProfile(
         rows=count,
         input_bytes=rows,
@@ -43,12 +48,15 @@ def _layer(case: Case, number: int, rows: int, reduction: int) -> LayerProfile:
     element = ELEMENT_BYTES[case.dtype]
     size = (case.dim**2 + case.dim) * element
     # A fused product adds to the weight's gradient in place; the bias's is another tensor.
-    again = (case.dim * element if case.gradients == "fused" else size) + reduction
+    is_fused = case.gradients == "fused"
+    again = (case.dim * element if is_fused else size) + reduction
+    is_again = case.recompute == "layers"
     if number == 0:
-        backward = (rows + size + reduction, rows + again, size + reduction, again)
+        made = rows if is_again and is_fused else 0  # its output, as its product runs again
+        received = max(size + reduction, made), max(again, made)
+        backward = (rows + received[0], rows + received[1], *received)
         return _entry("layer 0", size, output=rows, keeps_input=True, forward=rows,
                       backward=backward)  # fmt: skip
-    is_again = case.recompute == "layers"
     relu = rows if is_again else 0  # the ReLU's output, where it is made again
     backward = (
         relu + 2 * rows + size + reduction,
@@ -58,6 +66,31 @@ def _layer(case: Case, number: int, rows: int, reduction: int) -> LayerProfile:
     )
     return _entry(f"layer {number}", size, output=rows, kept=0 if is_again else rows,
                   keeps_input=is_again, forward=2 * rows, backward=backward)  # fmt: skip
+
+
+def _put_off(case: Case, layer: LayerProfile, rows: int, reduction: int) -> LayerProfile:
+    """Return a layer with what waits of a backward whose weight gradients are put off.
+
+    Args:
+        case: its case.
+        layer: without that.
+        rows: bytes of an activation.
+        reduction: bytes that the sum over the rows takes for itself.
+    """
+    is_first = layer.name == "layer 0"
+    # Gradients of output, of ReLU's output and of the input, and what is made again. The first
+    # layer has no gradient of its input.
+    peak = ((1 if is_first else 3) + (case.recompute == "layers")) * rows
+    return msgspec.structs.replace(
+        layer,
+        deferred_bytes=0 if is_first else rows,
+        keeps_output_gradient=True,
+        input_peak_bytes=peak,
+        input_again_peak_bytes=peak,
+        weight_peak_bytes=case.dim * ELEMENT_BYTES[case.dtype] + reduction,
+        later_gradient_bytes=layer.parameter_bytes,
+        keeps_input_later=is_first,
+    )
 
 
 def _entry(
