@@ -55,6 +55,42 @@ def gpu_bytes(
     return found
 
 
+def data_parallel_bytes(
+    profile: ModelProfile, gpus: int, rows: int, optimizer: str, *, is_sharded: bool
+) -> int:
+    """Return an estimate of the peak of each GPU, which trains the whole model on its own rows.
+
+    Args:
+        profile: of the model; bytes of activations are scaled to the rows.
+        gpus: how many there are.
+        rows: of each GPU's part of the batch.
+        optimizer: `sgd` or `adam`.
+        is_sharded: whether a GPU keeps shards of parameters, as with FSDP, or all, as with DDP.
+    """
+    numbers = list(range(len(profile.layers)))
+    trained = trained_bytes(profile, numbers)
+    static = parameter_bytes(profile, numbers) + trained * (1 + OPTIMIZER_STATES[optimizer])
+    if is_sharded:
+        static = static // gpus + _whole_bytes(profile)
+    working = max(layer.again_peak_bytes for layer in (*profile.layers, profile.loss))
+    moving = kept_bytes(profile, numbers, is_last=True) + working
+    moving += profile.input_bytes + profile.target_bytes
+    return static + moving * rows // profile.rows
+
+
+def _whole_bytes(profile: ModelProfile) -> int:
+    """Return the most that FSDP holds whole in backward: two layers, and the gradients of two.
+
+    Layers that share a parameter are whole from the first of them to the last.
+    """
+    sizes = [layer.parameter_bytes for layer in profile.layers]
+    trained = [layer.parameter_bytes - layer.frozen_bytes for layer in profile.layers]
+    sharing = {layer.shares_with for layer in profile.layers if layer.shares_with is not None}
+    before, after = [0, *sizes], [*trained[1:], 0]
+    each = map(sum, zip(sizes, trained, before, after, strict=False))
+    return max(each) + 2 * sum(sizes[number] for number in sharing)
+
+
 def _backward_bytes(layer: LayerProfile, batch: Batch) -> int:
     """Return the most of a layer's backward, which adds to gradients of micro-batches before."""
     return layer.backward_peak_bytes if batch.micro_batches == 1 else layer.again_peak_bytes

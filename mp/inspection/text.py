@@ -6,12 +6,13 @@ from statistics import mean
 
 import torch
 
-from mp.inspection.memory import LEFT_OUT, Batch, gpu_bytes
+from mp.inspection.memory import LEFT_OUT, Batch, data_parallel_bytes, gpu_bytes
 from mp.inspection.refusals import GPUS, micro_batches_of
 from study.balance import balanced_map, even_map, stage_costs
 from study.case import Case
 from study.results.costs import BALANCES, known_costs
 from study.results.layers import LayerProfile, ModelProfile
+from study.schedules import SCHEDULES
 from study.text import one_line
 
 MOST_ROWS, AT_EACH_END = 60, 25
@@ -117,6 +118,7 @@ def _memory_rows(case: Case, profile: ModelProfile) -> Table:
     for gpus in GPUS:
         stages = stages_by(profile, "layers", gpus)
         if gpus > len(profile.layers) or stages is None:
+            rows += _data_parallel_rows(case, profile, gpus)
             continue
         m = micro_batches_of(case, gpus)
         batches = {"naive": Batch(case.batch_size, 1, 1)}
@@ -124,10 +126,31 @@ def _memory_rows(case: Case, profile: ModelProfile) -> Table:
             batches["1f1b"] = Batch(case.batch_size // m, min(m, gpus), m)
         for schedule, batch in batches.items():
             sizes = gpu_bytes(profile, stages, batch, case.optimizer)
-            unit, name = (GB, "GB") if max(sizes) > GB else (MB, "MB")
-            shown = f"{'  '.join(_number(size / unit) for size in sizes)} {name}"
-            rows.append((schedule, str(gpus), str(batch.micro_batches), shown))
+            rows.append((schedule, str(gpus), str(batch.micro_batches), _sizes(sizes)))
+        rows += _data_parallel_rows(case, profile, gpus)
     return rows
+
+
+def _data_parallel_rows(case: Case, profile: ModelProfile, gpus: int) -> Table:
+    """Return a row for DDP and one for FSDP, where the GPUs can share the batch equally."""
+    if gpus == 1 or case.batch_size % gpus:
+        return []
+    rows: Table = []
+    for schedule in (name for name, its in SCHEDULES.items() if its.family == "data"):
+        size = data_parallel_bytes(
+            profile,
+            gpus,
+            case.batch_size // gpus,
+            case.optimizer,
+            is_sharded=SCHEDULES[schedule].holds_shares,
+        )
+        rows.append((schedule, str(gpus), "1", f"{_sizes([size])} each"))
+    return rows
+
+
+def _sizes(sizes: list[int]) -> str:
+    unit, name = (GB, "GB") if max(sizes) > GB else (MB, "MB")
+    return f"{'  '.join(_number(size / unit) for size in sizes)} {name}"
 
 
 def _unknown(profile: ModelProfile) -> list[str]:

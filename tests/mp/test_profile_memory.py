@@ -9,12 +9,13 @@ from torch.distributed._tools.mem_tracker import MemTracker
 
 from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
-from mp.inspection.memory import Batch, gpu_bytes
+from mp.inspection.memory import Batch, data_parallel_bytes, gpu_bytes
 from mp.profiling.profile import measure_profile
 from mp.single.step import build_step
 from mp.workload import OPTIMIZERS
 from report.analysis.naive_memory import predict
 from report.analysis.pipeline_memory import predict_pipeline
+from report.analysis.profiled.data_parallel import follow_data_parallel
 from report.analysis.profiled.linear import linear_profile
 from report.analysis.profiled.naive import follow_step
 from report.analysis.profiled.pipeline import follow_pipeline
@@ -101,6 +102,18 @@ def test_measured_layers_of_the_linear_stack_predict_what_the_closed_forms_do(gp
     assert found.shared_peak == pytest.approx(closed.shared_peak, rel=1e-3)
     for ours, theirs in zip(found.peaks, closed.peaks, strict=True):
         assert ours.total == pytest.approx(theirs.total, rel=1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_an_inspection_estimates_is_near_what_is_followed(model):
+    """With FSDP it counts layers that would be whole at different times."""
+    for schedule, most in (("ddp", 1.1), ("fsdp", 1.4)):
+        case = case_of(gpus=2, schedule=schedule, **MODELS[model])
+        profile = profile_of(case)
+        followed = follow_data_parallel(case, profile)[0].total
+        is_sharded = schedule == "fsdp"
+        found = data_parallel_bytes(profile, 2, profile.rows, "sgd", is_sharded=is_sharded)
+        assert 0.9 <= found / followed <= most
 
 
 @pytest.mark.parametrize("recompute", ["none", "layers"])

@@ -24,8 +24,9 @@ from tests.mp.listening_sockets import LOOPBACK, listened_at_by
 pytestmark = pytest.mark.long
 
 CASE = ["--schedule", "1f1b", "--depth", "6", "--micro-batches", "6"]
-CASE += ["--dim", "64", "--batch-size", "48", "--device", "cpu"]
-CASE += ["--warmup-steps", "1", "--steps", "1000000", "--ci-half-width", "0"]
+CASE += ["--dim", "64", "--batch-size", "48"]
+HOW = ["--device", "cpu", "--warmup-steps", "1", "--steps", "1000000", "--ci-half-width", "0"]
+CASE += HOW
 
 
 def ranks_of(parent: int) -> dict[int, int]:
@@ -43,9 +44,9 @@ def ranks_of(parent: int) -> dict[int, int]:
 
 
 @contextmanager
-def lasting_case(ranks):
+def lasting_case(ranks, case=CASE):
     """A case of so many ranks that would go on for long, once it is timing steps."""
-    command = [sys.executable, "-W", "ignore", "-m", "mp", *CASE, "--gpus", f"{ranks}"]
+    command = [sys.executable, "-W", "ignore", "-m", "mp", *case, "--gpus", f"{ranks}"]
     command += ["--time-limit-s", "3600"]
     child = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -107,6 +108,24 @@ def test_a_killed_rank_ends_the_case_and_is_named(seen):
     assert result["error"]["message"].endswith("ended by signal SIGKILL")
     assert seen.exit_code == 1
     assert seen.left == {}
+
+
+def test_a_rank_that_is_lost_while_the_others_reduce_is_named_within_30_s():
+    """It stands still, so that the other waits in a collective, and is then killed."""
+    keys = ["--schedule", "ddp", "--depth", "4", "--dim", "64"]
+    with lasting_case(2, [*keys, "--batch-size", "48", *HOW]) as case:
+        ranks = ranks_of(case.pid)
+        os.kill(ranks[1], signal.SIGSTOP)
+        time.sleep(0.5)  # many steps
+        began = time.monotonic()
+        os.kill(ranks[1], signal.SIGKILL)
+        output, _ = case.communicate(timeout=PATIENCE_S)
+        assert time.monotonic() - began < 30
+        result = json.loads(output)
+        assert (result["outcome"], result["measurement"]) == ("error", None)
+        assert re.fullmatch("rank 1 on .*: ended by signal SIGKILL", result["error"]["message"])
+        assert ranks_of(case.pid) == {}
+        assert not any(Path(f"/proc/{pid}").exists() for pid in ranks.values())
 
 
 def test_ranks_listen_where_no_other_machine_reaches_them(seen):
