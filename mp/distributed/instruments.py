@@ -26,11 +26,16 @@ class _Recorder(StepListener):
     clock: Clock
     actions: list[tuple[SpanKind, int | None, int | None, Mark]] = field(default_factory=list)
     ends: list[Mark] = field(default_factory=list)
+    operations: dict[int, str] = field(default_factory=dict)  # by the number of the action
 
     def begin(
         self, kind: SpanKind, stage: int | None = None, micro_batch: int | None = None
     ) -> None:
         self.actions.append((kind, stage, micro_batch, self.clock.mark(0)))
+
+    def begin_wait(self, operation: str) -> None:
+        self.operations[len(self.actions)] = operation
+        self.begin("collective")
 
     def end(self) -> None:
         self.ends.append(self.clock.mark(0))
@@ -48,8 +53,11 @@ class _Recorder(StepListener):
                 self.clock.seconds(0, end),
                 stage=stage,
                 micro_batch=micro_batch,
+                operation=self.operations.get(number),
             )
-            for (kind, stage, micro_batch, start), end in zip(self.actions, self.ends, strict=True)
+            for number, ((kind, stage, micro_batch, start), end) in enumerate(
+                zip(self.actions, self.ends, strict=True)
+            )
         ]
 
 

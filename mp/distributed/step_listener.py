@@ -20,6 +20,14 @@ class StepListener:
             micro_batch: the micro-batch it is for, in a pipeline.
         """
 
+    def begin_wait(self, operation: str) -> None:
+        """Start to wait for a collective.
+
+        Args:
+            operation: which one, e.g. `all-gather`.
+        """
+        self.begin("collective")
+
     def end(self) -> None:
         """End the action that was begun last."""
 

@@ -76,6 +76,8 @@ def _slice(span: Span, start_s: float, step: int) -> Event:
     if span.stage is not None:
         args |= {"stage": span.stage, "micro_batch": span.micro_batch}
         name = f"{span.kind} {span.micro_batch}"
+    if span.operation is not None:
+        name = f"wait for {span.operation}"
     return {
         "ph": "X",
         "name": name,

@@ -19,7 +19,8 @@ class Span:
 
     A transfer is two spans, one on each side, with the other GPU as `peer`, and a `number`. In a
     pipeline a span of compute is for one stage and micro-batch, and of a transfer, which goes on
-    beside the computing, there is only what the receiver waits for.
+    beside the computing, there is only what the receiver waits for. A `collective` is the wait for
+    this `operation`, where it is known.
     """
 
     gpu: int
@@ -31,6 +32,7 @@ class Span:
     number: int | None = None
     stage: int | None = None
     micro_batch: int | None = None
+    operation: str | None = None
 
     @property
     def seconds(self) -> float:

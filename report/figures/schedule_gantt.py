@@ -21,13 +21,14 @@ from study.schedules import SCHEDULES
 
 CAPTION = "What each GPU does during an instrumented step, schedule by schedule"
 HEIGHT = 0.94  # of a row
+LONGEST = 118  # letters of a title that fit
 MAX_CASES, MAX_GPUS = 8, 32  # that fit
 OTHERWISE = 0.05  # of a timed step; a larger difference is mentioned
 ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, the frame of a case, a page
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """Draw a panel for each schedule, a row for each GPU; None if no pipeline was instrumented."""
+    """Draw a panel for each schedule, a row for each GPU; None without instrumented steps."""
     shown, note = first_of(_cases(results), MAX_CASES)
     if not shown:
         return None
@@ -58,7 +59,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     where = f"{gpus} {'processes' if shown[0].emulated else 'GPUs'}"
     return Figure(
         caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
-        f"{_of_weights(shown)}",
+        f"{_of_weights(shown)}{_of_waits(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
         zooms=True,
@@ -75,6 +76,13 @@ def _of_weights(shown: list[MeasuredCase]) -> str:
     return ""
 
 
+def _of_waits(shown: list[MeasuredCase]) -> str:
+    """Explain the collectives of data parallelism, which go on while a GPU computes."""
+    if any(SCHEDULES[result.case.schedule].family == "data" for result in shown):
+        return " A collective is drawn while a GPU waits for it."
+    return ""
+
+
 def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
     """Return a case of each schedule on the most GPUs, with the micro-batches of the fastest.
 
@@ -82,12 +90,15 @@ def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
     """
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
     seen = [r for r in seen if r.case.execution == "eager"] or seen
-    most = max((r.case.gpus for r in seen if SCHEDULES[r.case.schedule].is_pipeline), default=0)
-    here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
-    pipelines = [result for result in here if SCHEDULES[result.case.schedule].is_pipeline]
-    if not pipelines:
+    families = {SCHEDULES[result.case.schedule].family for result in seen}
+    family = "pipeline" if "pipeline" in families else "data"
+    of_family = [r for r in seen if SCHEDULES[r.case.schedule].family == family]
+    if not of_family:
         return []
-    wanted = pipelines[0].case.micro_batches
+    most = max(result.case.gpus for result in of_family)
+    here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
+    fastest = next(r for r in here if SCHEDULES[r.case.schedule].family == family)
+    wanted = fastest.case.micro_batches
     found: dict[str, MeasuredCase] = {}
     for result in sorted(here, key=lambda r: r.case.micro_batches != wanted):
         found.setdefault(result.case.schedule, result)
@@ -105,7 +116,10 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_title(_title(result), fontsize=SMALL, pad=2)
+    title = _title(result)
+    if len(title) > LONGEST:
+        title = title.replace(" (drawn", "\n(drawn", 1)
+    axes.set_title(title, fontsize=SMALL, pad=2)
     axes.tick_params(axis="x", labelsize=SMALL)
 
 

@@ -91,6 +91,7 @@ def sizes_of(world, family, schedule):
         "seen": [[one.operation, one.phase, one.calls, one.bytes] for one in seen.collectives],
         "parameters": sum(p.nbytes for p in model.parameters() if p.requires_grad),
         "buffers": sum(buffer.nbytes for buffer in model.buffers()),
+        "waits": sorted({s.operation for s in spans if s.kind == "collective"}),
         "kinds": [sorted({s.kind for s in spans if s.gpu == gpu}) for gpu in range(world.size)],
         "overlaps": any(
             a.gpu == b.gpu and a.start_s < b.start_s < a.end_s for a in spans for b in spans

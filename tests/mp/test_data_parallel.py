@@ -96,6 +96,8 @@ def test_an_instrumented_step_has_every_phase_and_the_waiting_one_after_another(
     seen = said["sizes", "conv batch", schedule]
     assert seen["kinds"] == [["backward", "collective", "forward", "optimizer"]] * 2
     assert not seen["overlaps"]
+    reduced = {"ddp": ["all-reduce", "broadcast"], "fsdp": ["all-gather", "reduce-scatter"]}
+    assert seen["waits"] == reduced[schedule]
 
 
 def run(*command):
@@ -150,6 +152,8 @@ def test_a_report_names_them_and_says_what_each_gpu_holds(measured, tmp_path, ta
     run("collect.py", "--results", measured, "--grid", grid, "--report", page)
     assert all(word in shown for word in words), shown
     assert "FSDP" in page.read_text()
+    if table == "schedules":
+        assert "A collective is drawn while a GPU waits for it" in page.read_text()
 
 
 @of_each

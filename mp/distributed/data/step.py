@@ -71,7 +71,7 @@ class DataParallelStep:
         for handle in handles:
             handle.remove()
         self.waits.enter("backward")
-        self.waits.watch_end_of(loss)
+        self.waits.watch_end_of(loss, "reduce-scatter" if self.sharded else "all-reduce")
         loss.backward()
         self.waits.leave()
 

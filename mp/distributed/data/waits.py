@@ -28,25 +28,37 @@ class Waits:
         """End the phase, or the wait that came last in it."""
         self.listener.end()
 
-    def begin(self, *_: Any) -> None:
-        """Begin to wait; a hook of a module or of a tensor."""
+    def begin(self, operation: str) -> None:
+        """Begin to wait.
+
+        Args:
+            operation: the collective that is waited for.
+        """
         self.listener.end()
-        self.listener.begin("collective")
+        self.listener.begin_wait(operation)
+
+    def begin_gather(self, *_: Any) -> None:
+        """Begin to wait for a layer to be put together; a hook of a module or of a tensor."""
+        self.begin("all-gather")
 
     def end(self, *_: Any) -> None:
         """Go on with the phase; a hook of a module or of a tensor."""
         self.listener.end()
         self.listener.begin(self.phase)
 
-    def watch_end_of(self, loss: torch.Tensor) -> None:
+    def watch_end_of(self, loss: torch.Tensor, operation: str) -> None:
         """Begin to wait when backward of the loss has computed every gradient.
 
         torch then waits for collectives, in callbacks that backward queues later than this one.
+
+        Args:
+            loss: from which backward begins.
+            operation: the collectives.
         """
         queue: Any = Variable._execution_engine
 
         def when_computed(_: torch.Tensor) -> None:
-            queue.queue_callback(self.begin)
+            queue.queue_callback(lambda: self.begin(operation))
 
         loss.register_hook(when_computed)
 
@@ -66,7 +78,7 @@ def watch_layers(layers: Iterable[nn.Module], waits: Waits) -> list[RemovableHan
     """
 
     def before(_: nn.Module, __: Any, output: Any) -> None:
-        _hook_gradients(output, waits.begin)
+        _hook_gradients(output, waits.begin_gather)
 
     def behind(_: nn.Module, __: Any, output: Any) -> None:
         _hook_gradients(output, waits.end)
@@ -74,7 +86,7 @@ def watch_layers(layers: Iterable[nn.Module], waits: Waits) -> list[RemovableHan
     handles = []
     for layer in dict.fromkeys(layers):
         handles += [
-            layer.register_forward_pre_hook(waits.begin, prepend=True),
+            layer.register_forward_pre_hook(waits.begin_gather, prepend=True),
             layer.register_forward_pre_hook(waits.end),
             layer.register_forward_hook(before, prepend=True),
             layer.register_forward_hook(behind),

@@ -21,7 +21,7 @@ class ReportingDDP(DistributedDataParallel):
     waits: Waits
 
     def _sync_buffers(self) -> None:
-        self.waits.begin()
+        self.waits.begin("broadcast")
         super()._sync_buffers()
         self.waits.end()
 
