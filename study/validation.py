@@ -156,7 +156,7 @@ def _check_schedule(case: Case, source: object) -> None:
         raise ConfigError(
             source,
             f"batch_size: {case.batch_size} is not divisible by {case.gpus} GPUs, as schedule: "
-            f"{case.schedule} needs",
+            f"{case.schedule} needs; use a multiple of {case.gpus}",
         )
     if SCHEDULES[case.schedule].is_pipeline:
         _check_stages(case, source)

@@ -160,7 +160,10 @@ def test_a_report_names_them_and_says_what_each_gpu_holds(measured, tmp_path, ta
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"batch_size": 9}, "batch_size: 9 is not divisible by 2 GPUs, as schedule: {} needs"),
+        (
+            {"batch_size": 9},
+            "batch_size: 9 is not divisible by 2 GPUs, as schedule: {} needs; use a mult",
+        ),
         ({"micro_batches": 2}, "micro_batches: 2 with schedule: {}; it is for gpipe"),
         ({"balance": "time"}, "balance: time with schedule: {}; it is for gpipe"),
         ({"split": "half"}, "split: half with schedule: {}, which takes split: even"),

@@ -70,6 +70,28 @@ def test_processes_over_two_nodes_give_one_result(slurm, tmp_path):
         assert len(list((desk.store / "logs").iterdir())) == 1
 
 
+SHARED = """
+axes: {schedule: [ddp, fsdp], gpus: [2]}
+model: {depth: 2, dim: 16, batch_size: 32}
+measure: {warmup_steps: 0, steps: 3}
+"""
+
+
+@pytest.mark.slow
+def test_data_parallelism_over_two_nodes_gives_results(desk):
+    """Gradients of every rank were checked against those of one piece before the steps."""
+    desk.grid.write_text(SHARED)
+    desk.submit()
+    wait_until(lambda: not desk.queue())
+    desk.wait_for("ok", "ok")
+    found = {result["case"]["schedule"]: result for result in desk.measured()}
+    assert sorted(found) == ["ddp", "fsdp"]
+    for result in found.values():
+        assert result["job"]["allocated_gpus"] == 2
+        assert [place["rank"] for place in result["environment"]["ranks"]] == [0, 1]
+        assert result["transfers"]["collectives"]
+
+
 def test_more_nodes_than_the_cluster_has_are_refused_and_nothing_is_submitted(slurm, tmp_path):
     desk = Desk(PLAIN, tmp_path)
     desk.grid.write_text(GRID % {"gpus": 24})
