@@ -145,7 +145,7 @@ def _can_take_over(layer: nn.Linear, x: torch.Tensor) -> bool:
         and _has_gradient(layer._parameters.get("weight"))
         and not any(map(_is_watched, layer._parameters.values()))
         and x.dim() > 0
-        and not torch.is_autocast_enabled(x.device.type)
+        and (x.is_meta or not torch.is_autocast_enabled(x.device.type))  # meta has none
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
     )

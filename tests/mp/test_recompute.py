@@ -136,6 +136,13 @@ def test_a_linear_layer_runs_no_product_again():
     assert recomputed_flops(case, None) == 0
 
 
+def test_a_fused_product_runs_again_and_is_counted():
+    keys = {"schedule": "1f1b", "micro_batches": 2, "gradients": "fused"}
+    case = case_of(**keys, **MODELS["linear"])
+    found = recomputed_flops(case, profile_of(case))
+    assert found == recomputed_flops(case, None) == 2 * 32 * 64**2 * 6
+
+
 def test_a_layer_takes_and_returns_tuples():
     class Pair(nn.Module):
         def forward(self, x):
