@@ -19,7 +19,7 @@ else:  # an entry of the table is a value, and nothing else is
 MAX_REPEATS = 1_000
 MOST_ARGUMENTS = 50
 # Keys that ids lack where they have their default: they are newer than some results.
-NEWER = {"gradients": "separate", "recompute": "none"}
+NEWER = {"gradients": "separate", "data_parallel": 1, "recompute": "none"}
 ARGUMENT = "args."  # begins the name of an argument where keys stand
 
 
@@ -62,6 +62,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     says of what stages get equal amounts, as far as possible, or how many layers each stage gets.
     `gradients` says who computes the weight gradients of linear layers: autograd, one tensor for
     each micro-batch, or `fused`, inside of the product that adds them to those there are.
+    `data_parallel` is how many replicas of a pipeline share the batch and average their gradients;
+    each has `gpus / data_parallel` GPUs, and `micro_batches` of its own.
 
     With `recompute: layers` each layer keeps its input alone, and runs forward again in backward.
 
@@ -86,6 +88,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         ),
     ] = "layers"
     gradients: Literal["separate", "fused"] = "separate"
+    data_parallel: Annotated[int, _whole(1, 4096)] = 1
     dtype: Literal["float32", "tf32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "adam"] = "sgd"
     execution: Literal["eager", "cuda_graph"] = "eager"
@@ -162,7 +165,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         again = f"-r{self.repeat}" if self.repeat > 1 else ""
         how = "" if self.schedule == "naive" else f"-{self.schedule}"
         micro = f"-m{self.micro_batches}" if self.has_key("micro_batches") else ""
-        return f"mp-{self._sizes}{how}{micro}{again}"
+        replicas = f"-dp{self.data_parallel}" if self.data_parallel > 1 else ""
+        return f"mp-{self._sizes}{how}{micro}{replicas}{again}"
 
     @property
     def in_processes(self) -> bool:
@@ -171,9 +175,19 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def parts(self) -> int:
-        """The number of parts of the batch: its micro-batches, or one for each GPU."""
+        """The number of parts of the batch: the micro-batches of all replicas."""
+        return self.replicas * self.micro_batches
+
+    @property
+    def replicas(self) -> int:
+        """The number of models that train a share of the batch each, and average gradients."""
         is_shared = SCHEDULES[self.schedule].family == "data"
-        return self.gpus if is_shared else self.micro_batches
+        return self.gpus if is_shared else self.data_parallel
+
+    @property
+    def pipeline_gpus(self) -> int:
+        """The number of GPUs that one pipeline has; without replicas of it all of them."""
+        return self.gpus // self.data_parallel
 
     @property
     def configuration(self) -> "Case":

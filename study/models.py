@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 OF_TRAINING = ("depth", "batch_size", "schedule", "micro_batches", "chunks_per_gpu", "balance",
-               "gradients", "dtype", "optimizer", "execution", "recompute", "seed", "warmup_steps",
-               "steps", "time_limit_s", "ci_half_width")  # fmt: skip
+               "gradients", "data_parallel", "dtype", "optimizer", "execution", "recompute",
+               "seed", "warmup_steps", "steps", "time_limit_s", "ci_half_width")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

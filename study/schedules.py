@@ -136,8 +136,8 @@ def _data_parallel(label: str, layers: str, *, holds_shares: bool = False) -> Sc
     )
 
 
-_OF_PIPELINES = ("micro_batches", "balance", "gradients")
-_OF_CHUNKED = ("micro_batches", "chunks_per_gpu", "balance", "gradients")
+_OF_PIPELINES = ("micro_batches", "balance", "gradients", "data_parallel")
+_OF_CHUNKED = ("chunks_per_gpu", *_OF_PIPELINES)
 
 SCHEDULES = {
     "naive": Schedule(

@@ -46,16 +46,17 @@ def check_together(case: Case, source: object) -> None:
         ConfigError: they do not; with the values that would.
     """
     _check_kind(case, source)
+    _check_replicas(case, source)
     if case.split == "half" and case.gpus != 2:
         raise ConfigError(
             source, f"gpus: {case.gpus} with split: half, which takes exactly 2; use split: even"
         )
     is_whole = SCHEDULES[case.schedule].family == "data"  # on every GPU
-    if case.gpus > case.layers and case.kind != "program" and not is_whole:
+    if case.pipeline_gpus > case.layers and case.kind != "program" and not is_whole:
         raise ConfigError(
             source,
             f"gpus: {case.gpus} for {case.layers} layers would leave a GPU without a layer; "
-            f"use at most {case.layers} GPUs or a greater depth",
+            f"use at most {case.layers * case.data_parallel} GPUs or a greater depth",
         )
     _check_schedule(case, source)
     _check_recompute(case, source)
@@ -127,6 +128,26 @@ def _check_sizes(case: Case, source: object) -> None:
         )
 
 
+def _check_replicas(case: Case, source: object) -> None:
+    """Check that the replicas of a pipeline get equally many GPUs, and two of them at least."""
+    count, gpus = case.data_parallel, case.gpus
+    if count == 1 or not SCHEDULES[case.schedule].is_pipeline:
+        return  # of others it is no key
+    if count == gpus:
+        raise ConfigError(
+            source,
+            f"data_parallel: {count} with gpus: {gpus} leaves each pipeline 1 GPU, which is no "
+            "pipeline; use schedule: ddp",
+        )
+    if gpus % count:
+        fit = [str(n) for n in range(1, gpus // 2 + 1) if gpus % n == 0]
+        raise ConfigError(
+            source,
+            f"data_parallel: {count} with gpus: {gpus}, which it does not divide; use "
+            f"{', '.join(fit)}",
+        )
+
+
 def _check_recompute(case: Case, source: object) -> None:
     """Refuse layers that run again where they would run more than twice.
 
@@ -191,12 +212,12 @@ def _check_stages(case: Case, source: object) -> None:
             f"chunks_per_gpu: {case.chunks_per_gpu} with schedule: {case.schedule}, "
             f"which takes {takes}",
         )
-    stages = case.gpus * chunks_of(case)
+    stages = case.pipeline_gpus * chunks_of(case)
     if stages > case.layers:
         raise ConfigError(
             source,
-            f"depth: {case.layers} layers are fewer than the {stages} stages of {case.gpus} GPUs "
-            f"under {case.schedule}; use a greater depth",
+            f"depth: {case.layers} layers are fewer than the {stages} stages of "
+            f"{case.pipeline_gpus} GPUs under {case.schedule}; use a greater depth",
         )
     counts = case.balance.split(",")
     if case.balance[0].isdigit() and (len(counts), sum(map(int, counts))) != (stages, case.layers):
@@ -211,7 +232,8 @@ def _check_micro_batches(case: Case, source: object) -> None:
     accepts = SCHEDULES[case.schedule].accepts
 
     def is_taken(m: int) -> bool:
-        return case.batch_size % m == 0 and accepts(case.gpus, m)
+        shares = m * case.data_parallel
+        return case.batch_size % shares == 0 and accepts(case.pipeline_gpus, m)
 
     if is_taken(case.micro_batches):
         return
@@ -219,8 +241,9 @@ def _check_micro_batches(case: Case, source: object) -> None:
     fit = ", ".join(map(str, counts[:MAX_SHOWN])) + (", ..." if counts[MAX_SHOWN:] else "")
     rounds = ", which goes in rounds of equal size" if accepts is equal_rounds else ""
     allowed = f"use {fit}{rounds}" if fit else f"use a batch_size that is a multiple of {case.gpus}"
+    of = f", data_parallel: {case.data_parallel}" if case.data_parallel > 1 else ""
     raise ConfigError(
         source,
-        f"micro_batches: {case.micro_batches} with schedule: {case.schedule}, {case.gpus} GPUs and "
-        f"batch_size: {case.batch_size}; {allowed}",
+        f"micro_batches: {case.micro_batches} with schedule: {case.schedule}, {case.gpus} GPUs{of} "
+        f"and batch_size: {case.batch_size}; {allowed}",
     )

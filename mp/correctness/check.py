@@ -70,8 +70,7 @@ def _try_to_compute(workload: Workload, device: torch.device) -> tuple[Unsplit |
     """Return the unsplit model, or in words why it cannot be split."""
     case = workload.case
     try:
-        apart = SCHEDULES[case.schedule].family == "data"
-        unsplit = compute_unsplit(workload, case.parts, device, apart=apart)
+        unsplit = compute_unsplit(workload, case.parts, device, case.replicas)
     except CaseError as error:
         return None, str(error)
     if case.schedule == "fsdp" and unsplit.unequal is not None:

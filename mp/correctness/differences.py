@@ -8,6 +8,7 @@ from mp.correctness.unsplit import Unsplit
 from mp.engine import Communicator, Gradients
 from study.case import Case
 from study.schedules import SCHEDULES
+from study.stages import replica_of
 
 # float32; several GPUs of one kind agree to the last bit, products cut in other ways do not.
 TOLERANCE = 1e-4  # of the largest number of a tensor: gradients of deep models are tiny
@@ -76,12 +77,12 @@ def find_difference(
     if missing:
         names = ", ".join(expected.names[number] for number in sorted(missing))
         return f"the gradients of {names} are missing: no rank has the layer"
-    for what, found, known_of_ranks in (
+    for what, found, known_of_replicas in (
         ("gradient", gradients, [expected.gradients]),
         ("buffer", buffers, expected.buffers),
     ):
         for rank, layers in enumerate(found):
-            known = known_of_ranks[rank if len(known_of_ranks) > 1 else 0]
+            known = known_of_replicas[replica_of(case, rank) % len(known_of_replicas)]
             on_rank = f" on rank {rank}" if len(found) > 1 else ""
             for number, parts in layers.items():
                 where = f"the {what} of {expected.names[number]}"
@@ -93,10 +94,13 @@ def find_difference(
 def _held(case: Case, gradients: list[Gradients]) -> set[int]:
     """Return the layers that are there, one and all.
 
-    Where layers are on all GPUs, every rank has each; else one rank has all of it.
+    Where layers are on all GPUs, every rank has each; else every replica has all of it.
     """
-    held = set.intersection if SCHEDULES[case.schedule].is_on_all_gpus else set.union
-    return held(*(set(its_gradients) for its_gradients in gradients))
+    is_on_each = SCHEDULES[case.schedule].is_on_all_gpus
+    held: dict[int, set[int]] = {}
+    for rank, its_gradients in enumerate(gradients):
+        held.setdefault(rank if is_on_each else replica_of(case, rank), set()).update(its_gradients)
+    return set.intersection(*held.values())
 
 
 def _compare(

@@ -26,7 +26,7 @@ class Unsplit:
         names: of the layers.
         loss: the mean over the micro-batches.
         gradients: of all micro-batches together, by layer.
-        buffers: of each layer, afterwards; a set for each rank where each has its own, else one.
+        buffers: of each layer, afterwards; a set for each replica.
         unequal: a parameter that has a gradient of some parts only, in words; None without one.
         outputs: of each micro-batch, the input and the output of every layer, without graph.
         has_dropout: whether dropout was switched off for it.
@@ -43,7 +43,7 @@ class Unsplit:
 
 
 def compute_unsplit(
-    workload: Workload, micro_batches: int, device: torch.device, *, apart: bool = False
+    workload: Workload, micro_batches: int, device: torch.device, replicas: int = 1
 ) -> Unsplit:
     """Train forward and backward in one piece, as a schedule of so many micro-batches does.
 
@@ -51,7 +51,7 @@ def compute_unsplit(
         workload: what the case trains.
         micro_batches: into which the batch is cut.
         device: where it is drawn and runs.
-        apart: whether each part changes buffers of its own, as on a rank that has all layers.
+        replicas: of a model that take equally many of them, each with buffers of its own.
 
     Returns:
         Loss, gradients and buffers of the same layers, on the CPU; outputs on the device.
@@ -63,19 +63,22 @@ def compute_unsplit(
     layers = [converted(layer, torch.float32, device) for layer in drawn]
     x, target = workload.draw_batch(workload.case.batch_size, device)
     expected = [shape_of(like) for like in workload.activations(len(x) // micro_batches)]
-    losses, outputs, buffers = [], [], []
-    before = [buffers_of(layer) for layer in layers] if apart else []
+    losses, outputs, buffers = [], [], list[Gradients]()
+    before = [buffers_of(layer) for layer in layers] if replicas > 1 else []
     has_gradient, seen = _watch_gradients(layers), list[set[int]]()
     with without_dropout(layers):
-        for rows, aims in zip(x.chunk(micro_batches), target.chunk(micro_batches), strict=True):
-            _set_buffers(layers, before)
+        parts = zip(x.chunk(micro_batches), target.chunk(micro_batches), strict=True)
+        for number, (rows, aims) in enumerate(parts):
+            if number % (micro_batches // replicas) == 0:
+                _set_buffers(layers, before)
+                buffers.append({})
             has_gradient.clear()
             outputs.append(outputs_of(layers, rows, names))
             _check_shapes(names, expected, outputs[-1])
             losses.append(_loss(workload, outputs[-1][-1], aims))
             losses[-1].backward()
             seen.append(set(has_gradient))
-            buffers.append({n: buffers_of(layer) for n, layer in enumerate(layers)})
+            buffers[-1] = {n: buffers_of(layer) for n, layer in enumerate(layers)}
             outputs[-1] = [each_part(output, torch.Tensor.detach) for output in outputs[-1]]
     for parameter in dict.fromkeys(p for layer in layers for p in layer.parameters()):
         if parameter.grad is not None:
@@ -85,7 +88,7 @@ def compute_unsplit(
         names,
         torch.stack([loss.detach() for loss in losses]).mean().cpu(),
         {number: gradients_of(layer) for number, layer in enumerate(layers)},
-        buffers if apart else buffers[-1:],
+        buffers,
         outputs,
         has_dropout(layers),
         _find_unequal(layers, names, seen),

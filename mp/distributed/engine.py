@@ -87,9 +87,14 @@ class DistributedEngine(Engine[RankStep]):
         """Check and time the sends between ranks of neighbouring stages."""
         if self.stages is None:
             return []
-        rows = self.case.batch_size // self.case.micro_batches
-        gpu_of_layer = self.stages.placement().gpu_of_layer
-        return measure_links(self.world, self.workload.message_bytes(gpu_of_layer, rows))
+        rows = self.case.batch_size // self.case.parts
+        sizes = self.workload.message_bytes(self.stages.placement().gpu_of_layer, rows)
+        every = {
+            (source + replica, target + replica): size
+            for replica in range(self.case.data_parallel)
+            for (source, target), size in sizes.items()
+        }
+        return measure_links(self.world, every)
 
     def build(self, case: Case) -> RankStep:
         """Build this rank's part of the step of the case, or of one of other sizes."""

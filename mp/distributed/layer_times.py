@@ -20,7 +20,7 @@ def measure_layers(workload: Workload, world: World) -> list[float]:
     input. Measured by the first rank, with the others at the same work, and believed by all.
     """
     case = workload.case
-    activations = workload.activations(case.batch_size // case.micro_batches)
+    activations = workload.activations(case.batch_size // case.parts)
     seconds: dict[tuple[object, ...], float] = {}
     times = []
     for number, like in enumerate(activations[:-1]):

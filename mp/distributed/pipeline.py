@@ -8,6 +8,7 @@ from torch import nn
 from torch.distributed.pipelining.schedules import PipelineScheduleSingle, get_schedule_class
 
 from mp.activations import Activation
+from mp.distributed.data.replicas import Replicas
 from mp.distributed.shared_gradients import SharedGradients
 from mp.distributed.stage import ReportingStage, make_stage
 from mp.distributed.stages import Stages
@@ -29,19 +30,21 @@ class PipelineStep:
         world: all ranks.
 
     Attributes:
-        x: the input, (batch, ...), on the rank of the first stage.
-        target: (batch, ...), on the rank of the last stage.
+        x: the input, (batch / replicas, ...), on the rank of a first stage.
+        target: (batch / replicas, ...), on the rank of a last stage.
+        replicas: the pipelines that share the batch.
         held: the layers of each stage of this rank, by number.
-        parts: its stages, which take micro-batches (batch / micro_batches, ...).
+        parts: its stages, which take micro-batches (batch / parts, ...).
         shared: parameters that other ranks have, too.
-        losses: of every micro-batch of the step that ran last, on the rank of the last stage.
+        losses: of every micro-batch of the step that ran last, on the rank of a last stage.
     """
 
     def __init__(self, workload: Workload, stages: Stages, world: World) -> None:
         self.case, self.workload, self.stages = workload.case, workload, stages
         self.device = world.device
         mine = stages.on(world.rank)
-        activations = workload.activations(self.case.batch_size // self.case.micro_batches)
+        self.replicas = Replicas(self.case, world)
+        activations = workload.activations(self.case.batch_size // self.case.parts)
         self.held: dict[int, dict[int, nn.Module]] = {stage: {} for stage in mine}
         sharing = Sharing()
         places = {n: world.device for stage in mine for n in stages.layers(stage)}
@@ -58,6 +61,8 @@ class PipelineStep:
         # Outputs are of no use here, and putting them together would take time and memory.
         accepts = inspect.signature(self.schedule.step).parameters
         self.options = {"return_outputs": False} if "return_outputs" in accepts else {}
+        if self.case.data_parallel > 1:
+            torch.manual_seed(self.case.seed + world.rank)  # no two ranks drop the same values
 
     def _draw_ends(
         self, *, is_first: bool, is_last: bool
@@ -65,7 +70,8 @@ class PipelineStep:
         """Draw the input where the first stage is, and the target where the last is."""
         if not is_first and not is_last:
             return None, None
-        x, target = self.workload.draw_batch(self.case.batch_size, self.device)
+        drawn = self.workload.draw_batch(self.case.batch_size, self.device)
+        x, target = (self.replicas.share(part) for part in drawn)
         return (
             self.workload.cast(x) if is_first else None,
             self.workload.cast(target) if is_last else None,
@@ -77,7 +83,7 @@ class PipelineStep:
         layers, place = self.held[stage].values(), (stage, self.stages.count)
         fused = self.case.gradients == "fused"
         copies = self.case.schedule in IN_TWO_PARTS and not fused
-        return make_stage(
+        made = make_stage(
             layers,
             place,
             world.device,
@@ -85,7 +91,10 @@ class PipelineStep:
             copies_views=copies,
             fused=fused,
             run=self.workload.run_layer,
+            group=self.replicas.pipeline,
         )
+        made.first_micro_batch = self.replicas.number * self.case.micro_batches
+        return made
 
     def _make_schedule(self) -> Any:
         name = SCHEDULES[self.case.schedule].torch_class
@@ -115,16 +124,21 @@ class PipelineStep:
         data = () if self.x is None else (self.x,)
         ends = {} if self.target is None else {"target": self.target, "losses": self.losses}
         self.schedule.step(*data, **ends, **self.options)
-        if self.case.micro_batches > 1:
+        if self.case.parts > 1:
             for parameter in self.parameters():  # torch would divide twice what two stages share
                 if parameter.grad is not None:
-                    parameter.grad.div_(self.case.micro_batches)
+                    parameter.grad.div_(self.case.parts)
         self.shared.add_up(self.listener)
+        self.replicas.add_up(self.parameters(), self.listener)
 
     @property
     def loss(self) -> float | None:
-        """The mean over the batch in the step that ran last; None where another rank has it."""
-        return torch.stack(self.losses).mean().item() if self.losses else None
+        """The mean over the batch in the step that ran last; None where another rank has it.
+
+        Replicas ask for it together.
+        """
+        mine = torch.stack(self.losses).mean().item() if self.losses else None
+        return self.replicas.mean(mine)
 
     def gradients(self) -> Gradients:
         """Return the gradients of each layer of this rank, on the CPU."""

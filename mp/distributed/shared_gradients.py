@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from mp.distributed.data.replicas import all_reduce
 from mp.distributed.stages import Stages
 from mp.distributed.step_listener import StepListener
 from mp.distributed.world import World
@@ -57,17 +58,19 @@ class SharedGradients:
                     f"{shared.in_words(names)} are one buffer in several stages of a pipeline, "
                     "whose changes no stage would see of another; give each layer its own"
                 )
-            ranks = tuple(sorted({stages.gpu_of_stage[stage] for stage in of_stages}))
-            if len(ranks) == 1:
+            firsts = sorted({stages.gpu_of_stage[stage] for stage in of_stages})
+            if len(firsts) == 1:
                 continue
-            group = world.group_of(ranks)
-            if world.rank in ranks:
-                mine = next(place for place in shared.places if place.layer in held)
-                parameter = held[mine.layer].get_parameter(mine.name)
-                # GPUs of another model draw other numbers from one seed.
-                dist.broadcast(parameter.detach(), src=ranks[0], group=group)
-                if parameter.requires_grad:
-                    self.copies.append(_Copy(parameter, group, world.rank == ranks[0]))
+            for replica in range(stages.replicas):  # each rank makes the groups of all of them
+                ranks = tuple(rank + replica for rank in firsts)
+                group = world.group_of(ranks)
+                if world.rank in ranks:
+                    mine = next(place for place in shared.places if place.layer in held)
+                    parameter = held[mine.layer].get_parameter(mine.name)
+                    # GPUs of another model draw other numbers from one seed.
+                    dist.broadcast(parameter.detach(), src=ranks[0], group=group)
+                    if parameter.requires_grad:
+                        self.copies.append(_Copy(parameter, group, world.rank == ranks[0]))
 
     def add_up(self, listener: StepListener) -> None:
         """Replace the gradient of every copy by the sum over all ranks that have one.
@@ -78,8 +81,4 @@ class SharedGradients:
         for copy in self.copies:
             if copy.parameter.grad is None:
                 copy.parameter.grad = torch.zeros_like(copy.parameter)
-            listener.begin("collective")
-            dist.all_reduce(copy.parameter.grad, group=copy.group)
-            listener.end()
-            if copy.is_counted_here:
-                listener.on_collective("backward", "all_reduce", copy.parameter.grad.nbytes)
+            all_reduce([copy.parameter.grad], copy.group, listener, is_counted=copy.is_counted_here)

@@ -51,16 +51,21 @@ class ReportingStage(PipelineStage):
 
     Attributes:
         listener: told of actions and sends.
+        first_micro_batch: of the whole batch, the number that is reported of this stage's first.
         weight_gradients: puts off the weight gradients that zero bubble computes later; None leaves
             that to torch, which splits the graph of autograd in two.
     """
 
     listener: StepListener = SILENT
+    first_micro_batch: int = 0
     weight_gradients: WeightGradients | None = None
+
+    def _begin(self, kind: SpanKind, chunk: int) -> None:
+        self.listener.begin(kind, self.stage_index, self.first_micro_batch + chunk)
 
     def forward_one_chunk(self, fwd_chunk_id: int, *args: Any, **kwargs: Any) -> Any:
         """Run and report a forward."""
-        self.listener.begin("forward", self.stage_index, fwd_chunk_id)
+        self._begin("forward", fwd_chunk_id)
         output = super().forward_one_chunk(fwd_chunk_id, *args, **kwargs)
         self.listener.end()
         return output
@@ -83,7 +88,7 @@ class ReportingStage(PipelineStage):
             **kwargs: what else torch passes.
         """
         kind: SpanKind = "backward" if full_backward else "input_gradient"
-        self.listener.begin(kind, self.stage_index, bwd_chunk_id)
+        self._begin(kind, bwd_chunk_id)
         store = self.weight_gradients
         waiting = store.collecting(bwd_chunk_id, later=not full_backward) if store else None
         with waiting or nullcontext():
@@ -93,7 +98,7 @@ class ReportingStage(PipelineStage):
 
     def backward_weight_one_chunk(self, bwd_chunk_id: int, *args: Any, **kwargs: Any) -> None:
         """Run and report the gradients of the weights."""
-        self.listener.begin("weight_gradient", self.stage_index, bwd_chunk_id)
+        self._begin("weight_gradient", bwd_chunk_id)
         if self.weight_gradients is None:
             super().backward_weight_one_chunk(bwd_chunk_id, *args, **kwargs)
         else:
@@ -130,6 +135,7 @@ def make_stage(
     copies_views: bool = False,
     fused: bool = False,
     run: RunLayer = run_layer,
+    group: Any = None,
 ) -> ReportingStage:
     """Make a stage of known shapes: else torch sends them along, as pickles.
 
@@ -142,6 +148,7 @@ def make_stage(
         copies_views: as torch's zero bubble needs it.
         fused: whether linear layers add their weight gradients inside the matrix product.
         run: runs a layer.
+        group: the process group of its pipeline; None if that is all ranks.
 
     Returns:
         The stage, which passes back the gradient of every tensor that may have one.
@@ -155,6 +162,7 @@ def make_stage(
         device,
         input_args=_example(x, with_gradient=stage > 0),
         output_args=_example(output, with_gradient=True),
+        group=group,
     )
     if fused:
         made.weight_gradients = WeightGradients()

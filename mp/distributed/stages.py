@@ -16,10 +16,14 @@ from study.text import shortened
 
 @dataclass(frozen=True)
 class Stages:
-    """The stage of each layer, and the GPU of each stage."""
+    """The stage of each layer, and the GPU of each stage in the first replica.
+
+    Those of the other replicas come right behind it.
+    """
 
     stage_of_layer: list[int]
     gpu_of_stage: list[int]
+    replicas: int = 1
 
     @property
     def count(self) -> int:
@@ -32,15 +36,16 @@ class Stages:
 
     def on(self, gpu: int) -> list[int]:
         """Return the stages of this GPU."""
-        return [stage for stage, its_gpu in enumerate(self.gpu_of_stage) if its_gpu == gpu]
+        first = gpu - gpu % self.replicas
+        return [stage for stage, its_gpu in enumerate(self.gpu_of_stage) if its_gpu == first]
 
     def placement(self) -> Placement:
         """Return the placement for the result."""
         gpu_of_layer = [self.gpu_of_stage[stage] for stage in self.stage_of_layer]
-        gpus = max(self.gpu_of_stage) + 1
+        counts = [gpu_of_layer.count(gpu) for gpu in sorted({*self.gpu_of_stage})]
         return Placement(
             gpu_of_layer=gpu_of_layer,
-            layers_per_gpu=[gpu_of_layer.count(gpu) for gpu in range(gpus)],
+            layers_per_gpu=[count for count in counts for _ in range(self.replicas)],
             stage_of_layer=self.stage_of_layer,
         )
 
@@ -50,7 +55,7 @@ def make_stages(case: Case, costs: Sequence[float] | None = None) -> Stages:
 
     Without the layers' costs, every stage gets equally many layers, as far as possible.
     """
-    count = case.gpus * chunks_of(case)
+    count = case.pipeline_gpus * chunks_of(case)
     if case.balance[0].isdigit():
         counts = enumerate(map(int, case.balance.split(",")))
         of_layer = [stage for stage, layers in counts for _ in range(layers)]
@@ -58,7 +63,7 @@ def make_stages(case: Case, costs: Sequence[float] | None = None) -> Stages:
         of_layer = layer_map(case.layers, count, "even")
     else:
         of_layer = balanced_map(costs, count)
-    return Stages(of_layer, gpu_of_stage(case))
+    return Stages(of_layer, gpu_of_stage(case), case.data_parallel)
 
 
 def costs_of(balance: str, profile: ModelProfile) -> list[float]:

@@ -55,8 +55,11 @@ def observe_sends(step: PipelineStep, world: World) -> Transfers:
     senders = {stage for its in world.all_gather(counter.senders, set[int]) for stage in its}
     moved = sorted(step.stages.layers(stage + 1)[0] for stage in senders)
     every = world.all_gather(_collectives(counter), tuple[Collective, ...])
-    together = tuple(one for its in every for one in its)  # each is counted on one rank
-    return msgspec.structs.replace(sum_transfers(pairs, moved), collectives=together)
+    together = CommunicationCounter()  # each is counted on one rank
+    for one in (one for its in every for one in its):
+        together.calls[one.operation, one.phase] += one.calls
+        together.reduced_bytes[one.operation, one.phase] += one.bytes
+    return msgspec.structs.replace(sum_transfers(pairs, moved), collectives=_collectives(together))
 
 
 def observe_collectives(step: TensorParallelStep | DataParallelStep, world: World) -> Transfers:

@@ -30,6 +30,8 @@ MEANINGS = {
     "measured first; or the number of layers of each stage, e.g. 7,7,6,4",
     "gradients": "weight gradients of linear layers: separate, by autograd, which adds them up "
     "afterwards; fused, added up inside of their matrix product",
+    "data_parallel": "replicas of a pipeline, each on gpus / data_parallel GPUs with its share of "
+    "the batch; their gradients are averaged once a step",
     "dtype": "type of the numbers; tf32 needs a GPU and computes products of float32 with TF32",
     "optimizer": "optimizer of the step",
     "execution": "launch kernel by kernel, or the whole step of each process as one CUDA graph",

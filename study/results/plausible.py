@@ -93,7 +93,7 @@ def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
         (name, stage, micro_batch)
         for name in ("forward", "backward")
         for stage in range(len(of_stage))
-        for micro_batch in range(case.micro_batches)
+        for micro_batch in range(case.parts)
     }
     actions = Counter(
         ("backward" if span.kind in OF_BACKWARD else span.kind, span.stage, span.micro_batch)
@@ -107,14 +107,19 @@ def _why_no_pipeline(case: Case, spans: Sequence[TimeSpan]) -> str | None:
         return OTHERS
     if seen != expected or not weights <= expected or max(actions.values()) > 1:
         return OTHERS
-    if any(span.gpu != of_stage[span.stage or 0] for span in computes):
+    if any(span.gpu != _gpu_of(case, of_stage, span) for span in computes):
         return "has a typical step with a stage on another GPU than its own"
     return None
 
 
 def _may_share(case: Case) -> bool:
-    """Return whether stages may share a weight, whose gradient they then add up together."""
-    return case.kind == "factory" or case.value("tied") is True
+    """Return whether GPUs add gradients up: those of a shared weight, or of all replicas."""
+    return case.kind == "factory" or case.value("tied") is True or case.data_parallel > 1
+
+
+def _gpu_of(case: Case, of_stage: Sequence[int], span: TimeSpan) -> int:
+    """Return the GPU that computes a span; each replica has so many micro-batches, in order."""
+    return of_stage[span.stage or 0] + (span.micro_batch or 0) // case.micro_batches
 
 
 def _goes_back(computes: Sequence[TimeSpan]) -> bool:

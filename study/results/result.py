@@ -31,6 +31,7 @@ class CaseFailure(Record, frozen=True):
 class Placement(Record, frozen=True):
     """The GPU (0 .. gpus-1) of each layer (0 .. depth-1).
 
+    With replicas of a pipeline it is the GPU of the first; the GPUs behind it hold the same layers.
     `stage_of_layer` is the stage of each layer in a pipeline, null for `naive` and `tensor`. Under
     `tensor` every GPU holds a share of every layer: `gpu_of_layer` is empty, and `layers_per_gpu`
     is the depth for each.

@@ -12,6 +12,7 @@ from study.results.plausible import find_problem
 from study.results.program import ProgramRun
 from study.results.result import Placement, Result
 from study.schedules import SCHEDULES
+from study.stages import in_first_replica
 from study.validation import check_together
 
 LEAST_STEP_S = 1e-9  # no clock of ours tells less
@@ -86,7 +87,8 @@ def _check_measurement(result: Result) -> None:
 
 def _check_placement(placement: Placement, case: Case) -> None:
     """Check that every layer has a GPU or, split into shares, every GPU a share of every layer."""
-    counts = [placement.gpu_of_layer.count(gpu) for gpu in range(case.gpus)]
+    firsts = [in_first_replica(case, gpu) for gpu in range(case.gpus)]
+    counts = [placement.gpu_of_layer.count(gpu) for gpu in firsts]
     layers = case.layers
     if SCHEDULES[case.schedule].is_on_all_gpus:
         counts, layers = [case.layers] * case.gpus, 0

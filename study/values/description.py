@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from study.case import Case, given
+from study.case import NEWER, Case, given
 from study.models import KINDS
 from study.schedules import has_key
 from study.text import one_line
@@ -85,8 +85,10 @@ def _schedule(case: Case) -> Iterator[str]:
         if by_hand
         else f"balanced by {case.balance}",
         "gradients": f"{case.gradients} gradients",
+        "data_parallel": f"{case.data_parallel} replicas",
     }
-    if case.gradients == "separate":
-        del of_some["gradients"]
+    for key, default in NEWER.items():
+        if case.value(key) == default:
+            of_some.pop(key, None)
     yield case.schedule
     yield from (text for key, text in of_some.items() if has_key(key, case.schedule))

@@ -17,7 +17,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("depth", "gpus", "kind", PRESET, "dim", "batch_size", "split", "heads", "seq_len",
               "vocab", "tied", "width", "image", "classes", "norm", "factory", "args"),
     "program": ("command", "args"),
-    "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients"),
+    "pipeline": ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients",
+                 "data_parallel"),
     "train": ("dtype", "optimizer", "execution", "recompute", "seed"),
     "measure": ("warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat"),
 }  # fmt: skip

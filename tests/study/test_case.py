@@ -56,7 +56,8 @@ def test_any_other_value_makes_another_id(key):
     assert changed.case_id != CASE.case_id
 
 
-PIPELINE = {"micro_batches": 2, "chunks_per_gpu": 3, "balance": "time", "gradients": "fused"}
+PIPELINE = {"micro_batches": 2, "chunks_per_gpu": 3, "balance": "time", "gradients": "fused",
+            "data_parallel": 2}  # fmt: skip
 
 
 @pytest.mark.parametrize("key", PIPELINE)

@@ -21,8 +21,9 @@ def refusal(path: Path, read=read_mapping) -> str:
         read(path)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
+    message = message.removeprefix(f"{path}: ")
     assert len(message) < 500
-    return message.removeprefix(f"{path}: ").removeprefix("is not plain YAML: ")
+    return message.removeprefix("is not plain YAML: ")
 
 
 def read_grid(path: Path) -> None:
