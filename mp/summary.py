@@ -18,6 +18,7 @@ def summarize(result: Result) -> str:
     case, measurement = result.case, result.measurement
     gpus = "1 GPU" if case.gpus == 1 else f"{case.gpus} GPUs"
     how = "" if case.schedule == "naive" else f", {SCHEDULES[case.schedule].label}"
+    how += f", {case.data_parallel} replicas" if case.data_parallel > 1 else ""
     where = f"{model_words(case)} on {gpus}{_emulated(result)}{how}"
     if measurement is None:
         return f"{where}: {result.outcome}: {result.why_failed}"

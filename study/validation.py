@@ -140,7 +140,7 @@ def _check_replicas(case: Case, source: object) -> None:
             "pipeline; use schedule: ddp",
         )
     if gpus % count:
-        fit = [str(n) for n in range(1, gpus // 2 + 1) if gpus % n == 0]
+        fit = [str(n) for n in range(1, max(1, gpus // 2) + 1) if gpus % n == 0]
         raise ConfigError(
             source,
             f"data_parallel: {count} with gpus: {gpus}, which it does not divide; use "

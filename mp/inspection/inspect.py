@@ -63,7 +63,7 @@ def _device_of(policy: str) -> torch.device:
 def _rows_of(workload: Workload) -> int:
     """Return how many rows are measured: a micro-batch, or as many of it as any machine holds."""
     case = workload.case
-    rows = case.batch_size // case.micro_batches
+    rows = case.batch_size // case.parts
     probed = min(rows, PROBE_ROWS)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         activations = workload.activations(probed)

@@ -53,7 +53,7 @@ def _by_check(case: Case) -> tuple[list[str], list[str]]:
 def _checked_on(case: Case, gpus: int) -> tuple[str | None, tuple[str, ...]]:
     """Return the problem that the check finds, and its notes."""
     split = msgspec.structs.replace(
-        case, gpus=gpus, schedule="naive", micro_batches=1, balance="layers"
+        case, gpus=gpus, schedule="naive", micro_batches=1, balance="layers", data_parallel=1
     )
     try:
         with redirect_stdout(sys.stderr):
@@ -68,7 +68,12 @@ def _checked_on(case: Case, gpus: int) -> tuple[str | None, tuple[str, ...]]:
 def _by_rules(case: Case, gpus: int, schedule: str) -> str | None:
     micro_batches = micro_batches_of(case, gpus) if has_key("micro_batches", schedule) else 1
     tried = msgspec.structs.replace(
-        case, gpus=gpus, schedule=schedule, micro_batches=micro_batches, balance="layers"
+        case,
+        gpus=gpus,
+        schedule=schedule,
+        micro_batches=micro_batches,
+        balance="layers",
+        data_parallel=case.data_parallel if has_key("data_parallel", schedule) else 1,
     )
     try:
         check_together(tried, "")
@@ -78,8 +83,12 @@ def _by_rules(case: Case, gpus: int, schedule: str) -> str | None:
 
 
 def micro_batches_of(case: Case, gpus: int) -> int:
-    """Return the case's micro-batches, or about twice as many as GPUs, that divide its batch."""
+    """Return the case's micro-batches, or about twice as many as a pipeline has GPUs.
+
+    They divide a replica's share of the batch.
+    """
     if case.micro_batches > 1:
         return case.micro_batches
-    fits = [m for m in range(1, min(case.batch_size, 4 * gpus) + 1) if case.batch_size % m == 0]
-    return min(fits, key=lambda m: (abs(m - 2 * gpus), m))
+    rows, stages = max(1, case.batch_size // case.data_parallel), max(1, gpus // case.data_parallel)
+    fits = [m for m in range(1, min(rows, 4 * stages) + 1) if rows % m == 0]
+    return min(fits, key=lambda m: (abs(m - 2 * stages), m))

@@ -116,17 +116,19 @@ def stages_by(profile: ModelProfile, balance: str, gpus: int) -> list[int] | Non
 def _memory_rows(case: Case, profile: ModelProfile) -> Table:
     rows: Table = [("schedule", "GPUs", "micro-batches", "memory of each GPU")]
     for gpus in GPUS:
-        stages = stages_by(profile, "layers", gpus)
-        if gpus > len(profile.layers) or stages is None:
-            rows += _data_parallel_rows(case, profile, gpus)
-            continue
-        m = micro_batches_of(case, gpus)
-        batches = {"naive": Batch(case.batch_size, 1, 1)}
-        if gpus > 1:
-            batches["1f1b"] = Batch(case.batch_size // m, min(m, gpus), m)
-        for schedule, batch in batches.items():
-            sizes = gpu_bytes(profile, stages, batch, case.optimizer)
-            rows.append((schedule, str(gpus), str(batch.micro_batches), _sizes(sizes)))
+        m, count = micro_batches_of(case, gpus), case.data_parallel
+        batches = {"naive": (gpus, Batch(case.batch_size, 1, 1))}
+        if gpus > count and gpus % count == 0:
+            name = f"1f1b, {count} replicas" if count > 1 else "1f1b"
+            stages = gpus // count
+            batches[name] = stages, Batch(case.batch_size // count // m, min(m, stages), m)
+        for schedule, (stages, batch) in batches.items():
+            places = stages_by(profile, "layers", stages)
+            if stages > len(profile.layers) or places is None:
+                continue
+            sizes = gpu_bytes(profile, places, batch, case.optimizer)
+            each = [size for size in sizes for _ in range(gpus // stages)]
+            rows.append((schedule, str(gpus), str(batch.micro_batches), _sizes(each)))
         rows += _data_parallel_rows(case, profile, gpus)
     return rows
 

@@ -12,6 +12,7 @@ import msgspec
 
 from mp.timing.timeline import Span, Timeline, dependencies
 from study.case import Case
+from study.stages import replica_of
 from study.storage.files import write_atomically
 
 COMPUTE, TRANSFER = 0, 1
@@ -35,15 +36,16 @@ def write_trace(
     Raises:
         OSError: the file cannot be written.
     """
-    events = [*_names(devices, emulated), *_steps(timelines)]
+    events = [*_names(case, devices, emulated), *_steps(timelines)]
     about = {"case": case.as_dict(), "case_id": case.case_id, "emulated": emulated}
     trace = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": about}
     write_atomically(path.resolve(), msgspec.json.encode(trace), durable=False)
 
 
-def _names(devices: list[str], emulated: bool) -> Iterator[Event]:
+def _names(case: Case, devices: list[str], emulated: bool) -> Iterator[Event]:
     for gpu, device in enumerate(devices):
-        name = f"GPU {gpu} ({'emulated on ' if emulated else ''}{device})"
+        of = f", replica {replica_of(case, gpu)}" if case.data_parallel > 1 else ""
+        name = f"GPU {gpu}{of} ({'emulated on ' if emulated else ''}{device})"
         yield _meta("process_name", gpu, name=name)
         yield _meta("process_sort_index", gpu, sort_index=gpu)
         for track, label in TRACKS.items():
