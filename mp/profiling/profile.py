@@ -91,7 +91,10 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
 def largest_products(workload: Workload, rows: int, device: torch.device) -> list[Product]:
     """Return the largest matrix products of the layers, for a micro-batch of this many rows.
 
-    Layers that need data run on the device, one at a time.
+    Args:
+        workload: what the case trains.
+        rows: of the micro-batch.
+        device: where layers run that need data, one at a time.
     """
     if own := workload.products():
         return own
