@@ -1,4 +1,4 @@
-"""Trains every schedule by eager steps and by a CUDA graph, on two GPUs, in ranks that are forked.
+"""Trains every schedule by eager steps and by a CUDA graph, on GPUs, in ranks that are forked.
 
 Started by test_cuda_graphs.py in a process of its own, with the names of what to train. Rank 0
 prints a JSON object for each: the losses of three steps on each rank and the median step times.
@@ -41,6 +41,8 @@ TRAININGS = {
     "1f1b adam": LINEAR | {"schedule": "1f1b", "optimizer": "adam"} | PIPELINE,
     "ddp adam": LINEAR | {"schedule": "ddp", "optimizer": "adam"},
     "1f1b recompute": LINEAR | {"schedule": "1f1b", "recompute": "layers"} | PIPELINE,
+    "ddp recompute": LINEAR | {"schedule": "ddp", "recompute": "layers"},
+    "fsdp recompute": LINEAR | {"schedule": "fsdp", "recompute": "layers"},
     "1f1b gpt tied": GPT | {"schedule": "1f1b", "tied": True, "batch_size": 16} | PIPELINE,
     "zbv gpt": GPT | {"schedule": "zbv", "tied": False, "batch_size": 16} | PIPELINE,
     "ddp gpt": GPT | {"schedule": "ddp", "tied": False, "batch_size": 16},
@@ -50,8 +52,17 @@ TRAININGS = {
 }
 
 
+ON_FOUR = {  # GPUs: two pipelines of two
+    "1f1b replicas": LINEAR | {"schedule": "1f1b", "data_parallel": 2} | PIPELINE,
+    "zbv fused replicas": LINEAR
+    | {"schedule": "zbv", "gradients": "fused", "data_parallel": 2}
+    | PIPELINE,
+}
+
+
 def case_of(name, execution):
-    return make_case({"gpus": 2, **TRAININGS[name], "execution": execution}, "test")
+    keys = ON_FOUR[name] | {"gpus": 4} if name in ON_FOUR else TRAININGS[name] | {"gpus": 2}
+    return make_case(keys | {"execution": execution}, "test")
 
 
 def train(world, name):
@@ -98,7 +109,8 @@ def as_rank(rank, ranks, port, names):
 
 def main(names):
     warnings.simplefilter("ignore")
-    return not fork(2, lambda rank, ranks, port: as_rank(rank, ranks, port, names))
+    count = case_of(names[0], "eager").gpus
+    return not fork(count, lambda rank, ranks, port: as_rank(rank, ranks, port, names))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 
 from study.paths import ROOT
 from study.results.file import decode
-from tests.mp.forked_graphs import STEPS, TRAININGS
+from tests.mp.forked_graphs import ON_FOUR, STEPS, TRAININGS
 from tests.mp.test_cuda_pipelines import run_options
 from tests.mp.test_ranks import ranks_of
 
@@ -64,6 +64,12 @@ def assert_equal_losses(name, found, stderr):
 @pytest.mark.parametrize("name", TRAININGS)
 def test_a_graph_has_the_losses_of_eager_steps(name):
     assert_equal_losses(name, *trained(*TRAININGS))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 4, reason="needs four CUDA GPUs")
+@pytest.mark.parametrize("name", ON_FOUR)
+def test_a_graph_of_replicas_has_the_losses_of_eager_steps(name):
+    assert_equal_losses(name, *trained(*ON_FOUR))
 
 
 @pytest.mark.parametrize("kind", KINDS)
