@@ -12,7 +12,7 @@ from study.models import OF_TRAINING
 
 SETTING = ("depth", "dtype", "dim", "batch_size", "split", "optimizer", "schedule", "execution",
            "recompute", "seed", "micro_batches", "chunks_per_gpu", "balance",
-           "gradients")  # fmt: skip
+           "gradients", "data_parallel")  # fmt: skip
 MODEL = ("depth", "dim", "batch_size", "dtype")
 UNSAID = NEWER  # values that are told only where most tables have another
 LIMITS = {

@@ -18,7 +18,7 @@ from report.analysis.replay import actions_of
 from report.data.measured import MeasuredCase
 from study.case import Case
 from study.results.measurement import TimeSpan
-from study.stages import gpu_of_stage
+from study.stages import gpu_of_stage, in_first_replica
 
 
 def predict_pipeline(result: MeasuredCase, reduction: int) -> list[MemoryBreakdown] | None:
@@ -31,7 +31,9 @@ def predict_pipeline(result: MeasuredCase, reduction: int) -> list[MemoryBreakdo
         return None
     layers = _layers_of_stages(result)
     return [
-        _Gpu(result.case, gpu, layers, reduction).peak_of(a for a in actions if a.gpu == gpu)
+        _Gpu(result.case, in_first_replica(result.case, gpu), layers, reduction).peak_of(
+            a for a in actions if a.gpu == gpu
+        )
         for gpu in range(result.case.gpus)
     ]
 
@@ -45,7 +47,10 @@ def _layers_of_stages(result: MeasuredCase) -> list[int]:
 
 @dataclass
 class _Gpu:
-    """Bytes that one GPU holds as a step goes on, and the most it held."""
+    """Bytes that one GPU holds as a step goes on, and the most it held.
+
+    With replicas `gpu` is that of the first with the same stages. Gradients are averaged in place.
+    """
 
     case: Case
     gpu: int
@@ -59,7 +64,7 @@ class _Gpu:
         case = self.case
         element = ELEMENT_BYTES[case.dtype]
         self.of_stage = gpu_of_stage(case)
-        self.rows = case.batch_size // case.micro_batches * case.dim * element
+        self.rows = case.batch_size // case.parts * case.dim * element
         self.layer = (case.dim**2 + case.dim) * element
         self.last = len(self.of_stage) - 1
         self.is_recomputed = case.recompute == "layers"

@@ -3,6 +3,8 @@
 from collections import Counter
 from itertools import pairwise
 
+from report.analysis.replay import spans_of
+from report.data.measured import MeasuredCase
 from report.wording.units import count_of
 from study.case import Case
 from study.results.result import Collective
@@ -29,8 +31,11 @@ def stage_boundaries(case: Case) -> int:
 
 
 def expected_moves(case: Case) -> int:
-    """Return the moves of one step each way: one at each boundary for every micro-batch."""
-    return case.micro_batches * stage_boundaries(case)
+    """Return the moves of one step each way: one at each boundary for every micro-batch.
+
+    Each replica of a pipeline has boundaries of its own.
+    """
+    return case.data_parallel * case.micro_batches * stage_boundaries(case)
 
 
 def is_chain(case: Case) -> bool:
@@ -47,6 +52,15 @@ def counted(collectives: tuple[Collective, ...], phase: str | None = None) -> st
     return " and ".join(count_of(count, name) for name, count in calls.items() if count)
 
 
+def in_collectives_s(result: MeasuredCase) -> dict[int, float]:
+    """Return the seconds in collectives of each GPU that has some, in the typical step."""
+    found: dict[int, float] = {}
+    for span in spans_of(result):
+        if span.kind == "collective":
+            found[span.gpu] = found.get(span.gpu, 0.0) + span.end_s - span.start_s
+    return {gpu: s for gpu, s in found.items() if s > 0}
+
+
 def total_bytes(collectives: tuple[Collective, ...]) -> int:
-    """Return the bytes of one GPU's tensors in all collectives."""
+    """Return the bytes of one GPU's tensors in all collectives; in a pipeline, of all stages."""
     return sum(one.bytes for one in collectives)

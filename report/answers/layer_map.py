@@ -9,6 +9,7 @@ from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.layers import short_name
+from report.wording.names import gpus_of_stages
 from report.wording.units import count_of, runs
 from study.results.layers import ModelProfile
 from study.results.result import Transfers
@@ -52,26 +53,26 @@ def _layers(result: MeasuredCase) -> str:
 
 
 def _counts(result: MeasuredCase) -> str:
-    held = result.placement
+    counts = list(enumerate(result.placement.layers_per_gpu))
+    if result.case.data_parallel == 1:
+        return listed(
+            f"GPU {gpu} gets {count_of(count, 'layer')}{_which(gpu, result)}"
+            for gpu, count in counts
+        )
     return listed(
-        f"GPU {gpu} gets {count_of(count, 'layer')}{_which(gpu, held.gpu_of_layer, result.model)}"
-        for gpu, count in enumerate(held.layers_per_gpu)
+        f"GPUs {gpus_of_stages(result.case, gpu)} get {count_of(count, 'layer')} each"
+        f"{_which(gpu, result)}"
+        for gpu, count in counts[:: result.case.data_parallel]
     )
 
 
-def _which(gpu: int, gpu_of_layer: list[int], model: ModelProfile | None) -> str:
-    """Return the layers of a GPU, and the number of runs where they are not contiguous.
-
-    Args:
-        gpu: The GPU.
-        gpu_of_layer: The GPU of each layer.
-        model: The layers with their names; None where they have numbers alone.
-    """
-    layers = [i for i, holder in enumerate(gpu_of_layer) if holder == gpu]
-    count = [holder for holder, _ in groupby(gpu_of_layer)].count(gpu)
+def _which(gpu: int, result: MeasuredCase) -> str:
+    """Return the layers of a GPU, and the number of runs where they are not contiguous."""
+    layers = result.layers_of_gpu(gpu)
+    count = [holder for holder, _ in groupby(result.placement.gpu_of_layer)].count(gpu)
     if not layers:
         return ""
-    names = "" if model is None else f": {_names_of_runs(layers, model)}"
+    names = "" if result.model is None else f": {_names_of_runs(layers, result.model)}"
     return f"{f' in {count} runs' if count > 1 else ''} ({runs(layers)}{names})"
 
 
@@ -88,6 +89,8 @@ def _names_of_runs(layers: list[int], model: ModelProfile) -> str:
 def _why(result: MeasuredCase) -> str:
     """Explain the counts by the rule of the split, if the layer map follows it."""
     case = result.case
+    if case.data_parallel > 1:
+        return f" Each of the {case.data_parallel} replicas has every layer."
     if case.kind != "linear" or case.schedule != "naive":
         return ""
     if not follows_rule(result):

@@ -18,6 +18,11 @@ BALANCED = {
     "flops": "Balanced by FLOPs, layers go to stages so that none has many more operations.",
     "parameters": "Balanced by parameters, layers go to stages so that none holds many more.",
 }
+EVEN = "Layers go to stages in runs whose lengths differ by one at most."
+REPLICAS = (
+    "With replicas of a pipeline each stage is on several GPUs that follow one another, one for "
+    "each replica."
+)
 RULE = "Which GPU gets layer i?"
 CODE = "How does the code find all GPUs and use them?"
 MOST = 12  # GPUs that a sentence names
@@ -27,7 +32,7 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     """Return the rule of each split with its reason, those of other schedules, and the code."""
     ruled = _ruled(results)
     splits = dict.fromkeys((r.case.split, rule_words(r.case)) for r in ruled)
-    others = dict.fromkeys(_layers(r) or _balanced(r.case) for r in results if r not in ruled)
+    others = dict.fromkeys(text for r in results if r not in ruled for text in _others(r))
     rules = [
         text
         for split, words in splits
@@ -70,7 +75,15 @@ def _counts(counts: list[int]) -> str:
 
 
 def _ruled(results: list[MeasuredCase]) -> list[MeasuredCase]:
-    return [r for r in results if r.case.balance == "layers" and not _layers(r)]
+    alike = [r for r in results if r.case.balance == "layers" and r.case.data_parallel == 1]
+    return [r for r in alike if not _layers(r)]
+
+
+def _others(result: MeasuredCase) -> list[str]:
+    """Return where layers go that follow no rule of a split."""
+    case = result.case
+    its = _layers(result) or (_balanced(case) if case.balance != "layers" else EVEN)
+    return [its, *([REPLICAS] if case.data_parallel > 1 else [])]
 
 
 def _balanced(case: Case) -> str:

@@ -1,7 +1,7 @@
 """Task 5: how often `.to` is called and moves data, and how communication grows with GPUs."""
 
 from report.analysis.comparison import CANNOT, why_no_pair
-from report.analysis.transfers import counted, expected_moves, is_chain
+from report.analysis.transfers import counted, expected_moves, is_chain, total_bytes
 from report.answers.phrases import groups_of, listed, per_group
 from report.answers.reasons.communication import copy_times, costs
 from report.answers.reasons.reductions import grown
@@ -114,7 +114,8 @@ def _is_multiple(results: list[MeasuredCase]) -> bool:
 
 def _border(case: object) -> str:
     micro = " and every micro-batch" if getattr(case, "micro_batches", 1) > 1 else ""
-    return f"for every border between two GPUs{micro}"
+    replica = " in each replica" if getattr(case, "data_parallel", 1) > 1 else ""
+    return f"for every border between two GPUs{micro}{replica}"
 
 
 def _fold(schedule: str) -> str:
@@ -127,4 +128,8 @@ def _moves_and_bytes(result: MeasuredCase) -> str:
     seen = result.transfers
     size = data_size(seen.bytes_forward + seen.bytes_backward)
     gpus = count_of(result.case.gpus, "GPU")
-    return f"{gpus}: {seen.moves_forward} + {seen.moves_backward}, {size}"
+    text = f"{gpus}: {seen.moves_forward} + {seen.moves_backward}, {size}"
+    if result.case.data_parallel == 1:
+        return text
+    averaged = data_size(total_bytes(seen.collectives))
+    return f"{text} (and gradients of {averaged} in {counted(seen.collectives)})"

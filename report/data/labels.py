@@ -127,6 +127,8 @@ def _word(key: str, case: Case) -> str:
         return count_of(value, "GPU")
     if key == "micro_batches":
         return count_of(value, "micro-batch", "micro-batches")
+    if key == "data_parallel":
+        return count_of(value, "replica")
     if key == "balance":
         return balance_words(value)
     if key == "gradients":

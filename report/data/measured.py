@@ -14,6 +14,7 @@ from study.results.measurement import GpuMemory, Measurement
 from study.results.phases import PhaseTime
 from study.results.program import ProgramRun
 from study.results.result import Code, Job, Placement, Result, Transfers
+from study.stages import in_first_replica
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # hashed by identity, for caches
@@ -69,6 +70,11 @@ class MeasuredCase:
             return None
         names = [layer.name for layer in self.model.layers]
         return names if len(names) == self.case.layers else None
+
+    def layers_of_gpu(self, gpu: int) -> list[int]:
+        """Return the layers of a GPU; replicas have the same. Empty where they are on all GPUs."""
+        first = in_first_replica(self.case, gpu)
+        return [i for i, holder in enumerate(self.placement.gpu_of_layer) if holder == first]
 
     @property
     def hardware(self) -> str:

@@ -14,6 +14,7 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, draw
+from report.wording.names import gpu_name
 from report.wording.units import TIMES, percent, seconds, signed_percent, unit_for
 from study.results.measurement import TimeSpan
 
@@ -196,7 +197,7 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float, name: str) -> None
             axes.broken_barh(bars, at, facecolor=colour, hatch=hatch, **edge)
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
     few = range(0, result.case.gpus, 1 + result.case.gpus // 24)
-    axes.set_yticks(few, [f"GPU {gpu}" for gpu in few])
+    axes.set_yticks(few, [f"GPU {gpu_name(result.case, gpu)}" for gpu in few])
     axes.tick_params(axis="y", length=0)
     axes.hlines(range(result.case.gpus), 0, 1, GREY, linewidth=0.5, zorder=0,
                 transform=axes.get_yaxis_transform())  # fmt: skip

@@ -15,6 +15,7 @@ from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.style import BLACK, GPU_COLOURS, GREY, SMALL, draw, ink_on
 from report.wording.layers import layer_words, short_name
+from report.wording.names import gpus_of_stages
 from study.schedules import SCHEDULES
 
 CAPTION = "The GPU of each layer"
@@ -68,12 +69,18 @@ def _plot_case(axes: Axes, row: int, result: MeasuredCase, deepest: int) -> None
                   linewidth=1 if deepest <= MAX_CELLS else 0)  # fmt: skip
         if count * MAX_CELLS >= deepest:  # wide enough for a number
             centre = left + count / 2
-            axes.text(centre, row, str(gpu), color=ink_on(colour), **CENTRED)
+            axes.text(centre, row, _cell(result, gpu), color=ink_on(colour), **CENTRED)
     if not result.placement.gpu_of_layer:
         _plot_shared(axes, row, result)
     borders = [layer - 0.5 for layer in result.transfers.moved_before_layers]
     width = 2 if deepest <= MAX_CELLS else 0.8
     axes.vlines(borders, row - 0.48, row + 0.48, BLACK, linewidth=width)
+
+
+def _cell(result: MeasuredCase, gpu: int) -> str:
+    """Return the numbers of the GPUs that hold the layers: `2`, or `2–3` for two replicas."""
+    last = gpu + result.case.data_parallel - 1
+    return str(gpu) if last == gpu else f"{gpu}–{last}"
 
 
 def _held_by_all(result: MeasuredCase) -> str:
@@ -104,7 +111,11 @@ def _in_words(result: MeasuredCase, results: list[MeasuredCase]) -> str:
     for layer, gpu in enumerate(places):
         numbers.setdefault(gpu, []).append(layer)
     what, apart = ("layers ", ", ") if result.layer_names is None else ("", "; ")
-    layers = (f"GPU {gpu} {what}{layer_words(result.layer_names, n)}" for gpu, n in numbers.items())
+    one = "GPU" if result.case.data_parallel == 1 else "GPUs"
+    layers = (
+        f"{one} {gpus_of_stages(result.case, gpu)} {what}{layer_words(result.layer_names, n)}"
+        for gpu, n in numbers.items()
+    )
     held = apart.join(layers) or f"every GPU {_held_by_all(result)}"
     return f"{label(result, results)}: {held}."
 

@@ -14,7 +14,7 @@ from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.gantt import SPAN_STYLES, kind_of
 from report.figures.style import LEGEND_LINE, PALE, SMALL, darker, draw
-from report.wording.names import schedule_name
+from report.wording.names import gpus_of_stages, schedule_name
 from report.wording.units import TIMES, percent, seconds, unit_for
 from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
@@ -59,10 +59,21 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     where = f"{gpus} {'processes' if shown[0].emulated else 'GPUs'}"
     return Figure(
         caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
-        f"{_of_weights(shown)}{_of_waits(shown)}",
+        f"{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
         zooms=True,
+    )
+
+
+def _of_replicas(shown: list[MeasuredCase]) -> str:
+    """Say which rows are which replica's, by an example."""
+    several = [result.case for result in shown if result.case.data_parallel > 1]
+    if not several:
+        return ""
+    return (
+        f" With {several[0].data_parallel} replicas, GPUs {gpus_of_stages(several[0], 0)} have the "
+        "first stage, one for each replica."
     )
 
 
@@ -84,9 +95,10 @@ def _of_waits(shown: list[MeasuredCase]) -> str:
 
 
 def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
-    """Return a case of each schedule on the most GPUs, with the micro-batches of the fastest.
+    """Return a case of each schedule and number of replicas on the most GPUs.
 
-    A CUDA graph is drawn where no eager step is: its instrumented steps are eager.
+    It has the micro-batches of the fastest, if one has. A CUDA graph is drawn where no eager step
+    is: its instrumented steps are eager.
     """
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
     seen = [r for r in seen if r.case.execution == "eager"] or seen
@@ -99,10 +111,11 @@ def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
     here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
     fastest = next(r for r in here if SCHEDULES[r.case.schedule].family == family)
     wanted = fastest.case.micro_batches
-    found: dict[str, MeasuredCase] = {}
+    found: dict[tuple[int, int], MeasuredCase] = {}
     for result in sorted(here, key=lambda r: r.case.micro_batches != wanted):
-        found.setdefault(result.case.schedule, result)
-    return [found[schedule] for schedule in SCHEDULES if schedule in found]
+        case = result.case
+        found.setdefault((list(SCHEDULES).index(case.schedule), case.data_parallel), result)
+    return [result for _, result in sorted(found.items(), key=lambda pair: pair[0])]
 
 
 def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:

@@ -6,12 +6,14 @@ from report.wording.units import UNKNOWN, count_of
 from study.case import Case
 from study.models import KINDS
 from study.schedules import SCHEDULES
+from study.stages import replica_of
 
 KEYS = {
     "batch_size": "batch",
     "micro_batches": "micro-batches",
     "chunks_per_gpu": "chunks per GPU",
     "gradients": "weight gradients",
+    "data_parallel": "replicas",
     "kind": "model",
     "seq_len": "tokens a row",
     "vocab": "vocabulary",
@@ -19,7 +21,7 @@ KEYS = {
     "image": "image size",
     "sha256": "file",
 }
-HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients")
+HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients", "data_parallel")
 HASH = 8  # digits of a file's hash that tell versions apart
 LONGEST = 60  # characters of a value in a cell
 
@@ -67,6 +69,19 @@ def gpu_count(case: Case, emulated: bool) -> str:
     return f"{case.gpus} (emulated)" if emulated else str(case.gpus)
 
 
+def gpu_name(case: Case, gpu: int) -> str:
+    """Return the number of a GPU, with its replica where there are several: `3, replica 1`."""
+    return f"{gpu}, replica {replica_of(case, gpu)}" if case.data_parallel > 1 else str(gpu)
+
+
+def gpus_of_stages(case: Case, first: int) -> str:
+    """Return the GPUs with the same stages as this one of the first replica: `2 and 3`."""
+    last = first + case.data_parallel - 1
+    if last == first:
+        return str(first)
+    return f"{first} {'and' if last == first + 1 else 'to'} {last}"
+
+
 def balance_words(balance: str) -> str:
     """Return how stages were cut: `balanced by time`, `cut by hand (7,7,6,4)`."""
     if balance[:1].isdigit():
@@ -81,6 +96,8 @@ def schedule_name(case: Case) -> str:
     if schedule.is_pipeline:
         count = case.micro_batches
         name += f" with {count_of(count, 'micro-batch', 'micro-batches')}"
+    if case.data_parallel > 1:
+        name += f" in each of {case.data_parallel} replicas"
     if schedule.is_chunked and case.chunks_per_gpu != 2:
         name += f", {case.chunks_per_gpu} chunks a GPU"
     if case.balance != "layers":

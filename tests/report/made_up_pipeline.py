@@ -8,7 +8,7 @@ from study.results.environment import RankPlace
 from study.results.measurement import Breakdown, GpuTime, TimeSpan
 from study.results.result import Collective, PairTransfers, Placement, Transfers
 from study.schedules import PIPELINES, SCHEDULES
-from study.stages import chunks_of, gpu_of_stage
+from study.stages import chunks_of, gpu_of_stage, in_first_replica
 from tests.report.made_up import MIB, case, result
 from tests.report.orders import play
 
@@ -33,7 +33,7 @@ def scheduled(
 
     `stage_takes` holds how many times as long as the others the actions of a stage take,
     `together_s` what a GPU waits in each half of a step of tensor or data parallelism; without it,
-    that step had no marks.
+    that step had no marks. Of replicas it is what averaging their gradients takes.
     """
     if schedule not in PIPELINES:
         keys.pop("micro_batches", None)
@@ -44,7 +44,8 @@ def scheduled(
     spans = []
     if not SCHEDULES[schedule].is_on_all_gpus:
         seconds = _lengths(made, stage_takes or {})
-        spans = play(made, seconds, transfer_s, launch_s, optimizer_s)
+        played = play(_of_one_replica(made), seconds, transfer_s, launch_s, optimizer_s)
+        spans = _in_replicas(made, played, together_s or 0.0)
         step_s = step_s or max(span.end_s for span in spans)
     elif together_s is not None:
         spans = _split_layers(gpus, together_s, optimizer_s)
@@ -76,6 +77,42 @@ def _lengths(made, stage_takes):
         return unit * both * stage_takes.get(action.stage, 1)
 
     return seconds
+
+
+def _of_one_replica(made):
+    rows = made.batch_size // made.data_parallel
+    return msgspec.structs.replace(made, gpus=made.pipeline_gpus, batch_size=rows, data_parallel=1)
+
+
+def _in_replicas(made, played, together_s):
+    """The spans of all replicas, each with its micro-batches, and their all-reduces."""
+    if made.data_parallel == 1:
+        return played
+    spans = []
+    for replica in range(made.data_parallel):
+        mine = [
+            msgspec.structs.replace(
+                span,
+                gpu=span.gpu * made.data_parallel + replica,
+                micro_batch=None
+                if span.micro_batch is None
+                else span.micro_batch + replica * made.micro_batches,
+            )
+            for span in played
+        ]
+        done = [span for span in mine if span.kind != "optimizer"]
+        for gpu in {span.gpu for span in done}:
+            start = max(span.end_s for span in done if span.gpu == gpu)
+            end = start + together_s
+            done.append(TimeSpan(gpu=gpu, kind="collective", start_s=start, end_s=end))
+        spans += done + [
+            msgspec.structs.replace(
+                span, start_s=span.start_s + together_s, end_s=span.end_s + together_s
+            )
+            for span in mine
+            if span.kind == "optimizer"
+        ]
+    return spans
 
 
 def _split_layers(gpus, together_s, optimizer_s):
@@ -131,8 +168,8 @@ def _placement(made):
     places = [owner[stage] for stage in stages]
     return Placement(
         gpu_of_layer=places,
-        layers_per_gpu=[places.count(gpu) for gpu in range(made.gpus)],
-        stage_of_layer=stages if chunks_of(made) > 1 else None,
+        layers_per_gpu=[places.count(in_first_replica(made, gpu)) for gpu in range(made.gpus)],
+        stage_of_layer=stages if chunks_of(made) > 1 or made.data_parallel > 1 else None,
     )
 
 
@@ -150,7 +187,17 @@ def _transfers(made):
     pairs = [PairTransfers(source=s, target=t, phase=phase, moves=m, bytes=batch)
              for phase, turn in (("forward", 1), ("backward", -1))
              for s, t in (pair[::turn] for pair in borders)]  # fmt: skip
-    return _moved(pairs, [])
+    replicas = range(made.data_parallel)
+    pairs = [
+        msgspec.structs.replace(
+            pair, source=pair.source + r, target=pair.target + r, bytes=pair.bytes // len(replicas)
+        )
+        for pair in pairs
+        for r in replicas
+    ]
+    reduced = Collective(operation="all_reduce", phase="backward", calls=made.pipeline_gpus,
+                         bytes=made.depth * (made.dim**2 + made.dim) * 2)  # fmt: skip
+    return _moved(pairs, [reduced] if made.data_parallel > 1 else [])
 
 
 def _moved(pairs, collectives):

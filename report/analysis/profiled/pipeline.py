@@ -12,6 +12,7 @@ from report.analysis.profiled.pipeline_gpu import Gpu
 from study.case import Case
 from study.results.layers import ModelProfile
 from study.results.measurement import TimeSpan
+from study.stages import in_first_replica
 
 
 def follow_pipeline(
@@ -27,6 +28,8 @@ def follow_pipeline(
     """
     kind = FusedGpu if case.gradients == "fused" else Gpu
     return [
-        kind(case, model, stage_of_layer, gpu).peak_of(a for a in actions if a.gpu == gpu)
+        kind(case, model, stage_of_layer, in_first_replica(case, gpu)).peak_of(
+            a for a in actions if a.gpu == gpu
+        )
         for gpu in range(case.gpus)
     ]

@@ -92,7 +92,7 @@ def stages_of(result: MeasuredCase) -> list[int] | None:
     case, placement = result.case, result.placement
     stages = placement.stage_of_layer
     if stages is None and chunks_of(case) == 1:
-        stages = placement.gpu_of_layer
+        stages = [gpu // case.data_parallel for gpu in placement.gpu_of_layer]
     count = len(gpu_of_stage(case))
     if not SCHEDULES[case.schedule].is_pipeline or count < 2 or not stages:
         return None

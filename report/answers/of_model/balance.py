@@ -40,7 +40,9 @@ def _cuts(alike: list[MeasuredCase]) -> Iterator[str]:
     for result in sorted(alike, key=step_s):
         balance = balance_of(result)
         if balance is not None:
-            cut = (result.emulated, result.case.gpus, tuple(balance.stage_of_layer))
+            case = result.case
+            gpus = case.gpus, case.data_parallel
+            cut = (result.emulated, *gpus, tuple(balance.stage_of_layer))
             best.setdefault(cut, (result, balance))
     ranked = sorted(best.values(), key=lambda one: (one[0].case.gpus, one[0].case.balance))
     for result, balance in ranked:
@@ -52,6 +54,8 @@ def _cut(result: MeasuredCase, balance: StageBalance) -> str:
     how = balance_words(result.case.balance)
     where = f"{how[0].upper()}{how[1:]} {on_gpus(result)}"
     chunks = f", {chunks_of(result.case)} stages a GPU" if chunks_of(result.case) > 1 else ""
+    if result.case.data_parallel > 1:
+        chunks = f" in {result.case.data_parallel} replicas{chunks}"
     source = _source(result, balance)
     caution = spread_words(result) if balance.by == "measured" else ""
     if balance.ratio < EVEN:

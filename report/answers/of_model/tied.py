@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from report.analysis.replay import spans_of, typical_step_s
-from report.analysis.transfers import total_bytes
+from report.analysis.replay import typical_step_s
+from report.analysis.transfers import in_collectives_s, total_bytes
 from report.answers.phrases import on_gpus, share
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
@@ -17,15 +17,20 @@ LONG_WAIT = 1.5  # times what the last to come takes; more is a wait for it
 
 def sentences(results: Sequence[MeasuredCase]) -> list[str]:
     """Return the time that GPUs spend in all-reduces in a pipeline; empty where none was seen."""
-    known = [r for r in results if SCHEDULES[r.case.schedule].is_pipeline and _each_s(r)]
+    known = [r for r in results if _has_its_own(r) and in_collectives_s(r)]
     told = [_cost(result) for result in known[:MOST]]
     more = len(known) - MOST
     return [*told, *([f"{more} more {plural(more, 'case')} had them, too."] if more > 0 else [])]
 
 
+def _has_its_own(result: MeasuredCase) -> bool:
+    """Return whether all-reduces are of shared weights alone; replicas average others, too."""
+    return SCHEDULES[result.case.schedule].is_pipeline and result.case.data_parallel == 1
+
+
 def _cost(result: MeasuredCase) -> str:
     """Return what the last GPU to come takes, which waits for nobody, and the longest wait."""
-    each, step_s = _each_s(result), typical_step_s(result)
+    each, step_s = in_collectives_s(result), typical_step_s(result)
     least, most = min(each.values()), max(each.values())
     who = "process" if result.emulated else "GPU"
     shared = total_bytes(result.transfers.collectives)
@@ -41,12 +46,3 @@ def _cost(result: MeasuredCase) -> str:
         f"{text}, for the last {who} to come; another waits for it, {seconds(most)} in all, as "
         "stages end at different times."
     )
-
-
-def _each_s(result: MeasuredCase) -> dict[int, float]:
-    """Return the seconds of all-reduces of each GPU that has some."""
-    found: dict[int, float] = {}
-    for span in spans_of(result):
-        if span.kind == "collective":
-            found[span.gpu] = found.get(span.gpu, 0.0) + span.end_s - span.start_s
-    return {gpu: s for gpu, s in found.items() if s > 0}

@@ -5,14 +5,16 @@ from statistics import fmean
 
 from report.analysis.bubble import bubbles
 from report.analysis.comparison import cautions, is_disturbed, verdict
+from report.analysis.replay import typical_step_s
 from report.analysis.time_use import instrumentation_warning
-from report.analysis.transfers import counted, total_bytes
+from report.analysis.transfers import counted, in_collectives_s, total_bytes
 from report.analysis.verdicts.rough import rough_words
 from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import NAMED, naive_name, name_of, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
-from report.wording.units import count_of, data_size, percent
+from report.wording.quantities import range_words
+from report.wording.units import TIMES, count_of, data_size, percent
 from study.schedules import SCHEDULES
 
 WORDS = {
@@ -66,9 +68,11 @@ def _words(naive: MeasuredCase, result: MeasuredCase) -> str:
 def _together(result: MeasuredCase) -> list[str]:
     """Describe the collectives of tensor and data parallelism, and the wait for them.
 
-    Those of a pipeline are of shared weights, which have a question to themselves.
+    Those of one pipeline are of shared weights, which have a question to themselves.
     """
     together = result.transfers.collectives
+    if result.case.data_parallel > 1:
+        return _between_replicas(result)
     if not together or not SCHEDULES[result.case.schedule].is_on_all_gpus:
         return []
     who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
@@ -79,3 +83,32 @@ def _together(result: MeasuredCase) -> list[str]:
         return [f"{text}."]
     waited = f", and waits for them {percent(fmean(waits))} of a step."
     return [f"{text}{waited}{instrumentation_warning(result)}"]
+
+
+def _between_replicas(result: MeasuredCase) -> list[str]:
+    """Describe how replicas of a pipeline average their gradients, and how long GPUs take."""
+    together, each = result.transfers.collectives, in_collectives_s(result)
+    if not together:
+        return []
+    text = (
+        f"With {schedule_name(result.case)}, replicas average the gradients of all stages, "
+        f"{data_size(total_bytes(together))} in {counted(together)} a step{_and_shared(result)}"
+    )
+    if not each:
+        return [f"{text}."]
+    step_s, times = typical_step_s(result), sorted(each.values())
+    took = range_words(times[0], times[-1], TIMES)
+    who = "process" if result.emulated else "GPU"
+    longest = percent(times[-1] / step_s)
+    return [
+        f"{text}. A {who} is in them, waiting included, for {took} of an instrumented step, "
+        f"{longest} of it at most.{instrumentation_warning(result)}"
+    ]
+
+
+def _and_shared(result: MeasuredCase) -> str:
+    """Say that shared weights are in these figures, where stages may share some."""
+    shares = result.model is not None and any(
+        layer.shares_with is not None for layer in result.model.layers
+    )
+    return ", with those of shared weights" if shares else ""

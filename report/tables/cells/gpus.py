@@ -32,8 +32,7 @@ def layers_of(result: MeasuredCase, gpu: int) -> Cells:
     """Return the layers of one GPU for a table with a row for each; empty for the linear stack."""
     if result.layer_names is None:
         return {}
-    held = [i for i, holder in enumerate(result.placement.gpu_of_layer) if holder == gpu]
-    return {"layers": layer_words(result.layer_names, held)}
+    return {"layers": layer_words(result.layer_names, result.layers_of_gpu(gpu))}
 
 
 def layers(result: MeasuredCase, field: Field) -> Cells:
@@ -41,11 +40,10 @@ def layers(result: MeasuredCase, field: Field) -> Cells:
     placement = result.placement
     cells: Cells = {}
     for gpu, count in enumerate(placement.layers_per_gpu):
-        held = [i for i, holder in enumerate(placement.gpu_of_layer) if holder == gpu]
         # Where every layer is on all GPUs, none belongs to one.
         words = "a share of each" if SCHEDULES[result.case.schedule].holds_shares else "all"
         if placement.gpu_of_layer:
-            words = layer_words(result.layer_names, held)
+            words = layer_words(result.layer_names, result.layers_of_gpu(gpu))
         cells[f"layers of GPU {gpu}"] = f"{words} ({count})"
     return cells
 

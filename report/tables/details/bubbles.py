@@ -7,6 +7,7 @@ from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, make_rows
 from report.tables.cells import gpus
+from report.wording.names import gpu_name
 from report.wording.quantities import Cell, in_words, size_cell
 from report.wording.units import UNKNOWN, percent, signed_percent
 from study.stages import expected_in_flight
@@ -43,7 +44,7 @@ def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, Cell]:
     expected = expected_in_flight(result.case, bubble.gpu)
     peak = result.measurement.per_gpu[bubble.gpu].peak_allocated_bytes
     return {
-        "GPU": str(bubble.gpu),
+        "GPU": gpu_name(result.case, bubble.gpu),
         **gpus.layers_of(result, bubble.gpu),
         "bubble": percent(bubble.measured),
         "formula": UNKNOWN if bubble.formula is None else percent(bubble.formula),

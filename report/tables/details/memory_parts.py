@@ -7,6 +7,7 @@ from report.analysis.naive_memory import predicted_of, predicted_shared_peak_of
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
+from report.wording.names import gpu_name
 from report.wording.quantities import Cell, in_words, size_cell
 from report.wording.units import UNKNOWN, signed_percent
 from study.results.measurement import GpuMemory
@@ -37,7 +38,8 @@ def _rows_of(result: MeasuredCase, parts: dict[str, str]) -> Iterator[dict[str, 
     peaks = predicted_of(result)
     for number, gpu in enumerate(result.measurement.per_gpu):
         predicted = None if peaks is None else peaks[number]
-        yield join_cells({"GPU": str(gpu.index)}, _cells(predicted, gpu, result, parts))
+        name = gpu_name(result.case, gpu.index)
+        yield join_cells({"GPU": name}, _cells(predicted, gpu, result, parts))
     shared = result.measurement.shared_peak_allocated_bytes
     if shared is not None and result.case.schedule == "naive":
         yield join_cells({"GPU": "all on one"}, _shared(result))

@@ -8,7 +8,7 @@ from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
 from report.tables.details.one_gpu import kept_apart
 from report.wording.quantities import Cell, in_words, size_cell
-from report.wording.units import UNKNOWN
+from report.wording.units import UNKNOWN, data_size
 from study.stages import expected_in_flight
 
 CAPTION = "What each schedule holds on the GPU with the most, and what all of them move in a step"
@@ -39,5 +39,14 @@ def _cells(result: MeasuredCase) -> dict[str, Cell]:
         "moves": str(moved.moves_forward + moved.moves_backward),
         "moved": size_cell(moved.bytes_forward + moved.bytes_backward),
         "collectives": counted(together) or UNKNOWN,
-        "data of each GPU in them": size_cell(total_bytes(together)) if together else UNKNOWN,
+        "data of each GPU in them": _in_collectives(result),
     }
+
+
+def _in_collectives(result: MeasuredCase) -> Cell:
+    """Return the bytes of a GPU's tensors in collectives; of replicas those of all stages."""
+    together = result.transfers.collectives
+    if not together:
+        return UNKNOWN
+    size = total_bytes(together)
+    return size_cell(size) if result.case.data_parallel == 1 else f"{data_size(size)}, all stages"

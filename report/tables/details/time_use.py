@@ -5,6 +5,7 @@ from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
 from report.tables.cells import gpus
+from report.wording.names import gpu_name
 from report.wording.quantities import Cell, in_words, time_cell
 from report.wording.units import UNKNOWN, percent
 
@@ -23,7 +24,7 @@ def make_table(results: list[MeasuredCase]) -> Table:
 
 def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str, Cell]:
     return {
-        "GPU": str(use.gpu),
+        "GPU": gpu_name(result.case, use.gpu),
         **gpus.layers_of(result, use.gpu),
         "forward": time_cell(use.forward_s),
         "backward": time_cell(use.backward_s),
