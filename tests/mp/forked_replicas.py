@@ -28,8 +28,8 @@ from tests.mp.forked_families import (
 from tests.mp.forked_ranks import fork, meet
 from tests.mp.odd_models import ODD
 
-EVERYWHERE = ("linear", "gpt", "gpt tied", "conv group", "conv batch", "factory")
-IN_SOME = ("moe", "tuple skip", "frozen half", "dropout")  # models of one's own
+EVERYWHERE = ("linear", "gpt", "gpt tied", "conv batch", "factory")
+IN_SOME = ("conv group", "moe", "tuple skip", "frozen half", "dropout")
 OF_FACTORY = {"factory": "models/mlp.py:build", "depth": 8, "args.width": 8, "args.depth": 8}
 STEPS = ("linear", "gpt tied", "tuple skip", "moe")
 MORE = [

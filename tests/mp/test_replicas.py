@@ -5,11 +5,15 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
+from mp.inspection.text import describe
 from study.paths import ROOT
 from study.schedules import PIPELINES
+from study.validation import make_case
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_replicas import EVERYWHERE, IN_SOME, MORE, STEPS
+from tests.report.made_up import profile
 
 pytestmark = pytest.mark.long
 
@@ -91,3 +95,15 @@ def test_a_tied_weight_is_summed_within_each_replica_too(said):
     seen = said["transfers", "gpt tied", "1f1b"]
     tied = 16 * 8 * 4  # vocabulary, dim, bytes: in 2 stages, and reduced in each replica
     assert seen["collectives"] == [["all_reduce", "backward", 4, seen["parameters"] + 3 * tied]]
+
+
+def test_an_estimate_of_memory_has_each_stage_on_every_replica():
+    keys = {"kind": "gpt", "depth": 6, "dim": 8, "heads": 2, "seq_len": 4, "vocab": 16}
+    keys |= {"gpus": 4, "schedule": "1f1b", "micro_batches": 4, "data_parallel": 2}
+    case = make_case(keys, "test")
+    text = describe(case, profile(case), torch.device("cpu"), [], [])
+    rows = [line for line in text.splitlines() if line.startswith("1f1b, 2 replicas")]
+    assert [row.split()[3] for row in rows] == ["4", "8"]
+    first, again, second, last = rows[0].split()[5:9]
+    assert first == again
+    assert second == last

@@ -1,1 +1,1 @@
-"""Data parallelism: every rank trains the whole model on its part of the batch."""
+"""Data parallelism: ranks, or pipelines of ranks, train a model each on their part of the batch."""
