@@ -31,7 +31,7 @@ from tests.mp.odd_models import ODD
 EVERYWHERE = ("linear", "gpt", "gpt tied", "conv batch", "factory")
 IN_SOME = ("conv group", "moe", "tuple skip", "frozen half", "dropout")
 OF_FACTORY = {"factory": "models/mlp.py:build", "depth": 8, "args.width": 8, "args.depth": 8}
-STEPS = ("linear", "gpt tied", "tuple skip", "moe")
+STEPS = [("gpt tied", "interleaved_1f1b"), ("gpt tied", "zbv"), ("linear", "1f1b"), ("moe", "1f1b")]
 MORE = [
     ("recompute", "layers", "1f1b"),
     ("gradients", "fused", "zbv"),
@@ -143,10 +143,8 @@ def as_rank(rank, ranks, port):
     for family in (*EVERYWHERE, *IN_SOME):
         for schedule in PIPELINES if family in EVERYWHERE else ("1f1b", "zbv"):
             say("check", family, schedule, words_of(engine_of(world, family, schedule)))
-    for schedule in PIPELINES:
-        say("steps", "gpt tied", schedule, weights_after_steps(world, "gpt tied", schedule))
-    for family in STEPS:
-        say("steps", family, "1f1b", weights_after_steps(world, family, "1f1b"))
+    for family, schedule in STEPS:
+        say("steps", family, schedule, weights_after_steps(world, family, schedule))
     for key, value, schedule in MORE:
         say(
             "check",
