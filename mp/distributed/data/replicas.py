@@ -55,15 +55,17 @@ class Replicas:
             return
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         missing = [number for number, p in enumerate(trained) if p.grad is None]
-        has_gradient = torch.ones(len(trained), device=self.world.device)
         for number in missing:
             trained[number].grad = torch.zeros_like(trained[number])
-            has_gradient[number] = 0
         summed = [parameter.grad for parameter in trained if parameter.grad is not None]
-        with_mask = [*summed, has_gradient] if self.may_leave_out else summed
-        all_reduce(with_mask, self.peers, listener, is_counted=self.number == 0)
-        for number in missing if self.may_leave_out else []:
-            if not has_gradient[number]:
+        counts = torch.empty(0)
+        if self.may_leave_out and summed:  # DDP sums such a mask, too
+            counts = summed[0].new_ones(len(summed))
+            counts[missing] = 0
+            summed.append(counts)
+        all_reduce(summed, self.peers, listener, is_counted=self.number == 0)
+        for number in missing if len(counts) else []:
+            if not counts[number]:
                 trained[number].grad = None
 
     def mean(self, loss: float | None) -> float | None:
