@@ -53,7 +53,7 @@ def weights_after_steps(world, family, schedule, **more):
     step = engine.build(engine.case)
     workload = engine.make_workload(engine.case)
     layers = nn.ModuleList(workload.layers())
-    x, target = workload.batch(engine.case.batch_size)
+    x, target = workload.draw_batch(engine.case.batch_size, world.device)
     made = torch.optim.Adam if engine.case.optimizer == "adam" else torch.optim.SGD
     optimizer = made(layers.parameters(), lr=0.01)
     for _ in range(3):
