@@ -16,7 +16,7 @@ from study.results.validation import ResultError, check_result
 from study.statistics.bootstrap import interval
 from study.storage.files import write_atomically
 from study.storage.store import Store
-from tests.report.made_up import failed, result, steady
+from tests.report.made_up import failed, result, steady, submit, write
 
 GIB = 2**30
 GRID = (
@@ -152,6 +152,16 @@ def test_values_of_a_program_leave_out_what_only_a_model_has(cases, collect):
 def test_columns_of_a_model_have_dashes_for_a_program(cases, collect):
     text = collect(scaled(cases), "--columns", "moves,calls,layers,step_time").stdout
     assert "| 0 " not in text
+
+
+def test_programs_of_a_file_that_is_not_known_have_their_own_kind_of_table(cases, run, tmp_path):
+    for each in scaled(cases):
+        submit(tmp_path / "r", "slurm", each.case, grid="mine")
+        write(tmp_path / "r", "slurm", each)
+    done = run("collect.py", "--results", tmp_path / "r", "--details")
+    assert "## mine" in done.stdout
+    assert "Q1 How long does a step take?" in done.stdout
+    assert "peak memory in use (sampled)" in done.stdout
 
 
 def test_every_format_shows_hostile_words_as_text(cases, collect, tmp_path):

@@ -75,7 +75,10 @@ def _table(
 
 
 def _kind(cases: Sequence[Case] | dict[Case, Any]) -> str:
-    """Return the kind of table that suits what varies; the ledger does not tell the grid's own."""
+    """Return the kind of table that suits the cases; the ledger does not tell the grid's own."""
+    kinds = {case.kind for case in cases}
+    if "linear" not in kinds:
+        return "program" if "program" in kinds else "model"
     if any(case.schedule != "naive" for case in cases):
         return "schedules"
     return "memory" if len({case.gpus for case in cases}) > 1 else "step_time"
