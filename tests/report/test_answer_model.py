@@ -173,7 +173,7 @@ def test_the_least_memory_is_that_of_the_fullest_gpu(tmp_path):
 
 def test_throughput_is_in_tokens_and_per_gpu(tmp_path):
     text, _, headlines = answers(tmp_path, gpt("naive", 1, 0.4), gpt("1f1b", 2, 0.25))
-    words = "The highest throughput measured is 262000 tokens/s, on 2 GPUs with 1F1B with 8 " \
+    words = "The highest throughput measured is 262000 tokens/s, on 2 GPUs under 1F1B with 8 " \
             "micro-batches, 131000 a GPU."  # fmt: skip
     assert words in text
     assert words in headlines

@@ -31,7 +31,7 @@ def _best(best: MeasuredCase) -> str:
     item = best.model.item if best.model is not None else "sample"
     shown, each = list_words([rate, rate / gpus], PLAIN)
     per_gpu = f", {each} a GPU" if gpus > 1 else ""
-    where = f"on {count_of(gpus, 'GPU')} with {schedule_name(best.case)}"
+    where = f"on {count_of(gpus, 'GPU')} under {schedule_name(best.case)}"
     return f"The highest throughput measured is {shown} {item}s/s, {where}{per_gpu}.{_mfu(best)}"
 
 
