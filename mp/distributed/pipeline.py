@@ -124,12 +124,17 @@ class PipelineStep:
         data = () if self.x is None else (self.x,)
         ends = {} if self.target is None else {"target": self.target, "losses": self.losses}
         self.schedule.step(*data, **ends, **self.options)
-        if self.case.parts > 1:
-            for parameter in self.parameters():  # torch would divide twice what two stages share
-                if parameter.grad is not None:
-                    parameter.grad.div_(self.case.parts)
+        self._scale_gradients()
         self.shared.add_up(self.listener)
         self.replicas.add_up(self.parameters(), self.listener)
+
+    def _scale_gradients(self) -> None:
+        """Divide the sums of all parts; torch would divide twice what two stages share."""
+        found = [p.grad for p in self.parameters() if p.grad is not None]
+        if self.case.parts > 1 and found:
+            self.listener.begin("scaling")
+            torch._foreach_div_(found, self.case.parts)  # one launch, not one for each
+            self.listener.end()
 
     @property
     def loss(self) -> float | None:

@@ -10,6 +10,7 @@ from typing import Literal
 from study.results.measurement import Breakdown, GpuTime, SpanKind, TimeSpan
 
 GRADIENTS: tuple[SpanKind, ...] = ("backward", "input_gradient", "weight_gradient")
+UPDATE: tuple[SpanKind, ...] = ("scaling", "optimizer")
 RECEIVING: tuple[SpanKind, ...] = ("transfer_in", "collective")
 
 
@@ -84,7 +85,7 @@ def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"])
                 forward_s=[t.seconds(gpu, "forward") for t in timelines],
                 backward_s=[sum(t.seconds(gpu, kind) for kind in GRADIENTS) for t in timelines],
                 weight_gradient_s=_seconds_if_any(timelines, gpu, "weight_gradient"),
-                optimizer_s=[t.seconds(gpu, "optimizer") for t in timelines],
+                optimizer_s=[sum(t.seconds(gpu, kind) for kind in UPDATE) for t in timelines],
                 transfer_in_s=[sum(t.seconds(gpu, kind) for kind in RECEIVING) for t in timelines],
                 transfer_out_s=[t.seconds(gpu, "transfer_out") for t in timelines],
                 idle_s=[t.idle_s(gpu) for t in timelines],

@@ -8,8 +8,8 @@ import msgspec
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 
-COMPUTE_KINDS = ("forward", "backward", "input_gradient", "weight_gradient", "optimizer")
-WITHOUT_STAGE = ("optimizer",)
+WITHOUT_STAGE = ("scaling", "optimizer")
+COMPUTE_KINDS = ("forward", "backward", "input_gradient", "weight_gradient", *WITHOUT_STAGE)
 
 
 def spans_of(result: MeasuredCase) -> list[TimeSpan]:
@@ -87,7 +87,7 @@ def _needs(actions: Sequence[TimeSpan]) -> list[int | None]:
 
     def maker(action: TimeSpan) -> int | None:
         stage, micro_batch = action.stage, action.micro_batch
-        if stage is None or action.kind == "optimizer":
+        if stage is None or action.kind in WITHOUT_STAGE:
             return None
         if action.kind == "forward":
             return made.get(("forward", stage - 1, micro_batch))

@@ -13,7 +13,19 @@ from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
-from report.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, draw
+from report.figures.style import (
+    BLUE,
+    DIM,
+    EDGE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    YELLOW,
+    draw,
+)
 from report.wording.names import gpu_name
 from report.wording.units import TIMES, percent, seconds, signed_percent, unit_for
 from study.results.measurement import TimeSpan
@@ -24,6 +36,7 @@ SPAN_STYLES = {
     "backward": (BLUE, ""),
     "input gradient": (GREEN, ""),
     "weight gradient": (YELLOW, ""),
+    "scaling": (DIM, ""),
     "optimizer": (ORANGE, "xx"),
     "transfer": (RED, ""),
     "collective": (PURPLE, ""),

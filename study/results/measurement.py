@@ -34,8 +34,9 @@ class GpuTime(Record, frozen=True):
     is none of the others is `idle_s`. In a pipeline of processes `backward_s` holds both kinds of
     gradients, `weight_gradient_s` those of weights where the schedule computes them on their own;
     `transfer_in_s` is the time from where another GPU had made what this one waits for; sends stop
-    nobody, so `transfer_out_s` is 0. Under tensor parallelism `transfer_in_s` is the waiting for
-    what all GPUs do together (`collective`), be it for data or for the last of them to come.
+    nobody, so `transfer_out_s` is 0; `optimizer_s` has the scaling of gradients, too. Under tensor
+    parallelism `transfer_in_s` is the waiting for what all GPUs do together (`collective`), be it
+    for data or for the last of them to come.
     """
 
     index: Count
@@ -53,6 +54,7 @@ SpanKind = Literal[
     "backward",
     "input_gradient",
     "weight_gradient",
+    "scaling",
     "optimizer",
     "transfer_out",
     "transfer_in",
@@ -63,7 +65,8 @@ SpanKind = Literal[
 class TimeSpan(Record, frozen=True):
     """One activity of one GPU, in seconds since its step began; of a transfer, its peer.
 
-    In a pipeline: for which stage and micro-batch. `backward` is all gradients at once.
+    In a pipeline: for which stage and micro-batch. `backward` is all gradients at once. `scaling`
+    divides the gradients of all micro-batches by their number; older results have it as a gap.
     """
 
     gpu: Count

@@ -143,6 +143,21 @@ def test_the_parts_of_every_ranks_step_add_up(by_hand):
             assert sum(gpu[part][number] for part in parts) == pytest.approx(step_s, rel=1e-6)
 
 
+def test_gradients_are_scaled_once_on_each_gpu_between_the_last_of_them_and_the_optimizer(by_hand):
+    breakdown = by_hand[0]["measurement"]["breakdown"]
+    for gpu in range(2):
+        spans = [s for s in breakdown["typical_step"] if s["gpu"] == gpu]
+        kinds = [span["kind"] for span in spans]
+        assert kinds.count("scaling") == 1
+        assert kinds[-2:] == ["scaling", "optimizer"]
+        assert spans[-2]["stage"] is None
+
+
+def test_the_scaling_of_gradients_is_time_of_the_optimizer():
+    step = [Span(0, "scaling", 0.0, 1.0), Span(0, "optimizer", 1.0, 3.0)]
+    assert break_down([Timeline(step, 4.0, [4.0])], "host").per_gpu[0].optimizer_s == [3.0]
+
+
 def test_one_trace_has_all_ranks_and_an_arrow_for_each_send(by_hand):
     result, events = by_hand
     steps = len(result["measurement"]["breakdown"]["step_times_s"])

@@ -55,6 +55,7 @@ def test_a_v_passes_from_one_stage_to_the_next_within_a_gpu():
     assert Replay(spans).length_s([0.0] * 4) == pytest.approx(6)
 
 
-def test_the_optimizer_comes_after_all_else_on_its_gpu_and_waits_for_no_other():
-    spans = [*THERE_AND_BACK, action(1, "optimizer", 5, 6), action(0, "optimizer", 9, 10)]
+@pytest.mark.parametrize("kind", ["scaling", "optimizer"])
+def test_what_follows_all_gradients_of_a_gpu_waits_for_no_other(kind):
+    spans = [*THERE_AND_BACK, action(1, kind, 5, 6), action(0, kind, 9, 10)]
     assert Replay(spans).length_s([0.0] * 6) == 7

@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 import msgspec
 
-from report.analysis.replay import Replay, actions_of
+from report.analysis.replay import WITHOUT_STAGE, Replay, actions_of
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
@@ -86,7 +86,7 @@ def bubble_of_medians(result: MeasuredCase) -> float | None:
     """Return the mean bubble, 0 to 1, if each action took the median of its stage, undelayed.
 
     What it has beyond the formula comes from stages that differ; what varies from one micro-batch
-    to the next and the optimizer are not in it.
+    to the next, the scaling of gradients and the optimizer are not in it.
     """
     actions, lengths = _of_stages(result), _medians(_of_stages(result))
     even = [
@@ -101,7 +101,7 @@ def bubble_of_medians(result: MeasuredCase) -> float | None:
 
 
 def _of_stages(result: MeasuredCase) -> list[TimeSpan]:
-    return [action for action in actions_of(result) if action.kind != "optimizer"]
+    return [action for action in actions_of(result) if action.kind not in WITHOUT_STAGE]
 
 
 def _medians(actions: Iterable[TimeSpan]) -> dict[tuple[int, str], float]:
