@@ -5,7 +5,8 @@ from collections import defaultdict
 from report.analysis.step_time import INTERVALS
 from report.analysis.time_use import instrumentation_cost, longer_than_timed
 from report.data.measured import MeasuredCase
-from report.wording.units import between, count_of, number, percent, signed_percent
+from report.wording.units import between, count_of, number, percent, seconds, signed_percent
+from study.results.measurement import Breakdown
 from study.results.phases import MEASURING, PhaseName
 
 PROGRAMS = (
@@ -54,7 +55,7 @@ def _instruments(results: list[MeasuredCase]) -> list[str]:
     return [
         "The timed steps run without instruments. Forward, backward, optimizer and idle times come "
         f"from {steps} separate, instrumented steps a case, timed by {clocks}; compared with a "
-        f"timed step they took {_range(costs)}{_alone(eager)}.",
+        f"timed step they took {_range(costs)}{_alone(eager)}.{_alignment(breakdowns)}",
         *_of_graphs(results),
     ]
 
@@ -67,6 +68,13 @@ def _of_graphs(results: list[MeasuredCase]) -> list[str]:
         "A step that is timed as one CUDA graph cannot be looked into: its instrumented steps are "
         "eager, and run after the graph was let go of."
     ]
+
+
+def _alignment(breakdowns: list[Breakdown]) -> str:
+    """Say to within what times of two GPUs may be compared, where each has a clock of its own."""
+    errors = [breakdown.clock_error_s for breakdown in breakdowns]
+    most = max((error for error in errors if error is not None), default=0.0)
+    return f" Times of two GPUs are right to within {seconds(most)} of each other." if most else ""
 
 
 def _layers(results: list[MeasuredCase]) -> list[str]:

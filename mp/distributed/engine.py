@@ -9,7 +9,7 @@ import torch
 from mp.distributed.data.step import DataParallelStep
 from mp.distributed.graph.check import check_graph
 from mp.distributed.graph.step import GraphedStep, RankStep
-from mp.distributed.instruments import clock_ahead, record_timeline
+from mp.distributed.instruments import HostOffset, compare_hosts, record_timeline
 from mp.distributed.layer_times import measure_layers
 from mp.distributed.p2p import measure_links
 from mp.distributed.pipeline import PipelineStep
@@ -136,8 +136,8 @@ class DistributedEngine(Engine[RankStep]):
         return observe_collectives(step, self.world)
 
     @cached_property
-    def _ahead_s(self) -> float:
-        return clock_ahead(self.world)
+    def _host(self) -> HostOffset:
+        return compare_hosts(self.world)
 
     @cached_property
     def _clock(self) -> Clock:
@@ -145,4 +145,4 @@ class DistributedEngine(Engine[RankStep]):
 
     def record_timeline(self, step: RankStep) -> Timeline:
         """Train one instrumented step; the timeline is that of all ranks, on every rank."""
-        return record_timeline(step, self.world, self._ahead_s, self._clock)
+        return record_timeline(step, self.world, self._host, self._clock)

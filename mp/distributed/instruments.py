@@ -19,6 +19,14 @@ from study.results.measurement import SpanKind
 EXCHANGES = 20
 
 
+@dataclass(frozen=True)
+class HostOffset:
+    """Seconds by which a host's clock is ahead of the first rank's, and how far off that may be."""
+
+    ahead_s: float
+    error_s: float
+
+
 @dataclass
 class _Recorder(StepListener):
     """Collects the actions of one step of this rank: CUDA events, or the host's clock on a CPU."""
@@ -64,7 +72,7 @@ class _Recorder(StepListener):
 def record_timeline(
     step: PipelineStep | TensorParallelStep | DataParallelStep,
     world: World,
-    ahead_s: float,
+    host: HostOffset,
     clock: Clock,
 ) -> Timeline:
     """Train one instrumented step; return the timeline of all ranks, on every rank.
@@ -72,12 +80,13 @@ def record_timeline(
     Args:
         step: this rank's part.
         world: the ranks.
-        ahead_s: seconds by which this host's clock is ahead, from `clock_ahead`.
+        host: this host's clock against the first rank's, from `compare_hosts`.
         clock: from `clock_of`, the same for all steps.
     """
     recorder = _Recorder(clock)
     step.listen(recorder)
     world.devices.synchronize()
+    clock.align()
     world.all_reduce_max(0.0)  # start together
     started = recorder.clock.start()
     step.compute_gradients()
@@ -87,7 +96,7 @@ def record_timeline(
     world.devices.synchronize()
     ended = perf_counter()
     step.listen(SILENT)
-    mine = (started - ahead_s, ended - ahead_s, recorder.spans(world.rank))
+    mine = (started - host.ahead_s, ended - host.ahead_s, recorder.spans(world.rank))
     seen = world.all_gather(mine, tuple[float, float, list[Span]])
     origin = min(start for start, _, _ in seen)
     end_s = max(end for _, end, _ in seen) - origin
@@ -100,6 +109,7 @@ def record_timeline(
         spans=sorted([*spans, *exposed_waits(spans)], key=lambda span: span.start_s),
         step_s=end_s,
         ends_s=[end_s] * world.size,
+        clock_error_s=2 * world.all_reduce_max(host.error_s + clock.error_s),
     )
 
 
@@ -122,21 +132,21 @@ def exposed_waits(spans: list[Span]) -> list[Span]:
     return waits
 
 
-def clock_ahead(world: World) -> float:
-    """Return the seconds by which this host's clock is ahead of the first rank's.
+def compare_hosts(world: World) -> HostOffset:
+    """Compare this host's clock with the first rank's.
 
     Processes of one host share its clock. Else it is asked for 20 times, and the quickest answer is
     believed, which is right to within half the time it took (Cristian 1989).
     """
     hosts = [place.host for place in world.all_gather(world.place(), RankPlace)]
-    mine = 0.0
+    mine = HostOffset(0.0, 0.0)
     for rank in range(1, world.size):
         if hosts[rank] != hosts[0] and world.rank in (0, rank):
             mine = _compare_clocks(world, rank)
     return mine
 
 
-def _compare_clocks(world: World, rank: int) -> float:
+def _compare_clocks(world: World, rank: int) -> HostOffset:
     best = (float("inf"), 0.0)
     for _ in range(EXCHANGES):
         now = torch.tensor([perf_counter()], dtype=torch.float64)
@@ -149,4 +159,4 @@ def _compare_clocks(world: World, rank: int) -> float:
             dist.recv(now, src=0, group=world.control)
             answered = perf_counter()
             best = min(best, (answered - asked, (asked + answered) / 2 - now.item()))
-    return best[1] if world.rank else 0.0
+    return HostOffset(best[1], best[0] / 2) if world.rank else HostOffset(0.0, 0.0)

@@ -105,6 +105,8 @@ def _seconds(devices: Devices, source: int, target: int, size: int) -> float:
     copy, clock = _copy(devices, source, target), clock_of(devices)
     times: list[float] = []
     copy(x)
+    devices.synchronize()
+    clock.align()
     began = perf_counter()
     while len(times) < COPIES and not (times and perf_counter() - began > TIME_LIMIT_S):
         devices.synchronize()

@@ -34,6 +34,7 @@ def record_timeline(step: TrainingStep, devices: Devices, clock: Clock) -> Timel
     first, last = step.model.gpu_of_layer[0], step.model.gpu_of_layer[-1]
     with _instrumented(step, recorder) as groups:
         devices.synchronize()
+        clock.align()
         started = clock.start()
         recorder.begin(first)
         step.forward()
@@ -51,6 +52,7 @@ def record_timeline(step: TrainingStep, devices: Devices, clock: Clock) -> Timel
         step_s=now - started,
         ends_s=[clock.seconds(gpu, end) for gpu, end in enumerate(ends)],
         phase_ends_s=(clock.seconds(last, forward_end), clock.seconds(first, backward_end)),
+        clock_error_s=2 * clock.error_s if len(devices.gpus) > 1 else 0.0,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 
 from mp.hardware.devices import Devices
+from mp.timing.alignment import PROBES, Alignment, align, probe
 
 Mark = Any  # a timestamp: seconds of the host's clock, or a CUDA event
 
@@ -14,6 +15,10 @@ class HostClock:
     """The host's clock, for devices that have finished when a call returns: CPUs."""
 
     name: Literal["host"] = "host"
+    error_s = 0.0  # one clock for all GPUs
+
+    def align(self) -> None:
+        """Do nothing: this is the host's clock."""
 
     def start(self) -> float:
         """Begin at 0 seconds; return when that is on the host's clock."""
@@ -38,17 +43,14 @@ class _DeviceEvents:
 
     def __init__(self, device: torch.device) -> None:
         self.stream = torch.cuda.current_stream(device)
-        self.origin = torch.cuda.Event(enable_timing=True)
-        self.origin_host_s = 0.0
+        self.probes = [torch.cuda.Event(enable_timing=True) for _ in range(PROBES)]
+        self.aligned = Alignment(0.0, 0.0)
         self.events: list[torch.cuda.Event] = []
         self.used = 0
 
-    def start(self) -> None:
-        """Record the origin, and when that was on the host's clock; all events are free again."""
-        before = perf_counter()
-        self.origin.record(self.stream)
-        self.origin_host_s = (before + perf_counter()) / 2
-        self.used = 0
+    def align(self) -> None:
+        """Find out when the origin, the first of the probes, was on the host's clock."""
+        self.aligned = align(probe(self.probes, self.stream))
 
     def record(self) -> torch.cuda.Event:
         """Record the next event."""
@@ -63,9 +65,9 @@ class _DeviceEvents:
 class EventClock:
     """CUDA events, which each GPU times by itself.
 
-    Clocks of different GPUs cannot be read against one another. Each begins with an event of its
-    own, recorded while all are idle, and the host's clock says when that was; so times of different
-    GPUs agree to within the some 10 microseconds that an idle GPU takes to reach an event.
+    Clocks of different GPUs cannot be read against one another. Each has an event of its own,
+    recorded while all are idle, and the host's clock says between which two moments the GPU reached
+    it (mp/timing/alignment.py).
 
     A mark costs the host one call, since the events of the steps before are used again: read the
     marks of a step before the next `start`.
@@ -79,13 +81,26 @@ class EventClock:
         self.by_gpu = [events[devices.real_device(gpu)] for gpu in range(len(devices.gpus))]
         self.started = 0.0
 
-    def start(self) -> float:
-        """Begin at 0 seconds; return when that is on the host's clock. All devices must be idle.
+    def align(self) -> None:
+        """Set the clocks of all GPUs, which must be idle, to the host's: some 0.2 ms for each.
 
-        The origins are recorded before, so that they cost the step nothing.
+        What happens before the step costs it nothing.
         """
         for events in self.by_device:
-            events.start()
+            events.align()
+
+    @property
+    def error_s(self) -> float:
+        """The largest error of one GPU's clock against the host's, in seconds."""
+        return max(events.aligned.error_s for events in self.by_device)
+
+    def start(self) -> float:
+        """Begin at 0 seconds; return when that is on the host's clock. All events are free again.
+
+        The clock must have been aligned shortly before.
+        """
+        for events in self.by_device:
+            events.used = 0
         self.started = perf_counter()
         return self.started
 
@@ -100,8 +115,8 @@ class EventClock:
     def seconds(self, gpu: int, mark: Mark) -> float:
         """Return the seconds from the start to a mark that this GPU has reached."""
         events = self.by_gpu[gpu]
-        since_origin = float(events.origin.elapsed_time(mark)) / 1e3
-        return events.origin_host_s - self.started + since_origin
+        since_origin = float(events.probes[0].elapsed_time(mark)) / 1e3
+        return events.aligned.origin_host_s - self.started + since_origin
 
 
 Clock = HostClock | EventClock

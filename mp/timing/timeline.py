@@ -48,6 +48,7 @@ class Timeline:
     `step_s` is on the host's clock, from all devices idle to all devices idle; `ends_s` holds, for
     each GPU, the same span on its own clock. `phase_ends_s` are the ends of forward and backward,
     where they follow one another. `plain_step_s` is the time of a timed step right before it.
+    Times of two GPUs are right to within `clock_error_s` of each other.
     """
 
     spans: list[Span]
@@ -55,6 +56,7 @@ class Timeline:
     ends_s: list[float]
     phase_ends_s: tuple[float, float] | None = None
     plain_step_s: float | None = None
+    clock_error_s: float | None = None
 
     def seconds(self, gpu: int, kind: SpanKind) -> float:
         """Return the seconds that this GPU spent on this kind of work."""
@@ -75,10 +77,12 @@ def break_down(timelines: list[Timeline], clock: Literal["cuda_events", "host"])
     """Return the seconds of every GPU by kind, for each step, and the spans of a typical one."""
     gpus = range(len(timelines[0].ends_s))
     plain = [timeline.plain_step_s for timeline in timelines]
+    errors = [timeline.clock_error_s for timeline in timelines]
     return Breakdown(
         clock=clock,
         step_times_s=[timeline.step_s for timeline in timelines],
         plain_step_times_s=None if None in plain else [s for s in plain if s is not None],
+        clock_error_s=max((e for e in errors if e is not None), default=None),
         per_gpu=[
             GpuTime(
                 index=gpu,

@@ -12,7 +12,7 @@ import warnings
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mp.distributed.instruments import record_timeline
+from mp.distributed.instruments import HostOffset, record_timeline
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.stages import make_stages
 from mp.families.registry import workload_of
@@ -52,7 +52,9 @@ def measure(case, world):
     model = measure_profile(workload, CPU, case.batch_size // case.micro_batches)
     step = PipelineStep(workload, stages, world)
     step()  # makes what the others find made
-    seen = break_down([record_timeline(step, world, 0.0, clock_of(world.devices))], "host")
+    seen = break_down(
+        [record_timeline(step, world, HostOffset(0.0, 0.0), clock_of(world.devices))], "host"
+    )
     gc.collect()
     already = [found for found in gc.get_objects() if isinstance(found, torch.Tensor)]
     with LiveBytes(*already) as live:

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from mp.distributed.instruments import record_timeline
+from mp.distributed.instruments import HostOffset, record_timeline
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.stages import make_stages
 from mp.distributed.world import World, join
@@ -77,7 +77,9 @@ def measure(world: World, keys: dict[str, object]) -> None:
     case = make_case({**keys, "schedule": "gpipe"}, "test")
     step = PipelineStep(LinearStack(case), make_stages(case), world)
     step()  # makes what the others find made
-    seen = break_down([record_timeline(step, world, 0.0, clock_of(world.devices))], "host")
+    seen = break_down(
+        [record_timeline(step, world, HostOffset(0.0, 0.0), clock_of(world.devices))], "host"
+    )
     already = [found for found in gc.get_objects() if isinstance(found, torch.Tensor)]
     with LiveBytes(*already) as live:
         del already
