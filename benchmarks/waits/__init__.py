@@ -1,0 +1,1 @@
+"""Parts of benchmarks/waiting.py: ways to post messages, products beside NCCL, and the table."""
