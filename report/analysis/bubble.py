@@ -2,8 +2,8 @@
 
 The actions of the typical step are replayed in the order in which they were seen, without delays
 and then with the delays of transfers alone. So the bubble splits into what the formula gives for
-actions of equal length, what their real lengths and the optimizer add (imbalance), what transfers
-add that nothing hides (communication), and the rest: launching, and clocks that differ.
+actions of equal length, what their real lengths and the optimizer add (imbalance), what waiting for
+data adds that have been made elsewhere (communication), and the rest, of which no cause is known.
 """
 
 from dataclasses import dataclass, replace

@@ -133,7 +133,8 @@ def test_where_the_verdict_is_open_what_there_was_to_do_is_told_all_the_same(tmp
     assert "depth 6 and depth 24 cannot be told apart" in answer
     assert "From depth 6 to 24 a step has 4.18 times the operations in its matrix" in answer
     assert (
-        "and the products run at 0.7 %, then 2.9 % of the rate of the fastest one: most" in answer
+        "and the products run at 0.7 %, then 2.9 % of the rate of the fastest one: at "
+        "that rate they would take less than 10 % of a step." in answer
     )
 
 

@@ -1,4 +1,8 @@
-"""Causes of a bubble above its formula: unequal lengths, transfers, or the rest."""
+"""Causes of a bubble above its formula: unequal lengths, data on their way, or the rest.
+
+Why data are on their way for so long, bandwidth, queues or launching, no result shows; it takes
+benchmarks/waiting.py.
+"""
 
 from statistics import fmean
 
@@ -16,7 +20,7 @@ LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
 MUCH_LONGER = 1.1  # times the compute of the naive schedule; more is worth a sentence
 PARTS = {
     "imbalance": "stages take unequal time",
-    "communication": "transfers take time that nothing hides",
+    "communication": "GPUs wait for data that another GPU has made already",
     "rest": "of gaps that neither unequal stages nor transfers explain",
 }
 
@@ -92,12 +96,10 @@ def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
     before, after = _busy_s(naive), _busy_s(result)
     if before is None or after is None or after < MUCH_LONGER * before:
         return []
-    small = "work in many small pieces takes longer, and "
     return [
         f"With {schedule_name(result.case)}, {_who(result)} compute for {seconds(after)} in all in "
         f"an instrumented step, and with naive for {seconds(before)}; "
-        f"{small if result.case.micro_batches > 1 else ''}"
-        "what waits for the host to launch it counts as computing."
+        "gaps between the kernels of one action count as computing."
     ]
 
 

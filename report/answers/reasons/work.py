@@ -5,7 +5,7 @@ from report.data.measured import MeasuredCase
 from report.wording.units import percent, ratio, seconds
 from study.statistics.samples import estimate
 
-LITTLE = 0.1  # of the fastest product's rate; below it, a step is mostly other work
+LITTLE = 0.1  # of the fastest product's rate; below it, that rate does not explain a step
 
 
 def work(few: MeasuredCase, many: MeasuredCase) -> str:
@@ -25,8 +25,5 @@ def work(few: MeasuredCase, many: MeasuredCase) -> str:
         f"then {percent(shares[1])} of the rate of the fastest one"
     )
     if max(shares) < LITTLE:
-        text += (
-            ": most of a step is something else, such as launching kernels one by one, which a "
-            "step has to wait for however small its products are"
-        )
+        text += f": at that rate they would take less than {100 * LITTLE:.0f} % of a step"
     return f"{text}."
