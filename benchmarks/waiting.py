@@ -8,11 +8,13 @@ First the matrix products of a layer, alone and beside a message of NCCL on the 
 schedule's step as it is, as one CUDA graph, with a communicator for each kind of message, with
 receives posted earlier and later, with 1/16 of the bytes, and without messages; all in turns, a
 plain step and an instrumented one each. Markdown on stdout. Where bytes are left out, a step trains
-wrong numbers. A run that hangs says where, and ends.
+wrong numbers. A run that hangs says where, and ends; `--leave-out "at the start"` leaves a way out.
+Each communicator has a stream, so GPUs get 32 queues (CUDA_DEVICE_MAX_CONNECTIONS) for all ways.
 """
 
 import argparse
 import faulthandler
+import os
 import sys
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -22,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mp.launcher.failure_files import is_rank
 from mp.launcher.launcher import start_ranks
+from study.errors import ConfigError
+from study.validation import make_case
 
 if TYPE_CHECKING:
     from mp.distributed.world import World
@@ -31,16 +35,34 @@ BEGAN_S = monotonic()
 SCHEDULES = ("1f1b", "interleaved_1f1b", "zero_bubble", "zbv")
 FOR_PRODUCTS = 0.1  # of the time
 LAST_S = 20.0  # for the end of a run
-HANGS_S = 100.0  # longer than a schedule takes beyond its share of the time
+HANGS_S = 100.0  # until the first schedule
+# Streams that share a queue of the GPU wait for one another; each communicator has a stream.
+os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
 
 
 def main() -> int:
     """Start the ranks, or be one of them."""
     arguments = parse_arguments()
+    try:
+        cases = make_cases(arguments)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     if not is_rank():
         return start_ranks(arguments.gpus)
-    measure(arguments)
+    measure(arguments, cases)
     return 0
+
+
+def make_cases(arguments: argparse.Namespace) -> "list[Case]":
+    """Return the case of each schedule.
+
+    Raises:
+        ConfigError: these sizes do not fit one.
+    """
+    keys = ("gpus", "depth", "dim", "batch_size", "dtype", "micro_batches", "gradients")
+    given = {key: getattr(arguments, key) for key in keys}
+    return [make_case(given | {"schedule": name}, "waiting.py") for name in arguments.schedules]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,7 +84,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(arguments: argparse.Namespace) -> None:
+def measure(arguments: argparse.Namespace, cases: "list[Case]") -> None:
     """Measure the products, then one schedule after another; the first rank shows them."""
     from benchmarks.waits.rounds import measure_schedule
     from benchmarks.waits.table import HEAD, lines_of, sentence
@@ -70,13 +92,9 @@ def measure(arguments: argparse.Namespace) -> None:
     from mp.distributed.world import join
     from mp.hardware.memory import release_cache
     from mp.hardware.precision import set_precision
-    from study.validation import make_case
 
     faulthandler.dump_traceback_later(HANGS_S, exit=True)
     world = join(arguments.gpus, arguments.device, print)
-    keys = ("gpus", "depth", "dim", "batch_size", "dtype", "micro_batches", "gradients")
-    given = {key: getattr(arguments, key) for key in keys}
-    cases = [make_case(given | {"schedule": name}, name) for name in arguments.schedules]
     ways = [way for way in WAYS if not any(word in way.name for word in arguments.leave_out)]
     channels = make_channels(world)
     set_precision(cases[0])
@@ -86,7 +104,6 @@ def measure(arguments: argparse.Namespace) -> None:
     sentences = []
     for number, case in enumerate(cases):
         share_s = max(0.0, end_s - monotonic()) / (len(cases) - number)
-        faulthandler.dump_traceback_later(share_s + HANGS_S, exit=True)
         rows = measure_schedule(case, world, channels, ways, monotonic() + share_s)
         for line in lines_of(case.schedule, rows):
             say(world, line)

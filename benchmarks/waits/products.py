@@ -15,7 +15,8 @@ from study.case import Case
 LAYERS = 8  # in turn, as long as a stage's forward and backward
 ALONE, PENDING = "alone", "while a receive is pending"
 RECEIVING, SENDING = "while it receives", "while it sends"
-MARGIN = 1.5  # messages for longer than the products take
+MARGIN = 1.5  # a message takes so many times as long as the products
+MOST = 400  # micro-batches in a message
 
 
 class Products:
@@ -33,11 +34,10 @@ class Products:
         self.world = world
         self.x, self.gradient = (_random(rows, case, device) for _ in range(2))
         self.weight = _random(case.dim, case, device)
-        self.message = _random(rows, case, device)
+        self.message = _random(rows, case, device)  # one, since launching many takes as long
         self.rank, self.peer = world.rank, world.rank ^ 1
         self.is_here = self.peer < world.size
         self.computes = self.is_here and world.rank % 2 == 0
-        self.count = 1
 
     def measure(self, end_s: float, least: int) -> dict[str, Measured]:
         """Return the seconds of the products beside each kind of message.
@@ -46,7 +46,7 @@ class Products:
             end_s: no round begins after this moment of the host's monotonic clock.
             least: rounds in any case.
         """
-        self._choose_count()
+        self._lengthen_the_message()
         times: dict[str, list[float]] = {k: [] for k in (ALONE, PENDING, RECEIVING, SENDING)}
         rounds = 0
         while self.world.all_reduce_max(float(rounds < least or perf_counter() < end_s)):
@@ -57,18 +57,22 @@ class Products:
                 break
         return {kind: measured(found) for kind, found in times.items()}
 
-    def _choose_count(self) -> None:
-        """Find how many messages take longer than the products."""
+    def _lengthen_the_message(self) -> None:
+        """Make the message so long that it is on its way for longer than the products take."""
         for kind in (ALONE, RECEIVING, SENDING):
             self._round(kind)
         alone_s = median(self._round(ALONE) for _ in range(3))
-        self.count, passed = 10, []
-        for _ in range(3):
+        few, passed = 16, []
+        self.message = self.message.repeat(few, 1)
+        for _ in range(4):
+            self.world.all_reduce_max(0.0)
             began = perf_counter()
-            self._wait(self._post(self.count, receives=True))
+            self._wait(self._post(receives=True))
             self.world.devices.synchronize()
-            passed.append(self.world.all_reduce_max(perf_counter() - began) / self.count)
-        self.count = min(1000, 1 + int(MARGIN * alone_s / median(passed)))
+            passed.append(self.world.all_reduce_max(perf_counter() - began) / few)
+        wanted = min(MOST, 1 + int(MARGIN * alone_s / min(passed)))
+        longer = 1 + int(self.world.all_reduce_max(wanted / few))  # all ranks have as long a one
+        self.message = self.message.repeat(longer, 1)
 
     def _round(self, kind: str) -> float:
         """Time the products once; return the mean of the ranks that compute."""
@@ -76,13 +80,13 @@ class Products:
         self.world.all_reduce_max(0.0)
         works: list[Any] = []
         if kind in (RECEIVING, SENDING):
-            works = self._post(self.count, receives=kind == RECEIVING)
+            works = self._post(receives=kind == RECEIVING)
         elif kind == PENDING and self.computes:
-            works = self._post(1, receives=True)
+            works = self._post(receives=True)
         took = self._compute() if self.computes else 0.0
         self.world.all_reduce_max(0.0)
         if kind == PENDING and not self.computes:
-            works = self._post(1, receives=True)  # only now, so that the receive was pending
+            works = self._post(receives=True)  # only now, so that the receive was pending
         self._wait(works)
         self.world.devices.synchronize()
         every = self.world.all_gather(took, float)
@@ -92,17 +96,13 @@ class Products:
         for work in works:
             work.wait()
 
-    def _post(self, count: int, *, receives: bool) -> list[Any]:
-        """Post messages to the computing rank, or from it, as this rank sees them."""
+    def _post(self, *, receives: bool) -> list[Any]:
+        """Post the message to the computing rank, or from it, as this rank sees it."""
         if not self.is_here:
             return []
         takes = receives == self.computes
         operation = dist.irecv if takes else dist.isend
-        return [
-            work
-            for _ in range(count)
-            for work in dist.batch_isend_irecv([dist.P2POp(operation, self.message, self.peer)])
-        ]
+        return dist.batch_isend_irecv([dist.P2POp(operation, self.message, self.peer)])
 
     def _compute(self) -> float:
         """Return the seconds of the products, by events of the GPU where there is one."""

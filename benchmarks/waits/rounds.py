@@ -1,5 +1,6 @@
 """Steps of one schedule in all ways, in turns."""
 
+import faulthandler
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -22,6 +23,7 @@ from study.errors import CaseError
 GRAPH = "one CUDA graph of the step"
 WARM_UP = 3
 MAX_ROUNDS = 60
+HANGS_S = 45.0  # no warm-up takes as long
 
 
 @dataclass
@@ -81,6 +83,7 @@ def measure_schedule(
     rows = {way.name: Row(has_order=way.size != "none") for way in ways}
     for way in ways:
         rows[way.name].reason = _warm_up(posting, way, world)
+    faulthandler.dump_traceback_later(max(0.0, end_s - monotonic()) + 2 * HANGS_S, exit=True)
     graph = _graph_of(engine, world)
     rows[GRAPH] = Row(reason=graph if isinstance(graph, str) else "")
     turns: list[Callable[[], None]] = [
@@ -125,6 +128,7 @@ def _warm_up(posting: Posting, way: Way, world: World) -> str:
         way: to try; one of whole messages must find the gradients of the step as it is.
         world: all ranks, which return the same.
     """
+    faulthandler.dump_traceback_later(HANGS_S, exit=True)
     expected = _gradients(posting)  # and buffers to compute with, where there are no messages
     try:
         with posting.use(way):
