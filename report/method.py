@@ -71,10 +71,12 @@ def _of_graphs(results: list[MeasuredCase]) -> list[str]:
 
 
 def _alignment(breakdowns: list[Breakdown]) -> str:
-    """Say to within what times of two GPUs may be compared, where each has a clock of its own."""
+    """Say how well clocks of GPUs agree, where each has its own."""
     errors = [breakdown.clock_error_s for breakdown in breakdowns]
     most = max((error for error in errors if error is not None), default=0.0)
-    return f" Times of two GPUs are right to within {seconds(most)} of each other." if most else ""
+    if not most:
+        return ""
+    return f" As a step begins, the clocks of two GPUs agree to within {seconds(most)}."
 
 
 def _layers(results: list[MeasuredCase]) -> list[str]:

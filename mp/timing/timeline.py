@@ -48,7 +48,7 @@ class Timeline:
     `step_s` is on the host's clock, from all devices idle to all devices idle; `ends_s` holds, for
     each GPU, the same span on its own clock. `phase_ends_s` are the ends of forward and backward,
     where they follow one another. `plain_step_s` is the time of a timed step right before it.
-    Times of two GPUs are right to within `clock_error_s` of each other.
+    As it began, the clocks of two GPUs agreed to within `clock_error_s`.
     """
 
     spans: list[Span]

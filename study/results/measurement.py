@@ -85,8 +85,8 @@ class Breakdown(Record, frozen=True):
     are on the host's clock, from all devices idle to all devices idle, like timed steps.
     `typical_step` are the spans of the one of median length. `plain_step_times_s` are of the timed
     steps right before each of them, which carried no instruments; null in results from before they
-    were taken. `clock_error_s` is the most by which times of two GPUs may be apart in any of the
-    steps; null in results from before it was known.
+    were taken. `clock_error_s` is the most by which the clocks of two GPUs may have
+    been apart as one of the steps began; null in results from before it was known.
     """
 
     clock: Literal["cuda_events", "host"]

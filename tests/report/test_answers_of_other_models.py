@@ -1,10 +1,11 @@
 """The answers of every task are right of a GPT, a ResNet and a factory's model, or absent."""
 
+import msgspec
 import pytest
 
 from report.kinds import KINDS
 from report.method import make_method
-from tests.report.made_up import result
+from tests.report.made_up import measuring, result
 from tests.report.made_up_conditions import case_of
 from tests.report.made_up_models import gpt
 from tests.report.made_up_pipeline import scheduled
@@ -96,3 +97,12 @@ def test_arguments_are_axes_whatever_their_values_are(factory):
 def test_how_layers_were_measured_is_told_where_they_were():
     assert any("profiled alone" in line for line in make_method([case_of(gpt("naive", 1))]))
     assert not any("profiled" in line for line in make_method([case_of(result())]))
+
+
+@pytest.mark.parametrize(("error_s", "told"), [(9e-6, "9 µs"), (0.0, None), (None, None)])
+def test_how_well_clocks_of_gpus_agree_is_told_where_each_has_its_own(error_s, told):
+    made = scheduled("1f1b", gpus=2)
+    breakdown = msgspec.structs.replace(made.measurement.breakdown, clock_error_s=error_s)
+    lines = " ".join(make_method([case_of(measuring(made, breakdown=breakdown))]))
+    assert ("clocks of two GPUs agree" in lines) is (told is not None)
+    assert told is None or f"agree to within {told}." in lines
