@@ -76,8 +76,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--gradients", choices=("separate", "fused"), default="separate")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--schedules", nargs="*", default=list(SCHEDULES))
-    parser.add_argument("--leave-out", nargs="*", default=[], metavar="WORD",
+    parser.add_argument("--schedules", nargs="+", default=list(SCHEDULES))
+    parser.add_argument("--leave-out", nargs="+", default=[], metavar="WORD",
                         help="ways whose names have one of these words")  # fmt: skip
     parser.add_argument("--within", type=float, default=240.0, metavar="SECONDS",
                         help="begin no round later than this; default 240")  # fmt: skip
@@ -88,15 +88,16 @@ def measure(arguments: argparse.Namespace, cases: "list[Case]") -> None:
     """Measure the products, then one schedule after another; the first rank shows them."""
     from benchmarks.waits.rounds import measure_schedule
     from benchmarks.waits.table import HEAD, lines_of, sentence
-    from benchmarks.waits.ways import WAYS, make_channels
+    from benchmarks.waits.ways import EAGER, WAYS, make_channels
     from mp.distributed.world import join
     from mp.hardware.memory import release_cache
     from mp.hardware.precision import set_precision
 
     faulthandler.dump_traceback_later(HANGS_S, exit=True)
     world = join(arguments.gpus, arguments.device, print)
-    ways = [way for way in WAYS if not any(word in way.name for word in arguments.leave_out)]
-    channels = make_channels(world)
+    left = [way for way in WAYS if not any(word in way.name for word in arguments.leave_out)]
+    ways = [EAGER, *(way for way in left if way is not EAGER)]
+    channels = make_channels(world) if any(way.apart for way in ways) else {}
     set_precision(cases[0])
     end_s = BEGAN_S + arguments.within - LAST_S
     show_products(cases[0], world, arguments.within)
