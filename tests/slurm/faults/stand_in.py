@@ -16,7 +16,7 @@ LONG = 1000  # steps; a case of fewer ends at once
 UNTIL = "MPBENCH_STAND_IN"  # the file that ends a long case before its time limit
 
 
-def run_case(case, policy, job, report, trace=None, finish=None):
+def run_case(case, policy, job, report, trace=None, finish=None, since_start_s=None):
     """A made-up result, after as long as the case's time limit if it has many steps."""
     report(Progress(phase="timing", step=1, steps=case.steps))
     ends = time.monotonic() + (case.time_limit_s if case.steps >= LONG else 0)
