@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.sizes import parser_of
 from mp.launcher.failure_files import is_rank
 from mp.launcher.launcher import start_ranks
 
@@ -29,11 +30,8 @@ INSTRUMENTED = 5
 
 def main() -> int:
     """Start the ranks, or be one of them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for key, value in (("gpus", 2), ("depth", 8), ("dim", 1024), ("batch-size", 2048)):
-        parser.add_argument(f"--{key}", type=int, default=value)
-    parser.add_argument("--micro-batches", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=20)
+    sizes = {"gpus": 2, "depth": 8, "dim": 1024, "batch_size": 2048, "micro_batches": 8}
+    parser = parser_of(__doc__, **sizes, steps=20)
     parser.add_argument("--kind", choices=("linear", "gpt"), default="linear")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -3,34 +3,32 @@
     pip install --no-deps torchgpipe==0.0.7
     taskset -c 0-1 python benchmarks/torchgpipe_gain.py
 
-Sizes, loss and optimizer are those of benchmarks/pipelines.py, and torch has one thread, as it has
-in a rank there. One micro-batch and several take turns, step by step. Markdown on stdout.
+Layers, loss and optimizer are those of benchmarks/pipelines.py, and torch has one thread. One
+micro-batch and several take turns, step by step. Markdown on stdout.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import torch
-from torch import nn
-from torchgpipe import GPipe
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from statistics import median
-
+from benchmarks.bare_loops import torchgpipe_step
+from benchmarks.sizes import parser_of
 from mp.hardware.devices import choose_devices
+from mp.placement import layer_map
 from mp.timing.timer import time_step
 
 
 def main() -> None:
     """Print a row for each number of micro-batches."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for key, value in (("stages", 2), ("depth", 8), ("dim", 1024), ("batch-size", 2048)):
-        parser.add_argument(f"--{key}", type=int, default=value)
-    parser.add_argument("--micro-batches", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=15)
+    parser = parser_of(
+        __doc__, stages=2, depth=8, dim=1024, batch_size=2048, micro_batches=8, steps=15
+    )
     sizes = parser.parse_args()
     torch.set_num_threads(1)
     devices = choose_devices(1, "cpu")
@@ -50,21 +48,11 @@ def main() -> None:
 
 def make_step(sizes: argparse.Namespace, chunks: int) -> Callable[[], None]:
     """Return a training step of layers like ours."""
-    parts = [[nn.Linear(sizes.dim, sizes.dim), nn.ReLU()] for _ in range(sizes.depth)]
-    layers = nn.Sequential(*(nn.Sequential(*part) for part in parts))
-    each, rest = divmod(sizes.depth, sizes.stages)
-    balance = [each + (stage < rest) for stage in range(sizes.stages)]
-    devices = ["cpu"] * sizes.stages
-    model = GPipe(layers, balance, devices=devices, chunks=chunks, checkpoint="never")
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    places = layer_map(sizes.depth, sizes.stages, "even")
+    balance = [places.count(stage) for stage in range(sizes.stages)]
     x, target = torch.randn(2, sizes.batch_size, sizes.dim)
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        nn.functional.mse_loss(model(x), target).backward()
-        optimizer.step()
-
-    return step
+    devices = [torch.device("cpu")] * sizes.stages
+    return torchgpipe_step(balance, sizes.dim, devices, chunks, (x, target))
 
 
 if __name__ == "__main__":
