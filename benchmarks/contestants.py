@@ -1,6 +1,5 @@
 """Contestants of benchmarks/pipelines.py as a rank has them: built, warmed up, timed, released."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,15 +41,17 @@ class Contestant:
     Attributes:
         run: trains its part of a step; nothing where other ranks work.
         devices: that are waited for before and after.
-        stream: on which it was built; None on a CPU.
         engine: of ours, for instrumented steps.
         step: of ours, as the engine built it.
+        reason: why a step failed, in one line.
+        stream: on which it was built; None on a CPU.
     """
 
     run: Callable[[], None]
     devices: Devices
     engine: DistributedEngine | None = None
     step: RankStep | None = None
+    reason: str | None = None
     stream: Any = field(default_factory=lambda: _current_stream())
 
     def time(self) -> float:
@@ -60,7 +61,7 @@ class Contestant:
         try:
             return time_step(self.run, self.devices)
         except Exception as error:
-            print(reason_of(error), file=sys.stderr, flush=True)
+            self.reason = reason_of(error)
             return inf
 
     def release(self) -> None:
@@ -92,14 +93,19 @@ def build_together(entry: Entry, sizes: Namespace, world: World) -> Contestant |
         made.devices.synchronize()
     except Exception as error:
         reason = reason_of(error)
-    reasons = [each for each in world.all_gather(reason, str | None) if each is not None]
-    if made is not None and not reasons:
+    reason = first_reason(reason, world)
+    if made is not None and reason is None:
         return made
     if made is not None and isinstance(made.run, GraphedStep):
         made.run.graph.reset()  # NCCL does not end while a graph has its kernels
     made = None
     release_cache()
-    return reasons[0]
+    return reason or "unknown"
+
+
+def first_reason(mine: str | None, world: World) -> str | None:
+    """Return the reason of the first rank that has one; all ranks ask together."""
+    return next((its for its in world.all_gather(mine, str | None) if its is not None), None)
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """The contestants of benchmarks/pipelines.py: who trains the stack, and how."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ from study.validation import make_case
 
 Who = Literal["naive", "one GPU", "torch", "torchgpipe", "ours"]
 GRADIENTS = ("separate", "fused")
+EXECUTIONS = ("eager", "cuda_graph")
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,25 @@ def case_of(entry: Entry, sizes: Namespace) -> Case:
     return make_case(keys, "sizes")
 
 
-def groups_of(micro_batches: list[int], schedules: list[str]) -> list[Group]:
-    """Return the groups: one of data parallelism, behind the first of pipelines."""
+def groups_of(
+    micro_batches: list[int], schedules: list[str], executions: Sequence[str] = EXECUTIONS
+) -> list[Group]:
+    """Return the groups, that of data parallelism behind the first of pipelines.
+
+    Args:
+        micro_batches: a group of pipelines for each number.
+        schedules: of torch and of ours.
+        executions: of ours.
+    """
     pipelines = [schedule for schedule in schedules if SCHEDULES[schedule].is_pipeline]
     data = [schedule for schedule in schedules if not SCHEDULES[schedule].is_pipeline]
     found = [
-        Group(f"{count} micro-batches", (*_rivals(), *_of_pipelines(pipelines, count)))
+        Group(f"{count} micro-batches", (*_rivals(), *_of_pipelines(pipelines, count, executions)))
         for count in micro_batches
         if pipelines
     ]
     if data:
-        found.insert(1, Group("data parallelism", (*_rivals(), *_of_data(data))))
+        found.insert(1, Group("data parallelism", (*_rivals(), *_of_data(data, executions))))
     return found
 
 
@@ -102,19 +111,19 @@ def _rivals() -> Iterator[Entry]:
     yield Entry("one GPU")
 
 
-def _of_pipelines(schedules: list[str], count: int) -> Iterator[Entry]:
+def _of_pipelines(schedules: list[str], count: int, executions: Sequence[str]) -> Iterator[Entry]:
     for schedule in schedules:
         yield Entry("torch", schedule, count)
     yield Entry("torchgpipe", "", count)
-    for execution in ("eager", "cuda_graph"):
+    for execution in executions:
         for schedule in schedules:
             for gradients in GRADIENTS:
                 yield Entry("ours", schedule, count, gradients, execution)
 
 
-def _of_data(schedules: list[str]) -> Iterator[Entry]:
+def _of_data(schedules: list[str], executions: Sequence[str]) -> Iterator[Entry]:
     for schedule in schedules:
         yield Entry("torch", schedule)
-    for execution in ("eager", "cuda_graph"):
+    for execution in executions:
         for schedule in schedules:
             yield Entry("ours", schedule, execution=execution)

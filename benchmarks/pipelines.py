@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.entries import schedules_there_are
+from benchmarks.entries import EXECUTIONS, schedules_there_are
 from benchmarks.sizes import parser_of
 from mp.hardware.variables import set_default
 from mp.launcher.failure_files import is_rank
@@ -37,6 +37,8 @@ def main() -> int:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--schedules", nargs="+", choices=schedules_there_are(),
                         default=schedules_there_are(), help="default: all")  # fmt: skip
+    parser.add_argument("--executions", nargs="+", choices=EXECUTIONS, default=EXECUTIONS,
+                        help="of ours; default: all")  # fmt: skip
     parser.add_argument("--bubbles", type=float, default=0.0, metavar="SECONDS",
                         help="of instrumented steps of each eager pipeline; default 0")  # fmt: skip
     parser.add_argument("--save", metavar="FILE", help="write the seconds of all steps as JSON")

@@ -14,7 +14,7 @@ from random import Random
 
 import torch
 
-from benchmarks.contestants import Contestant, build_together, reason_of, waiting_of
+from benchmarks.contestants import Contestant, build_together, first_reason, reason_of, waiting_of
 from benchmarks.entries import Entry, Group, groups_of
 from benchmarks.pipeline_targets import Times, heading, table_lines, targets
 from mp.distributed.world import World, join
@@ -72,7 +72,7 @@ class Run:
         if world.device.type == "cuda":
             torch.cuda.set_device(world.device)
         self._say(f"torch {torch.__version__}, {_name_of(world)}, {self._sizes()}")
-        groups = groups_of(sizes.micro_batches, sizes.schedules)
+        groups = groups_of(sizes.micro_batches, sizes.schedules, sizes.executions)
         for number, group in enumerate(groups):
             left = sum(len(each.entries) for each in groups[number:])
             share = (self.end - time.monotonic()) * len(group.entries) / left
@@ -129,8 +129,10 @@ class Run:
             with no_garbage_collection():
                 took = {entry: world.all_reduce_max(there[entry].time()) for entry in order}
             for entry in [entry for entry, seconds in took.items() if not isfinite(seconds)]:
-                self.reasons[entry.label] = "failed while it was timed; see above"
-                there.pop(entry).release()
+                failed = there.pop(entry)
+                why = first_reason(failed.reason, world)
+                self.reasons[entry.label] = f"failed while it was timed: {why}"
+                failed.release()
                 del times[entry], took[entry]
             if number >= WARM_UP:
                 for entry, seconds in took.items():
