@@ -2,21 +2,21 @@
 
 import argparse
 import gc
-import json
 import os
 import sys
 import threading
 import time
 import traceback
 from math import isfinite
-from pathlib import Path
 from random import Random
 
 import torch
 
-from benchmarks.contestants import Contestant, build_together, first_reason, reason_of, waiting_of
+from benchmarks.building import build_together
+from benchmarks.contestants import Contestant, first_reason, reason_of, waiting_of
 from benchmarks.entries import Entry, Group, groups_of
-from benchmarks.pipeline_targets import Times, heading, table_lines, targets
+from benchmarks.findings import Findings
+from benchmarks.pipeline_targets import Times
 from mp.distributed.world import World, join
 from mp.hardware.memory import release_cache
 from mp.timing.timer import no_garbage_collection
@@ -39,13 +39,10 @@ class Run:
 
     def __init__(self, arguments: argparse.Namespace, start: float) -> None:
         self.arguments, self.start = arguments, start
-        self.done: dict[str, Times] = {}  # by the name of the group
-        self.reasons: dict[str, str] = {}  # by the contestant
-        self.bubbles: dict[Entry, str] = {}
         self.end = self.start + SHARE * arguments.within
         self.doing, self.limit = "meeting the other ranks", self.start + arguments.within
         self.is_first = os.environ["RANK"] == "0"
-        self.shown: set[str] = set()  # the groups
+        self.findings = Findings(arguments, is_first=self.is_first)
         self.is_shown = False
         self.over = threading.Lock()  # taken once by whoever prints the end
         if self.is_first:
@@ -60,18 +57,18 @@ class Run:
             self._give_up(reason_of(error))
             raise
         if self.over.acquire(blocking=False):
-            self._show_end()
+            self.findings.show_end()
         self.is_shown, self.limit = True, time.monotonic() + SHUTDOWN_S
         world.shutdown()
         sys.stdout.flush()
-        os._exit(not any(self.done.values()))  # a broken capture keeps torch from ending
+        os._exit(not any(self.findings.times.values()))  # a broken capture keeps torch from ending
 
     def _measure_all(self) -> World:
         sizes = self.arguments
         world = join(sizes.gpus, sizes.device, lambda loss: self._give_up(str(loss)))
         if world.device.type == "cuda":
             torch.cuda.set_device(world.device)
-        self._say(f"torch {torch.__version__}, {_name_of(world)}, {self._sizes()}")
+        self.findings.say(f"torch {torch.__version__}, {_name_of(world)}, {self._sizes()}")
         groups = groups_of(sizes.micro_batches, sizes.schedules, sizes.executions)
         for number, group in enumerate(groups):
             left = sum(len(each.entries) for each in groups[number:])
@@ -86,11 +83,11 @@ class Run:
         for entry in eager:
             self._build(entry, there, world)
         if graphs and not world.emulated:
-            self.done[group.name] = self._rounds(there, FIRST_ROUNDS, until, world)
+            self.findings.times[group.name] = self._rounds(there, FIRST_ROUNDS, until, world)
         for entry in graphs:
             self._build(entry, there, world)
-        self.done[group.name] = self._rounds(there, self.arguments.steps, until, world)
-        self._show_table(group.name)
+        self.findings.times[group.name] = self._rounds(there, self.arguments.steps, until, world)
+        self.findings.show(group.name)
         for entry in [*there]:
             self._expect(f"releasing {entry.label}")
             there.pop(entry).release()
@@ -99,18 +96,18 @@ class Run:
     def _build(self, entry: Entry, there: dict[Entry, Contestant], world: World) -> None:
         self._expect(f"building {entry.label}")
         if world.all_reduce_max(float(time.monotonic() > self.end)):
-            self.reasons[entry.label] = "no time was left"
+            self.findings.reasons[entry.label] = "no time was left"
             return
         found = build_together(entry, self.arguments, world)
         if isinstance(found, str):
-            self.reasons[entry.label] = found
+            self.findings.reasons[entry.label] = found
             self._log(f"{entry.label} does not run: {found}")
             return
         there[entry] = found
         self._log(f"{entry.label} is built")
         if self.arguments.bubbles and not entry.is_graph:
             self._expect(f"instrumented steps of {entry.label}", self.arguments.bubbles)
-            self.bubbles[entry] = waiting_of(found, self.arguments.bubbles)
+            self.findings.bubbles[entry] = waiting_of(found, self.arguments.bubbles)
 
     def _rounds(
         self, there: dict[Entry, Contestant], rounds: int, until: float, world: World
@@ -131,7 +128,7 @@ class Run:
             for entry in [entry for entry, seconds in took.items() if not isfinite(seconds)]:
                 failed = there.pop(entry)
                 why = first_reason(failed.reason, world)
-                self.reasons[entry.label] = f"failed while it was timed: {why}"
+                self.findings.reasons[entry.label] = f"failed while it was timed: {why}"
                 failed.release()
                 del times[entry], took[entry]
             if number >= WARM_UP:
@@ -156,45 +153,16 @@ class Run:
         """Show what there is and end, with all other ranks."""
         if not self.over.acquire(blocking=False):
             return
-        self.reasons["the run"] = f"ended early: {reason}"
+        self.findings.reasons["the run"] = f"ended early: {reason}"
         try:
-            for name in self.done:
-                self._show_table(name)
-            self._show_end()
+            self.findings.show_end()
         finally:
             sys.stdout.flush()
             os._exit(1)
 
-    def _show_table(self, name: str) -> None:
-        times = {entry: steps for entry, steps in self.done[name].items() if steps}
-        if times and name not in self.shown:
-            self.shown.add(name)
-            rounds = len(next(iter(times.values())))
-            self._say(f"\n{name}, {rounds} rounds\n\n{heading(bool(self.bubbles))}")
-            self._say("\n".join(table_lines(times, self.bubbles)))
-
-    def _show_end(self) -> None:
-        for reason in dict.fromkeys(self.reasons.values()):
-            names = [name for name, its in self.reasons.items() if its == reason]
-            self._say(f"\n{'; '.join(names)}: {reason}")
-        groups = [{e: steps for e, steps in times.items() if steps} for times in self.done.values()]
-        self._say("\nThe fastest of several is chosen by the medians of this run.\n")
-        for target in targets(groups, self.arguments.gpus):
-            self._say(target.line())
-        if self.arguments.save and self.is_first:
-            found = {
-                name: {entry.label: steps for entry, steps in times.items()}
-                for name, times in self.done.items()
-            }
-            Path(self.arguments.save).write_text(json.dumps(found))
-
     def _sizes(self) -> str:
         keys = ("gpus", "depth", "dim", "batch_size", "dtype")
         return ", ".join(f"{key} {getattr(self.arguments, key)}" for key in keys)
-
-    def _say(self, line: str) -> None:
-        if self.is_first:
-            print(line, flush=True)
 
     def _log(self, line: str) -> None:
         if self.is_first:
