@@ -18,21 +18,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mp.launcher.failure_files import is_rank
 from mp.launcher.launcher import start_ranks
-from study.validation import make_case
-
-if TYPE_CHECKING:
-    from mp.distributed.world import World
-    from study.case import Case
 
 RIVAL = {
     "torch's tracer 1f1b": "ours 1f1b",
@@ -41,11 +34,9 @@ RIVAL = {
     "torchgpipe": "ours gpipe",
 }
 PEERS = ("ours 1f1b", *list(RIVAL)[:3], "ours gpipe", "torchgpipe")
-WARM_UP = 3
 SAYS = "peer: "  # begins the one line that is not a library's
 LONGEST = 300  # characters of a reason
 LONGEST_S = 180.0  # of one peer in one round
-Step = Callable[[], float | None]
 
 
 def main() -> int:
@@ -56,10 +47,12 @@ def main() -> int:
     if arguments.peer != "torchgpipe" and not is_rank():
         return start_ranks(arguments.gpus)
     try:
+        from benchmarks.peer_steps import time_alone, time_together  # load torch
+
         if arguments.peer == "torchgpipe":
             say(*time_alone(arguments))
         else:
-            time_together(arguments)
+            time_together(arguments, say)
     except Exception as error:
         say_why(f"{type(error).__name__}: {error}")
         raise
@@ -157,160 +150,6 @@ def say_why(reason: str) -> None:
     """Print why a peer does not run, on one line."""
     line = " ".join(reason.split())[:LONGEST]
     print(f"\n{SAYS}{json.dumps({'reason': line})}\n", end="", flush=True)
-
-
-def case_of(arguments: argparse.Namespace, schedule: str) -> "Case":
-    """Return the case of the GPT under this schedule."""
-    keys = ("gpus", "batch_size", "micro_batches", "depth", "dim", "heads", "seq_len", "vocab",
-            "preset", "dtype", "optimizer")  # fmt: skip
-    given = {key: value for key in keys if (value := getattr(arguments, key)) is not None}
-    return make_case(given | {"kind": "gpt", "schedule": schedule}, "peers")
-
-
-def time_together(arguments: argparse.Namespace) -> None:
-    """Time a peer that has a process for each GPU, as one of these."""
-    from mp.distributed.world import join
-
-    world = join(arguments.gpus, arguments.device, print)
-    case = case_of(arguments, arguments.peer.split()[-1])
-    step = step_of(arguments.peer, case, world)
-    times, loss = time_steps(step, arguments.steps, lambda run: time_of_all(run, world))
-    losses = world.all_gather(loss, float | None)
-    if world.rank == 0:
-        say(times, next((each for each in losses if each is not None), None))
-    world.shutdown()
-
-
-def step_of(peer: str, case: "Case", world: "World") -> Step:
-    """Return the step of a peer that has a process for each GPU.
-
-    Args:
-        peer: its name in the table.
-        case: of the GPT.
-        world: the ranks, which have met.
-    """
-    if peer.startswith("ours"):
-        return our_step(case, world)
-    if peer.startswith("deepspeed"):
-        from benchmarks.deepspeed_step import deepspeed_step
-
-        return deepspeed_step(case, world, starts(case), "master" in peer)
-    return traced_step(case, world)
-
-
-def time_of_all(run: Callable[[], object], world: "World") -> float:
-    """Return the seconds of a step of the slowest rank."""
-    from mp.timing.timer import time_step
-
-    return world.all_reduce_max(time_step(run, world.devices))
-
-
-def time_steps(
-    step: Step, count: int, time_of: Callable[[Callable[[], object]], float]
-) -> tuple[list[float], float | None]:
-    """Return the times of steps after warm-up in seconds, and the loss of the very first step.
-
-    Args:
-        step: returns its loss, if this process has it.
-        count: how many are timed.
-        time_of: times one.
-    """
-    loss = step()
-    times = [time_of(step) for _ in range(WARM_UP + count)]
-    return times[WARM_UP:], loss
-
-
-def our_step(case: "Case", world: "World") -> Step:
-    """Return the step that a job of the case times."""
-    from mp.distributed.engine import DistributedEngine
-
-    engine = DistributedEngine(case, world)
-    engine.place(lambda progress: None)
-    step = engine.build(case)
-    first = [True]
-
-    def run() -> float | None:
-        step()
-        return step.loss if first and first.pop() else None  # reading it waits for the GPU
-
-    return run
-
-
-def traced_step(case: "Case", world: "World") -> Step:
-    """Return a step of torch's tracer, which cuts the whole model itself, at our borders."""
-    import torch
-    from torch import nn
-    from torch.distributed.pipelining import Schedule1F1B, SplitPoint, pipeline
-
-    from mp.families.registry import workload_of
-    from mp.workload import make_optimizer
-
-    workload = workload_of(case)
-    drawn = (layer.cpu() for layer in workload.draw_model(world.device))
-    model = nn.Sequential(*drawn).to(workload.dtype)
-    x, target = workload.draw_batch(case.batch_size, world.device)
-    cuts = {str(layer): SplitPoint.BEGINNING for layer in starts(case)[1:]}
-    pipe = pipeline(
-        model, mb_args=(x[: case.batch_size // case.micro_batches].cpu(),), split_spec=cuts
-    )
-    stage = pipe.build_stage(world.rank, world.device)
-    schedule = Schedule1F1B(stage, case.micro_batches, loss_fn=workload.loss)
-    optimizer = make_optimizer(case, stage.submod.parameters())
-    is_last = world.rank == case.gpus - 1
-    first = [True]
-
-    def run() -> float | None:
-        optimizer.zero_grad(set_to_none=True)
-        losses: list[torch.Tensor] = []
-        ends: dict[str, Any] = {"target": target, "losses": losses} if is_last else {}
-        schedule.step(*(() if world.rank else (x,)), **ends)
-        optimizer.step()
-        return torch.stack(losses).mean().item() if first and first.pop() and is_last else None
-
-    return run
-
-
-def starts(case: "Case") -> list[int]:
-    """Return the first layer of each GPU."""
-    from mp.placement import layer_map
-
-    places = layer_map(case.layers, case.gpus, "even")
-    return [places.index(gpu) for gpu in range(case.gpus)]
-
-
-def time_alone(arguments: argparse.Namespace) -> tuple[list[float], float | None]:
-    """Time torchgpipe, which holds all GPUs in one process."""
-    from torch import nn
-    from torchgpipe import GPipe
-
-    from mp.families.registry import workload_of
-    from mp.hardware.devices import choose_devices
-    from mp.timing.timer import time_step
-    from mp.workload import make_optimizer
-
-    case = case_of(arguments, "gpipe")
-    workload, devices = workload_of(case), choose_devices(case.gpus, arguments.device)
-    real = [devices.real_device(gpu) for gpu in range(case.gpus)]
-    first = [*starts(case), case.layers]
-    balance = [end - start for start, end in pairwise(first)]
-    model = GPipe(
-        nn.Sequential(*(layer.cpu() for layer in workload.draw_model(real[0]))).to(workload.dtype),
-        balance, devices=real, chunks=case.micro_batches, checkpoint="never",
-    )  # fmt: skip
-    optimizer = make_optimizer(case, model.parameters())
-    x, target = workload.draw_batch(case.batch_size, real[0])
-    target = target.to(real[-1])
-
-    def step() -> float:
-        optimizer.zero_grad(set_to_none=True)
-        loss = workload.loss(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return 0.0
-
-    loss = workload.loss(model(x), target).item()
-    times, _ = time_steps(step, arguments.steps, lambda run: time_step(run, devices))
-    return times, loss
 
 
 if __name__ == "__main__":
