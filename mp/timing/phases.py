@@ -11,6 +11,7 @@ from study.storage.progress import Progress
 OF_PROGRESS: dict[str, PhaseName] = {
     "check copies": "checks",
     "check against the unsplit model": "checks",
+    "check a graph against eager steps": "checks",
     "time the layers": "profile",
     "profile the layers": "profile",
     "matrix products": "products",

@@ -1,13 +1,14 @@
 """The phases of a job are timed: which come, in which order, and that nothing is left out."""
 
 import json
+import re
 import subprocess
 import sys
 from time import perf_counter
 
 import pytest
 
-from mp.timing.phases import PhaseClock, since_process_start_s
+from mp.timing.phases import OF_PROGRESS, PhaseClock, since_process_start_s
 from study.paths import ROOT
 from study.results.phases import PHASE_NAMES
 from study.storage.progress import Progress
@@ -54,3 +55,11 @@ def test_the_phases_of_a_result_fill_the_time_of_its_job():
     total = sum(phase["seconds"] for phase in result["phases"])
     assert 0.5 * took < total < took
     assert result["measurement"]["draw_version"] == 2
+
+
+def test_every_phase_that_a_case_reports_is_timed_as_one():
+    reported = set()
+    for path in (ROOT / "mp").rglob("*.py"):
+        reported |= set(re.findall(r'Progress\(phase="([^"]+)"', path.read_text(encoding="utf-8")))
+    assert reported - {"program"} <= OF_PROGRESS.keys()
+    assert {"build", "check a graph against eager steps"} <= reported
