@@ -43,11 +43,11 @@ class Schedule:
     accepts: Callable[[int, int], bool]
     gpu_of_stage: Callable[[int, int], list[int]]
     layers: str | None
+    holds_shares: bool
     torch_class: str | None
     bubble: Callable[[int, int, int], float | None]
     in_flight: Callable[[int, int, int, int], int | None]
     unequal_bubble: Callable[[int, int, float, float, float], float | None] | None
-    holds_shares: bool = False
 
     def __post_init__(self) -> None:
         """Check that torch has a class for it where it is a pipeline, and only there."""
@@ -148,6 +148,7 @@ SCHEDULES = {
         accepts=any_number,
         gpu_of_stage=_in_turn,
         layers=None,
+        holds_shares=False,
         torch_class=None,
         bubble=lambda p, m, v: 1 - 1 / p,  # one GPU works at a time
         unequal_bubble=None,
@@ -162,6 +163,7 @@ SCHEDULES = {
         accepts=any_number,
         gpu_of_stage=_in_turn,
         layers=None,
+        holds_shares=False,
         torch_class="GPipe",
         bubble=lambda p, m, v: (p - 1) / (m + p - 1),
         unequal_bubble=None,
@@ -177,6 +179,7 @@ SCHEDULES = {
         accepts=one_a_gpu,
         gpu_of_stage=_in_turn,
         layers=None,
+        holds_shares=False,
         torch_class="1F1B",
         bubble=lambda p, m, v: (p - 1) / (m + p - 1),
         unequal_bubble=None,
@@ -190,6 +193,7 @@ SCHEDULES = {
         accepts=equal_rounds,
         gpu_of_stage=_in_turn,
         layers="Interleaved, the stages are dealt to the GPUs in turn, round after round.",
+        holds_shares=False,
         torch_class="Interleaved1F1B",
         bubble=lambda p, m, v: (p - 1) / (v * m + p - 1),
         unequal_bubble=None,
@@ -205,6 +209,7 @@ SCHEDULES = {
         accepts=equal_rounds,
         gpu_of_stage=_in_turn,
         layers=None,
+        holds_shares=False,
         torch_class="InterleavedZeroBubble",  # with one stage a GPU
         bubble=lambda p, m, v: (p - 1) / (3 * m + p - 1),
         unequal_bubble=_of_unequal_parts,
@@ -220,6 +225,7 @@ SCHEDULES = {
         accepts=one_a_gpu,
         gpu_of_stage=_as_a_v,
         layers="As a V, the stages are dealt to the GPUs in turn, and then once more backwards.",
+        holds_shares=False,
         torch_class="ZBVZeroBubble",
         bubble=lambda p, m, v: (p - 1) / (6 * m + p - 1) if _fills_v(p, m) else None,
         unequal_bubble=lambda p, m, f, i, w: None,

@@ -25,6 +25,7 @@ schedules.SCHEDULES["looped_bfs"] = schedules.Schedule(
     accepts=schedules.any_number,
     gpu_of_stage=lambda p, v: list(range(p)) * v,
     layers="Looped, the stages are dealt to the GPUs in turn.",
+    holds_shares=False,
     torch_class="LoopedBFS",
     bubble=lambda p, m, v: (p - 1) / (v * m + p - 1),
     unequal_bubble=None,
