@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Sequence
+from itertools import takewhile
 
 from mp.program.process import Ended
 from study.outcome import ResultOutcome
@@ -15,7 +16,7 @@ _OUT_OF_GPU_MEMORY = re.compile(
     r"(CUDA|HIP) out of memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation"
 )
 _ERROR = re.compile(r"\b\w*(Error|Exception|Interrupt)\b(:|$)")
-_OF_TORCHRUN = re.compile(r"ChildFailedError|SignalException|torch\.distributed\.elastic")
+_OF_TORCHRUN = re.compile(r"ChildFailedError|SignalException|torch[./]distributed[./]elastic")
 
 
 def find_failure(ended: Ended, oom_kills: int) -> tuple[ResultOutcome, CaseFailure] | None:
@@ -61,4 +62,5 @@ def _last_words(lines: Sequence[str]) -> str:
     """
     words = [text for line in lines if any(map(str.isalnum, text := one_line(line)))]
     errors = [w for w in words if _ERROR.search(w) and not _OF_TORCHRUN.search(w)]
-    return (errors or words or [""])[-1]
+    before = list(takewhile(lambda word: not _OF_TORCHRUN.search(word), words))
+    return (errors or before or words or [""])[-1]

@@ -116,6 +116,8 @@ def test_nonsense_is_an_error_of_one_clear_line(measure, script, problem):
         ("print('\\x1b[31m\\u202e<b>\\r\\nError: \\x00x'); sys.exit(1)", "error", "Error: x"),
         ("print(*['=' * 60, 'RuntimeError: why', 'torch.distributed.elastic: ChildFailedError:',"
          "'=' * 60], sep='\\n'); sys.exit(1)", "error", "it said: RuntimeError: why"),
+        ("print(*['no such file', 'E12 torch/distributed/elastic/api.py] failed (exitcode: 2)',"
+         "'traceback : To enable'], sep='\\n'); sys.exit(1)", "error", "it said: no such file"),
     ],
 )  # fmt: skip
 def test_a_failed_program_says_how_and_why(measure, script, outcome, problem):
