@@ -21,7 +21,7 @@ from mp.launcher.launcher import start_ranks
 
 if TYPE_CHECKING:
     from mp.distributed.engine import DistributedEngine
-from mp.distributed.graph.step import RankStep
+    from mp.distributed.graph.step import RankStep
 
 WAYS = ("separate", "fused")
 GPT = {"kind": "gpt", "heads": 8, "seq_len": 256, "vocab": 8192}

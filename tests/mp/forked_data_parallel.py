@@ -10,13 +10,20 @@ import warnings
 
 import torch
 from torch import nn
-from torch.distributed.tensor import DTensor
 
 from mp.distributed.engine import DistributedEngine
 from mp.families.registry import workload_of
 from study.schedules import SCHEDULES
 from study.validation import make_case
-from tests.mp.forked_families import FAMILIES, SIZES, compute_otherwise, drop, scale, words_of
+from tests.mp.forked_families import (
+    FAMILIES,
+    SIZES,
+    compute_otherwise,
+    drop,
+    scale,
+    weights_apart,
+    words_of,
+)
 from tests.mp.forked_ranks import fork, meet
 from tests.mp.odd_models import ODD, Odd
 
@@ -43,27 +50,6 @@ def engine_of(world, family, schedule, make_workload=None):
     keys |= {"gpus": world.size, "schedule": schedule, "batch_size": 8 * world.size}
     case = make_case(keys, "test")
     return DistributedEngine(case, world, make_workload or ODD.get(family, workload_of))
-
-
-def weights_after_steps(world, family, schedule):
-    """By how much the weights differ from those of one piece, after 3 steps."""
-    engine = engine_of(world, family, schedule)
-    step = engine.build(engine.case)
-    workload = engine.make_workload(engine.case)
-    layers = nn.ModuleList(workload.layers())
-    x, target = workload.draw_batch(engine.case.batch_size, world.device)
-    optimizer = torch.optim.SGD(layers.parameters(), lr=0.01)
-    for _ in range(3):
-        step()
-        optimizer.zero_grad()
-        workload.loss(nn.Sequential(*layers)(x), target).backward()
-        optimizer.step()
-    worst = 0.0
-    for number, layer in step.layers().items():
-        for ours, reference in zip(layer.parameters(), layers[number].parameters(), strict=True):
-            whole = ours.full_tensor() if isinstance(ours, DTensor) else ours
-            worst = max(worst, float((whole - reference).abs().max() / reference.abs().max()))
-    return world.all_reduce_max(worst)
 
 
 def with_a_fault(world, schedule, harm, number, name):
@@ -112,7 +98,7 @@ def as_rank(rank, ranks, port):
             if family not in LEFT_OUT:
                 say("check", family, schedule, words_of(engine_of(world, family, schedule)))
         for family in ("linear", "gpt tied", "tuple skip"):
-            say("steps", family, schedule, weights_after_steps(world, family, schedule))
+            say("steps", family, schedule, weights_apart(engine_of(world, family, schedule)))
         for harm in (drop, scale, compute_otherwise):
             words = with_a_fault(world, schedule, harm, 3, "weight")
             say("fault", harm.__name__, schedule, words)

@@ -8,13 +8,14 @@ import json
 import sys
 import warnings
 
-import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from mp.correctness.check import check_equals_unsplit
 from mp.distributed.engine import DistributedEngine
 from mp.distributed.shared_gradients import SharedGradients
 from mp.families.registry import workload_of
+from mp.workload import make_optimizer
 from study.errors import CaseError
 from study.schedules import PIPELINES
 from study.validation import make_case
@@ -53,25 +54,27 @@ def words_of(engine):
     return " ".join(["equal", *notes])
 
 
-def weights_after_steps(world, family, schedule):
+def weights_apart(engine):
     """By how much weights that ranks share, or have alone, differ from one piece, after 3 steps."""
-    engine = engine_of(world, family, schedule)
-    step = engine.build(engine.case)
-    workload = engine.make_workload(engine.case)
+    step, workload = engine.build(engine.case), engine.make_workload(engine.case)
     layers = nn.ModuleList(workload.layers())
-    x, target = workload.draw_batch(engine.case.batch_size, world.device)
-    optimizer = torch.optim.SGD(layers.parameters(), lr=0.01)
+    x, target = workload.draw_batch(engine.case.batch_size, engine.world.device)
+    optimizer = make_optimizer(engine.case, layers.parameters())
     for _ in range(3):
         step()
         optimizer.zero_grad()
         workload.loss(nn.Sequential(*layers)(x), target).backward()
         optimizer.step()
     worst = max(
-        float((ours - reference).abs().max() / reference.abs().max())
+        float((_whole(ours) - reference).abs().max() / reference.abs().max())
         for number, layer in step.layers().items()
         for ours, reference in zip(layer.parameters(), layers[number].parameters(), strict=True)
     )
-    return world.all_reduce_max(worst)
+    return engine.world.all_reduce_max(worst)
+
+
+def _whole(parameter):
+    return parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
 
 
 def drop(step, number, name):
@@ -173,7 +176,7 @@ def as_rank(rank, ranks, port):
         for schedule in ("1f1b",) if family in BAD else PIPELINES:
             say("check", family, schedule, words_of(engine_of(world, family, schedule)))
     for schedule in PIPELINES:
-        say("steps", "gpt tied", schedule, weights_after_steps(world, "gpt tied", schedule))
+        say("steps", "gpt tied", schedule, weights_apart(engine_of(world, "gpt tied", schedule)))
     if ranks == 2:
         for case in BREAKS:
             say("broken", case[0], case[2].__name__, broken(world, *case))

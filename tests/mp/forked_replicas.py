@@ -23,6 +23,7 @@ from tests.mp.forked_families import (
     drop,
     forget_buffer,
     scale,
+    weights_apart,
     words_of,
 )
 from tests.mp.forked_ranks import fork, meet
@@ -45,28 +46,6 @@ def engine_of(world, family, schedule, **more):
     keys |= {"gpus": 4, "data_parallel": 2, "micro_batches": 4, "batch_size": 16}
     case = make_case({**keys, "schedule": schedule, **more}, "test")
     return DistributedEngine(case, world, ODD.get(family, workload_of))
-
-
-def weights_after_steps(world, family, schedule, **more):
-    """By how much the weights differ from those of one piece, after 3 steps."""
-    engine = engine_of(world, family, schedule, **more)
-    step = engine.build(engine.case)
-    workload = engine.make_workload(engine.case)
-    layers = nn.ModuleList(workload.layers())
-    x, target = workload.draw_batch(engine.case.batch_size, world.device)
-    made = torch.optim.Adam if engine.case.optimizer == "adam" else torch.optim.SGD
-    optimizer = made(layers.parameters(), lr=0.01)
-    for _ in range(3):
-        step()
-        optimizer.zero_grad()
-        workload.loss(nn.Sequential(*layers)(x), target).backward()
-        optimizer.step()
-    worst = max(
-        float((ours - reference).abs().max() / reference.abs().max())
-        for number, layer in step.layers().items()
-        for ours, reference in zip(layer.parameters(), layers[number].parameters(), strict=True)
-    )
-    return world.all_reduce_max(worst)
 
 
 def with_a_fault(world, family, schedule, harm, number, name):
@@ -144,7 +123,7 @@ def as_rank(rank, ranks, port):
         for schedule in PIPELINES if family in EVERYWHERE else ("1f1b", "zbv"):
             say("check", family, schedule, words_of(engine_of(world, family, schedule)))
     for family, schedule in STEPS:
-        say("steps", family, schedule, weights_after_steps(world, family, schedule))
+        say("steps", family, schedule, weights_apart(engine_of(world, family, schedule)))
     for key, value, schedule in MORE:
         say(
             "check",
@@ -152,7 +131,12 @@ def as_rank(rank, ranks, port):
             schedule,
             words_of(engine_of(world, "gpt tied", schedule, **{key: value})),
         )
-        say("steps", value, schedule, weights_after_steps(world, "gpt", schedule, **{key: value}))
+        say(
+            "steps",
+            value,
+            schedule,
+            weights_apart(engine_of(world, "gpt", schedule, **{key: value})),
+        )
     for harm in (drop, scale, compute_otherwise):
         words = with_a_fault(world, "linear", "1f1b", harm, 3, "weight")
         say("fault", harm.__name__, "1f1b", words)

@@ -19,8 +19,8 @@ from study.errors import CaseError
 
 RankStep = PipelineStep | TensorParallelStep | DataParallelStep
 WARMUP_STEPS = 3
-# torch keeps what a collective has used until a thread has seen its end and another one begins:
-# here the buckets of DDP's first step, whose memory would count with the graph's.
+# With DDP one GPU's graph held all gradients once more: probably the buckets of its first step,
+# which torch keeps until a thread has seen their last use. The pause has not run on a GPU.
 SETTLE_S = 0.5
 DDP_WARMUP_STEPS = 11  # it times its first ten steps, with events that no graph can hold
 
