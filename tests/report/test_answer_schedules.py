@@ -89,7 +89,7 @@ def test_all_that_are_as_fast_are_named_and_the_next_is_compared(tmp_path, next_
     [
         (
             {"transfer_s": 5e-3},
-            "mainly because GPUs wait for data that another GPU has made already.",
+            "mainly because data arrive some time after another GPU has made them.",
         ),
         ({"stage_takes": {1: 2}}, "mainly because stages take unequal time."),
         ({"launch_s": 2e-3}, "mainly because of gaps that neither unequal stages nor transfers"),

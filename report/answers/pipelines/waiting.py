@@ -20,7 +20,7 @@ LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
 MUCH_LONGER = 1.1  # times the compute of the naive schedule; more is worth a sentence
 PARTS = {
     "imbalance": "stages take unequal time",
-    "communication": "GPUs wait for data that another GPU has made already",
+    "communication": "data arrive some time after another GPU has made them",
     "rest": "of gaps that neither unequal stages nor transfers explain",
 }
 
