@@ -11,7 +11,7 @@ from study.outcome import OUTCOMES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-PARTS = ("study", "jobs", "mp", "report")
+PARTS = ("study", "predict", "jobs", "mp", "report")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
@@ -23,7 +23,7 @@ def test_links_lead_to_files(document):
 
 def test_paths_named_in_the_documents_exist():
     """Every word in backquotes that begins like a path of ours; the changelog names old ones."""
-    parts = "study|jobs|mp|report|tests|benchmarks|docs"
+    parts = "study|predict|jobs|mp|report|tests|benchmarks|docs"
     named = {
         (document.name, name)
         for document in DOCUMENTS

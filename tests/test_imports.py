@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("study", "mp", "jobs", "report")
+PACKAGES = ("study", "predict", "mp", "jobs", "report")
 ENTRY_POINTS = ("submit.py", "collect.py")
 SOURCES = [
     *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))),
@@ -19,11 +19,12 @@ SOURCES = [
 OURS = {*PACKAGES, "submit", "collect"}
 ALLOWED = {
     "study": {"study"},
+    "predict": {"predict", "study"},
     "mp": {"mp", "study"},
-    "jobs": {"jobs", "study"},
-    "report": {"report", "study"},
-    "submit.py": {"jobs", "study"},
-    "collect.py": {"report", "study"},
+    "jobs": {"jobs", "predict", "study"},
+    "report": {"predict", "report", "study"},
+    "submit.py": {"jobs", "predict", "study"},
+    "collect.py": {"predict", "report", "study"},
 }
 WORKER = ROOT / "jobs/worker/__main__.py"
 
@@ -54,6 +55,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         | {"statistics"},
         "grid": {"case", "errors", "models", "paths", "quoting", "schedules", "storage"}
         | {"validation", "values"},
+    },
+    "predict": {
+        "orders": set(),
     },
     "jobs": {
         **{room: set() for room in ("job_log", "lock", "rendezvous")},
@@ -235,7 +239,7 @@ def test_only_the_benchmark_imports_torch(path):
     assert part_of(path) == "mp" or "torch" not in {i.top for i in imports_of(path)}
 
 
-@pytest.mark.parametrize("package", ["study", "report", "mp"])
+@pytest.mark.parametrize("package", ["study", "predict", "report", "mp"])
 def test_only_jobs_know_submitit(package):
     paths = (ROOT / package).rglob("*.py")
     assert "submitit" not in {i.top for path in paths for i in imports_of(path)}

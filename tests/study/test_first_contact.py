@@ -45,7 +45,7 @@ def checkout(tmp_path):
     """A checkout in which nobody has run make yet."""
     folder = tmp_path / "checkout"
     folder.mkdir()
-    for name in ("jobs", "mp", "report", "study", "grids"):
+    for name in ("jobs", "mp", "predict", "report", "study", "grids"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("submit.py", "collect.py", "cluster.yaml"):
         shutil.copy(ROOT / name, folder)
