@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from study.case import Case
 from study.outcome import ResultOutcome
+from study.results.calibration.record import Calibration
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.layers import ModelProfile
@@ -112,7 +113,8 @@ class Result(Record, frozen=True):
     `model` are the layers as the job measured them; null for the linear stack, whose shapes follow
     from its case. `program` is the run of a program, which has none of the other parts but its
     environment. `phases` are those of the job, in order; null for a program, and in results from
-    before they were timed.
+    before they were timed. `calibration` is what a calibration has measured; it has no placement,
+    measurement, transfers or ceilings.
     """
 
     case: Case
@@ -130,6 +132,7 @@ class Result(Record, frozen=True):
     model: ModelProfile | None = None
     program: ProgramRun | None = None
     phases: tuple[PhaseTime, ...] | None = None
+    calibration: Calibration | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -1,0 +1,1 @@
+"""The record of a calibration: the seconds from which the time of a step can be predicted."""

@@ -1,0 +1,95 @@
+"""Seconds of each kind of layer, and of what a step does with all parameters."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from study.results.calibration.timing import Timing
+from study.results.layers import MOST_LAYERS, Name
+from study.results.record import Bytes, Count, Hertz, Record
+
+BusyShare = Annotated[float, Meta(gt=0, le=1)]
+LayerAction = Literal[
+    "forward",
+    "backward_first",
+    "backward_later",
+    "input_gradient",
+    "weight_first",
+    "weight_later",
+]
+Pace = Literal["unthrottled", "sustained", "host"]
+
+
+class LayerKind(Record, frozen=True):
+    """Layers that are alike, by their numbers; the loss, which comes last, has none."""
+
+    name: Name
+    layers: Annotated[tuple[Count, ...], Meta(max_length=MOST_LAYERS)]
+    parameters: Count
+    parameter_bytes: Bytes
+
+
+class LayerTime(Timing, frozen=True):
+    """One action of one layer of a kind, with a micro-batch of `rows` rows.
+
+    `kind` counts `kinds` from 0. The `first` micro-batch of a step makes the gradients of the
+    parameters, a `later` one adds to them. `input_gradient` and `weight` are backward in two parts,
+    as zero bubble has it. With separate gradients torch's first stage, whose input has no gradient,
+    computes nothing in the first part and the whole backward in the second.
+
+    `pace`: `unthrottled` is the GPU's time after a pause, `sustained` the same on a GPU that
+    computes this for so long that it may have come to its power limit; neither waits for launches.
+    `host` is the time in which the host launches. There is no `sustained` where the host launches
+    more slowly than the GPU computes, and on a CPU no `sustained` and no `host`.
+
+    `shares` is over how many GPUs the layer was split: 1 is the whole layer.
+    """
+
+    kind: Count
+    action: LayerAction
+    rows: Count
+    gradients: Literal["separate", "fused"]
+    pace: Pace
+    shares: Count = 1
+
+
+class UpdateTime(Timing, frozen=True):
+    """The optimizer's step, or the division of gradients by the micro-batches, for some layers.
+
+    `bytes` are of the parameters. `pace` is that of a layer.
+    """
+
+    action: Literal["optimizer", "scaling"]
+    parameters: Count
+    tensors: Count
+    bytes: Bytes
+    pace: Pace
+
+
+class LoadedTime(Timing, frozen=True):
+    """Forward and backward of layers of one kind, on a GPU that computes part of the time.
+
+    A GPU of a pipeline waits in between, so that it keeps a higher clock under its power limit.
+    `layers` is how many were run one after another. The state is NVML's under this load, null where
+    it is unknown.
+    """
+
+    busy_share: BusyShare
+    kind: Count
+    layers: Count
+    rows: Count
+    sm_clock_hz: Hertz | None
+    power_w: float | None
+    temperature_celsius: int | None
+    throttle_reasons: tuple[str, ...] | None
+
+
+class MemoryBesideTorch(Record, frozen=True):
+    """Bytes in use on a rank's GPU, as the driver sees it, that torch's allocator does not hold.
+
+    `after` is what the process had done by then. Other processes on the GPU are in it.
+    """
+
+    after: Literal["layers", "messages", "collectives"]
+    rank: Count
+    bytes: Bytes

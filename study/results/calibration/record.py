@@ -1,0 +1,47 @@
+"""A calibration: what one job measured, from which steps of other jobs can be predicted."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from study.results.calibration.host import HostRun
+from study.results.calibration.layers import (
+    LayerKind,
+    LayerTime,
+    LoadedTime,
+    MemoryBesideTorch,
+    UpdateTime,
+)
+from study.results.calibration.links import BesideTime, CollectiveTime, MessageTime
+from study.results.layers import Note
+from study.results.record import Count, Record, Seconds
+
+MOST = Meta(max_length=10_000)  # entries of a kind
+
+
+class Calibration(Record, frozen=True):
+    """Seconds of all that a step is made of, on the machine that the result's environment names.
+
+    `gpus` and `nodes` are those of the job: one GPU has the layers, several have what passes
+    between them. What was not measured is empty. `left_out` says in sentences what is
+    missing that was asked for, and why. `measuring_s` is how long it took.
+    """
+
+    gpus: Count
+    nodes: Count
+    measuring_s: Seconds
+    kinds: Annotated[tuple[LayerKind, ...], MOST] = ()
+    layers: Annotated[tuple[LayerTime, ...], MOST] = ()
+    updates: Annotated[tuple[UpdateTime, ...], MOST] = ()
+    loaded: Annotated[tuple[LoadedTime, ...], MOST] = ()
+    host: Annotated[tuple[HostRun, ...], MOST] = ()
+    messages: Annotated[tuple[MessageTime, ...], MOST] = ()
+    collectives: Annotated[tuple[CollectiveTime, ...], MOST] = ()
+    beside: Annotated[tuple[BesideTime, ...], MOST] = ()
+    memory: Annotated[tuple[MemoryBesideTorch, ...], MOST] = ()
+    left_out: Annotated[tuple[Note, ...], MOST] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """True if nothing that was asked for is missing."""
+        return not self.left_out
