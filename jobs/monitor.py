@@ -14,7 +14,7 @@ from jobs.terminal.messages import print_notes
 from jobs.terminal.next_steps import CommandLine, print_next_steps
 from jobs.terminal.status_table import first_few, print_status
 from study.errors import ConfigError, explain
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.paths import check_results
 from study.quoting import quoted
 from study.storage.ledger import Submission, read

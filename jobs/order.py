@@ -14,7 +14,7 @@ from jobs.status.case_status import Snapshot
 from jobs.status.tracker import JobTracker
 from jobs.terminal.next_steps import CommandLine
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.storage.ledger import Submission
 from study.storage.store import Store
 

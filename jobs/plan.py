@@ -11,7 +11,7 @@ from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes, failed_node
 from jobs.status.case_status import CaseStatus, Snapshot
 from study.case import Case
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.outcome import RETRIED, UNTRIED, Outcome
 from study.storage.ledger import Attempt
 from study.storage.store import Store

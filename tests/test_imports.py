@@ -53,7 +53,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "storage": {"case", "errors", "outcome", "quoting"},
         "results": {"case", "errors", "outcome", "schedules", "stages", "storage", "validation"}
         | {"statistics"},
-        "grid": {"case", "errors", "models", "paths", "quoting", "schedules", "storage"}
+        "grids": {"case", "errors", "models", "paths", "quoting", "schedules", "storage"}
         | {"validation", "values"},
     },
     "predict": {

@@ -13,7 +13,7 @@ from report.data.measured import MeasuredCase, measured
 from report.data.selection import select_tables
 from report.wording.names import value_text
 from study.case import Case
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.statistics.comparison import Comparison
 
 PLACES = ("before", "after")

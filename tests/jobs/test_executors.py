@@ -18,7 +18,7 @@ from jobs.plan import RerunPolicy
 from jobs.profiles import choose_profile
 from jobs.terminal.next_steps import CommandLine
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.outcome import FAILED
 from study.paths import ROOT
 from study.storage.ledger import Ended, Submission, append, read

@@ -12,7 +12,7 @@ from jobs.status.bad_nodes import BadNodes, bad_nodes
 from jobs.status.case_status import CaseStatus, Snapshot
 from study.case import Case
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.outcome import FAILED, RETRIED, UNTRIED
 from study.storage.ledger import Attempt, Ended, Submission
 from study.storage.store import Store

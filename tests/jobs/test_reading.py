@@ -11,7 +11,7 @@ from jobs.order import SubmitOrder
 from jobs.plan import RerunPolicy
 from jobs.terminal.next_steps import CommandLine
 from study.case import Case
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.outcome import FAILED
 from study.results.file import encode
 from study.results.result import CaseFailure

@@ -14,7 +14,7 @@ from jobs.plan import RerunPolicy
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.outcome import parse_outcomes
 from study.storage.ledger import append
 from study.storage.store import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from study.case import Case
-from study.grid import Grid, load_grids
+from study.grids.grid import Grid, load_grids
 from study.results.ceilings import Ceilings, CopyRate, GemmRate
 from study.results.environment import Environment, Gpu, GpuLink, GpuState
 from study.results.file import encode

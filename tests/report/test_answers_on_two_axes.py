@@ -5,7 +5,7 @@ import pytest
 from report.data.load import load_results
 from report.data.selection import select_tables
 from report.sections import make_section
-from study.grid import Grid
+from study.grids.grid import Grid
 from tests.report.made_up import result, write
 
 STEPS_S = {(10, 1): 0.1, (10, 2): 0.05, (20, 1): 0.2, (20, 2): 0.4}

@@ -5,7 +5,7 @@ import pytest
 from report.answers.of_gpus import asked
 from report.data.load import load_results
 from report.data.selection import select_tables
-from study.grid import Grid
+from study.grids.grid import Grid
 from tests.report.made_up import failed, grid, result, submit, write
 
 

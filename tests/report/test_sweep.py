@@ -7,7 +7,7 @@ from report.data.load import load_results
 from report.data.measured import measured
 from report.data.selection import select_tables
 from report.sections import make_section
-from study.grid import Grid
+from study.grids.grid import Grid
 from tests.report.made_up import result, steady, write
 from tests.report.test_figures import words
 

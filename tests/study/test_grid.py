@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from study.errors import ConfigError
-from study.grid import MAX_CASES, Grid, known_grids, load_grids
+from study.grids.grid import MAX_CASES, Grid, known_grids, load_grids
 
 TASKS = ["task1", "task2", "task3", "task4", "task5"]
 

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from report.data.load import ProfileResults
 from study.case import Case
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.values.completion import possible_names
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from report.data.load import ProfileResults
 from study.case import Case
-from study.grid import Grid
+from study.grids.grid import Grid
 
 
 def with_measured_gpu_counts(

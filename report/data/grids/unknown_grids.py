@@ -8,7 +8,7 @@ from report.data.labels import keys_of
 from report.data.load import ProfileResults
 from report.data.selection import GridTable, row_with_repeats
 from study.case import Case
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.storage.ledger import Submission
 
 Setting = tuple[tuple[str, Any], ...]

@@ -13,6 +13,7 @@ import msgspec
 
 from study.case import Case
 from study.errors import ConfigError
+from study.grids.values import SECTIONS, read_axes, read_setting, section_of
 from study.models import KINDS, absent_model_keys
 from study.paths import GRIDS
 from study.quoting import quoted
@@ -21,7 +22,6 @@ from study.storage.yaml_file import check_keys, read_mapping
 from study.validation import make_case
 from study.values.completion import PRESET, factory_name, kind_of, possible_names, sha256_of
 from study.values.keys import DEFAULTS
-from study.values.of_grids import SECTIONS, read_axes, read_setting, section_of
 
 MAX_CASES = 100_000
 NO_FILE = "0" * 64  # in place of the hash of a factory's file that cannot be read
