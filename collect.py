@@ -45,7 +45,8 @@ with first_contact():
     from report.options import check_options, parse_options
     from study.command_line.parser import parse_overrides
     from study.errors import ConfigError
-    from study.grids.grid import Grid, load_grids
+    from study.grids.file import load_grids
+    from study.grids.grid import Grid
     from study.storage.files import write_atomically
     from study.text import printable
 

@@ -36,7 +36,7 @@ with first_contact(needs_linux=True):
     from study.case import MAX_REPEATS
     from study.command_line.parser import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
-    from study.grids.grid import known_grids, load_grids, option_for
+    from study.grids.file import known_grids, load_grids, option_for
     from study.outcome import parse_outcomes
     from study.paths import RESULTS, check_results
     from study.storage.store import Store

@@ -18,7 +18,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from study.case import Case
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.paths import ROOT
 from study.results.file import decode, encode
 from study.results.result import Result

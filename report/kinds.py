@@ -33,7 +33,7 @@ from report.tables.details import (
     speeds,
     time_use,
 )
-from study.grids.grid import TABLES
+from study.grids.file import TABLES
 
 
 def _nothing(results: Results) -> list[Any]:
@@ -186,6 +186,4 @@ KINDS = {
         facts=program_cells.memory_facts,
     ),
 }
-assert tuple(KINDS) == TABLES, (
-    "study.grids.grid.TABLES names other kinds of tables than report.kinds"
-)
+assert tuple(KINDS) == TABLES, "study.grids.file names other kinds of tables than report.kinds"

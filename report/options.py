@@ -5,7 +5,7 @@ from pathlib import Path
 
 from study.command_line.parser import OneLineParser
 from study.errors import ConfigError
-from study.grids.grid import known_grids, option_for
+from study.grids.file import known_grids, option_for
 from study.paths import RESULTS, check_results
 from study.quoting import quoted
 from study.storage.files import check_target

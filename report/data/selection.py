@@ -15,7 +15,8 @@ from report.data.load import NOT_SUBMITTED, ProfileResults
 from report.data.measured import MeasuredCase, measured
 from study.case import Case
 from study.errors import ConfigError
-from study.grids.grid import Grid, known_grids, load_grids
+from study.grids.file import known_grids, load_grids
+from study.grids.grid import Grid
 from study.models import KINDS
 from study.outcome import Outcome
 from study.results.result import Result

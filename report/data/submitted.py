@@ -9,7 +9,8 @@ from report.data.grids.unknown_grids import tables_of_others
 from report.data.load import ProfileResults
 from report.data.selection import GridTable, belongs, select_started
 from study.case import Case
-from study.grids.grid import Grid, known_grids, load_grids
+from study.grids.file import known_grids, load_grids
+from study.grids.grid import Grid
 
 
 @dataclass(frozen=True)

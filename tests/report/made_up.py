@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from study.case import Case
-from study.grids.grid import Grid, load_grids
+from study.grids.file import load_grids
+from study.grids.grid import Grid
 from study.results.ceilings import Ceilings, CopyRate, GemmRate
 from study.results.environment import Environment, Gpu, GpuLink, GpuState
 from study.results.file import encode

@@ -8,7 +8,7 @@ from report.data.load import load_results
 from report.data.selection import select_tables
 from report.document import Section, Table
 from report.sections import make_headlines, make_section
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import write
 
 

@@ -7,7 +7,7 @@ from report.analysis.time_use import instrumentation_warning
 from report.answers import schedules
 from report.data.measured import measured
 from report.wording.units import data_size
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.results.result import Collective
 from tests.report.made_up import failed, measuring, steady, write
 from tests.report.made_up_pipeline import peaks, scheduled

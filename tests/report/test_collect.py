@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from study.grids.grid import known_grids
+from study.grids.file import known_grids
 from tests.report.made_up import case, grid, result, submit, write
 
 

@@ -9,7 +9,7 @@ from report.sections import make_section
 from report.tables.columns import COLUMNS, known_columns
 from report.tables.turned import turn_wide
 from study.errors import ConfigError
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import result, write
 from tests.report.shown import cells, details_of, only_section
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import failed, measuring, result, submit, write
 
 pytestmark = pytest.mark.long

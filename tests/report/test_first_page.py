@@ -5,7 +5,7 @@ import pytest
 from report.data.load import load_results
 from report.data.selection import select_tables
 from report.make import make_document
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import result, write
 from tests.report.made_up_models import gpt
 from tests.report.made_up_pipeline import scheduled

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-import study.grids.grid
+import study.grids.file
 from report.data.load import load_results
 from report.data.selection import select_tables
 from report.document import Answer, Figure, make_rows
@@ -15,7 +15,7 @@ from report.kinds import KINDS
 from report.make import make_document
 from report.sections import make_section
 from report.tables.columns import COLUMNS, Column
-from study.grids.grid import TABLES, load_grids
+from study.grids.file import TABLES, load_grids
 from tests.report.made_up import result, write
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>warm</text></svg>'
@@ -43,7 +43,7 @@ def table_of_warm_up(monkeypatch, tmp_path):
     """The table of a grid of that kind, of which so many cases were measured."""
     monkeypatch.setitem(KINDS, "warm_up", WARM_UP)
     monkeypatch.setitem(COLUMNS, "warm_up", STEPS)
-    monkeypatch.setattr(study.grids.grid, "TABLES", (*TABLES, "warm_up"))
+    monkeypatch.setattr(study.grids.file, "TABLES", (*TABLES, "warm_up"))
     path = tmp_path / "mine.yaml"
     path.write_text("title: Warm-up\ntable: warm_up\naxes: {depth: [20], gpus: [1, 2]}\n")
     (grid,) = load_grids([str(path)])

@@ -21,7 +21,7 @@ from report.make import make_document
 from report.sections import make_section
 from report.tidy import COLUMNS
 from study.errors import ConfigError
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import case, profile, result, submit, write
 from tests.report.made_up_pipeline import scheduled
 from tests.report.shown import cells

@@ -11,7 +11,7 @@ from report.data.load import load_results
 from report.data.measured import measured
 from report.data.selection import select_tables
 from report.make import make_document
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import counts, depths, failed, measuring, result, write
 from tests.report.made_up_conditions import at_clock, warmed_up
 from tests.report.made_up_pipeline import scheduled

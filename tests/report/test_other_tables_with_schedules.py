@@ -13,7 +13,7 @@ from report.data.load import load_results
 from report.data.selection import select_tables
 from report.export import render_csv, render_json
 from report.sections import make_section
-from study.grids.grid import PROGRAM, TABLES, load_grids
+from study.grids.file import PROGRAM, TABLES, load_grids
 from study.paths import GRIDS
 from tests.report.made_up import submit, write
 from tests.report.made_up_pipeline import scheduled

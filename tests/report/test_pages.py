@@ -12,7 +12,7 @@ from report.data.selection import select_tables
 from report.document import Document, Section, Table
 from report.formats.pdf import TEMPLATE, render_pdf, template_inputs
 from report.make import make_document
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.long

@@ -7,7 +7,7 @@ from report.data.load import load_results
 from report.data.selection import select_tables
 from report.formats.markdown import render
 from report.make import make_document
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from tests.report.made_up import counts, measuring, write
 from tests.report.made_up_conditions import case_of
 from tests.report.made_up_models import GRID, answers, gpt, losing, profiled

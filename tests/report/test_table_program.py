@@ -7,7 +7,7 @@ import pytest
 
 from report.data.measured import measured
 from report.kinds import KINDS
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.results.environment import Environment
 from study.results.file import encode
 from study.results.program import GpuSamples, ProgramRun

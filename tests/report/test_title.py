@@ -6,7 +6,7 @@ import pytest
 from report.data.load import load_results
 from report.data.selection import select_tables
 from report.make import make_document
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.results.environment import RankPlace
 from tests.report.made_up import case, failed, result, submit, write
 

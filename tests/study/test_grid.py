@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from study.errors import ConfigError
-from study.grids.grid import MAX_CASES, Grid, known_grids, load_grids
+from study.grids.file import known_grids, load_grids
+from study.grids.grid import MAX_CASES, Grid
 
 TASKS = ["task1", "task2", "task3", "task4", "task5"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from study.errors import ConfigError
-from study.grids.grid import MAX_INCLUDED, PROGRAM, TABLES, load_grids
+from study.grids.file import MAX_INCLUDED, PROGRAM, TABLES, load_grids
 from study.storage.yaml_file import read_mapping
 
 OF_MODELS = ", ".join(name for name in TABLES if name != PROGRAM)

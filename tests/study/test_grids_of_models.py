@@ -10,7 +10,7 @@ import pytest
 from study.case import Case
 from study.command_line.parser import parse_overrides
 from study.errors import ConfigError
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 
 GPT = "axes: {gpus: [1, 2]}\nmodel: {kind: gpt, preset: gpt2, batch_size: 8}\n"
 PIPELINE = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import ConfigError
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.quoting import LONGEST, quoted
 from study.storage.yaml_file import MOST_BYTES, MOST_LEVELS, MOST_VALUES, read_mapping
 

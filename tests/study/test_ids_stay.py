@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 
 # How many cases, and the first digits of the sha256 of their ids, by the code before.
 IDS = {

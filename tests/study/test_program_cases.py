@@ -3,7 +3,7 @@
 import pytest
 
 from study.errors import ConfigError
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.validation import make_case
 from study.values.placeholders import command_words
 

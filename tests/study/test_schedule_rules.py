@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from study.errors import ConfigError
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 from study.stages import gpu_of_stage
 from study.validation import make_case
 

@@ -11,7 +11,7 @@ from report.document import Answer
 from report.wording.names import HOW
 from report.wording.units import count_of, plural
 from study.case import Case
-from study.grids.grid import load_grids
+from study.grids.file import load_grids
 
 
 def answer(grid_table: GridTable) -> list[Answer]:
