@@ -15,7 +15,7 @@ from mp.hardware.gemm import measure_gemm
 from mp.hardware.memory import measure_workspaces, release_cache
 from mp.hardware.precision import set_precision
 from mp.measure import measure
-from mp.profiling.profile import largest_products
+from mp.profiling.products import largest_products
 from mp.timing.chrome_trace import write_trace
 from mp.timing.timeline import Timeline
 from study.results.ceilings import Ceilings, GemmRate

@@ -14,7 +14,8 @@ from mp.families.linear import LinearStack
 from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
 from mp.profiling.operations import OperationCounter
-from mp.profiling.profile import largest_products, measure_profile
+from mp.profiling.products import largest_products
+from mp.profiling.profile import measure_profile
 from mp.single.step import build_step
 from report.analysis.profiled.shapes import operations_of
 from study.results.sizes import parameter_bytes
