@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 TEMPLATES = Path(__file__).resolve().parent
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
@@ -46,12 +46,19 @@ ENOUGH_CORES = 32  # as many as both nodes pretend to have: Slurm then counts ri
 
 @dataclass(frozen=True)
 class Cluster:
-    """One private cluster: its ClusterName, its folder and the first of its five ports."""
+    """One private cluster: its ClusterName, its folder and the first of its ports.
+
+    Attributes:
+        nodes: their names.
+        partitions: that have every node once, joined by commas.
+    """
 
     name: str
     folder: Path
     port: int
     accounting: bool
+    nodes: tuple[str, ...] = NODES
+    partitions: str = "gpu"
 
     @property
     def conf(self) -> Path:
@@ -77,19 +84,29 @@ class Cluster:
         how = "make slurm ACCOUNTING=1" if self.accounting else "make slurm"
         if missing:
             return f"not installed: {', '.join(missing)} (`{how}` installs them)"
+        return self.why_no_loopback()
+
+    def why_no_loopback(self) -> str | None:
+        """Why the daemons cannot be made to listen on 127.0.0.1 alone, or None."""
         return _why_no_loopback()
 
+    @property
+    def before_daemons(self) -> tuple[str, ...]:
+        """The words before a daemon's command that let its host's name lead to 127.0.0.1."""
+        return _named_for_loopback()
+
     def is_up(self) -> bool:
-        """Whether both nodes can take jobs, and the database knows the cluster."""
+        """Whether all nodes can take jobs, and the database knows the cluster."""
         if not self.conf.exists() or shutil.which("sinfo") is None:
             return False
-        states = self.ask("sinfo", "--noheader", "--Node", "--partition=gpu", "--format=%T").split()
-        if len(states) != len(NODES) or not set(states) <= {"idle", "mixed", "allocated"}:
+        where = f"--partition={self.partitions}"
+        states = self.ask("sinfo", "--noheader", "--Node", where, "--format=%T").split()
+        if len(states) != len(self.nodes) or not set(states) <= {"idle", "mixed", "allocated"}:
             return False
         return not self.accounting or self._has_association()
 
     def up(self) -> None:
-        """Start the daemons and wait until both nodes can take jobs."""
+        """Start the daemons and wait until all nodes can take jobs."""
         if self.is_up():
             return
         self.down()
@@ -99,7 +116,7 @@ class Cluster:
         if self.accounting:
             self._start_accounting()
         self.start_controller()
-        for node in NODES:
+        for node in self.nodes:
             self.start_node(node)
         if not _becomes_true(self.is_up, PATIENCE_S):
             sys.exit(f"error: the nodes did not come up; see {self.folder}/*.log")
@@ -108,7 +125,7 @@ class Cluster:
         """Stop the daemons by their own pid files and remove everything they wrote."""
         if self.conf.exists() and shutil.which("scancel"):
             self.ask("scancel", "--user=root")
-        nodes = (f"slurmd.{node}" for node in NODES)
+        nodes = (f"slurmd.{node}" for node in self.nodes)
         for daemon in (*nodes, "slurmctld", "slurmdbd", "mariadbd", "munged"):
             self.stop(daemon)
         if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() == self.conf:
@@ -118,11 +135,11 @@ class Cluster:
 
     def start_controller(self) -> None:
         """Start slurmctld; it goes on from its saved state."""
-        self.run(*_named_for_loopback(), "slurmctld", "-f", str(self.conf))
+        self.run(*self.before_daemons, "slurmctld", "-f", str(self.conf))
 
     def start_node(self, node: str) -> None:
         """Start the node's slurmd."""
-        self.run(*_named_for_loopback(), "slurmd", "-N", node, "-f", str(self.conf))
+        self.run(*self.before_daemons, "slurmd", "-N", node, "-f", str(self.conf))
 
     def stop(self, daemon: str, by: signal.Signals = signal.SIGTERM) -> None:
         """Stop a daemon: slurmctld, slurmd.gpu1, ..."""
@@ -154,19 +171,37 @@ class Cluster:
         for name in ("dev", "state", "private"):
             (self.folder / name).mkdir(mode=0o700)
         more = self._template("accounting.conf") if self.accounting else ""
-        _write(self.conf, self._template("slurm.conf") + more, 0o644)
-        _write(self.folder / "gres.conf", self._template("gres.conf"), 0o644)
+        conf = self._template("slurm.conf") + self.node_lines()
+        _write(self.conf, conf + more, 0o644)
+        _write(self.folder / "gres.conf", self.gres_lines(), 0o644)
         _write(self.folder / "cgroup.conf", self._template("cgroup.conf"), 0o644)
         _write(self.folder / "prolog", self._template("prolog"), 0o755)
         if self.accounting:
             _write(self.folder / "slurmdbd.conf", self._template("slurmdbd.conf"), 0o600)
+        self.make_devices()
+
+    def node_lines(self) -> str:
+        """The lines of slurm.conf for nodes and partitions."""
+        return self._template("nodes.conf")
+
+    def gres_lines(self) -> str:
+        """The lines of gres.conf: the files of the GPUs of each node."""
+        return self._template("gres.conf")
+
+    def make_devices(self) -> None:
+        """Make the files of pretended GPUs.
+
+        Slurm sets CUDA_VISIBLE_DEVICES only for character devices with their own numbers.
+        """
         for gpu in range(8):
-            # Slurm sets CUDA_VISIBLE_DEVICES only for character devices with their own numbers.
             self.run("mknod", str(self.folder / "dev" / f"gpu{gpu}"), "c", "195", str(100 + gpu))
 
     def _template(self, name: str) -> str:
-        text = (TEMPLATES / name).read_text()
-        host = LOCALHOST if _named_for_loopback() else socket.gethostname()
+        return self.filled_in((TEMPLATES / name).read_text())
+
+    def filled_in(self, text: str) -> str:
+        """The text with the words in braces filled in."""
+        host = LOCALHOST if self.before_daemons else socket.gethostname()
         values = {"dir": self.folder, "host": host, "name": self.name}
         # No two clusters of this machine give the same job id: tests find processes by it.
         values["first_job"] = 1 + 1000 * (self.port - 17000)
@@ -178,7 +213,7 @@ class Cluster:
     def _name_nodes(self) -> None:
         """Let the nodes' names lead here: the processes of a job find one another by them."""
         with _locked_hosts("a") as file:
-            file.write(f"127.0.0.1 {' '.join(NODES)} # {self.name}\n")
+            file.write(f"127.0.0.1 {' '.join(self.nodes)} # {self.name}\n")
 
     def _forget_nodes(self) -> None:
         if os.geteuid() != 0:
@@ -210,7 +245,7 @@ class Cluster:
         self.run("sh", "-c", f"{command} < /dev/null > {self.folder}/mariadb.log 2>&1 &")
         if not _becomes_true((self.folder / "mysql.socket").exists, PATIENCE_S):
             sys.exit(f"error: MariaDB did not come up; see {self.folder}/mariadb.log")
-        self.run(*_named_for_loopback(), "slurmdbd")
+        self.run(*self.before_daemons, "slurmdbd")
         if not _becomes_true(lambda: self._knows_itself(), PATIENCE_S):
             sys.exit(f"error: slurmdbd did not come up; see {self.folder}/slurmdbd.log")
         self.run("sacctmgr", "--immediate", "add", "account", "mpbench")
@@ -291,7 +326,7 @@ def _why_no_loopback() -> str | None:
 
 
 @contextmanager
-def _locked_hosts(mode: str) -> Iterator[TextIO]:
+def _locked_hosts(mode: str) -> Iterator[IO[str]]:
     """Open /etc/hosts, which several clusters may want to change at once."""
     with HOSTS.open(mode) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
