@@ -1,0 +1,67 @@
+"""Grid files for a machine: those of grids/ and docs/example/grids, for its number of GPUs."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLE = ROOT / "docs/example/grids"
+HOMEWORK = [ROOT / f"grids/task{number}.yaml" for number in range(1, 6)]
+MADE_FOR = 4  # GPUs: the largest number in the grids of the example
+# Of a rehearsal, which measures nothing: a second on a CPU.
+SMALL: dict[str, dict[str, Any]] = {
+    "linear": {"dim": 32, "batch_size": 64},
+    "gpt": {"depth": 20, "dim": 16, "heads": 2, "seq_len": 8, "vocab": 50, "batch_size": 32},
+}
+SHORT = {"warmup_steps": 2, "steps": 5, "time_limit_s": 5}
+NODES = """\
+title: "Two pretended nodes"
+table: schedules
+axes: {gpus: [4], schedule: [1f1b, zero_bubble, tensor, ddp]}
+model: {depth: 24, dim: 5120, batch_size: 16384}
+pipeline: {micro_batches: 16}
+train: {dtype: bfloat16}
+measure: {time_limit_s: 5}
+"""
+
+
+def write_grids(folder: Path, gpus: int, *, small: bool) -> None:
+    """Write every grid for a machine of `gpus` GPUs; the files keep their names.
+
+    Args:
+        folder: where they go; what was there before is removed.
+        gpus: a power of two.
+        small: sizes of a rehearsal, without CUDA graphs, which no CPU has.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    texts = {path.stem: path.read_text() for path in [*HOMEWORK, *sorted(EXAMPLE.glob("*.yaml"))]}
+    for name, text in (texts | {"nodes": NODES}).items():
+        data = yaml.safe_load(text)
+        if name == "task3":
+            data["axes"]["gpus"] = [*range(1, max(5, gpus) + 1)]
+        elif not name.startswith("task"):
+            data["axes"]["gpus"] = _scaled(data["axes"]["gpus"], gpus)
+        if small:
+            _shrink(data)
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+def _scaled(counts: list[int], gpus: int) -> list[int]:
+    """Return `[4]` as `[gpus]`, and `[1, 2, 4]` as the powers of two up to it."""
+    if counts == [MADE_FOR]:
+        return [gpus]
+    return [2**power for power in range(gpus.bit_length())]
+
+
+def _shrink(data: dict[str, Any]) -> None:
+    model, axes = data["model"], data["axes"]
+    sizes = SMALL[model.get("kind", "linear")]
+    model.update({key: value for key, value in sizes.items() if key in model})
+    if "batch_size" in axes:
+        axes["batch_size"] = [32, 64]
+    if "execution" in axes:
+        axes["execution"] = ["eager"]
+    data["measure"] = dict(SHORT)

@@ -1,0 +1,194 @@
+"""What is submitted, the most valuable first; how long it may take; what fits into a call."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.case import Case
+from study.command_line.parser import parse_overrides
+from study.grid import load_grids
+
+SECTIONS = ("homework", "schedules", "nodes", "gpt")
+MACHINE, TWO_NODES = "machine", "two-nodes"  # profiles
+# Seconds of a job besides its timed steps, 1 s of Slurm included: of a GPT, from the phases of 17
+# jobs on four H100s, 2026-11-27; of the linear stack, estimated from these.
+BESIDE_STEPS_S = {"linear": 16.0, "gpt": 21.0}
+OF_A_GRAPH_S = 4.0
+OF_NAIVE_GPT_S = 6.0
+LARGE_BATCH, OF_LARGE_BATCH_S = (
+    64,
+    20.0,
+)  # rows of a GPT; naive steps and checks take so much longer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cases of one grid that are submitted by one command.
+
+    Attributes:
+        section: the part of the study that it is for.
+        grid: the name of a grid file.
+        sets: what `--set` keeps of it.
+        profile: of cluster.yaml.
+        emulated: more GPUs than there are, which share one.
+    """
+
+    section: str
+    grid: str
+    sets: tuple[str, ...] = ()
+    profile: str = MACHINE
+    emulated: bool = False
+
+    def options(self, folder: Path) -> list[str]:
+        """Return the options of submit.py that name its cases."""
+        keys = [word for text in self.sets for word in ("--set", text)]
+        return ["--grid", str(folder / f"{self.grid}.yaml"), *keys]
+
+    def cases(self, folder: Path) -> list[Case]:
+        """Return its cases, in the order in which they are submitted."""
+        overrides = parse_overrides(list(self.sets))
+        return [
+            case
+            for grid in load_grids([str(folder / f"{self.grid}.yaml")])
+            for case in grid.with_overrides(overrides).cases()
+        ]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A batch, those of its cases that no batch before has, and when the last should end.
+
+    Attributes:
+        ends_s: seconds after the beginning of the part.
+    """
+
+    batch: Batch
+    cases: list[Case]
+    ends_s: float
+
+
+def batches(gpus: int, *, on_cpus: bool) -> Iterator[Batch]:
+    """Yield everything for a machine of `gpus` GPUs, the most valuable first.
+
+    Jobs of all GPUs stand together, and jobs of few too: where the number changes, GPUs wait for
+    the last of the jobs before.
+
+    Args:
+        gpus: a power of two.
+        on_cpus: leave out what needs a GPU.
+    """
+    yield from _homework(gpus)
+    everything = _of("schedules", "schedules", f"gpus={gpus}")
+    yield everything
+    few = [2**power for power in reversed(range(gpus.bit_length() - 1))]
+    if gpus <= 4:
+        yield from (_of("schedules", "schedules", f"gpus={count}") for count in few)
+    yield from _pipelines(gpus, "separate", 16)
+    yield Batch("nodes", "nodes", profile=TWO_NODES)
+    if gpus > 4:
+        yield from (_of("schedules", "schedules", f"gpus={count}") for count in few)
+    yield from _pipelines(gpus, "fused", 8)
+    if not on_cpus:
+        yield _of("schedules", "graphs", "execution=cuda_graph")
+    yield _of("gpt", "gpt", f"gpus={gpus}")
+    yield from (_of("gpt", "gpt", f"gpus={count}") for count in few if count > 1)
+    yield _of("gpt", "gpt", "gpus=1", "schedule=naive")
+    yield _of("gpt", "gpt-graphs")
+    yield _of("gpt", "gpt-balance")
+    yield from (_of("gpt", "gpt-batch", f"gpus={count}") for count in (gpus, *few))
+    yield _of("gpt", "gpt", "gpus=1")
+    yield from _pipelines(gpus, "fused", 16)
+
+
+def _of(section: str, grid: str, *sets: str) -> Batch:
+    return Batch(section, grid, sets)
+
+
+def _pipelines(gpus: int, gradients: str, micro_batches: int) -> Iterator[Batch]:
+    sets = (f"gradients={gradients}", f"micro_batches={micro_batches}")
+    yield _of("schedules", "pipelines", f"gpus={gpus}", *sets)
+
+
+def _homework(gpus: int) -> Iterator[Batch]:
+    """Yield the homework, in an order that leaves few GPUs idle."""
+    for task in ("task1", "task2", "task4"):
+        yield _of("homework", task, "gpus=2")
+    counts = range(1, max(5, gpus) + 1)
+    large = [count for count in counts if gpus // 2 < count <= gpus]
+    small = [count for count in counts if count <= gpus // 2]
+    for count in reversed(large):  # each beside one that takes the rest
+        yield _of("homework", "task3", f"gpus={count}")
+        if gpus - count in small:
+            yield _of("homework", "task3", f"gpus={gpus - count}")
+    yield from (_of("homework", "task3", f"gpus={count}") for count in small)
+    more = (count for count in counts if count > gpus)
+    yield from (Batch("homework", "task3", (f"gpus={n}",), emulated=True) for n in more)
+
+
+def seconds_of(case: Case) -> float:
+    """Return how long a job of the case should take, from Slurm's start to its end."""
+    kind = "gpt" if case.kind == "gpt" else "linear"
+    more = OF_A_GRAPH_S if case.execution == "cuda_graph" else 0.0
+    if kind == "gpt" and case.schedule == "naive":
+        more += OF_NAIVE_GPT_S + (OF_LARGE_BATCH_S if case.batch_size > LARGE_BATCH else 0.0)
+    return BESIDE_STEPS_S[kind] + case.time_limit_s + more
+
+
+def parts_of(
+    chosen: Iterable[Batch],
+    folder: Path,
+    gpus: int,
+    within_s: float,
+    done: set[tuple[str, Case]],
+) -> list[list[Planned]]:
+    """Return the parts, each of which should end within its time.
+
+    Args:
+        chosen: the batches, in order.
+        folder: of the grid files.
+        gpus: those of the machine.
+        within_s: seconds for the jobs of a part.
+        done: cases that were measured before, each with its profile.
+    """
+    parts: list[list[Planned]] = [[]]
+    seen = set(done)
+    queue = Queue(gpus)
+    for batch in chosen:
+        cases = batch.cases(folder)
+        new = [case for case in cases if (batch.profile, case) not in seen]
+        seen.update((batch.profile, case) for case in new)
+        if not new:
+            continue
+        ends_s = queue.submit(batch, new)
+        if ends_s > within_s and parts[-1]:
+            parts.append([])
+            queue = Queue(gpus)
+            ends_s = queue.submit(batch, new)
+        parts[-1].append(Planned(batch, new, ends_s))
+    return parts
+
+
+class Queue:
+    """When jobs end that start in order, each as soon as it has its GPUs.
+
+    Args:
+        gpus: those of the machine.
+    """
+
+    def __init__(self, gpus: int) -> None:
+        self.free_at_s = [0.0] * gpus
+        self.begun_s = 0.0
+        self.profile = MACHINE
+
+    def submit(self, batch: Batch, cases: list[Case]) -> float:
+        """Return when the last job ends, of these and of all before."""
+        if batch.profile != self.profile:
+            self.begun_s, self.profile = max(self.free_at_s), batch.profile
+        for case in cases:
+            count = 1 if batch.emulated else case.gpus
+            taken = [heapq.heappop(self.free_at_s) for _ in range(count)]
+            self.begun_s = max(self.begun_s, *taken)
+            for _ in taken:
+                heapq.heappush(self.free_at_s, self.begun_s + seconds_of(case))
+        return max(self.free_at_s)
