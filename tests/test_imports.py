@@ -58,6 +58,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "predict": {
         "orders": set(),
+        "memory": {"orders"},
     },
     "jobs": {
         **{room: set() for room in ("job_log", "lock", "rendezvous")},

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from report.analysis.memory_parts import MemoryBreakdown
-from report.analysis.naive_memory import predicted_of
+from predict.memory.parts import MemoryBreakdown
+from report.analysis.predicted_memory import predicted_of
 from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure

@@ -13,8 +13,8 @@ from mp.families.registry import workload_of
 from mp.profiling.live_bytes import storage_of
 from mp.profiling.profile import measure_profile
 from mp.workload import OPTIMIZERS
-from report.analysis.profiled.data_parallel import follow_data_parallel
-from report.analysis.profiled.linear import linear_profile
+from predict.memory.layers.data_parallel import follow_data_parallel
+from predict.memory.linear.profile import linear_profile
 from study.paths import ROOT
 from study.validation import make_case
 from tests.mp.forked_data_parallel import SHARED

@@ -20,7 +20,7 @@ from mp.profiling.operations import OperationCounter
 from mp.profiling.profile import measure_profile
 from mp.timing.clocks import clock_of
 from mp.timing.timeline import break_down
-from report.analysis.profiled.pipeline import follow_pipeline
+from predict.memory.layers.pipeline import follow_pipeline
 from report.analysis.profiled.shapes import operations_of
 from report.analysis.replay import COMPUTE_KINDS
 from study.schedules import IN_TWO_PARTS, PIPELINES

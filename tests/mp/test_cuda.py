@@ -14,7 +14,7 @@ from mp.single.engine import SingleEngine
 from mp.single.step import build_step
 from mp.single.transfers import observe_transfers
 from mp.timing.timeline import break_down
-from report.analysis.naive_memory import predicted_of, predicted_shared_peak_of
+from report.analysis.predicted_memory import predicted_of, predicted_shared_peak_of
 from report.data.measured import measured as in_report
 from study.case import Case
 from study.errors import CaseError

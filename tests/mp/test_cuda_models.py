@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mp.profiling.layer_seconds import BusyGpuTimer
-from report.analysis.naive_memory import predicted_peak
+from report.analysis.predicted_memory import predicted_peak
 from report.data.measured import measured
 from tests.mp.test_cuda_pipelines import run_options
 

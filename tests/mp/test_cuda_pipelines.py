@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from report.analysis.in_flight import seen_in_flight
-from report.analysis.naive_memory import predicted_peak
+from report.analysis.predicted_memory import predicted_peak
 from report.data.measured import measured
 from study.paths import ROOT
 from study.results.file import decode

@@ -10,7 +10,7 @@ from mp.profiling.live_bytes import LiveBytes
 from mp.profiling.profile import measure_profile
 from mp.single.step import build_step
 from mp.workload import OPTIMIZERS
-from report.analysis.profiled.naive import follow_step
+from predict.memory.layers.naive import follow_step
 from report.analysis.profiled.shapes import operations_of
 from study.results.sizes import Gradients, parameter_bytes, trained_bytes
 from study.validation import make_case

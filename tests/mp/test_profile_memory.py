@@ -13,17 +13,16 @@ from mp.inspection.memory import Batch, data_parallel_bytes, gpu_bytes
 from mp.profiling.profile import measure_profile
 from mp.single.step import build_step
 from mp.workload import OPTIMIZERS
-from report.analysis.naive_memory import predict
-from report.analysis.pipeline_memory import predict_pipeline
-from report.analysis.profiled.data_parallel import follow_data_parallel
-from report.analysis.profiled.linear import linear_profile
-from report.analysis.profiled.naive import follow_step
-from report.analysis.profiled.pipeline import follow_pipeline
+from predict.memory.layers.data_parallel import follow_data_parallel
+from predict.memory.layers.naive import follow_step
+from predict.memory.layers.pipeline import follow_pipeline
+from predict.memory.linear.naive import predict
+from predict.memory.linear.profile import linear_profile
 from report.analysis.replay import actions_of
 from report.data.measured import measured
 from study.schedules import IN_TWO_PARTS, PIPELINES
 from study.validation import make_case
-from tests.report.made_up_pipeline import scheduled
+from tests.report.made_up_pipeline import predicted_by_closed_forms, scheduled
 
 CPU = torch.device("cpu")
 GPT = {"kind": "gpt", "dim": 32, "heads": 4, "seq_len": 64, "vocab": 300, "batch_size": 4}
@@ -143,7 +142,7 @@ def test_they_do_so_for_pipelines(schedule, batch_size, allowed):
     result = measured(scheduled(schedule, **keys, dtype="float32"))
     places = result.placement.stage_of_layer or result.placement.gpu_of_layer
     found = follow_pipeline(result.case, profile_of(result.case), places, actions_of(result))
-    for ours, theirs in zip(found, predict_pipeline(result, 0), strict=True):
+    for ours, theirs in zip(found, predicted_by_closed_forms(result), strict=True):
         more = ours.total / theirs.total - 1
         assert -allowed <= more <= (0.07 if schedule in IN_TWO_PARTS else allowed)
 
@@ -156,5 +155,5 @@ def test_they_do_so_for_pipelines_whose_layers_run_again(schedule, batch_size, a
     result = measured(made)
     places = result.placement.stage_of_layer or result.placement.gpu_of_layer
     found = follow_pipeline(result.case, profile_of(result.case), places, actions_of(result))
-    for ours, theirs in zip(found, predict_pipeline(result, 0), strict=True):
+    for ours, theirs in zip(found, predicted_by_closed_forms(result), strict=True):
         assert ours.total == pytest.approx(theirs.total, rel=allowed)

@@ -22,11 +22,10 @@ from mp.launcher.launcher import free_port
 from mp.rendezvous.secret import SECRET
 from mp.timing.clocks import clock_of
 from mp.timing.timeline import break_down
-from report.analysis.pipeline_memory import predict_pipeline
 from report.data.measured import measured
 from study.validation import make_case
 from tests.report.made_up import measuring
-from tests.report.made_up_pipeline import scheduled
+from tests.report.made_up_pipeline import predicted_by_closed_forms, scheduled
 
 SIZES = {"depth": 8, "gpus": 2, "dim": 64, "batch_size": 4096, "micro_batches": 4}
 
@@ -85,7 +84,7 @@ def measure(world: World, keys: dict[str, object]) -> None:
         del already
         step()
     made = measuring(scheduled("gpipe", dtype="float32", **keys), breakdown=seen)
-    predicted = predict_pipeline(measured(made), 0)[rank].total
+    predicted = predicted_by_closed_forms(measured(made))[rank].total
     print(f"rank {rank}: {live.peak} {predicted}", flush=True)  # Gloo prints lines of its own
 
 

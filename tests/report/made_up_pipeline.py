@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import msgspec
 
+from predict.memory.linear.pipeline import predict_pipeline
+from report.analysis.replay import actions_of
 from study.results.environment import RankPlace
 from study.results.measurement import Breakdown, GpuTime, TimeSpan
 from study.results.result import Collective, PairTransfers, Placement, Transfers
@@ -233,3 +235,9 @@ def _environment(given, threads, cores):
 def peaks(gpus, mib):
     """So much peak memory on each of the GPUs."""
     return [mib * MIB] * gpus
+
+
+def predicted_by_closed_forms(result, reduction=0):
+    """What each GPU of a linear stack's pipeline holds at its peak, by the actions of its step."""
+    stages = result.placement.stage_of_layer or result.placement.gpu_of_layer
+    return predict_pipeline(result.case, stages, reduction, actions_of(result))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from report.analysis.naive_memory import predicted_of
+from report.analysis.predicted_memory import predicted_of
 from report.data.measured import measured
 from report.method import make_method
 from tests.report.made_up import measuring, steady

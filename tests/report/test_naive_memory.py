@@ -5,7 +5,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from mp.hardware.devices import choose_devices
 from mp.single.step import build_step
-from report.analysis.naive_memory import predict, predicted_peak
+from predict.memory.linear.naive import predict
+from report.analysis.predicted_memory import predicted_peak
 from report.data.measured import measured
 from study.case import Case
 from study.paths import ROOT

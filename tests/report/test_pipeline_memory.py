@@ -8,15 +8,14 @@ import sys
 import msgspec
 import pytest
 
-from report.analysis.naive_memory import predicted_of, predicted_peak
-from report.analysis.pipeline_memory import predict_pipeline
+from report.analysis.predicted_memory import predicted_of, predicted_peak
 from report.data.measured import measured
 from study.paths import ROOT
 from study.results.file import read_result
 from study.schedules import PIPELINES
 from tests.conftest import PATIENCE_S
 from tests.report.made_up import measuring
-from tests.report.made_up_pipeline import scheduled
+from tests.report.made_up_pipeline import predicted_by_closed_forms, scheduled
 
 EXAMPLE = ROOT / "docs/example/results/local"
 DIM, BATCH, MICRO = 16, 4000, 10  # activations are large beside parameters
@@ -27,7 +26,7 @@ ROWS = 4 * DIM * BATCH // MICRO  # one activation of one micro-batch
 def predicted(schedule, reduction=0, **keys):
     keys = {"depth": 6, "gpus": 2, "dim": DIM, "batch_size": BATCH, "micro_batches": MICRO} | keys
     keys.setdefault("dtype", "float32")
-    return predict_pipeline(measured(scheduled(schedule, **keys)), reduction)
+    return predicted_by_closed_forms(measured(scheduled(schedule, **keys)), reduction)
 
 
 def test_gpipe_holds_all_micro_batches_beside_its_buffers():

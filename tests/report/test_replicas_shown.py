@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from report.analysis.bubble import bubbles
-from report.analysis.naive_memory import predicted_of
+from report.analysis.predicted_memory import predicted_of
 from report.analysis.transfers import expected_moves, is_chain
 from report.answers import layer_map, transfers
 from report.answers.of_model import tied

@@ -1,6 +1,6 @@
 """The conditions of the best: whether the model fits on one GPU, as a copy for each needs it to."""
 
-from report.analysis.memory_parts import ELEMENT_BYTES, OPTIMIZER_STATES
+from predict.memory.parts import ELEMENT_BYTES, OPTIMIZER_STATES
 from report.answers.of_model.tried import Counts, gpus_words
 from report.data.measured import MeasuredCase
 from report.wording.units import data_size

@@ -2,7 +2,7 @@
 
 from itertools import chain, islice
 
-from report.analysis.naive_memory import predicted_of
+from report.analysis.predicted_memory import predicted_of
 from report.answers.phrases import listed, per_group
 from report.data.measured import MeasuredCase
 from report.wording.quantities import list_words

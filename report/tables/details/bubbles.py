@@ -2,7 +2,7 @@
 
 from report.analysis.bubble import Bubble, bubbles
 from report.analysis.in_flight import seen_in_flight
-from report.analysis.naive_memory import predicted_peak
+from report.analysis.predicted_memory import predicted_peak
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, make_rows

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from report.analysis.memory_parts import MemoryBreakdown
-from report.analysis.naive_memory import predicted_of, predicted_shared_peak_of
+from predict.memory.parts import MemoryBreakdown
+from report.analysis.predicted_memory import predicted_of, predicted_shared_peak_of
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows

@@ -1,7 +1,7 @@
 """Table of what a schedule costs: activations in flight, memory, and data moved or reduced."""
 
 from report.analysis.in_flight import seen_in_flight
-from report.analysis.naive_memory import predicted_peak
+from report.analysis.predicted_memory import predicted_peak
 from report.analysis.transfers import counted, total_bytes
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase

@@ -5,44 +5,38 @@ each micro-batch that a stage receives, and for each gradient; of a micro-batch 
 of every layer and the stage's output; and the buffers of all losses.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from report.analysis.memory_parts import (
+from predict.memory.parts import (
     ELEMENT_BYTES,
     OPTIMIZER_STATES,
     OPTIMIZER_TEMPORARIES,
     MemoryBreakdown,
 )
-from report.analysis.replay import actions_of
-from report.data.measured import MeasuredCase
 from study.case import Case
 from study.results.measurement import TimeSpan
 from study.stages import gpu_of_stage, in_first_replica
 
 
-def predict_pipeline(result: MeasuredCase, reduction: int) -> list[MemoryBreakdown] | None:
-    """Return what each GPU holds at its peak; None where no step was instrumented.
+def predict_pipeline(
+    case: Case, stage_of_layer: Sequence[int], reduction: int, actions: Sequence[TimeSpan]
+) -> list[MemoryBreakdown]:
+    """Return what each GPU holds at its peak.
 
-    `reduction` is the bytes that the sum over a micro-batch's rows takes for itself.
+    Args:
+        case: the configuration.
+        stage_of_layer: the stage of each layer.
+        reduction: the bytes that the sum over a micro-batch's rows takes for itself.
+        actions: computing spans of a step, sorted by start.
     """
-    actions = actions_of(result)
-    if not actions:
-        return None
-    layers = _layers_of_stages(result)
+    layers = [stage_of_layer.count(stage) for stage in range(len(gpu_of_stage(case)))]
     return [
-        _Gpu(result.case, in_first_replica(result.case, gpu), layers, reduction).peak_of(
+        _Gpu(case, in_first_replica(case, gpu), layers, reduction).peak_of(
             a for a in actions if a.gpu == gpu
         )
-        for gpu in range(result.case.gpus)
+        for gpu in range(case.gpus)
     ]
-
-
-def _layers_of_stages(result: MeasuredCase) -> list[int]:
-    """Return the number of layers of each stage."""
-    placement = result.placement
-    of_layer = placement.stage_of_layer or placement.gpu_of_layer
-    return [of_layer.count(stage) for stage in range(len(gpu_of_stage(result.case)))]
 
 
 @dataclass

@@ -4,7 +4,7 @@ Backward is one call, which computes all other gradients; the store keeps what t
 are made of (mp/weight_gradients.py).
 """
 
-from report.analysis.profiled.pipeline_gpu import Gpu
+from predict.memory.layers.pipeline_gpu import Gpu
 from study.results.measurement import SpanKind
 
 

@@ -1,14 +1,14 @@
 """Predicted peak memory of each GPU of a pipeline, from its actions and the layers as measured.
 
-What torch.distributed.pipelining keeps is that of report/analysis/pipeline_memory.py; here every
+What torch.distributed.pipelining keeps is that of predict/memory/linear/pipeline.py; here every
 layer has sizes of its own.
 """
 
 from collections.abc import Sequence
 
-from report.analysis.memory_parts import MemoryBreakdown
-from report.analysis.profiled.pipeline_fused import FusedGpu
-from report.analysis.profiled.pipeline_gpu import Gpu
+from predict.memory.layers.pipeline_fused import FusedGpu
+from predict.memory.layers.pipeline_gpu import Gpu
+from predict.memory.parts import MemoryBreakdown
 from study.case import Case
 from study.results.layers import ModelProfile
 from study.results.measurement import TimeSpan

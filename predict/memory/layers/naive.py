@@ -1,7 +1,7 @@
 """Predicted peak memory of each GPU of a naive step, from the layers as measured."""
 
-from report.analysis.memory_parts import OPTIMIZER_TEMPORARIES, Account
-from report.analysis.profiled.shapes import buffer_bytes, keeps_between
+from predict.memory.layers.kept import buffer_bytes, keeps_between
+from predict.memory.parts import OPTIMIZER_TEMPORARIES, Account
 from study.case import Case
 from study.results.layers import ModelProfile
 from study.results.sizes import Gradients, parameter_bytes, trained_bytes

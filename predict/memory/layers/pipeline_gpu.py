@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from report.analysis.memory_parts import (
+from predict.memory.layers.kept import buffer_bytes, keeps_between
+from predict.memory.parts import (
     OPTIMIZER_STATES,
     OPTIMIZER_TEMPORARIES,
     MemoryBreakdown,
 )
-from report.analysis.profiled.shapes import buffer_bytes, keeps_between
 from study.case import Case
 from study.results.layers import LayerProfile, ModelProfile
 from study.results.measurement import SpanKind, TimeSpan

@@ -5,7 +5,7 @@ tests/mp/test_profile_memory.py holds it against layers as measured.
 
 import msgspec
 
-from report.analysis.memory_parts import ELEMENT_BYTES
+from predict.memory.parts import ELEMENT_BYTES
 from study.case import Case
 from study.results.layers import LayerProfile, ModelProfile
 from study.schedules import IN_TWO_PARTS

@@ -5,9 +5,9 @@ By the source of torch 2.11 to 2.13, and as living tensors of CPU ranks show it.
 
 from dataclasses import dataclass
 
-from report.analysis.memory_parts import Account, MemoryBreakdown
-from report.analysis.profiled.naive import Step
-from report.analysis.profiled.shapes import buffer_bytes
+from predict.memory.layers.kept import buffer_bytes
+from predict.memory.layers.naive import Step
+from predict.memory.parts import Account, MemoryBreakdown
 from study.case import Case
 from study.results.layers import ModelProfile
 from study.results.sizes import parameter_bytes, trained_bytes

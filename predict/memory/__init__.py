@@ -1,0 +1,1 @@
+"""Peak memory of each GPU, followed action by action, and whether it fits."""

@@ -1,0 +1,1 @@
+"""Memory from the sizes of each layer, as measured or by closed forms."""

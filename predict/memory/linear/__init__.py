@@ -1,0 +1,1 @@
+"""Memory of the linear stack, whose sizes follow from its case."""
