@@ -9,7 +9,7 @@ from predict.memory.linear.naive import predict
 from predict.memory.linear.pipeline import predict_pipeline
 from predict.memory.linear.profile import linear_profile
 from predict.memory.parts import MemoryBreakdown
-from report.analysis.replay import actions_of
+from report.analysis.replay import orders_of
 from report.data.measured import MeasuredCase
 from study.results.layers import ModelProfile
 from study.schedules import SCHEDULES
@@ -56,9 +56,15 @@ def predicted_shared_peak_of(result: MeasuredCase) -> int:
 
 def _of_linear_stack(result: MeasuredCase) -> list[MemoryBreakdown] | None:
     """Return what each GPU of a pipeline holds at its peak; None without instrumented steps."""
-    actions, placement = actions_of(result), result.placement
+    orders, placement = orders_of(result), result.placement
     stages = placement.stage_of_layer or placement.gpu_of_layer
-    return predict_pipeline(result.case, stages, _reduction(result), actions) if actions else None
+    if not orders:
+        return None
+    return _by_gpu(result, predict_pipeline(result.case, stages, _reduction(result), orders))
+
+
+def _by_gpu(result: MeasuredCase, found: dict[int, MemoryBreakdown]) -> list[MemoryBreakdown]:
+    return [found[gpu] for gpu in range(result.case.gpus)]
 
 
 def _of_layers(result: MeasuredCase, model: ModelProfile) -> list[MemoryBreakdown] | None:
@@ -68,10 +74,11 @@ def _of_layers(result: MeasuredCase, model: ModelProfile) -> list[MemoryBreakdow
         return follow_step(result.case, model, places).peaks
     if SCHEDULES[result.case.schedule].family == "data":
         return follow_data_parallel(result.case, model)
-    actions = actions_of(result)
-    if not actions or not SCHEDULES[result.case.schedule].is_pipeline:
+    orders = orders_of(result)
+    if not orders or not SCHEDULES[result.case.schedule].is_pipeline:
         return None
-    return follow_pipeline(result.case, model, result.placement.stage_of_layer or places, actions)
+    stages = result.placement.stage_of_layer or places
+    return _by_gpu(result, follow_pipeline(result.case, model, stages, orders))
 
 
 def _knows_reduction(result: MeasuredCase) -> bool:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import cast, get_args
 
 import msgspec
 
+from predict.orders.action import Action, Kind
 from report.data.measured import MeasuredCase
 from study.results.measurement import TimeSpan
 
@@ -35,6 +37,21 @@ def actions_of(result: MeasuredCase) -> list[TimeSpan]:
     if any(s.stage is None for s in found if s.kind not in WITHOUT_STAGE):
         return []
     return sorted(found, key=lambda span: (span.start_s, span.end_s))
+
+
+def orders_of(result: MeasuredCase) -> dict[int, list[Action]]:
+    """Return the actions of each GPU in the order seen; empty where `actions_of` is."""
+    return orders_in(actions_of(result))
+
+
+def orders_in(spans: Sequence[TimeSpan]) -> dict[int, list[Action]]:
+    """Return the actions of each GPU in the order of these spans, which are sorted by start."""
+    found: dict[int, list[Action]] = {}
+    for span in spans:
+        if span.kind in get_args(Kind):
+            action = Action(cast(Kind, span.kind), span.stage or 0, span.micro_batch or 0)
+            found.setdefault(span.gpu, []).append(action)
+    return found
 
 
 class Replay:

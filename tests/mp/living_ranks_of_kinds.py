@@ -22,7 +22,7 @@ from mp.timing.clocks import clock_of
 from mp.timing.timeline import break_down
 from predict.memory.layers.pipeline import follow_pipeline
 from report.analysis.profiled.shapes import operations_of
-from report.analysis.replay import COMPUTE_KINDS
+from report.analysis.replay import COMPUTE_KINDS, orders_in
 from study.schedules import IN_TWO_PARTS, PIPELINES
 from study.validation import make_case
 from tests.mp.forked_ranks import fork, meet
@@ -60,7 +60,7 @@ def measure(case, world):
     with LiveBytes(*already) as live:
         del already
         step()
-    predicted = follow_pipeline(case, model, stages.stage_of_layer, actions_in(seen))
+    predicted = follow_pipeline(case, model, stages.stage_of_layer, orders_in(actions_in(seen)))
     with sdpa_kernel(SDPBackend.MATH), OperationCounter([]) as counter:
         step()
     return live.peak, predicted[world.rank].total, counter.total, operations_of(case, model).total

@@ -18,7 +18,7 @@ from predict.memory.layers.naive import follow_step
 from predict.memory.layers.pipeline import follow_pipeline
 from predict.memory.linear.naive import predict
 from predict.memory.linear.profile import linear_profile
-from report.analysis.replay import actions_of
+from report.analysis.replay import orders_of
 from report.data.measured import measured
 from study.schedules import IN_TWO_PARTS, PIPELINES
 from study.validation import make_case
@@ -141,7 +141,9 @@ def test_they_do_so_for_pipelines(schedule, batch_size, allowed):
     keys = {"depth": 8, "gpus": 2, "dim": 16, "batch_size": batch_size, "micro_batches": 4}
     result = measured(scheduled(schedule, **keys, dtype="float32"))
     places = result.placement.stage_of_layer or result.placement.gpu_of_layer
-    found = follow_pipeline(result.case, profile_of(result.case), places, actions_of(result))
+    found = follow_pipeline(
+        result.case, profile_of(result.case), places, orders_of(result)
+    ).values()
     for ours, theirs in zip(found, predicted_by_closed_forms(result), strict=True):
         more = ours.total / theirs.total - 1
         assert -allowed <= more <= (0.07 if schedule in IN_TWO_PARTS else allowed)
@@ -154,6 +156,8 @@ def test_they_do_so_for_pipelines_whose_layers_run_again(schedule, batch_size, a
     made = scheduled(schedule, **keys, dtype="float32", recompute="layers")
     result = measured(made)
     places = result.placement.stage_of_layer or result.placement.gpu_of_layer
-    found = follow_pipeline(result.case, profile_of(result.case), places, actions_of(result))
+    found = follow_pipeline(
+        result.case, profile_of(result.case), places, orders_of(result)
+    ).values()
     for ours, theirs in zip(found, predicted_by_closed_forms(result), strict=True):
         assert ours.total == pytest.approx(theirs.total, rel=allowed)

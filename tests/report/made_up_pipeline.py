@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 
 from predict.memory.linear.pipeline import predict_pipeline
-from report.analysis.replay import actions_of
+from report.analysis.replay import orders_of
 from study.results.environment import RankPlace
 from study.results.measurement import Breakdown, GpuTime, TimeSpan
 from study.results.result import Collective, PairTransfers, Placement, Transfers
@@ -240,4 +240,5 @@ def peaks(gpus, mib):
 def predicted_by_closed_forms(result, reduction=0):
     """What each GPU of a linear stack's pipeline holds at its peak, by the actions of its step."""
     stages = result.placement.stage_of_layer or result.placement.gpu_of_layer
-    return predict_pipeline(result.case, stages, reduction, actions_of(result))
+    found = predict_pipeline(result.case, stages, reduction, orders_of(result))
+    return [found[gpu] for gpu in range(result.case.gpus)]

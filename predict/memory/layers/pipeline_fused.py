@@ -5,13 +5,13 @@ are made of (mp/weight_gradients.py).
 """
 
 from predict.memory.layers.pipeline_gpu import Gpu
-from study.results.measurement import SpanKind
+from predict.orders.action import Kind
 
 
 class FusedGpu(Gpu):
     """Bytes that one GPU holds as a step with fused gradients goes on."""
 
-    def follow(self, kind: SpanKind, stage: int, micro_batch: int) -> None:
+    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
         """Follow one action; the first stage goes backward in the action of the input's gradient.
 
         Args:

@@ -1,32 +1,24 @@
-"""One GPU of a pipeline, whose memory is followed action by action."""
+"""One GPU of a pipeline, whose actions are followed layer by layer, each with sizes of its own."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+from predict.memory.followed import FollowedGpu
 from predict.memory.layers.kept import buffer_bytes, keeps_between
-from predict.memory.parts import (
-    OPTIMIZER_STATES,
-    OPTIMIZER_TEMPORARIES,
-    MemoryBreakdown,
-)
-from study.case import Case
+from predict.orders.action import Kind
 from study.results.layers import LayerProfile, ModelProfile
-from study.results.measurement import SpanKind, TimeSpan
 from study.results.sizes import Gradients, parameter_bytes, trained_bytes
 from study.stages import gpu_of_stage
 
 
 @dataclass
-class Gpu:
+class Gpu(FollowedGpu):
     """Bytes that one GPU holds as a step goes on, and the most it held."""
 
-    case: Case
     model: ModelProfile
     stage_of_layer: Sequence[int]
     gpu: int
-    gradients: int = 0
-    kept: int = 0  # activations and their gradients
-    most: MemoryBreakdown = field(default_factory=MemoryBreakdown)
 
     def __post_init__(self) -> None:
         self.of_stage = gpu_of_stage(self.case)
@@ -42,17 +34,8 @@ class Gpu:
             + sum(self._input(stage) for stage in mine if stage)
             + sum(self._output(stage) for stage in mine if stage < self.last)
         )
-        self.in_flight: dict[tuple[int, int], int] = {}
-        self.is_trained: set[int] = set()  # stages that have gradients from a micro-batch before
 
-    def peak_of(self, actions: Iterable[TimeSpan]) -> MemoryBreakdown:
-        """Follow the actions of the step."""
-        for action in actions:
-            self.follow(action.kind, action.stage or 0, action.micro_batch or 0)
-        self._look(temporaries=OPTIMIZER_TEMPORARIES[self.case.optimizer] * self.trained)
-        return self.most
-
-    def follow(self, kind: SpanKind, stage: int, micro_batch: int) -> None:
+    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
         """Follow one action.
 
         Args:
@@ -92,7 +75,7 @@ class Gpu:
         self._backward_of_loss(key)
         for number in reversed(self._layers(stage)):
             layer = self.model.layers[number]
-            rise = self._rise(layer, stage, is_received=self._has_received(stage, number))
+            rise = self._backward_rise(layer, stage, is_received=self._has_received(stage, number))
             self._look(activations=rise - self._add_gradients(number))
             self._let_go_of_layer(key, number)
         self._let_go(key)
@@ -147,7 +130,7 @@ class Gpu:
         if number != self._layers(key[0])[0] and keeps_between(self.model, number):
             self._keep(key, -self.model.layers[number - 1].output_bytes)
 
-    def _rise(self, layer: LayerProfile, stage: int, *, is_received: bool) -> int:
+    def _backward_rise(self, layer: LayerProfile, stage: int, *, is_received: bool) -> int:
         """Return what a layer's backward takes beyond what forward kept."""
         if stage in self.is_trained:
             return layer.received_again_peak_bytes if is_received else layer.again_peak_bytes
@@ -164,8 +147,15 @@ class Gpu:
         self.gradients += new
         return new
 
+    @cached_property
+    def _of_stage(self) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in self.of_stage]
+        for number, stage in enumerate(self.stage_of_layer):
+            found[stage].append(number)
+        return found
+
     def _layers(self, stage: int) -> list[int]:
-        return [number for number, its in enumerate(self.stage_of_layer) if its == stage]
+        return self._of_stage[stage]
 
     def _input(self, stage: int) -> int:
         return self.model.layers[self._layers(stage)[0] - 1].output_bytes
@@ -179,19 +169,3 @@ class Gpu:
 
     def _is_here(self, stage: int) -> bool:
         return stage <= self.last and self.of_stage[stage] == self.gpu
-
-    def _keep(self, key: tuple[int, int], size: int) -> None:
-        self.in_flight[key] = self.in_flight.get(key, 0) + size
-        self.kept += size
-
-    def _let_go(self, key: tuple[int, int]) -> None:
-        self.kept -= self.in_flight.pop(key, 0)
-
-    def _look(self, *, activations: int = 0, temporaries: int = 0) -> None:
-        """Record what the GPU holds now, with short-lived bytes, if it is the most."""
-        state = OPTIMIZER_STATES[self.case.optimizer] * self.trained
-        now = MemoryBreakdown(
-            self.parameters, self.gradients, state, self.kept + activations, temporaries
-        )
-        if now.total > self.most.total:
-            self.most = now

@@ -5,54 +5,47 @@ each micro-batch that a stage receives, and for each gradient; of a micro-batch 
 of every layer and the stage's output; and the buffers of all losses.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from predict.memory.parts import (
-    ELEMENT_BYTES,
-    OPTIMIZER_STATES,
-    OPTIMIZER_TEMPORARIES,
-    MemoryBreakdown,
-)
+from predict.memory.followed import FollowedGpu
+from predict.memory.parts import ELEMENT_BYTES, MemoryBreakdown
+from predict.orders.action import Action, Kind
 from study.case import Case
-from study.results.measurement import TimeSpan
 from study.stages import gpu_of_stage, in_first_replica
 
 
 def predict_pipeline(
-    case: Case, stage_of_layer: Sequence[int], reduction: int, actions: Sequence[TimeSpan]
-) -> list[MemoryBreakdown]:
+    case: Case,
+    stage_of_layer: Sequence[int],
+    reduction: int,
+    orders: Mapping[int, Sequence[Action]],
+) -> dict[int, MemoryBreakdown]:
     """Return what each GPU holds at its peak.
 
     Args:
         case: the configuration.
         stage_of_layer: the stage of each layer.
         reduction: the bytes that the sum over a micro-batch's rows takes for itself.
-        actions: computing spans of a step, sorted by start.
+        orders: the actions of each GPU, in their order.
     """
     layers = [stage_of_layer.count(stage) for stage in range(len(gpu_of_stage(case)))]
-    return [
-        _Gpu(case, in_first_replica(case, gpu), layers, reduction).peak_of(
-            a for a in actions if a.gpu == gpu
-        )
-        for gpu in range(case.gpus)
-    ]
+    return {
+        gpu: _Gpu(case, in_first_replica(case, gpu), layers, reduction).peak_of(actions)
+        for gpu, actions in orders.items()
+    }
 
 
 @dataclass
-class _Gpu:
+class _Gpu(FollowedGpu):
     """Bytes that one GPU holds as a step goes on, and the most it held.
 
     With replicas `gpu` is that of the first with the same stages. Gradients are averaged in place.
     """
 
-    case: Case
     gpu: int
     layers: list[int]
     reduction: int
-    gradients: int = 0
-    kept: int = 0  # activations and their gradients
-    most: MemoryBreakdown = field(default_factory=MemoryBreakdown)
 
     def __post_init__(self) -> None:
         case = self.case
@@ -63,27 +56,28 @@ class _Gpu:
         self.last = len(self.of_stage) - 1
         self.is_recomputed = case.recompute == "layers"
         mine = [stage for stage, gpu in enumerate(self.of_stage) if gpu == self.gpu]
-        self.parameters = sum(self.layers[stage] for stage in mine) * self.layer
+        self.parameters = self.trained = sum(self.layers[stage] for stage in mine) * self.layer
         ends = (0 in mine) + (self.last in mine)  # the batch, and its target
         received = sum((stage > 0) + (stage < self.last) for stage in mine)
         self.kept = (ends + received) * case.micro_batches * self.rows
-        self.in_flight: dict[tuple[int, int], int] = {}
-        self.is_trained: set[int] = set()  # stages that have gradients from a micro-batch before
 
-    def peak_of(self, actions: Iterable[TimeSpan]) -> MemoryBreakdown:
-        """Follow the actions of the step."""
-        for action in actions:
-            match action.kind:
-                case "forward":
-                    self._forward(action.stage or 0, action.micro_batch or 0)
-                case "backward":
-                    self._backward(action.stage or 0, action.micro_batch or 0)
-                case "input_gradient":
-                    self._input_gradient(action.stage or 0, action.micro_batch or 0)
-                case "weight_gradient":
-                    self._weight_gradient(action.stage or 0, action.micro_batch or 0)
-        self._look(temporaries=OPTIMIZER_TEMPORARIES[self.case.optimizer] * self.parameters)
-        return self.most
+    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
+        """Follow one action.
+
+        Args:
+            kind: of the action.
+            stage: that it belongs to.
+            micro_batch: that it belongs to.
+        """
+        match kind:
+            case "forward":
+                self._forward(stage, micro_batch)
+            case "backward":
+                self._backward(stage, micro_batch)
+            case "input_gradient":
+                self._input_gradient(stage, micro_batch)
+            case "weight_gradient":
+                self._weight_gradient(stage, micro_batch)
 
     def _forward(self, stage: int, micro_batch: int) -> None:
         """Keep the layers' inputs, the output and the loss.
@@ -92,7 +86,7 @@ class _Gpu:
         received. Where layers are run again, the first keeps what it has received, too.
         """
         inputs = self.layers[stage] - (stage == 0 or self.is_recomputed)
-        self._keep(stage, micro_batch, inputs + (not self._is_here(stage + 1)))
+        self._keep_tensors(stage, micro_batch, inputs + (not self._is_here(stage + 1)))
         self._look(activations=self.rows)  # a layer's output before ReLU
         if stage == self.last:
             self.kept += self.rows
@@ -106,9 +100,9 @@ class _Gpu:
             again = self.rows if self.is_recomputed and (stage or layer) else 0
             self._look(activations=own + self.rows + again, temporaries=new + self.reduction)
             self._look(activations=2 * self.rows + again)  # before and after ReLU
-            self._keep(stage, micro_batch, -1)
+            self._keep_tensors(stage, micro_batch, -1)
             own = self.rows
-        self._let_go(stage, micro_batch)
+        self._let_go((stage, micro_batch))
         if self.case.schedule == "1f1b" and stage and stage not in self.is_trained:
             self.kept += self.rows  # torch's 1F1B keeps what it sent until it sends the next
         self.is_trained.add(stage)
@@ -118,8 +112,8 @@ class _Gpu:
         if stage == 0:  # no stage needs its input's gradient; it computes all later
             return
         self._look(activations=2 * self.rows)
-        self._let_go(stage, micro_batch)
-        self._keep(stage, micro_batch, 2 * self.layers[stage] - self._is_here(stage + 1))
+        self._let_go((stage, micro_batch))
+        self._keep_tensors(stage, micro_batch, 2 * self.layers[stage] - self._is_here(stage + 1))
         if not self._is_here(stage - 1):  # else that stage has received it
             self.kept += self.rows  # torch keeps the input's gradient to the end of the step
         self._look()
@@ -127,13 +121,13 @@ class _Gpu:
     def _weight_gradient(self, stage: int, micro_batch: int) -> None:
         if stage == 0:
             if stage == self.last:  # the loss no longer needs the output
-                self._keep(stage, micro_batch, -1)
+                self._keep_tensors(stage, micro_batch, -1)
             self._backward(stage, micro_batch)
             return
         for _ in range(self.layers[stage]):
             new = self._add_gradients(stage)
             self._look(temporaries=2 * new + self.reduction)  # and those of the layer before
-        self._let_go(stage, micro_batch)
+        self._let_go((stage, micro_batch))
         self.is_trained.add(stage)
 
     def _add_gradients(self, stage: int) -> int:
@@ -146,19 +140,5 @@ class _Gpu:
     def _is_here(self, stage: int) -> bool:
         return stage <= self.last and self.of_stage[stage] == self.gpu
 
-    def _keep(self, stage: int, micro_batch: int, tensors: int) -> None:
-        key = (stage, micro_batch)
-        self.in_flight[key] = self.in_flight.get(key, 0) + tensors
-        self.kept += tensors * self.rows
-
-    def _let_go(self, stage: int, micro_batch: int) -> None:
-        self.kept -= self.in_flight.pop((stage, micro_batch), 0) * self.rows
-
-    def _look(self, *, activations: int = 0, temporaries: int = 0) -> None:
-        """Record what the GPU holds now, with short-lived bytes, if it is the most."""
-        state = OPTIMIZER_STATES[self.case.optimizer] * self.parameters
-        now = MemoryBreakdown(
-            self.parameters, self.gradients, state, self.kept + activations, temporaries
-        )
-        if now.total > self.most.total:
-            self.most = now
+    def _keep_tensors(self, stage: int, micro_batch: int, count: int) -> None:
+        self._keep((stage, micro_batch), count * self.rows)
