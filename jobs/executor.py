@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from jobs.batch import Assignment, new_batch_name, write_batch
+from jobs.fit.sizes import size_by_profile
 from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes
 from jobs.status.case_status import CaseStatus, Snapshot
+from predict.memory.fit import GpuSize
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.ledger import Attempt, Submission
@@ -158,6 +160,18 @@ class Executor(ABC):
     def nodes_of(self, case: Case) -> int:
         """Return on how many nodes the case's job runs."""
         return 1
+
+    @property
+    def emulates_gpus(self) -> bool:
+        """True if no job here computes on a real GPU."""
+        return self.profile.device == "cpu"
+
+    def gpu_size(self) -> GpuSize | None:
+        """Return the memory of the GPUs that jobs get, of the largest if they differ.
+
+        None where nobody knows it.
+        """
+        return size_by_profile(self.profile)
 
     def find_bad_nodes(
         self, snapshot: Snapshot, cases: Collection[str]

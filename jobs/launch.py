@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from jobs.executor import NotNoted, Unsure
+from jobs.fit.forecast import refuse_what_cannot_fit
 from jobs.lock import results_lock
 from jobs.order import Plan, SubmitOrder
 from jobs.planned import PlannedCase, check_gpu_hours
@@ -30,7 +31,7 @@ def launch(order: SubmitOrder) -> int:
     print_notes(order.store.exposed_to())
     with results_lock(order.store):
         plan = plan_again(order)
-        print_plan(plan.planned, order.profile)
+        print_plan(plan.planned, order.profile, order.fits)
         failed_before = any(planned.failed for planned in plan.planned)
         if order.executor.in_background:
             print_request(plan.to_run, order.profile)
@@ -62,7 +63,18 @@ def check(order: SubmitOrder, planned: list[PlannedCase]) -> None:
         ConfigError: it names what to change.
     """
     check_gpu_hours(planned, order.profile, order.max_gpu_hours)
+    check_memory(order, planned)
     order.executor.check(planned)
+
+
+def check_memory(order: SubmitOrder, planned: list[PlannedCase]) -> None:
+    """Refuse cases that cannot fit a GPU, unless the order is to run whatever there is.
+
+    Raises:
+        ConfigError: it names the first of them.
+    """
+    if not order.policy.force:
+        refuse_what_cannot_fit(planned, order.fits, order.executor.find_problem)
 
 
 def submit(order: SubmitOrder, plan: Plan) -> int:
@@ -117,9 +129,10 @@ def show_dry_run(order: SubmitOrder) -> int:
     order.store.check_name()
     plan = order.plan(record=False, needed=False)
     print_notes(plan.notes)
-    print_plan(plan.planned, order.profile)
+    print_plan(plan.planned, order.profile, order.fits)
     print_request(plan.to_run, order.profile)
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)
+    check_memory(order, plan.to_run)
     for title, script in order.executor.scripts(plan.to_run, plan.running):
         print(f"\n# sbatch script of {title}\n{script}")
     print("\nDry run: nothing was submitted.")

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from jobs.executor import Executor, NoAnswer, Poller
 from jobs.executors import make_pollers
+from jobs.fit.forecast import make_fits
 from jobs.plan import RerunPolicy, make_plan
 from jobs.planned import PlannedCase, to_run
 from jobs.profile import Profile
@@ -13,6 +15,7 @@ from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes
 from jobs.status.case_status import Snapshot
 from jobs.status.tracker import JobTracker
 from jobs.terminal.next_steps import CommandLine
+from predict.memory.fit import Fits
 from study.errors import ConfigError
 from study.grids.grid import Grid
 from study.storage.ledger import Submission
@@ -62,6 +65,11 @@ class SubmitOrder:
     def store(self) -> Store:
         """The folder of their results."""
         return self.executor.store
+
+    @cached_property
+    def fits(self) -> Fits:
+        """The memory that cases take, against that of the GPUs that they are to get."""
+        return make_fits(self.executor.gpu_size(), is_emulated=self.executor.emulates_gpus)
 
     def plan(self, record: bool = True, needed: bool = True) -> Plan:
         """Return what to run, given the status of every case now.

@@ -60,6 +60,14 @@ class Profile(msgspec.Struct, frozen=True):
     gpu_request: Annotated[
         str, _text(_GPU_REQUEST, r"(gres|gpus_per_node)(:[A-Za-z0-9_.:-]*\{n\})?")
     ] = "gpus_per_node"
+    gpu_memory_gb: (
+        Annotated[
+            float,
+            Meta(gt=0, le=10_000, description="is no number of GB above 0, at most 10000; "
+                 "write what `nvidia-smi` shows in MiB / 1024, e.g. gpu_memory_gb: 80"),
+        ]
+        | None
+    ) = None  # fmt: skip
     max_parallel: Annotated[int, _whole("jobs")] = 0  # no limit
     result_wait_s: Annotated[int, _whole("seconds", least=0)] = RESULT_WAIT_S
     submitit: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The reason why no job here can have a real GPU, as far as that is known without torch.
+"""The GPUs of this machine, as far as they are known without torch: why there are none, their size.
 
 A GPU that is only maybe there counts as one: then the job finds out.
 """
@@ -6,6 +6,8 @@ A GPU that is only maybe there counts as one: then the job finds out.
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from predict.memory.fit import GpuSize
 
 # By these files a driver shows GPUs: NVIDIA's, on Windows' Linux, on Tegra, and AMD's.
 DEVICES = ("nvidia[0-9]*", "dxg", "nvhost-gpu", "nvgpu", "kfd")
@@ -27,3 +29,21 @@ def _torch_version() -> str:
         return version("torch")
     except PackageNotFoundError:
         return ""
+
+
+def largest_gpu() -> GpuSize | None:
+    """Return the memory of this machine's largest GPU, by NVIDIA's driver; None if unknown."""
+    import pynvml
+
+    sizes = []
+    try:
+        pynvml.nvmlInit()
+        try:
+            for number in range(pynvml.nvmlDeviceGetCount()):
+                handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+                sizes.append(int(pynvml.nvmlDeviceGetMemoryInfo(handle).total))
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return None
+    return GpuSize(max(sizes), "by this machine's driver") if sizes else None

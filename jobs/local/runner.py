@@ -17,13 +17,14 @@ from rich.progress import Progress as ProgressBar
 
 from jobs.executor import Executor, Poller
 from jobs.job_log import find_cause, last_line
-from jobs.local.gpus import why_no_gpu
+from jobs.local.gpus import largest_gpu, why_no_gpu
 from jobs.local.process import LocalPoller, process_name
 from jobs.planned import PlannedCase, count_gpus
 from jobs.profile import Profile
 from jobs.status.case_status import CaseStatus
 from jobs.status.results import ResultFiles, archive_old_results
 from jobs.worker.rank import VARIABLES
+from predict.memory.fit import GpuSize
 from study.case import Case
 from study.errors import ConfigError, explain
 from study.outcome import Outcome
@@ -53,7 +54,7 @@ class LocalExecutor(Executor):
     def check_profile(cls, profile: Profile, given: Collection[str]) -> None:
         """Refuse keys that are for Slurm."""
         for key in given:
-            if key not in ("executor", "device"):
+            if key not in ("executor", "device", "gpu_memory_gb"):
                 value = quoted(getattr(profile, key))
                 raise ConfigError(
                     profile.source, f"{key}: {value} is for executor: slurm; remove it"
@@ -63,6 +64,16 @@ class LocalExecutor(Executor):
     def new_poller() -> Poller:
         """Return a poller of local processes."""
         return LocalPoller()
+
+    @property
+    def emulates_gpus(self) -> bool:
+        """True if no job here computes on a real GPU."""
+        return self.profile.device == "cpu" or why_no_gpu() is not None
+
+    def gpu_size(self) -> GpuSize | None:
+        """Return the memory of the profile's GPUs, or of this machine's; None if unknown."""
+        size = super().gpu_size()
+        return size if size is not None or self.emulates_gpus else largest_gpu()
 
     def find_problem(self, case: Case) -> str | None:
         """Return why the case needs a GPU that no job here can have."""

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from jobs.batch import batch_path
 from jobs.executor import Executor, NoAnswer, NotNoted, Poller, Unsure
+from jobs.fit.sizes import largest, size_by_type
 from jobs.planned import PlannedCase
 from jobs.profile import Limits, Profile, check_types
 from jobs.slurm.commands import clock_in, current_user, run_command, slurm_config
 from jobs.slurm.layout import nodes_of, why_impossible
-from jobs.slurm.nodes import count_others, exclude_nodes
+from jobs.slurm.nodes import count_others, exclude_nodes, gpu_types
 from jobs.slurm.poller import SlurmPoller
 from jobs.slurm.preflight import check_with_slurm
 from jobs.slurm.queue import jobs_in_queue
@@ -19,6 +20,7 @@ from jobs.slurm.submission import Lanes, make_batches
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes
 from jobs.status.case_status import Snapshot
 from jobs.status.results import archive_old_results
+from predict.memory.fit import GpuSize
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.ledger import Submission, append
@@ -52,6 +54,18 @@ class SlurmExecutor(Executor):
     def nodes_of(self, case: Case) -> int:
         """Return on how many nodes the case's job runs."""
         return nodes_of(case, self.profile.gpus_per_node)
+
+    def gpu_size(self) -> GpuSize | None:
+        """Return the memory of the profile's GPUs, or of those that Slurm has by their type.
+
+        None where nobody knows it, and where GPUs are emulated.
+        """
+        if (size := super().gpu_size()) is not None or self.emulates_gpus:
+            return size
+        try:
+            return largest([size_by_type(name) for name in gpu_types(self.profile.partition)])
+        except NoAnswer:
+            return None
 
     def find_bad_nodes(
         self, snapshot: Snapshot, cases: Collection[str]

@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Sequence
 
+from jobs.fit.forecast import fit_lines
 from jobs.planned import PlannedCase, count_gpus, gpu_hours, to_run
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
+from predict.memory.fit import Fits
 from study.storage.ledger import Submission
 from study.text import one_line
 from study.values.description import code_of, describe
@@ -20,11 +22,21 @@ def print_notes(notes: Sequence[str]) -> None:
         print(one_line(f"note: {note}"), file=sys.stderr)
 
 
-def print_plan(planned: list[PlannedCase], profile: Profile) -> None:
-    """Print one line a case: run, or left out and why; and whose code runs besides ours."""
+def print_plan(planned: list[PlannedCase], profile: Profile, fits: Fits) -> None:
+    """Print one line a case: its memory, and whether it runs; and whose code runs besides ours.
+
+    Args:
+        planned: the cases.
+        profile: of the jobs.
+        fits: the memory that cases take.
+    """
     print(f"Plan for profile {profile.name} ({profile.executor}, device {profile.device}):")
     for each in planned:
-        print(f"  {each.case.case_id}  {describe(each.case)}  {_decision(each)}")
+        fit = fits.of(each.case)
+        memory = "" if fit is None else f"{fit.words}  "
+        print(f"  {each.case.case_id}  {describe(each.case)}  {memory}{_decision(each)}")
+    for line in fit_lines(planned, fits):
+        print(one_line(line))
     for code in dict.fromkeys(filter(None, (code_of(each.case) for each in to_run(planned)))):
         print(f"runs code of {code}")
     runs = len(to_run(planned))

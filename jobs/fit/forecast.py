@@ -1,0 +1,109 @@
+"""The fit of every case of a plan, in words, and the refusal of what cannot fit."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from jobs.planned import PlannedCase
+from predict.memory.fit import Fits, GpuSize, Layers, Verdict, in_gib
+from predict.memory.instead import what_would_fit
+from study.case import Case
+from study.errors import ConfigError
+
+UNKNOWN_SIZE = (
+    "Memory of the fullest GPU: compared with nothing, since the size of a GPU is not known here; "
+    "gpu_memory_gb in cluster.yaml gives it."
+)
+
+
+def make_fits(size: GpuSize | None, *, is_emulated: bool = False) -> Fits:
+    """Return what follows the cases of a plan.
+
+    Args:
+        size: of a GPU that they are to get; None if unknown.
+        is_emulated: whether they get none.
+    """
+    return Fits(size, _layers_of, note="" if is_emulated else UNKNOWN_SIZE)
+
+
+def _layers_of(case: Case) -> Layers:
+    if case.kind == "linear":
+        return Layers()
+    return Layers(unknown="the sizes of its layers are known only in a job")
+
+
+def fit_lines(planned: Sequence[PlannedCase], fits: Fits) -> list[str]:
+    """Return what is said below a plan: how many cases fit, and why others are unknown.
+
+    Args:
+        planned: its cases.
+        fits: of the cases.
+    """
+    found = [fit for each in planned if (fit := fits.of(each.case)) is not None]
+    if not found:
+        return []
+    unknown = Counter(fit.unknown for fit in found if fit.unknown)
+    lines = [f"Memory unknown: {why} ({_cases(count)})." for why, count in unknown.items()]
+    if not any(fit.at_least for fit in found):
+        return lines
+    if fits.size is None:
+        return [fits.note, *lines] if fits.note else lines
+    verdicts = Counter(fit.verdict for fit in found if fit.verdict)
+    counts = ", ".join(f"{count} {_plural(verdict, count)}" for verdict, count in verdicts.items())
+    return [f"Memory of the fullest GPU against {fits.size}: {counts}.", *lines]
+
+
+def _plural(verdict: Verdict, count: int) -> str:
+    return "fit" if verdict == "fits" and count > 1 else verdict
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
+
+
+def refuse_what_cannot_fit(
+    to_run: Sequence[PlannedCase], fits: Fits, why_not: Callable[[Case], str | None]
+) -> None:
+    """Refuse a plan with cases that cannot fit a GPU.
+
+    Args:
+        to_run: cases that are to run.
+        fits: of the cases.
+        why_not: returns why a case can never run there; None if it can.
+
+    Raises:
+        ConfigError: it names the first such case, and what would fit.
+    """
+    too_large = [each for each in to_run if _cannot_fit(each.case, fits)]
+    if not too_large:
+        return
+    first = too_large[0]
+    instead = what_would_fit(
+        first.case,
+        lambda case: None if (fit := fits.of(case)) is None else fit.verdict,
+        lambda case: why_not(case) is None,
+    )
+    others = f", nor can {_cases(len(too_large) - 1)} more" if len(too_large) > 1 else ""
+    would = f"{instead} would fit" if instead else "no more GPUs or micro-batches would do"
+    raise ConfigError(
+        first.grid,
+        f"{first.case.case_id} cannot fit{others}: {_needs(first.case, fits)}; {would}; "
+        "nothing was submitted; --force submits it all the same",
+    )
+
+
+def _cannot_fit(case: Case, fits: Fits) -> bool:
+    fit = fits.of(case)
+    return fit is not None and fit.verdict == "cannot fit"
+
+
+def _needs(case: Case, fits: Fits) -> str:
+    """Return what the fullest GPU would need, and what it has."""
+    fit = fits.of(case)
+    assert fit is not None
+    if fit.peak is None:
+        return f"a GPU would need {in_gib(fit.at_least)} and more, and has {fits.size}"
+    tensors, beside = in_gib(fit.peak.allocated), in_gib(fit.peak.beside)
+    return (
+        f"GPU {fit.peak.gpu} would need {tensors} for tensors and {beside} for CUDA and NCCL, "
+        f"and has {fits.size}"
+    )

@@ -1,0 +1,62 @@
+"""The memory of a GPU: as the profile has it, or by the name of its type."""
+
+import re
+
+from jobs.profile import Profile
+from predict.memory.fit import GIB, GpuSize
+
+# GiB of types that exist with one size, or almost: what `nvidia-smi` shows, rounded up. Others, as
+# a100 and v100, are known only with a size in their name.
+_OF_TYPE = {
+    "h100nvl": 94,
+    "gh200": 96,
+    "h100": 80,
+    "h200": 141,
+    "b200": 180,
+    "l40s": 45,
+    "l40": 45,
+    "a40": 45,
+    "a30": 24,
+    "a10g": 23,
+    "a10": 23,
+    "l4": 23,
+    "t4": 15,
+    "p100": 16,
+    "mi300x": 192,
+    "mi300a": 128,
+    "mi250x": 64,
+}
+_SIZE = re.compile(r"(?<![0-9a-z])(\d{1,3})gb?(?![a-z0-9])")
+
+
+def size_by_profile(profile: Profile) -> GpuSize | None:
+    """Return the size that the profile gives, or its typed `gpu_request`; None if neither does."""
+    if profile.gpu_memory_gb is not None:
+        return GpuSize(int(profile.gpu_memory_gb * GIB), "gpu_memory_gb")
+    return size_by_type(profile.gpu_request.partition(":")[2].replace("{n}", ""))
+
+
+def size_by_type(name: str) -> GpuSize | None:
+    """Return the memory of a GPU by its type, e.g. `nvidia_h100_80gb_hbm3`; None if unknown.
+
+    Args:
+        name: a type as Slurm or a driver has it.
+    """
+    words = name.lower()
+    if found := _SIZE.findall(words):
+        return GpuSize(int(found[-1]) * GIB, f"type {name.strip(':')}")
+    parts = re.split(r"[^a-z0-9]+", words)
+    if "h100" in parts and "nvl" in parts:
+        parts = ["h100nvl"]
+    for part in parts:
+        if part in _OF_TYPE:
+            return GpuSize(_OF_TYPE[part] * GIB, f"type {name.strip(':')}")
+    return None
+
+
+def largest(sizes: list[GpuSize | None]) -> GpuSize | None:
+    """Return the largest of the sizes of GPUs that a job may get; None if one is unknown."""
+    known = [size for size in sizes if size is not None]
+    if not known or len(known) < len(sizes):
+        return None
+    return max(known, key=lambda size: size.size)

@@ -1,0 +1,175 @@
+"""Memory that is predicted before anything has run, against what H100s showed afterwards."""
+
+import re
+from statistics import mean
+
+import msgspec
+import pytest
+
+from predict.memory.fit import GIB, Fits, GpuSize, Layers, in_gib
+from predict.memory.instead import what_would_fit
+from predict.memory.kernels import MIB, row_sum_bytes
+from predict.memory.least import least_of
+from predict.memory.peaks import peaks_of
+from study.paths import ROOT
+from study.results.file import read_result
+from study.schedules import PIPELINES, SCHEDULES
+from study.validation import make_case
+
+EXAMPLE = ROOT / "docs/example/results/local"
+SIZES = {"depth": 8, "gpus": 4, "dim": 64, "batch_size": 96, "micro_batches": 8}
+
+
+def case(**keys):
+    keys = SIZES | keys
+    if keys.get("schedule", "naive") not in PIPELINES:
+        del keys["micro_batches"]
+    return make_case(keys, "test")
+
+
+def fits(size_gib=None):
+    size = None if size_gib is None else GpuSize(int(size_gib * GIB), "gpu_memory_gb")
+    return Fits(size, lambda case: Layers())
+
+
+def errors():
+    """The error of every predicted peak of the sample, as a share, with the schedule."""
+    for path in EXAMPLE.glob("*.json"):
+        result = read_result(path)
+        gpus = [] if result.measurement is None else result.measurement.per_gpu
+        if any(gpu.peak_allocated_bytes is None for gpu in gpus):
+            continue
+        for peak in peaks_of(result.case):
+            measured = gpus[peak.gpu].peak_allocated_bytes
+            yield result.case.schedule, peak.allocated / measured - 1
+
+
+def test_every_peak_of_the_sample_is_predicted_from_its_case_alone():
+    found = [*errors()]
+    assert len(found) > 90
+    assert mean(abs(error) for _, error in found) < 1e-4
+    assert min(error for _, error in found) > -0.005
+    apart_from_tensor = [error for schedule, error in found if schedule != "tensor"]
+    assert max(map(abs, apart_from_tensor)) < 1e-5
+
+
+def test_the_sum_over_rows_takes_what_an_h100_took():
+    """reduction_bytes of docs/example: rows, columns, bytes; the last sum is not split."""
+    for rows, columns, size in (
+        (1024, 5120, 41_943_552),
+        (2048, 5120, 83_886_592),
+        (16384, 5120, 138_936_832),
+        (64, 4096, 0),
+    ):
+        assert row_sum_bytes(rows, columns) == size
+
+
+def test_what_the_sum_takes_depends_on_the_gpu():
+    assert row_sum_bytes(16384, 5120, multiprocessors=108) < row_sum_bytes(16384, 5120)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("keys", [{}, {"optimizer": "adam"}, {"dtype": "bfloat16"}])
+def test_every_schedule_has_a_peak_above_what_it_holds_at_least(schedule, keys):
+    given = case(schedule=schedule, **keys)
+    found = peaks_of(given)
+    assert [peak.gpu for peak in found] == [
+        *range(4 if SCHEDULES[schedule].layers is None else len(found))
+    ]
+    assert max(peak.parts.total for peak in found) > least_of(given, None)
+
+
+def test_what_changes_no_memory_changes_no_prediction():
+    known = fits()
+    one = known.of(case())
+    assert known.of(case(seed=3, steps=7, repeat=2, time_limit_s=5)) is one
+
+
+@pytest.mark.parametrize(
+    ("keys", "less"),
+    [
+        ({"gradients": "fused"}, True),
+        ({"optimizer": "adam"}, False),
+        ({"dtype": "bfloat16"}, True),
+    ],
+)
+def test_keys_that_save_memory_do(keys, less):
+    base = {"schedule": "1f1b", "batch_size": 9600, "dim": 256}
+    before, after = (
+        max(peak.allocated for peak in peaks_of(case(**base | more))) for more in ({}, keys)
+    )
+    assert (after < before) is less
+
+
+def test_replicas_hold_what_one_pipeline_of_their_rows_holds():
+    alone = peaks_of(case(schedule="1f1b", gpus=2, batch_size=48))
+    shared = peaks_of(case(schedule="1f1b", gpus=4, batch_size=96, data_parallel=2))
+    assert [peak.parts for peak in shared] == [peak.parts for peak in alone]
+    assert [peak.gpu for peak in shared] == [0, 2]
+
+
+def test_the_verdict_counts_what_cuda_takes_and_what_torch_reserves():
+    given = case(dim=8192, gpus=1)
+    (peak,) = peaks_of(given)
+    needed = peak.needed / GIB
+    reserved = (1.27 * peak.allocated + peak.beside) / GIB
+    assert peak.needed == peak.parts.total + (65 + 767) * MIB
+    for size, verdict in (
+        (needed * 0.999, "cannot fit"),
+        (needed * 1.001, "may not fit"),
+        (reserved * 0.999, "may not fit"),
+        (reserved * 1.001, "fits"),
+    ):
+        assert fits(size).of(given).verdict == verdict
+    assert fits().of(given).verdict is None
+
+
+def test_an_estimate_refuses_nothing():
+    """A job cuts by measured times, and a graph's memory lies in a pool: both are about so much."""
+    for keys in ({"schedule": "1f1b", "balance": "time"}, {"execution": "cuda_graph", "gpus": 1}):
+        fit = fits(0.01).of(case(**keys))
+        assert fit.verdict == "may not fit"
+        assert fit.words.startswith("about ")
+
+
+def test_a_step_of_too_many_actions_is_bounded_from_below():
+    given = case(schedule="gpipe", dim=4096, batch_size=2**20, micro_batches=2**19)
+    fit = fits(80).of(given)
+    assert fit.words == "at least 0.25 GiB"
+    assert fits(0.1).of(given).verdict == "cannot fit"
+
+
+def test_the_fewest_gpus_or_micro_batches_that_fit_are_found():
+    big = case(schedule="gpipe", dim=4096, depth=32, gpus=2, micro_batches=2, batch_size=65536)
+    known = fits(12)
+    assert known.of(big).verdict == "cannot fit"
+
+    def verdict_of(one):
+        return known.of(one).verdict
+
+    words = what_would_fit(big, verdict_of, lambda case: True)
+    gpus, may = map(int, re.match(r"(\d+) GPUs \((\d+) may\)", words).groups())
+    for count, verdict in (
+        (gpus, "fits"),
+        (gpus - 1, "may not fit"),
+        (may, "may not fit"),
+        (may - 1, "cannot fit"),
+    ):
+        assert verdict_of(msgspec.structs.replace(big, gpus=count)) == verdict
+    assert "GPUs" not in what_would_fit(big, verdict_of, lambda case: case.gpus <= 2)
+
+
+def test_more_micro_batches_are_proposed_where_they_would_do():
+    big = case(schedule="1f1b", dim=4096, depth=8, gpus=2, micro_batches=2, batch_size=65536)
+    known = fits(9)
+    words = what_would_fit(big, lambda one: known.of(one).verdict, lambda one: one.gpus <= 2)
+    assert re.fullmatch(r"\d+ micro-batches( \(\d+ may\))?", words), words
+
+
+def test_figures_have_three_digits():
+    def words(size):
+        return in_gib(int(size * GIB))
+
+    assert [words(size) for size in (0.0151, 1.234, 12.34, 1234.5)] == [
+        "0.02 GiB", "1.23 GiB", "12.3 GiB", "1,234 GiB"
+    ]  # fmt: skip
