@@ -7,7 +7,7 @@ from pathlib import Path
 
 from study.case import Case
 from study.command_line.parser import parse_overrides
-from study.grid import load_grids
+from study.grids.file import load_grids
 
 SECTIONS = ("homework", "schedules", "nodes", "gpt")
 MACHINE, TWO_NODES = "machine", "two-nodes"  # profiles

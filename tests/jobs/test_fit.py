@@ -21,7 +21,7 @@ from jobs.slurm.nodes import gpu_types
 from jobs.terminal.next_steps import CommandLine
 from predict.memory.fit import GIB, GpuSize
 from study.errors import ConfigError
-from study.grid import Grid
+from study.grids.grid import Grid
 from study.storage.store import Store
 from study.validation import make_case
 from tests.jobs.fake_slurm import FakeSlurm
