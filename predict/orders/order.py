@@ -46,7 +46,8 @@ def order_of(schedule: str, gpus: int, micro_batches: int, chunks: int) -> Order
         raise ValueError("gpus, micro-batches and chunks are positive")
     order, of_chunks, in_rounds = _ORDERS[schedule]
     if of_chunks is not None and chunks != of_chunks:
-        raise ValueError(f"schedule {schedule} has {of_chunks} stages a GPU, not {chunks}")
+        many = "stage" if of_chunks == 1 else "stages"
+        raise ValueError(f"schedule {schedule} has {of_chunks} {many} a GPU, not {chunks}")
     if in_rounds and micro_batches % max(1, micro_batches // gpus):
         raise ValueError(
             f"schedule {schedule} needs rounds of equal size: {micro_batches} micro-batches "
