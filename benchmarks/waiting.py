@@ -86,6 +86,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def measure(arguments: argparse.Namespace, cases: "list[Case]") -> None:
     """Measure the products, then one schedule after another; the first rank shows them."""
+    import torch
+
     from benchmarks.waits.rounds import measure_schedule
     from benchmarks.waits.table import HEAD, lines_of, sentence
     from benchmarks.waits.ways import EAGER, WAYS, make_channels
@@ -99,6 +101,8 @@ def measure(arguments: argparse.Namespace, cases: "list[Case]") -> None:
     ways = [EAGER, *(way for way in left if way is not EAGER)]
     channels = make_channels(world) if any(way.apart for way in ways) else {}
     set_precision(cases[0])
+    if not world.emulated:  # torch's default stream can be in no graph
+        torch.cuda.set_stream(torch.cuda.Stream(world.device))
     end_s = BEGAN_S + arguments.within - LAST_S
     show_products(cases[0], world, arguments.within)
     say(world, HEAD)
