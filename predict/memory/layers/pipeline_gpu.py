@@ -94,7 +94,10 @@ class Gpu(FollowedGpu):
             peak = layer.input_peak_bytes or layer.backward_peak_bytes
             self._look(activations=peak - is_received * layer.output_bytes)
             waits = bool(layer.keeps_output_gradient) and not is_received
-            self._keep(key, (layer.deferred_bytes or 0) + waits * layer.output_bytes)
+            # A layer measured alone has its input's gradient among what waits. Here that is the
+            # output's gradient of the layer before, or is counted below.
+            deferred = max(0, (layer.deferred_bytes or 0) - self._input_of(number))
+            self._keep(key, deferred + waits * layer.output_bytes)
         if stage == self.last:
             self._keep(key, -self.model.loss.kept_bytes)
             if not self.model.layers[-1].keeps_output:
@@ -158,7 +161,10 @@ class Gpu(FollowedGpu):
         return self._of_stage[stage]
 
     def _input(self, stage: int) -> int:
-        return self.model.layers[self._layers(stage)[0] - 1].output_bytes
+        return self._input_of(self._layers(stage)[0])
+
+    def _input_of(self, number: int) -> int:
+        return self.model.layers[number - 1].output_bytes
 
     def _output(self, stage: int) -> int:
         return self.model.layers[self._layers(stage)[-1]].output_bytes
