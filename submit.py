@@ -9,6 +9,7 @@
     python submit.py --watch                      the same, live, until all have ended
     python submit.py --grid task4 --only failed   run again what failed
     python submit.py --grid task4 --cancel        cancel the jobs of a grid
+    python submit.py --grid calibration --for pipeline    measure what predictions of a grid need
 
 Exit codes: 0 done; 1 a case failed or is missing, or Slurm stopped the submission half-way (run the
 same command again), or it was interrupted; 2 the input or the set-up is wrong, and nothing was
@@ -33,6 +34,8 @@ with first_contact(needs_linux=True):
     from jobs.submit_and_watch import submit_and_watch
     from jobs.terminal.next_steps import CommandLine
     from jobs.worker.rank import drop_outer_rank_variables
+    from study.calibration.grid import NAME as CALIBRATION
+    from study.calibration.grid import calibration_for, check_for, load_all
     from study.case import MAX_REPEATS
     from study.command_line.parser import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
@@ -74,7 +77,10 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     grids = ", ".join(known_grids())
     add("--grid", action="append", default=[], metavar="GRID",
-        help=f"one of {grids}, or a YAML file; may be repeated")  # fmt: skip
+        help=f"one of {grids}, or a YAML file; may be repeated; or {CALIBRATION}")  # fmt: skip
+    add("--for", action="append", default=[], metavar="GRID", dest="calibrated",
+        help="with --grid calibration: the grid whose steps are to be predicted; may be "
+        "repeated")  # fmt: skip
     add("--cluster", default="auto", metavar="PROFILE",
         help="a profile of cluster.yaml (default: on Slurm the one with its cluster_name, else "
         "slurm; without Slurm local)")  # fmt: skip
@@ -128,16 +134,21 @@ def run(arguments: argparse.Namespace) -> int:
     drop_outer_rank_variables()
     overrides = parse_overrides(arguments.set)
     check_repeats(arguments.repeats)
+    is_submitting = not (arguments.status or arguments.cancel)
+    check_for(arguments.grid, arguments.calibrated, is_needed=is_submitting)
     grids = [
         grid.with_overrides(overrides).with_repeats(arguments.repeats)
-        for grid in load_grids(arguments.grid)
+        for grid in load_all(arguments.grid)
+    ]
+    calibrated = [
+        grid.with_overrides(overrides) for grid in load_grids(arguments.calibrated, "--for")
     ]
     policy = parse_policy(arguments)
     if arguments.status:
         return show_status(Monitor(arguments.results, arguments.cluster, grids))
     typed = CommandLine(
         arguments.grid, arguments.set, arguments.repeats, arguments.retries, arguments.cluster,
-        arguments.results,
+        arguments.results, arguments.calibrated,
     )  # fmt: skip
     if arguments.only:
         check_results(arguments.results)  # nothing has failed where nothing was submitted
@@ -148,11 +159,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cancel:
         return cancel_jobs(Monitor(arguments.results, arguments.cluster, grids))
     profile = choose_profile(arguments.cluster)
-    store = Store(arguments.results, profile.name)
+    executor = executor_of(profile, Store(arguments.results, profile.name), arguments.requeue)
+    if calibrated:
+        made = calibration_for(calibrated, overrides, executor.nodes_of)
+        grids = [made.with_repeats(arguments.repeats)]
     order = SubmitOrder(
         grids=grids,
         overrides=overrides,
-        executor=executor_of(profile, store, arguments.requeue),
+        executor=executor,
         policy=policy,
         typed=typed,
         is_watched=arguments.watch,
@@ -172,9 +186,10 @@ def refuse_idle_options(arguments: argparse.Namespace) -> None:
     if arguments.watch and arguments.grid:
         return  # it submits
     how = "; with --grid it submits" if arguments.watch else ""
-    for option in ("force", "only", "requeue", "max_gpu_hours", "retries") if actions else ():
+    without = ("force", "only", "requeue", "max_gpu_hours", "retries", "calibrated")
+    for option in without if actions else ():
         if getattr(arguments, option):
-            name = option.replace("_", "-")
+            name = "for" if option == "calibrated" else option.replace("_", "-")
             raise ConfigError(f"--{name}", f"has no effect with --{actions[0]}{how}; remove it")
 
 

@@ -1,6 +1,7 @@
 """A case: one full configuration of the benchmark, and its id."""
 
 import hashlib
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -70,6 +71,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `kind` says what is trained (study/models.py); the keys below `repeat` are those of some kinds
     alone, and have no value in a case of another. Keys above it that a kind lacks keep their
     default, and mean nothing. `args` are the arguments of a factory or a program, sorted by name.
+
+    A calibration has `calibrates` (study/values/calibrates.py), and measures no step: the keys that
+    say how its model is split keep their defaults, and mean nothing.
     """
 
     depth: Annotated[int, _whole(1, 100_000)]
@@ -131,6 +135,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         | UnsetType
     ) = UNSET
     args: Arguments | UnsetType = UNSET
+    calibrates: (
+        Annotated[
+            str,
+            _text(
+                r"\A[a-z]+=[a-z0-9_,]+( [a-z]+=[a-z0-9_,]+)*\Z",
+                "what to calibrate, e.g. rows=512 gradients=separate schedules=1f1b layers=5",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
     def __eq__(self, other: object) -> bool:
         """Return whether all fields are equal; 1, 1.0 and true are three values of an argument."""
@@ -146,7 +160,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def case_id(self) -> str:
         """`d20-g5-<8 hex digits of the configuration's hash>`; nothing parses it back.
 
-        Of another kind than `linear` it begins with the kind: `gpt-d24-g4-…`, `program-g4-…`.
+        Of another kind than `linear` it begins with the kind: `gpt-d24-g4-…`, `program-g4-…`; of a
+        calibration with `calibration-`.
         """
         absent = absent_keys(self.schedule)
         meant = {key: value for key, value in self.as_dict().items() if key not in absent}
@@ -157,7 +172,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def _sizes(self) -> str:
         kind = "" if self.kind == "linear" else f"{self.kind}-"
         depth = f"d{self.depth}-" if self.has_key("depth") else ""
-        return f"{kind}{depth}g{self.gpus}"
+        calibration = "calibration-" if self.is_calibration else ""
+        return f"{calibration}{kind}{depth}g{self.gpus}"
 
     @property
     def job_name(self) -> str:
@@ -171,7 +187,18 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def in_processes(self) -> bool:
         """True if every GPU has a process; else one process has all GPUs."""
-        return SCHEDULES[self.schedule].family != "naive"
+        return SCHEDULES[self.schedule].family != "naive" or (self.is_calibration and self.gpus > 1)
+
+    @property
+    def least_nodes(self) -> int:
+        """The number of nodes that its job needs at least, however many GPUs a node has."""
+        found = re.search(r"\bnodes=(\d+)", given(self.calibrates)) if self.is_calibration else None
+        return 1 if found is None else int(found[1])
+
+    @property
+    def is_calibration(self) -> bool:
+        """True if it measures what steps are made of, and no step."""
+        return self.calibrates is not UNSET
 
     @property
     def parts(self) -> int:
@@ -208,6 +235,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Return whether its kind of model and its schedule have this key."""
         if key.startswith(ARGUMENT):
             return key.removeprefix(ARGUMENT) in self.arguments
+        if key == "calibrates":
+            return self.is_calibration
         return key not in _absent(self.kind, self.schedule) and not (
             key == "kind" and self.kind == "linear"
         )
@@ -222,7 +251,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def as_dict(self) -> dict[str, Any]:
         """Return the keys that its kind has, with their values, in the order they are declared.
 
-        Without `kind: linear`, and without `NEWER` keys that have their default.
+        Without `kind: linear`, without `NEWER` keys that have their default, and with `calibrates`
+        of a calibration alone.
         """
         absent = absent_model_keys(self.kind)
         values = msgspec.structs.asdict(self)
@@ -231,6 +261,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 del values[key]
         if self.kind == "linear":
             del values["kind"]
+        if not self.is_calibration:
+            del values["calibrates"]
         return {key: value for key, value in values.items() if key not in absent}
 
     def flat(self) -> dict[str, Any]:

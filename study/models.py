@@ -95,9 +95,10 @@ KINDS: dict[str, ModelKind] = {
         schedules=("naive",),
     ),
 }
-# Keys of which a case has no value unless its kind has them; the others then keep their defaults.
+# Keys of which a case has no value unless its kind has them, or it is a calibration; the others
+# then keep their defaults.
 UNSET_KEYS = ("heads", "seq_len", "vocab", "tied", "width", "image", "classes", "norm", "factory",
-              "sha256", "args", "command")  # fmt: skip
+              "sha256", "args", "command", "calibrates")  # fmt: skip
 
 
 @cache

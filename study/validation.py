@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from study.case import Case
+from study.case import Case, given
 from study.errors import ConfigError
 from study.models import KINDS, UNSET_KEYS, absent_model_keys, kinds_with
 from study.quoting import quoted
@@ -15,6 +15,7 @@ from study.schedules import (
     schedules_with,
 )
 from study.stages import chunks_of
+from study.values.calibrates import parse_calibrates
 from study.values.completion import complete
 from study.values.keys import DEFAULTS, check_value
 from study.values.placeholders import command_words
@@ -46,6 +47,9 @@ def check_together(case: Case, source: object) -> None:
         ConfigError: they do not; with the values that would.
     """
     _check_kind(case, source)
+    if case.is_calibration:
+        parse_calibrates(given(case.calibrates), source)
+        return  # the keys of its schedule mean nothing
     _check_replicas(case, source)
     if case.split == "half" and case.gpus != 2:
         raise ConfigError(
@@ -120,7 +124,8 @@ def _check_sizes(case: Case, source: object) -> None:
         raise ConfigError(
             source, f"depth: {case.depth} with kind: conv, which takes {LEAST_BLOCKS} and more"
         )
-    if case.value("tied") and case.schedule == "naive" and case.gpus > 1:
+    is_split = case.schedule == "naive" and case.gpus > 1 and not case.is_calibration
+    if case.value("tied") and is_split:
         raise ConfigError(
             source,
             f"tied: true with schedule: naive on {case.gpus} GPUs; a shared weight lies on one "

@@ -48,6 +48,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "stages": {"case", "schedules"},
         "values": {"case", "errors", "models", "paths", "quoting", "schedules", "storage", "text"},
         "validation": {"case", "errors", "models", "quoting", "schedules", "stages", "values"},
+        "calibration": {"case", "errors", "grids", "schedules", "stages", "values"},
         "command_line": {"case", "errors", "models", "quoting", "schedules", "storage", "text"}
         | {"validation", "values"},
         "storage": {"case", "errors", "outcome", "quoting"},

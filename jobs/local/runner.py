@@ -31,6 +31,7 @@ from study.outcome import Outcome
 from study.paths import ROOT
 from study.processes import check_processes
 from study.quoting import quoted
+from study.results.calibration.record import Calibration
 from study.results.file import read_result
 from study.results.result import Result
 from study.storage.files import open_own
@@ -208,6 +209,8 @@ def _end_of(returncode: int) -> str:
 
 def _summary(case: Case, result: Result | None, why: str, log: Path) -> str:
     name = f"{case.case_id}  ({_sizes(case)})"
+    if result is not None and result.calibration is not None:
+        return f"[green]ok[/]  {name}: {_calibrated(result.calibration, result.emulated)}"
     part = None if result is None else result.program or result.measurement
     if result is None or part is None or result.error is not None:
         problem = (
@@ -220,6 +223,12 @@ def _summary(case: Case, result: Result | None, why: str, log: Path) -> str:
         return f"[green]ok[/]  {name}: {times[0]:.4g} s in all; it said no steps{label}"
     steps = "1 step" if len(times) == 1 else f"{len(times)} steps"
     return f"[green]ok[/]  {name}: {median(times):.4g} s a step, {steps}{label}"
+
+
+def _calibrated(found: Calibration, emulated: bool) -> str:
+    missing = "" if found.is_whole else f", left out: {len(found.left_out)}"
+    label = ", [yellow]emulated[/]" if emulated else ""
+    return f"calibrated in {found.measuring_s:.3g} s{missing}{label}"
 
 
 def _sizes(case: Case) -> str:

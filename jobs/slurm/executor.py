@@ -191,6 +191,7 @@ class SlurmExecutor(Executor):
             size=len(batch),
             name=first.job_name if len(names) == 1 else f"mp-g{first.gpus}",
             in_processes=first.in_processes,
+            least_nodes=first.least_nodes,
             exclude=batch[0].exclude,
             requeue=self.requeue,
             after=tuple(after),

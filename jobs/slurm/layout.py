@@ -16,23 +16,24 @@ class JobLayout:
     gpus_per_node: int
 
 
-def layout_of(gpus: int, in_processes: bool, most: int | None) -> JobLayout:
+def layout_of(gpus: int, in_processes: bool, most: int | None, least_nodes: int = 1) -> JobLayout:
     """Return one task with all GPUs, or a task for each GPU on as few nodes as have enough.
 
     Args:
         gpus: of the job.
         in_processes: a task for each GPU.
         most: the GPUs that a node has; None is no limit.
+        least_nodes: that the job needs to measure what passes between nodes.
     """
     if not in_processes:
         return JobLayout(1, 1, gpus)
-    nodes = _nodes_for(gpus, most)
+    nodes = max(least_nodes, _nodes_for(gpus, most))
     return JobLayout(nodes, gpus // nodes, gpus // nodes)
 
 
 def nodes_of(case: Case, most: int | None) -> int:
     """Return on how many nodes of `most` GPUs the case's job runs."""
-    return layout_of(case.gpus, case.in_processes, most).nodes
+    return layout_of(case.gpus, case.in_processes, most, case.least_nodes).nodes
 
 
 def why_impossible(case: Case, most: int | None) -> str | None:

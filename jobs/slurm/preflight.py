@@ -30,7 +30,7 @@ def check_with_slurm(profile: Profile, scripts: dict[Request, str]) -> None:
     Raises:
         ConfigError: it would not, or would never start one.
     """
-    alike = {(r.gpus, r.in_processes, r.exclude, r.size > 1): r for r in scripts}
+    alike = {(r.gpus, r.in_processes, r.least_nodes, r.exclude, r.size > 1): r for r in scripts}
     for request in alike.values():
         done = run_command("sbatch", "--test-only", stdin=scripts[request])
         if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):

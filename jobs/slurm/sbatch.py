@@ -103,6 +103,7 @@ class Request:
 
     Attributes:
         in_processes: each job has a task for each GPU, else one for all of them.
+        least_nodes: that each job needs.
         exclude: nodes to leave out, joined by commas.
         after: ids of jobs that end before these begin.
     """
@@ -111,6 +112,7 @@ class Request:
     size: int
     name: str
     in_processes: bool = False
+    least_nodes: int = 1
     exclude: str = ""
     requeue: bool = False
     after: tuple[str, ...] = ()
@@ -118,7 +120,8 @@ class Request:
 
 def resources_of(request: Request, profile: Profile) -> dict[str, Any]:
     """Return the options by which each job gets its nodes, tasks and GPUs."""
-    layout = layout_of(request.gpus, request.in_processes, profile.gpus_per_node)
+    most = profile.gpus_per_node
+    layout = layout_of(request.gpus, request.in_processes, most, request.least_nodes)
     tasks = {"nodes": layout.nodes, "ntasks_per_node": layout.tasks_per_node}
     return profile.gpu_parameters(layout.gpus_per_node) | tasks
 

@@ -24,9 +24,10 @@ def make_batches(planned: list[PlannedCase], config: dict[str, str]) -> list[lis
     return batches
 
 
-def _resources(planned: PlannedCase) -> tuple[int, bool, str]:
+def _resources(planned: PlannedCase) -> tuple[int, bool, int, str]:
     # On one profile's nodes these say how many nodes and tasks a job has.
-    return planned.case.gpus, planned.case.in_processes, planned.exclude
+    case = planned.case
+    return case.gpus, case.in_processes, case.least_nodes, planned.exclude
 
 
 class Lanes:

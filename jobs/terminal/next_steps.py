@@ -25,6 +25,7 @@ class CommandLine:
     retries: int = 0
     cluster: str = "auto"
     results: Path = Path("results")
+    calibrated: Sequence[str] = ()
 
     def submit(self, *more: str) -> str:
         """Return the command line of submit.py with these cases and more options."""
@@ -36,10 +37,12 @@ class CommandLine:
 
     def collect(self) -> str:
         """Return the command line of collect.py that makes the tables of these cases."""
-        return f"{_line('collect.py', *self._cases(), *self._where())} > tables.md"
+        cases = ["--grid", *self.grids] if self.calibrated else self._cases()
+        return f"{_line('collect.py', *cases, *self._where())} > tables.md"
 
     def _cases(self) -> list[str]:
         grids = [word for grid in self.grids for word in ("--grid", grid)]
+        grids += [word for grid in self.calibrated for word in ("--for", grid)]
         return grids + [word for text in self.sets for word in ("--set", text)]
 
     def _where(self) -> list[str]:

@@ -21,7 +21,9 @@ from study.storage.progress import read_progress
 from study.storage.store import Store
 
 Complain = Callable[[str], None]
-_OF_A_RESULT = re.compile(rf"(({'|'.join(KINDS)})-)?(d\d+-)?g\d+-[0-9a-f]{{8}}\.json")
+_OF_A_RESULT = re.compile(
+    rf"(calibration-)?(({'|'.join(KINDS)})-)?(d\d+-)?g\d+-[0-9a-f]{{8}}\.json"
+)
 NOT_SUBMITTED = "not submitted"
 
 

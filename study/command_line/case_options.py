@@ -63,7 +63,7 @@ _METAVARS = {
     "tied": "true|false",
     "factory": "FILE:FUNCTION",
 }
-NOT_OPTIONS = ("sha256", "command", "args")
+NOT_OPTIONS = ("sha256", "command", "args", "calibrates")
 
 
 OPTIONS = tuple(key for key in KEYS if key not in NOT_OPTIONS)

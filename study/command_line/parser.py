@@ -14,6 +14,7 @@ from study.values.parsing import parse_value
 _NOT_SET = {
     "args": "set one argument at a time, e.g. args.width=64",
     "sha256": "it is that of the factory's file; remove it",
+    "calibrates": "submit.py --grid calibration --for GRID finds it from GRID; remove it",
 }
 
 
@@ -59,7 +60,7 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set", f"{quoted(text)} is not KEY=VALUE; write e.g. depth=8")
         if key in overrides:
             raise ConfigError("--set", f"{key} is given twice; give it once")
-        if key in ("args", "sha256"):
+        if key in _NOT_SET:
             raise ConfigError("--set", f"{key}: {quoted(value)}; {_NOT_SET[key]}")
         if _is_list(key, value):
             raise ConfigError(

@@ -18,13 +18,17 @@ TABLES = ("step_time", "layer_map", "placement_rule", "memory", "transfers", "sc
 PROGRAM = "program"  # the kind of case, and its table
 
 
-def load_grids(names: list[str]) -> list[Grid]:
+def load_grids(names: list[str], option: str = "--grid") -> list[Grid]:
     """Return the grids of these names or paths; of one that includes others, those.
+
+    Args:
+        names: names of known grids, or paths.
+        option: the option that an error names.
 
     Raises:
         ConfigError: there is no such grid, or its file is wrong.
     """
-    return [grid for name in names for grid in _load(_path_of(name))]
+    return [grid for name in names for grid in _load(_path_of(name, option))]
 
 
 def known_grids() -> list[str]:
@@ -37,13 +41,13 @@ def option_for(word: str) -> str | None:
     return "--grid" if word in known_grids() or word.endswith((".yaml", ".yml")) else None
 
 
-def _path_of(name: str) -> Path:
+def _path_of(name: str, option: str) -> Path:
     if name in known_grids():
         return GRIDS / f"{name}.yaml"
     if os.path.isfile(name):
         return Path(name)
     raise ConfigError(
-        "--grid", f"{quoted(name)} is neither a file nor one of: {', '.join(known_grids())}"
+        option, f"{quoted(name)} is neither a file nor one of: {', '.join(known_grids())}"
     )
 
 

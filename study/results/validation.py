@@ -4,6 +4,8 @@ from datetime import datetime
 from operator import attrgetter
 
 from study.case import Case
+from study.results.calibration.plausible import find_calibration_problem
+from study.results.calibration.record import Calibration
 from study.results.ceilings import Ceilings
 from study.results.environment import Environment
 from study.results.measurement import GpuTime, Measurement
@@ -41,8 +43,13 @@ def check_result(result: Result) -> None:
         raise ResultError(f"has outcome {result.outcome}, which its error contradicts")
     if (result.program is not None) != (result.outcome == "ok" and result.case.kind == "program"):
         raise ResultError("has the run of a program where there is none, or lacks it")
+    is_calibrated = result.outcome == "ok" and result.case.is_calibration
+    if (result.calibration is not None) != is_calibrated:
+        raise ResultError("has a calibration where there is none, or lacks it")
     if result.program is not None:
         _check_program(result, result.program)
+    elif result.calibration is not None:
+        _check_calibration(result, result.calibration)
     elif result.outcome == "ok":
         _check_measurement(result)
 
@@ -60,6 +67,15 @@ def _check_program(result: Result, run: ProgramRun) -> None:
         raise ResultError("has steps that took longer than the program")
     if not run.tells_steps and run.step_times_s != [run.wall_s]:
         raise ResultError("has a wall time that is not its one figure")
+
+
+def _check_calibration(result: Result, calibration: Calibration) -> None:
+    if result.environment is None:
+        raise ResultError("has outcome ok but lacks its environment")
+    if result.measurement is not None:
+        raise ResultError("has steps of a calibration, which has none")
+    if (problem := find_calibration_problem(result.case, calibration)) is not None:
+        raise ResultError(problem)
 
 
 def _check_measurement(result: Result) -> None:

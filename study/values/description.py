@@ -63,7 +63,9 @@ def _sizes(case: Case) -> Iterator[str]:
 
 
 def _training(case: Case) -> Iterator[str]:
-    if case.schedule != "naive":
+    if case.is_calibration:
+        yield f"calibrates {given(case.calibrates)}"
+    elif case.schedule != "naive":
         yield from _schedule(case)
     elif case.has_key("split"):
         yield case.split

@@ -94,7 +94,17 @@ def test_a_key_of_a_kind_of_model_is_part_of_its_ids(kind, key):
 
 def test_every_key_that_has_a_choice_is_part_of_the_id():
     of_kinds = {key for keys in OF_KINDS.values() for key in keys}
-    assert set(KEYS) == {"kind"} | set(OTHER) | set(PIPELINE) | of_kinds
+    assert set(KEYS) == {"kind", "calibrates"} | set(OTHER) | set(PIPELINE) | of_kinds
+
+
+def test_a_calibration_has_an_id_that_says_so_and_changes_with_what_it_calibrates():
+    ids = {
+        msgspec.structs.replace(CASE, calibrates=f"rows={rows} gradients=separate").case_id
+        for rows in (8, 16)
+    }
+    assert len(ids) == 2
+    assert all(case_id.startswith("calibration-d20-g5-") for case_id in ids)
+    assert CASE.case_id not in ids
 
 
 def test_repeats_have_ids_of_their_own_and_one_configuration():

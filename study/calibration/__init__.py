@@ -1,0 +1,1 @@
+"""From the cases of a grid to the calibration that predicts them."""

@@ -1,0 +1,44 @@
+"""Find what makes a calibration impossible, beyond the types of its numbers."""
+
+from collections.abc import Iterator
+
+from study.case import Case
+from study.results.calibration.record import Calibration
+from study.results.calibration.timing import Timing
+
+
+def find_calibration_problem(case: Case, found: Calibration) -> str | None:
+    """Return what is impossible about a calibration, as the end of a sentence; None if nothing is.
+
+    Args:
+        case: that was calibrated.
+        found: what it measured.
+    """
+    if found.gpus != case.gpus or not 1 <= found.nodes <= case.gpus:
+        return f"is a calibration of {found.gpus} GPUs on {found.nodes} nodes, not of its case"
+    for timing in timings(found):
+        if not 0 < timing.low_s <= timing.seconds <= timing.high_s or timing.count < 1:
+            return f"has a time of {timing.seconds} s that does not lie between its quartiles"
+    layers = [number for kind in found.kinds for number in kind.layers]
+    if found.kinds and sorted(layers) != list(range(case.layers)):
+        return "has kinds of layers that are not those of its model"
+    kinds = [entry.kind for part in (found.layers, found.loaded, found.beside) for entry in part]
+    if any(kind >= len(found.kinds) for kind in kinds):
+        return "has times of a kind of layer that it does not have"
+    if any(not entry.bytes for part in (found.messages, found.collectives) for entry in part):
+        return "has a message of no bytes"
+    if any(run.gpus > case.gpus or min(run.step_times_s) <= 0 for run in found.host):
+        return "has a step of the host that takes no time, or of GPUs that it does not have"
+    return None
+
+
+def timings(found: Calibration) -> Iterator[Timing]:
+    """Yield all that was timed."""
+    yield from found.layers
+    yield from found.updates
+    yield from found.loaded
+    yield from found.messages
+    yield from found.collectives
+    yield from found.beside
+    for run in found.host:
+        yield from run.actions

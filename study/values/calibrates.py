@@ -1,0 +1,101 @@
+"""The key `calibrates`: all that a calibration measures, so that no prediction extrapolates.
+
+rows=512,1024 gradients=separate schedules=1f1b,zbv layers=5,10 shares=2 nodes=2
+"""
+
+import re
+from dataclasses import dataclass, fields
+from typing import get_args
+
+from study.errors import ConfigError
+from study.quoting import quoted
+from study.schedules import SCHEDULES
+
+GRADIENTS = ("separate", "fused")
+MOST = 64  # values of one word
+_NUMBER = r"[1-9]\d{0,8}"
+
+
+@dataclass(frozen=True)
+class Calibrates:
+    """All that is calibrated. Values are sorted, and none is there twice.
+
+    Attributes:
+        rows: of micro-batches.
+        gradients: by whom weight gradients are computed.
+        schedules: whose actions and host times are measured.
+        layers: on one GPU, for what a step does with all parameters.
+        shares: over how many GPUs layers are split, apart from whole ones.
+        nodes: on how many nodes its job runs.
+    """
+
+    rows: tuple[int, ...]
+    gradients: tuple[str, ...]
+    schedules: tuple[str, ...]
+    layers: tuple[int, ...]
+    shares: tuple[int, ...] = ()
+    nodes: int = 1
+
+    @property
+    def text(self) -> str:
+        """The value of the key."""
+        words = {
+            field.name: ",".join(map(str, value))
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), tuple) and value
+        }
+        if self.nodes > 1:
+            words["nodes"] = str(self.nodes)
+        return " ".join(f"{name}={value}" for name, value in words.items())
+
+
+NAMES = tuple(field.name for field in fields(Calibrates))
+NUMBERS = tuple(f.name for f in fields(Calibrates) if int in (f.type, *get_args(f.type)))
+
+
+def parse_calibrates(text: str, source: object) -> Calibrates:
+    """Return the meaning of a value of the key.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    words = [word.partition("=") for word in text.split(" ")]
+    values = {name: tuple(value.split(",")) for name, _, value in words}
+    problem = _problem(values) or (
+        "names a word twice" if len(values) < len(words) else _unsorted(values)
+    )
+    if problem:
+        raise ConfigError(
+            source, f"calibrates: {quoted(text)} {problem}; submit.py --grid calibration writes it"
+        )
+    numbers = {name: tuple(map(int, values[name])) for name in NUMBERS if name in values}
+    nodes = numbers.pop("nodes", (1,))[0]
+    return Calibrates(
+        **numbers, gradients=values["gradients"], schedules=values["schedules"], nodes=nodes
+    )
+
+
+def _problem(values: dict[str, tuple[str, ...]]) -> str | None:
+    """Return what is wrong with a word, as the end of a sentence."""
+    for name in ("rows", "gradients", "schedules", "layers"):
+        if name not in values:
+            return f"lacks {name}="
+    known = {"gradients": GRADIENTS, "schedules": tuple(SCHEDULES)}
+    for name, its in values.items():
+        if name not in NAMES:
+            return f"has {name}=, which is not one of: {', '.join(NAMES)}"
+        if len(its) > (1 if name == "nodes" else MOST):
+            return f"has {len(its)} values of {name}=, which are too many"
+        for one in its:
+            if not (one in known[name] if name in known else re.fullmatch(_NUMBER, one)):
+                return f"has {name}={one}"
+    return None
+
+
+def _unsorted(values: dict[str, tuple[str, ...]]) -> str | None:
+    for name, its in values.items():
+        place = (SCHEDULES | dict.fromkeys(GRADIENTS)) if name not in NUMBERS else {}
+        order = [list(place).index(one) if place else int(one) for one in its]
+        if order != sorted(set(order)):
+            return f"has {name}= unsorted, or a value twice"
+    return None
