@@ -18,6 +18,7 @@ from mp.measure import measure
 from mp.profiling.products import largest_products
 from mp.timing.chrome_trace import write_trace
 from mp.timing.timeline import Timeline
+from study.results.calibration.record import Calibration
 from study.results.ceilings import Ceilings, GemmRate
 from study.results.environment import Environment
 from study.results.layers import MOST_NOTES, ModelProfile
@@ -37,6 +38,7 @@ class Outputs:
     measurement: Measurement | None = None
     environment: Environment | None = None
     model: ModelProfile | None = None
+    calibration: Calibration | None = None
 
 
 def run_benchmark(

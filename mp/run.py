@@ -69,13 +69,35 @@ def run_case(
     clock.enter("meeting")
     try:
         with _open_engine(case, job, policy, give_up) as engine:
-            run_benchmark(engine, clock, keep, trace)
+            if case.is_calibration:
+                _calibrate(engine, clock, keep)
+            else:
+                run_benchmark(engine, clock, keep, trace)
     except Exception as error:
         if not isinstance(error, CaseError):
             traceback.print_exc()  # for the job's log; the result keeps the last line of it
         outcome = outcome_of(error)
         failure = CaseFailure(type=type(error).__name__, message=str(error))
     return _result(case, outcome, failure, outputs, job, code, clock.phases())
+
+
+def _calibrate(
+    engine: Engine[Any], report: ProgressCallback, keep: Callable[[Outputs], None]
+) -> None:
+    """Measure what steps are made of.
+
+    Args:
+        engine: of the calibration's case.
+        report: told of every phase.
+        keep: given what is known.
+    """
+    from mp.calibration.run import calibrate  # takes a second, and no other case needs it
+
+    emulated = engine.world.emulated
+    keep(Outputs(emulated, environment=engine.describe_environment({}, {})))
+    make: Any = type(engine)
+    found = calibrate(engine, lambda case: make(case, engine.world), report)
+    keep(Outputs(emulated, environment=found.environment, calibration=found.calibration))
 
 
 def lost_case(case: Case, job: Job, loss: Loss) -> Result:
@@ -165,5 +187,6 @@ def _result(
         job=job,
         code=code,
         model=outputs.model,
+        calibration=outputs.calibration,
         phases=phases,
     )

@@ -123,12 +123,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "distributed": ENGINES
         | {"activations", "families", "recompute", "sharing", "rendezvous", "launcher"}
         | {"weight_gradients"},
+        "calibration": ENGINES
+        | {"activations", "distributed", "families", "profiling", "weight_gradients"},
         "measure": {"engine", "hardware", "timing"},
         "correctness": {"activations", "engine", "workload", "placement", "hardware"},
         "benchmark": {"engine", "measure", "correctness", "profiling", "hardware", "timing"},
         "program": {"hardware"},
-        "run": {"benchmark", "engine", "hardware", "launcher", "rendezvous", "timing"}
-        | {"single", "distributed"},
+        "run": {"benchmark", "calibration", "engine", "hardware", "launcher", "rendezvous"}
+        | {"single", "distributed", "timing"},
         "summary": set(),
         "inspection": {
             "activations",

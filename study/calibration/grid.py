@@ -28,15 +28,9 @@ class CalibrationGrid(Grid):
     calibrated: tuple[Case, ...] | None = None
 
     def cases(self) -> list[Case]:
-        """Return the cases, and all of them again for each repeat.
-
-        Raises:
-            ConfigError: no grid says for what.
-        """
-        if self.calibrated is None:
-            raise ConfigError("--for", "missing; name the grid to calibrate for, e.g. pipeline")
-        again = range(1, self.repeats + 1)
-        return [msgspec.structs.replace(case, repeat=n) for n in again for case in self.calibrated]
+        """Return the cases, and all of them again for each repeat; none without another grid."""
+        again, once = range(1, self.repeats + 1), self.calibrated or ()
+        return [msgspec.structs.replace(case, repeat=number) for number in again for case in once]
 
     def contains(self, case: Case) -> bool:
         """Return whether the case is one of these calibrations, or repeats one."""

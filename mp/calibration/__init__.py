@@ -1,0 +1,1 @@
+"""Calibration: seconds of all that a step is made of, for predictions."""

@@ -1,0 +1,136 @@
+"""Seconds of layers while NCCL has a transfer on the same GPU, and by turns without one."""
+
+from collections import defaultdict
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+
+from mp.calibration.messages import LARGEST, Link, await_all
+from mp.calibration.rounds import Slots, rounds
+from mp.calibration.setting import Setting
+from mp.calibration.stacks import Stack
+from mp.calibration.stopwatch import Seconds, Stopwatch
+from mp.hardware.memory import release_cache
+from study.results.calibration.links import BesideTime, MessageTime
+from study.results.calibration.timing import timed
+
+Beside = Literal["nothing", "pending receive", "receive", "send", "all_reduce"]
+BESIDES: tuple[Beside, ...] = ("nothing", "pending receive", "receive", "send", "all_reduce")
+MARGIN = 1.5  # a transfer takes so many times as long as the layers
+OF_PIPELINES = 2  # sizes of micro-batches, the smallest
+
+
+def measure_beside(
+    setting: Setting, messages: list[MessageTime], seconds: float
+) -> list[BesideTime]:
+    """Return forward and backward of the usual layers on even ranks, which odd ones talk to.
+
+    Args:
+        setting: of the calibration.
+        messages: that were measured, from which the length of a transfer follows.
+        seconds: for all of them.
+    """
+    wanted, kind = setting.wanted, setting.usual
+    sizes = wanted.rows[:OF_PIPELINES]
+    slots, found = Slots(seconds, len(sizes)), list[BesideTime]()
+    for rows in sizes:
+        slot_s = slots.next()
+        if setting.deadline.is_over():
+            setting.left_out.append(f"No time was left for layers beside transfers, {rows} rows.")
+            continue
+        stack = setting.stack(kind, rows, wanted.gradients[0])
+        fits = [its for its in setting.world.all_gather(stack is not None, bool) if its]
+        if len(fits) < setting.world.size or stack is None or not stack.learns:
+            continue
+        every = _Turns(setting, stack, _rate(messages)).measure(slot_s)
+        found += [
+            timed(BesideTime, samples, beside=beside, action=action, kind=kind, rows=rows,
+                  layers=stack.count)
+            for (beside, action), samples in every.items()
+        ]  # fmt: skip
+        del stack
+        release_cache()
+    return found
+
+
+def _rate(messages: list[MessageTime]) -> float:
+    """Return the most bytes per second of messages in a row."""
+    in_a_row = [m.bytes / m.seconds for m in messages if m.way == "in a row"]
+    return max(in_a_row, default=1e9)
+
+
+class _Turns:
+    """Layers on even ranks, beside each kind of transfer in turn; a last odd rank rests.
+
+    Args:
+        setting: of the calibration.
+        stack: the layers.
+        bytes_per_s: of a transfer.
+    """
+
+    def __init__(self, setting: Setting, stack: Stack, bytes_per_s: float) -> None:
+        self.setting, self.world, self.stack = setting, setting.world, stack
+        self.peer = self.world.rank ^ 1
+        self.is_here = self.peer < self.world.size
+        self.computes = self.is_here and self.world.rank % 2 == 0
+        for _ in range(2):  # the first choose kernels and take memory
+            self._compute()
+        alone_s = sum(sum(its) for its in self._compute().values())
+        wanted = self.world.all_reduce_max(MARGIN * alone_s * bytes_per_s)
+        self.link = Link(setting, max(8, min(int(wanted), LARGEST[setting.device.type])))
+
+    def measure(self, seconds: float) -> dict[tuple[Beside, str], list[float]]:
+        """Return the seconds of a layer, by what was beside it and the action.
+
+        Args:
+            seconds: after which no round begins.
+        """
+        found: dict[tuple[Beside, str], list[float]] = defaultdict(list)
+        for beside in BESIDES:  # the first of each kind makes its connection
+            self._turn(beside)
+        for _ in rounds(self.world, seconds):
+            for beside in BESIDES:
+                for action, samples in self._turn(beside).items():
+                    found[beside, action] += [value / self.stack.count for value in samples]
+        return found
+
+    def _turn(self, beside: Beside) -> Seconds:
+        """Compute once beside a transfer; return the times of the first rank."""
+        self.world.devices.synchronize()
+        self.world.all_reduce_max(0.0)
+        works = self._post(beside)
+        took = self._compute() if self.computes else {}
+        self.world.all_reduce_max(0.0)
+        if beside == "pending receive" and not self.computes:
+            works = self._transfer("receive")  # only now, so that the receive was pending
+        for each in works:
+            await_all(each)
+        self.world.devices.synchronize()
+        return self.world.all_gather(took, Seconds)[0]
+
+    def _post(self, beside: Beside) -> list[Any]:
+        if beside == "all_reduce":
+            return [dist.all_reduce(self.link.out.view(torch.uint8), async_op=True)]
+        if beside in ("receive", "send"):
+            return self._transfer(beside)
+        return self._transfer("receive") if beside == "pending receive" and self.computes else []
+
+    def _transfer(self, beside: str) -> list[Any]:
+        """Post the message to the rank that computes, or from it, as this rank sees it."""
+        if not self.is_here:
+            return []
+        takes = (beside == "receive") == self.computes
+        return [self.link.receive(self.peer) if takes else self.link.send(self.peer)]
+
+    def _compute(self) -> Seconds:
+        """Run forward and backward; wait for these alone, since a pending receive never ends."""
+        watch = Stopwatch(self.setting.device)
+        watch.run(self.stack.later_pass())
+        if watch.on_gpu:
+            watch.marks[-1][2].synchronize()
+        return {
+            name: [watch.between(begun, ended)]
+            for name, begun, ended in watch.marks
+            if name is not None
+        }

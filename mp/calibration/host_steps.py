@@ -1,0 +1,237 @@
+"""Time of the host: steps under each schedule of layers so small that nothing else takes time.
+
+All processes run at once, on the same CPU cores, as in the steps that are to be predicted.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from mp.calibration.rounds import Slots, rounds
+from mp.calibration.setting import Setting
+from mp.distributed.pipeline import PipelineStep
+from mp.distributed.step_listener import SILENT, StepListener
+from mp.engine import Communicator, Step
+from mp.hardware.memory import release_cache
+from mp.timing.timer import no_garbage_collection
+from study.case import Case
+from study.results.calibration.host import HostAction, HostKind, HostRun
+from study.results.calibration.timing import timed
+from study.results.measurement import SpanKind
+from study.results.result import Phase
+from study.schedules import SCHEDULES
+from study.values.keys import DEFAULTS
+
+DIM, ROWS = 64, 8  # of a layer, and of its micro-batch: microseconds on a GPU
+FEW, MANY = 2, 6  # layers of each GPU
+WARM_UP = 3
+LEAST_S = 1e-9  # no clock tells less
+OF_MODELS = ("heads", "seq_len", "vocab", "tied", "width", "image", "classes", "norm", "factory",
+             "sha256", "args", "calibrates")  # fmt: skip
+KINDS: dict[SpanKind, HostKind] = {
+    "forward": "forward",
+    "backward": "backward",
+    "input_gradient": "input_gradient",
+    "weight_gradient": "weight_gradient",
+    "scaling": "scaling",
+    "optimizer": "optimizer",
+}
+
+
+@dataclass
+class _Recorder(StepListener):
+    """Notes when the host was in which action, and to whom it sent how often."""
+
+    spans: list[list[Any]] = field(default_factory=list)  # kind, begin, end
+    sends: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # by rank
+
+    def begin(
+        self, kind: SpanKind, stage: int | None = None, micro_batch: int | None = None
+    ) -> None:
+        now = perf_counter()
+        self.spans.append([kind, now, now])
+
+    def end(self) -> None:
+        self.spans[-1][2] = perf_counter()
+
+    def extend(self) -> None:
+        self.end()
+
+    def on_send(self, phase: Phase, stage: int, operations: list[Any]) -> None:
+        for operation in operations:
+            self.sends[operation.peer] += 1
+
+
+@dataclass
+class _Seen:
+    """Steps of one run, as this rank saw them.
+
+    Attributes:
+        actions: seconds of each kind of action, of all steps together.
+        per_step: how many of them there were in the last step.
+        messages: sends and receives of the rank that had most.
+    """
+
+    steps_s: list[float] = field(default_factory=list)
+    actions: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    per_step: dict[str, int] = field(default_factory=dict)
+    messages: int = 0
+
+
+def measure_host(setting: Setting, seconds: float) -> list[HostRun]:
+    """Return steps of tiny layers under each schedule: few and many layers, and micro-batches.
+
+    Args:
+        setting: of the calibration.
+        seconds: for all of them.
+    """
+    cases = [case for name in _schedules(setting) for case in _cases(setting, name)]
+    slots, found = Slots(seconds, len(cases)), list[HostRun]()
+    for case, layers in cases:
+        slot_s = slots.next()
+        if setting.deadline.is_over():
+            setting.left_out.append(f"No time was left for the host's time of {case.schedule}.")
+            continue
+        engine = setting.engine_of(case)
+        seen = _run(engine.build(case), setting.world, slot_s)
+        found.append(_entry(case, layers, _of_all(seen, setting.world)))
+        release_cache()
+    return found
+
+
+def _schedules(setting: Setting) -> list[str]:
+    """Return the schedules that run as this case does: in processes, or in one."""
+    return [
+        name
+        for name in setting.wanted.schedules
+        if (SCHEDULES[name].family == "naive") != setting.case.in_processes
+    ]
+
+
+def _cases(setting: Setting, schedule: str) -> list[tuple[Case, int]]:
+    """Return cases of a linear stack under a schedule, with the layers of each of their GPUs."""
+    gpus, entry = setting.world.size, SCHEDULES[schedule]
+    batches = [(FEW, 2), (MANY, 2), (FEW, 4)] if entry.is_pipeline else [(FEW, 1), (MANY, 1)]
+    ways = setting.wanted.gradients if entry.is_pipeline else ("separate",)
+    defaults: dict[str, Any] = {key: DEFAULTS[key] for key in ("kind", "recompute")}
+    defaults |= dict.fromkeys(OF_MODELS, UNSET)
+    found = []
+    for gradients in ways:
+        for layers, times in batches:
+            m = times * gpus if entry.is_pipeline else 1
+            depth = layers if entry.is_on_all_gpus else layers * gpus
+            keys: dict[str, Any] = defaults | {
+                "schedule": schedule,
+                "gradients": gradients,
+                "gpus": gpus,
+                "depth": depth,
+                "dim": DIM * gpus,
+                "micro_batches": m,
+                "batch_size": ROWS * gpus * m,
+            }
+            found.append((replace(setting.case, **keys), layers))
+    return found
+
+
+def _run(step: Step, world: Communicator, seconds: float) -> _Seen:
+    """Run steps until the time is over.
+
+    Args:
+        step: this rank's part.
+        world: all ranks.
+        seconds: after which no step begins.
+    """
+    seen, recorder = _Seen(), _Recorder()
+    for _ in range(WARM_UP):
+        step()
+    with no_garbage_collection():
+        for _ in rounds(world, seconds):
+            recorder = _Recorder()
+            is_pipeline = isinstance(step, PipelineStep)
+            took_s = _timed_pipeline(step, world, recorder) if is_pipeline else _timed(step, world)
+            seen.steps_s.append(world.all_reduce_max(took_s))
+            _note(seen, recorder)
+    counts = world.all_gather(dict(recorder.sends), dict[int, int])
+    seen.messages = max(
+        sum(mine.values()) + sum(its.get(rank, 0) for its in counts)
+        for rank, mine in enumerate(counts)
+    )
+    return seen
+
+
+def _timed(step: Step, world: Communicator) -> float:
+    world.devices.synchronize()
+    world.all_reduce_max(0.0)  # begin together
+    began = perf_counter()
+    step()
+    world.devices.synchronize()
+    return perf_counter() - began
+
+
+def _timed_pipeline(step: Any, world: Communicator, recorder: _Recorder) -> float:
+    """Return the seconds of a step, whose actions are recorded; `between` is what none of them has.
+
+    Args:
+        step: this rank's part.
+        world: all ranks.
+        recorder: of this step.
+    """
+    step.listen(recorder)
+    world.devices.synchronize()
+    world.all_reduce_max(0.0)
+    began = perf_counter()
+    step.compute_gradients()
+    computed = perf_counter()
+    within = sum(ended - begun for _, begun, ended in recorder.spans)
+    recorder.begin("optimizer")
+    step.optimizer.step()
+    recorder.end()
+    world.devices.synchronize()
+    done = perf_counter()
+    step.listen(SILENT)
+    recorder.spans.append(["between", 0.0, max(LEAST_S, computed - began - within)])
+    return done - began
+
+
+def _note(seen: _Seen, recorder: _Recorder) -> None:
+    seen.per_step = {}
+    for kind, begun, ended in recorder.spans:
+        name = KINDS.get(kind, kind)
+        if name in (*KINDS.values(), "between"):
+            seen.actions[name].append(max(LEAST_S, ended - begun))
+            seen.per_step[name] = seen.per_step.get(name, 0) + 1
+
+
+def _of_all(seen: _Seen, world: Communicator) -> _Seen:
+    """Return the actions of all ranks together."""
+    every = world.all_gather(
+        (dict(seen.actions), seen.per_step), tuple[dict[str, list[float]], dict[str, int]]
+    )
+    actions: dict[str, list[float]] = defaultdict(list)
+    per_step: dict[str, int] = {}
+    for its_actions, its_counts in every:
+        for name, values in its_actions.items():
+            actions[name] += values
+        for name, count in its_counts.items():
+            per_step[name] = max(count, per_step.get(name, 0))
+    return _Seen(seen.steps_s, actions, per_step, seen.messages)
+
+
+def _entry(case: Case, layers: int, seen: _Seen) -> HostRun:
+    return HostRun(
+        schedule=case.schedule,
+        gradients=case.gradients,
+        gpus=case.gpus,
+        micro_batches=case.micro_batches,
+        layers_per_gpu=layers,
+        messages=seen.messages,
+        actions=tuple(
+            timed(HostAction, samples, kind=name, per_step=seen.per_step[name])
+            for name, samples in seen.actions.items()
+        ),
+        step_times_s=tuple(seen.steps_s),
+    )

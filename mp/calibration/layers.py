@@ -1,0 +1,112 @@
+"""Seconds of every action of every kind of layer, with each size of micro-batch."""
+
+from dataclasses import dataclass
+
+import torch
+
+from mp.calibration.rounds import Slots
+from mp.calibration.setting import Setting
+from mp.calibration.stacks import Stack
+from mp.calibration.stopwatch import Seconds, time_sustained, time_unthrottled
+from mp.hardware.memory import release_cache
+from study.results.calibration.layers import LayerTime, Pace
+from study.results.calibration.timing import timed
+
+UNTHROTTLED_SHARE = 0.4  # of the time; the rest is for layers under load
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A kind of layer with micro-batches of one size."""
+
+    kind: int
+    rows: int
+    gradients: str
+    shares: int = 1
+
+
+def measure_layers(setting: Setting, seconds: float) -> list[LayerTime]:
+    """Return the seconds of all actions, unthrottled and launched, then under load.
+
+    A loaded GPU stays warm and slow for a while, so all that is unthrottled is measured first.
+
+    Args:
+        setting: of the calibration.
+        seconds: for all of them.
+    """
+    chosen = _chosen(setting)
+    found = _measure_each(setting, chosen, seconds * UNTHROTTLED_SHARE, is_loaded=False)
+    if setting.device.type == "cuda":
+        rest = seconds * (1 - UNTHROTTLED_SHARE)
+        found += _measure_each(setting, chosen, rest, is_loaded=True)
+    return found
+
+
+def _chosen(setting: Setting) -> list[_Chosen]:
+    """Return what is measured, kinds with most layers first, and shares of the largest batch."""
+    wanted, entries = setting.wanted, [alike.entry for alike in setting.kinds]
+    order = sorted(range(len(entries)), key=lambda kind: -len(entries[kind].layers))
+    whole = [
+        _Chosen(kind, rows, gradients)
+        for kind in order
+        for rows in wanted.rows
+        for gradients in wanted.gradients
+        if gradients == wanted.gradients[0] or entries[kind].parameters
+    ]
+    split = (
+        _Chosen(setting.usual, wanted.rows[-1], "separate", shares) for shares in wanted.shares
+    )
+    return [*whole, *split]
+
+
+def _measure_each(
+    setting: Setting, chosen: list[_Chosen], seconds: float, *, is_loaded: bool
+) -> list[LayerTime]:
+    slots, found = Slots(seconds, len(chosen)), list[LayerTime]()
+    for one in chosen:
+        slot_s = slots.next()
+        if setting.deadline.is_over():
+            setting.left_out.append(_late(setting, one, is_loaded=is_loaded))
+            continue
+        stack = setting.stack(one.kind, one.rows, one.gradients, one.shares)
+        if stack is not None:
+            found += _measure(setting, one, stack, slot_s, is_loaded=is_loaded)
+        del stack
+        release_cache()
+    return found
+
+
+def _late(setting: Setting, one: _Chosen, *, is_loaded: bool) -> str:
+    name, how = setting.kinds[one.kind].entry.name, "under load" if is_loaded else "unthrottled"
+    return f"No time was left for {name} with {one.rows} rows, {one.gradients}, {how}."
+
+
+def _measure(
+    setting: Setting, one: _Chosen, stack: Stack, seconds: float, *, is_loaded: bool
+) -> list[LayerTime]:
+    actions = stack.actions(in_two_parts=setting.in_two_parts and one.shares == 1)
+    found: dict[Pace, Seconds] = {}
+    try:
+        if is_loaded:
+            if (under_load := time_sustained(actions, setting.device, seconds)) is not None:
+                found["sustained"] = under_load
+        else:
+            found["unthrottled"], host = time_unthrottled(actions, setting.device, seconds)
+            found |= {"host": host} if setting.device.type == "cuda" else {}
+    except torch.OutOfMemoryError:
+        name = setting.kinds[one.kind].entry.name
+        setting.left_out.append(f"{name} with {one.rows} rows runs out of memory.")
+    return [
+        timed(
+            LayerTime,
+            [value / stack.count for value in samples],
+            kind=one.kind,
+            action=action,
+            rows=one.rows,
+            gradients=one.gradients,
+            pace=pace,
+            shares=one.shares,
+        )
+        for pace, its in found.items()
+        for action, samples in its.items()
+    ]

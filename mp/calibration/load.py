@@ -1,0 +1,144 @@
+"""Seconds of layers on a GPU that computes for a part of the time, and its state meanwhile."""
+
+from collections import deque
+from statistics import fmean
+from time import perf_counter, sleep
+from typing import Any
+
+import torch
+
+from mp.calibration.rounds import Slots
+from mp.calibration.setting import Setting
+from mp.calibration.stacks import Stack
+from mp.calibration.stopwatch import AHEAD, Stopwatch
+from mp.hardware import nvml
+from mp.hardware.memory import release_cache
+from mp.profiling.layer_seconds import FIRST_CYCLES
+from study.results.calibration.layers import LoadedTime
+from study.results.calibration.timing import timed
+from study.results.environment import GpuState
+
+SHARES = (0.25, 0.5, 0.75, 0.9, 1.0)  # of the time, rising, so that the GPU comes to its limit last
+PERIOD_S = 0.02  # of computing, then the pause: shorter than a power limit looks back
+SETTLED = 0.5  # of the time, after which times count
+UNKNOWN = GpuState(
+    sm_clock_hz=None,
+    memory_clock_hz=None,
+    throttle_reasons=None,
+    temperature_celsius=None,
+    power_w=None,
+    utilization=None,
+)
+
+
+def measure_loaded(setting: Setting, seconds: float) -> list[LoadedTime]:
+    """Return forward and backward of the usual layers for each share of the time.
+
+    Args:
+        setting: of the calibration.
+        seconds: for all shares.
+    """
+    wanted, kind = setting.wanted, setting.usual
+    rows = wanted.rows[len(wanted.rows) // 2]
+    stack = setting.stack(kind, rows, wanted.gradients[0])
+    if stack is None or not stack.learns:
+        return []
+    slots, found = Slots(seconds, len(SHARES)), list[LoadedTime]()
+    for share in SHARES:
+        slot_s = slots.next()
+        if setting.deadline.is_over():
+            setting.left_out.append(f"No time was left for a GPU that computes for {share:.0%}.")
+            continue
+        samples, busy_share, state = _Load(stack, share).measure(slot_s)
+        reasons = state.throttle_reasons
+        found.append(
+            timed(
+                LoadedTime,
+                samples,
+                busy_share=busy_share,
+                kind=kind,
+                layers=stack.count,
+                rows=rows,
+                sm_clock_hz=state.sm_clock_hz,
+                power_w=state.power_w,
+                temperature_celsius=state.temperature_celsius,
+                throttle_reasons=None if reasons is None else tuple(reasons),
+            )
+        )
+    del stack
+    release_cache()
+    return found
+
+
+class _Load:
+    """Computes for a while, then lets the GPU spin on one thread, as a waiting receive does.
+
+    Args:
+        stack: what is computed.
+        share: of the time in which it is, 1 without a pause.
+    """
+
+    def __init__(self, stack: Stack, share: float) -> None:
+        self.stack, self.share, self.watch = stack, share, Stopwatch(stack.x.device)
+        self.on_gpu = self.watch.on_gpu
+        self.cycles_per_s = self._cycles_per_s() if self.on_gpu else 0.0
+        for _ in range(2):
+            self._pass()
+        passes_s = self.watch.seconds()["pass"][-1]
+        self.watch.marks.clear()
+        self.count = max(1, round(PERIOD_S / passes_s)) if self.on_gpu else 1
+        self.pause_s = self.count * passes_s * (1 / share - 1)
+
+    def measure(self, seconds: float) -> tuple[list[float], float, GpuState]:
+        """Return the seconds of each pass, the share of the time, and the state of the GPU."""
+        began, state, is_read = perf_counter(), UNKNOWN, False
+        ended = deque[Any]()
+        while len(self.watch.marks) < 2 * self.count or perf_counter() - began < seconds:
+            is_settled = perf_counter() - began >= SETTLED * seconds
+            if not is_settled:
+                self.watch.marks.clear()
+            for _ in range(self.count):
+                self._pass()
+            self._pause()
+            ended.append(self.watch.marks[-1][2])
+            if len(ended) > AHEAD and self.on_gpu:
+                ended.popleft().synchronize()
+            if is_settled and not is_read and self.on_gpu:
+                state = nvml.gpu_state(self.watch.device) or UNKNOWN
+                is_read = True
+        if self.on_gpu:
+            torch.cuda.synchronize(self.watch.device)
+        self.stack.drop_gradients()
+        return self._found(), self._busy_share(), state
+
+    def _found(self) -> list[float]:
+        """Return means of the passes between two pauses."""
+        passes = self.watch.seconds()["pass"]
+        groups = range(0, len(passes), self.count)
+        return [fmean(passes[first : first + self.count]) for first in groups]
+
+    def _busy_share(self) -> float:
+        busy = sum(self.watch.seconds()["pass"])
+        whole = self.watch.between(self.watch.marks[0][1], self.watch.marks[-1][2])
+        return min(1.0, busy / whole)
+
+    def _pass(self) -> None:
+        def both() -> None:
+            for _, action in self.stack.later_pass():
+                action()
+
+        self.watch.run([("pass", both)])
+
+    def _pause(self) -> None:
+        if self.pause_s <= 0:
+            return
+        cycles = int(self.pause_s * self.cycles_per_s)
+        pause = (lambda: torch.cuda._sleep(cycles)) if self.on_gpu else lambda: sleep(self.pause_s)
+        self.watch.run([(None, pause)])
+
+    def _cycles_per_s(self) -> float:
+        """Return how fast the GPU counts while it spins."""
+        watch = Stopwatch(self.watch.device)
+        for _ in range(2):
+            watch.run([("spin", lambda: torch.cuda._sleep(FIRST_CYCLES))])
+        return FIRST_CYCLES / watch.seconds()["spin"][-1]

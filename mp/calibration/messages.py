@@ -1,0 +1,164 @@
+"""Seconds of messages between GPUs: from idle, in a row, as a relay, and both ways at once."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.pipelining.schedules import _batch_p2p
+
+from mp.activations import parts_of
+from mp.calibration.rounds import Slots, rounds
+from mp.calibration.setting import Setting
+from mp.calibration.stopwatch import Stopwatch
+from study.results.calibration.links import MessageTime
+from study.results.calibration.timing import timed
+
+IN_A_ROW = 8
+LARGEST = {"cuda": 2**30, "cpu": 2**24}  # bytes
+MOST_SIZES = 8
+SMALLEST = 8  # bytes: the latency
+SENDER, TAKER = 0, 1
+
+
+def measure_messages(setting: Setting, nodes: int, seconds: float) -> list[MessageTime]:
+    """Return the times of messages of the sizes that the model's stages pass on.
+
+    Args:
+        setting: of the calibration.
+        nodes: on which the GPUs lie.
+        seconds: for all of them.
+    """
+    ways = {"from idle": _from_idle, "in a row": _in_a_row, "relay": _relay, "exchange": _exchange}
+    sizes = _sizes(setting)
+    slots, found = Slots(seconds, len(ways) * len(sizes)), list[MessageTime]()
+    for size in sizes:
+        link = Link(setting, size)
+        for name, run in ways.items():
+            slot_s = slots.next()
+            if setting.deadline.is_over():
+                setting.left_out.append(f"No time was left for messages of {size} bytes, {name}.")
+                continue
+            run(link)  # the first makes the connection
+            samples = [s for _ in rounds(setting.world, slot_s) for s in run(link)]
+            samples = setting.world.broadcast(_of_taker(setting, samples), list[float])
+            found.append(timed(MessageTime, samples, way=name, bytes=size, nodes=nodes))
+    return found
+
+
+def _of_taker(setting: Setting, samples: list[float]) -> list[float]:
+    """Return the times as the receiver saw them."""
+    return setting.world.all_gather(samples, list[float])[TAKER]
+
+
+def _sizes(setting: Setting) -> list[int]:
+    """Return the bytes of activations between layers, of all sizes of micro-batches."""
+    workload, found = setting.workload(setting.wanted.gradients[0]), {SMALLEST}
+    for rows in setting.wanted.rows:
+        inner = workload.activations(rows)[1:-1]
+        found |= {sum(part.nbytes for part in parts_of(x)) for x in inner}
+    most = LARGEST[setting.device.type]
+    sizes = sorted({min(size, most) for size in found})
+    if len(sizes) <= MOST_SIZES:
+        return sizes
+    return sorted({sizes[i * (len(sizes) - 1) // (MOST_SIZES - 1)] for i in range(MOST_SIZES)})
+
+
+class Link:
+    """Messages of one size between the ranks.
+
+    Args:
+        setting: of the calibration.
+        size: in bytes.
+    """
+
+    def __init__(self, setting: Setting, size: int) -> None:
+        self.world, self.device = setting.world, setting.device
+        self.rank, self.ranks = self.world.rank, self.world.size
+        self.out, self.into = (
+            torch.zeros(size, dtype=torch.uint8, device=self.device) for _ in range(2)
+        )
+
+    @property
+    def peer(self) -> int:
+        """The other of the two ranks that talk, if this is one of them."""
+        return TAKER if self.rank == SENDER else SENDER
+
+    def begin(self) -> Stopwatch:
+        """Wait for all ranks, and return a stopwatch."""
+        self.world.devices.synchronize()
+        self.world.all_reduce_max(0.0)
+        return Stopwatch(self.device)
+
+    def send(self, to: int) -> list[Any]:
+        """Post a message, as torch's pipelines do."""
+        return _batch_p2p([dist.P2POp(dist.isend, self.out, to)])
+
+    def receive(self, source: int) -> list[Any]:
+        """Post a receive, as torch's pipelines do."""
+        return _batch_p2p([dist.P2POp(dist.irecv, self.into, source)])
+
+
+def await_all(works: Any) -> None:
+    """Have the GPU, or on a CPU the host, wait for what was posted."""
+    for work in works if isinstance(works, list) else [works]:
+        work.wait()
+
+
+def _from_idle(link: Link) -> list[float]:
+    """Return half of the time there and back."""
+    watch = link.begin()
+    begun = watch.mark()
+    if link.rank == SENDER:
+        await_all(link.send(TAKER))
+        await_all(link.receive(TAKER))
+    elif link.rank == TAKER:
+        await_all(link.receive(SENDER))
+        await_all(link.send(SENDER))
+    ended = watch.mark()
+    link.world.devices.synchronize()
+    return [watch.between(begun, ended) / 2]
+
+
+def _in_a_row(link: Link) -> list[float]:
+    """Return the mean time from the end of one message to that of the next."""
+    watch, marks = link.begin(), list[Any]()
+    if link.rank == SENDER:
+        for works in [link.send(TAKER) for _ in range(IN_A_ROW)]:
+            await_all(works)
+    elif link.rank == TAKER:
+        for works in [link.receive(SENDER) for _ in range(IN_A_ROW)]:
+            await_all(works)
+            marks.append(watch.mark())
+    link.world.devices.synchronize()
+    return [watch.between(marks[0], marks[-1]) / (IN_A_ROW - 1)] if marks else []
+
+
+def _relay(link: Link) -> list[float]:
+    """Return the mean time of a hop: every rank receives from the one before, then sends on."""
+    watch = link.begin()
+    before, behind = (link.rank - 1) % link.ranks, (link.rank + 1) % link.ranks
+    begun = watch.mark()
+    for _ in range(IN_A_ROW):
+        if link.rank == SENDER:
+            sent = link.send(behind)
+            await_all(link.receive(before))
+        else:
+            await_all(link.receive(before))
+            sent = link.send(behind)
+        await_all(sent)
+    ended = watch.mark()
+    link.world.devices.synchronize()
+    return [watch.between(begun, ended) / (IN_A_ROW * link.ranks)]
+
+
+def _exchange(link: Link) -> list[float]:
+    """Return the mean time in which a message goes each way at once."""
+    watch, marks = link.begin(), list[Any]()
+    if link.rank in (SENDER, TAKER):
+        for _ in range(IN_A_ROW):
+            both = [dist.P2POp(dist.isend, link.out, link.peer)]
+            both.append(dist.P2POp(dist.irecv, link.into, link.peer))
+            await_all(_batch_p2p(both))
+            marks.append(watch.mark())
+    link.world.devices.synchronize()
+    return [watch.between(marks[0], marks[-1]) / (IN_A_ROW - 1)] if marks else []

@@ -1,0 +1,94 @@
+"""All that the parts of a calibration share: its case, its ranks, what it asks for, its time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from msgspec.structs import replace
+
+from mp.calibration.rounds import Deadline
+from mp.calibration.stacks import LAYERS, Alike, Stack, find_kinds
+from mp.engine import Communicator, Engine
+from mp.families.registry import workload_of
+from mp.hardware.memory import release_cache
+from mp.workload import Workload
+from study.case import Case, given
+from study.schedules import IN_TWO_PARTS, SCHEDULES
+from study.values.calibrates import Calibrates, parse_calibrates
+
+EngineOf = Callable[[Case], Engine[Any]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A calibration that runs.
+
+    Attributes:
+        case: of the calibration.
+        world: its ranks.
+        engine_of: makes the engine of another case on the same GPUs.
+        deadline: after which nothing new begins.
+        left_out: sentences on what could not be measured, on the first rank.
+    """
+
+    case: Case
+    world: Communicator
+    engine_of: EngineOf
+    deadline: Deadline
+    left_out: list[str] = field(default_factory=list)
+
+    @cached_property
+    def wanted(self) -> Calibrates:
+        """All that the case asks for."""
+        return parse_calibrates(given(self.case.calibrates), "its case")
+
+    @property
+    def device(self) -> torch.device:
+        """The first device of this process."""
+        return self.world.devices.real_device(0)
+
+    @property
+    def in_two_parts(self) -> bool:
+        """True if a schedule has backward in two parts."""
+        return any(name in IN_TWO_PARTS for name in self.wanted.schedules)
+
+    @cached_property
+    def kinds(self) -> list[Alike]:
+        """The kinds of layers, and the loss."""
+        is_pipeline = any(SCHEDULES[name].is_pipeline for name in self.wanted.schedules)
+        workload = self.workload(self.wanted.gradients[0])
+        return find_kinds(workload, self.wanted.rows[0], is_pipeline=is_pipeline)
+
+    @property
+    def usual(self) -> int:
+        """The index of the kind that most layers are of; of several the largest."""
+        entries = [alike.entry for alike in self.kinds]
+        return max(
+            range(len(entries)), key=lambda i: (len(entries[i].layers), entries[i].parameter_bytes)
+        )
+
+    def workload(self, gradients: str) -> Workload:
+        """Return the model, with weight gradients computed in this way."""
+        return workload_of(replace(self.case, gradients=gradients))
+
+    def stack(self, kind: int, rows: int, gradients: str, shares: int = 1) -> Stack | None:
+        """Return layers of a kind, as many as fit; None, with a sentence, where not one does.
+
+        Args:
+            kind: its index.
+            rows: of the micro-batch.
+            gradients: separate or fused.
+            shares: over how many GPUs each layer is split.
+        """
+        alike = self.kinds[kind]
+        counts = (LAYERS, 2) if shares > 1 else sorted({alike.most, 1}, reverse=True)
+        for count in counts:
+            try:
+                return Stack(self.workload(gradients), alike, rows, self.device, count, shares)
+            except torch.OutOfMemoryError:
+                release_cache()
+        name = alike.entry.name
+        self.left_out.append(f"{name} with {rows} rows does not fit on {self.device}.")
+        return None

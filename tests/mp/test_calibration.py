@@ -1,0 +1,138 @@
+"""Calibrations of a grid through submit.py: one process alone, and two ranks over Gloo."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from study.results.calibration.plausible import find_calibration_problem
+from study.results.file import read_result
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = """
+title: Small
+table: schedules
+axes:
+  schedule: [naive, gpipe, zbv, ddp, tensor]
+  gpus: [2]
+  gradients: [separate, fused]
+  micro_batches: [4]
+model: {depth: 8, dim: 32, batch_size: 32}
+train: {optimizer: adam}
+"""
+PIPELINES = ("gpipe", "zbv")
+
+
+def python(*words):
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    """The finished command, the results of one GPU and of the pair, and their folder."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    grid, results = folder / "small.yaml", folder / "results"
+    grid.write_text(SMALL)
+    words = ["--grid", "calibration", "--for", grid, "--set", "time_limit_s=6"]
+    done = python("submit.py", *words, "--cluster", "local", "--results", results)
+    paths = sorted((results / "local").glob("calibration-*.json"))
+    return done, [read_result(path) for path in paths], results, words
+
+
+def test_a_calibration_is_an_ordinary_job_with_an_ordinary_result(calibrated):
+    done, results, _, _ = calibrated
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 cases measured" in done.stdout
+    assert [(r.outcome, r.case.gpus) for r in results] == [("ok", 1), ("ok", 2)]
+    assert all(r.measurement is None and r.calibration is not None for r in results)
+
+
+def test_its_environment_says_where_it_holds_and_its_job_when(calibrated):
+    for result in calibrated[1]:
+        assert result.environment.torch
+        assert result.environment.host
+        assert result.job.started_at <= result.job.finished_at
+        assert result.phases
+
+
+def test_nothing_that_was_asked_for_is_missing(calibrated):
+    for result in calibrated[1]:
+        assert result.calibration.left_out == ()
+        assert find_calibration_problem(result.case, result.calibration) is None
+
+
+def test_one_gpu_has_the_layers_and_the_pair_what_passes_between(calibrated):
+    one, pair = (result.calibration for result in calibrated[1])
+    alone, between = ("layers", "updates", "loaded"), ("messages", "collectives", "beside")
+    assert all(getattr(one, part) for part in alone)
+    assert all(getattr(pair, part) for part in between)
+    assert not any(getattr(pair, part) for part in alone)
+    assert not any(getattr(one, part) for part in between)
+    assert one.kinds == pair.kinds
+
+
+def test_each_schedule_runs_with_all_its_processes_at_once(calibrated):
+    one, pair = (result.calibration for result in calibrated[1])
+    assert {run.schedule for run in one.host} == {"naive"}
+    assert {run.schedule for run in pair.host} == {*PIPELINES, "ddp", "tensor"}
+    assert {run.gpus for run in pair.host} == {2}
+
+
+def test_a_pipeline_has_the_hosts_time_of_each_of_its_actions(calibrated):
+    pair = calibrated[1][1].calibration
+    for run in pair.host:
+        kinds = {action.kind: action.per_step for action in run.actions}
+        if run.schedule not in PIPELINES:
+            assert kinds == {}
+            continue
+        chunks = 2 if run.schedule == "zbv" else 1
+        assert kinds["forward"] == chunks * run.micro_batches
+        assert ("weight_gradient" in kinds) is (run.schedule != "gpipe")
+        assert kinds["between"] == kinds["optimizer"] == kinds["scaling"] == 1
+
+
+def test_the_messages_of_two_gpus_are_a_send_and_a_receive_for_each_micro_batch(calibrated):
+    pair = calibrated[1][1].calibration
+    for run in pair.host:
+        if run.schedule == "gpipe":
+            assert run.messages == 2 * run.micro_batches
+
+
+def test_depth_and_micro_batches_vary_so_that_their_parts_can_be_told_apart(calibrated):
+    pair = calibrated[1][1].calibration
+    its = [r for r in pair.host if (r.schedule, r.gradients) == ("zbv", "fused")]
+    assert len({run.layers_per_gpu for run in its}) == 2
+    assert len({run.micro_batches for run in its}) == 2
+
+
+def test_messages_have_the_sizes_that_stages_pass_on(calibrated):
+    pair = calibrated[1][1]
+    sizes = {message.bytes for message in pair.calibration.messages}
+    assert {rows * pair.case.dim * 4 for rows in (8, 16, 32)} <= sizes
+    assert {m.way for m in pair.calibration.messages} == {
+        "from idle", "in a row", "relay", "exchange",
+    }  # fmt: skip
+
+
+def test_layers_are_timed_beside_every_kind_of_transfer(calibrated):
+    pair = calibrated[1][1].calibration
+    assert {entry.beside for entry in pair.beside} == {
+        "nothing", "pending receive", "receive", "send", "all_reduce",
+    }  # fmt: skip
+    assert {entry.action for entry in pair.beside} == {"forward", "backward_later"}
+
+
+def test_a_calibration_that_is_there_is_not_measured_again(calibrated):
+    _, _, results, words = calibrated
+    done = python("submit.py", *words, "--cluster", "local", "--results", results, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "0 to run, 2 left out" in done.stdout
+
+
+def test_the_status_of_all_calibrations_needs_no_grid_that_they_are_for(calibrated):
+    _, _, results, _ = calibrated
+    done = python("submit.py", "--grid", "calibration", "--status", "--results", results)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("2 ok\n")

@@ -1,0 +1,174 @@
+"""Parts of a calibration in this process: layers as a stage runs them, and how they are timed."""
+
+import time
+
+import msgspec
+import pytest
+import torch
+
+from mp.calibration.layers import measure_layers
+from mp.calibration.load import SHARES, measure_loaded
+from mp.calibration.rounds import Deadline, Slots, rounds
+from mp.calibration.setting import Setting
+from mp.calibration.stacks import Stack, find_kinds
+from mp.calibration.stopwatch import Stopwatch, time_sustained, time_unthrottled
+from mp.calibration.updates import measure_updates
+from mp.engine import Communicator
+from mp.families.registry import workload_of
+from mp.hardware.devices import choose_devices
+from study.validation import make_case
+
+CPU = torch.device("cpu")
+WANTED = "rows=4,8 gradients=separate,fused schedules=gpipe,zero_bubble,tensor layers=2,3 shares=2"
+GPT = {"kind": "gpt", "depth": 3, "dim": 16, "heads": 2, "seq_len": 4, "vocab": 11}
+
+
+def case_of(calibrates=WANTED, **keys):
+    values = {"depth": 6, "dim": 16, "batch_size": 8, "gpus": 1, "time_limit_s": 0.5} | keys
+    return msgspec.structs.replace(make_case(values, "here"), calibrates=calibrates)
+
+
+def setting_of(**keys):
+    case, world = case_of(**keys), Communicator(choose_devices(1, "cpu"))
+    return Setting(case, world, lambda case: None, Deadline(case.time_limit_s, world))
+
+
+def stack_of(gradients="separate", kind=1, count=3, **keys):
+    workload = workload_of(case_of(gradients=gradients, schedule="gpipe", **keys))
+    alike = find_kinds(workload, 4, is_pipeline=True)[kind]
+    return Stack(workload, alike, 4, CPU, count)
+
+
+def gradients_of(stack):
+    return [parameter.grad.clone() for parameter in stack.parameters]
+
+
+def test_layers_that_are_alike_are_one_kind_and_the_loss_is_the_last():
+    kinds = setting_of().kinds
+    assert [its.entry.layers for its in kinds] == [(0,), (1, 2, 3, 4, 5), ()]
+    assert [its.has_input_gradient for its in kinds] == [False, True, True]
+    assert [its.entry.name for its in kinds] == ["layer 0", "layer 1", "loss"]
+
+
+def test_a_gpt_has_its_blocks_as_one_kind_and_its_ends_apart():
+    kinds = setting_of(**GPT).kinds
+    assert [its.entry.layers for its in kinds] == [(0,), (1, 2, 3), (4,), ()]
+    assert setting_of(**GPT).usual == 1
+
+
+@pytest.mark.parametrize("gradients", ["separate", "fused"])
+def test_backward_in_two_parts_gives_the_gradients_of_backward_in_one(gradients):
+    stack = stack_of(gradients)
+    stack.forward()
+    stack.backward()
+    expected, of_input = gradients_of(stack), stack.x.grad
+    stack.drop_gradients()
+    stack.forward()
+    stack.input_gradient()
+    assert all(parameter.grad is None for parameter in stack.parameters)
+    torch.testing.assert_close(stack.x.grad, of_input)
+    stack.weight()
+    for found, its in zip(gradients_of(stack), expected, strict=True):
+        torch.testing.assert_close(found, its)
+
+
+def test_a_later_micro_batch_adds_to_the_gradients_that_the_first_has_made():
+    stack = stack_of()
+    actions = dict.fromkeys(name for name, _ in stack.actions(in_two_parts=True))
+    assert list(actions) == [
+        "forward", "backward_first", "backward_later", None,
+        "input_gradient", "weight_first", "weight_later",
+    ]  # fmt: skip
+    stack.forward()
+    stack.backward()
+    once = gradients_of(stack)
+    stack.forward()
+    stack.backward()
+    for twice, its in zip(gradients_of(stack), once, strict=True):
+        torch.testing.assert_close(twice, 2 * its)
+
+
+def test_actions_leave_no_gradients_so_that_the_next_round_is_the_same():
+    stack = stack_of()
+    for _ in range(2):
+        for _, action in stack.actions(in_two_parts=True):
+            action()
+        assert all(parameter.grad is None for parameter in stack.parameters)
+
+
+def test_the_first_layer_and_the_loss_have_no_backward_in_two_parts():
+    for kind in (0, 2):
+        names = [name for name, _ in stack_of(kind=kind, count=1).actions(in_two_parts=True)]
+        assert "backward_first" in names
+        assert "input_gradient" not in names
+
+
+def test_times_are_those_of_their_action():
+    actions = [("long", lambda: time.sleep(0.02)), (None, lambda: time.sleep(0.01)),
+               ("short", lambda: None)]  # fmt: skip
+    found, _ = time_unthrottled(actions, CPU, 0.0)
+    assert set(found) == {"long", "short"}
+    assert min(found["long"]) >= 0.02
+    assert max(found["short"]) < 0.02
+
+
+def test_a_cpu_has_no_times_under_load():
+    assert time_sustained([("a", lambda: None)], CPU, 0.01) is None
+
+
+def test_a_stopwatch_knows_for_which_share_of_the_time_something_ran():
+    watch = Stopwatch(CPU)
+    watch.run([("busy", lambda: time.sleep(0.03))])
+    time.sleep(0.03)
+    watch.run([("busy", lambda: time.sleep(0.03))])
+    assert 0.5 < watch.busy_share < 0.75
+
+
+def test_time_that_one_measurement_saves_is_for_those_behind_it():
+    slots = Slots(3.0, 3)
+    assert slots.next() == pytest.approx(1.0, abs=0.1)
+    assert slots.next() == pytest.approx(1.5, abs=0.1)
+    assert Slots(0.0, 2).next() == 0.0
+
+
+def test_some_rounds_are_measured_however_late_it_is():
+    world = Communicator(choose_devices(1, "cpu"))
+    assert list(rounds(world, 0.0)) == [0, 1, 2]
+
+
+def test_every_kind_has_times_for_every_size_of_micro_batch_and_way_of_gradients():
+    setting = setting_of()
+    found = measure_layers(setting, 0.2)
+    its = {(t.kind, t.rows, t.gradients) for t in found if t.shares == 1 and t.kind < 2}
+    assert its == {(k, r, g) for k in (0, 1) for r in (4, 8) for g in ("separate", "fused")}
+    assert {t.pace for t in found} == {"unthrottled"}
+    assert {t.action for t in found if t.kind == 1} == {
+        "forward", "backward_first", "backward_later", "input_gradient", "weight_first",
+        "weight_later",
+    }  # fmt: skip
+    assert {t.shares for t in found} == {1, 2}
+    assert not setting.left_out
+
+
+def test_a_layer_that_there_was_no_time_for_is_named():
+    setting = setting_of(time_limit_s=1e-6)
+    assert measure_layers(setting, 0.0) == []
+    assert setting.left_out[0] == (
+        "No time was left for layer 1 with 4 rows, separate, unthrottled."
+    )
+
+
+def test_updates_are_timed_for_the_fewest_and_the_most_layers_of_a_gpu():
+    found = measure_updates(setting_of(optimizer="adam"), 0.1)
+    assert [(its.action, its.tensors) for its in found] == [
+        ("optimizer", 4), ("scaling", 4), ("optimizer", 6), ("scaling", 6),
+    ]  # fmt: skip
+    assert found[0].bytes == 2 * (16 * 16 + 16) * 4
+
+
+def test_a_device_computes_for_the_shares_of_the_time_that_are_asked_for():
+    found = measure_loaded(setting_of(dim=256, batch_size=256, time_limit_s=30.0), 0.5)
+    assert len(found) == len(SHARES)
+    assert found[-1].busy_share > 0.9
+    assert found[0].busy_share < found[-1].busy_share
+    assert {its.sm_clock_hz for its in found} == {None}
