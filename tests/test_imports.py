@@ -60,6 +60,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "predict": {
         "orders": set(),
         "memory": {"orders"},
+        "simulation": {"orders"},
     },
     "jobs": {
         **{room: set() for room in ("job_log", "lock", "rendezvous")},

@@ -25,6 +25,17 @@ class Message(NamedTuple):
     micro_batch: int
 
 
+def made_by(action: Action) -> Message:
+    """Return what an action makes for another stage; not asked of gradients of weights."""
+    return Message(action.makes_gradient, action.stage, action.micro_batch)
+
+
+def needed_by(action: Action) -> Message:
+    """Return what an action needs of another stage; not asked of gradients of weights."""
+    gradient = action.makes_gradient
+    return Message(gradient, action.stage + (1 if gradient else -1), action.micro_batch)
+
+
 class Operation(NamedTuple):
     """One end of a message.
 
@@ -105,22 +116,14 @@ class Neighbours:
 
     def send(self, action: Action) -> Operation | None:
         """Return the end with which an action's output leaves its GPU; None if it stays."""
-        if action.kind == "weight_gradient":
-            return None
-        gradient = action.makes_gradient
-        other = action.stage + (-1 if gradient else 1)
-        if self.is_here(action.stage, other):
-            return None
-        message = Message(gradient, action.stage, action.micro_batch)
-        return Operation(True, message, self.gpu_of_stage[other])
+        return self._end(action, made_by(action), -1 if action.makes_gradient else 1, sends=True)
 
     def receive(self, action: Action) -> Operation | None:
         """Return the end by which an action gets its input; None if no other GPU makes it."""
-        if action.kind == "weight_gradient":
+        return self._end(action, needed_by(action), 1 if action.makes_gradient else -1, sends=False)
+
+    def _end(self, action: Action, message: Message, way: int, *, sends: bool) -> Operation | None:
+        other = action.stage + way
+        if action.kind == "weight_gradient" or self.is_here(action.stage, other):
             return None
-        gradient = action.makes_gradient
-        other = action.stage + (1 if gradient else -1)
-        if self.is_here(action.stage, other):
-            return None
-        message = Message(gradient, other, action.micro_batch)
-        return Operation(False, message, self.gpu_of_stage[other])
+        return Operation(sends, message, self.gpu_of_stage[other])
