@@ -8,7 +8,7 @@
 
 Needs root, real GPUs at /dev/nvidia0 and on, and Slurm's slurmctld, slurmd, munged and sbatch in
 PATH; no network. The grids are those of the homework and of docs/example/grids. OUT gets results/,
-the grids as they were submitted, summary.md, and all of it as machine.tgz.
+grids/ as they were submitted, slurm/ with its logs, summary.md, and all of it as machine.tgz.
 
 Exit codes: 0 every case of the part was measured; 1 some were not, which summary.md names; 2 the
 input or the machine is wrong, and nothing was started.
@@ -16,6 +16,7 @@ input or the machine is wrong, and nothing was started.
 
 import argparse
 import shutil
+import signal
 import sys
 import tarfile
 from pathlib import Path
@@ -28,10 +29,12 @@ from benchmarks.machines.plan import SECTIONS, Planned, batches, parts_of
 from benchmarks.machines.run import TO_PACK_S, Run, take_in_emulated
 from benchmarks.machines.slurm import Machine, private_slurm, write_profiles
 from benchmarks.machines.summary import is_complete, results_of, summary
-from study.errors import ConfigError
+from study.command_line.parser import OneLineParser
+from study.errors import ConfigError, explain
 
 BEGAN_S = monotonic()
 TO_START_S = 8.0
+LEAST_S = 60.0
 SIZES = (2, 4, 8)
 
 
@@ -42,8 +45,9 @@ def main() -> int:
         check(arguments)
         write_grids(arguments.out / "grids", arguments.gpus, small=arguments.rehearse)
         parts = plan(arguments)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ConfigError, OSError) as error:
+        words = error if isinstance(error, ConfigError) else explain(error)
+        print(f"error: {words}", file=sys.stderr)
         return 2
     if arguments.plan:
         print(*described(parts), sep="\n")
@@ -54,7 +58,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
@@ -83,6 +87,10 @@ def check(arguments: argparse.Namespace) -> None:
     Raises:
         ConfigError: one is wrong, or the machine lacks something.
     """
+    if arguments.within < LEAST_S:
+        raise ConfigError(
+            "--within", f"{arguments.within:g} s is too short; use {LEAST_S:g} or more"
+        )
     unknown = [name for name in arguments.only.split(",") if name not in SECTIONS]
     if unknown:
         raise ConfigError("--only", f"{unknown[0]!r} is not one of: {', '.join(SECTIONS)}")
@@ -96,9 +104,8 @@ def check(arguments: argparse.Namespace) -> None:
         return
     here = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if not arguments.rehearse and here < arguments.gpus:
-        raise ConfigError(
-            "--gpus", f"{arguments.gpus}, and /dev has {here}; use fewer or --rehearse"
-        )
+        words = f"{arguments.gpus}, and /dev/nvidia* are {here}; use fewer, or --rehearse"
+        raise ConfigError("--gpus", words)
     machine = Machine(arguments.gpus, arguments.rehearse)
     if problem := private_slurm(machine).why_impossible():
         raise ConfigError("Slurm", problem)
@@ -142,19 +149,19 @@ def run(arguments: argparse.Namespace, part: list[Planned]) -> int:
     """Start Slurm, run the part, pack, and return the exit code."""
     machine = Machine(arguments.gpus, arguments.rehearse)
     slurm = private_slurm(machine)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended by SIGTERM"))
     if arguments.earlier:
         shutil.copytree(arguments.earlier / "results", arguments.out / "results")
     ends_s = BEGAN_S + arguments.within - TO_PACK_S
     work = Run(slurm, arguments.out.resolve(), write_profiles(machine, arguments.out), ends_s)
     try:
         slurm.up()
+        work.work(part)
     except SystemExit as end:  # with what Slurm said
         print(end.code, file=sys.stderr)
-        slurm.down()
         return 2
-    try:
-        work.work(part)
     finally:
+        slurm.keep_logs(arguments.out / "slurm")
         slurm.down()
     take_in_emulated(arguments.out)
     lines = summary(part, arguments.out, work.notes, monotonic() - BEGAN_S)
@@ -167,7 +174,7 @@ def run(arguments: argparse.Namespace, part: list[Planned]) -> int:
 def pack(folder: Path) -> None:
     """Pack results, grids and the summary as machine.tgz."""
     with tarfile.open(folder / "machine.tgz", "w:gz") as archive:
-        for name in ("results", "grids", "summary.md", "emulated.log"):
+        for name in ("results", "grids", "slurm", "summary.md", "emulated.log"):
             if (folder / name).exists():
                 archive.add(folder / name, name)
 

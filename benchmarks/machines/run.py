@@ -48,7 +48,8 @@ class Run:
                 self.wait(seconds_of(planned.cases[0]))
                 profile = planned.batch.profile
             latest_s = self.ends_s - seconds_of(planned.cases[0])
-            if not _becomes_true(self.slurm.has_few_waiting, latest_s):
+            has_room = _becomes_true(self.slurm.has_few_waiting, latest_s)
+            if not has_room or monotonic() > latest_s:
                 self.notes.append(f"not submitted, no time left: {_named(planned.batch)}")
                 continue
             self.submit(planned.batch)

@@ -5,6 +5,7 @@ share GPUs, so nobody submits to one while the other has jobs.
 """
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,12 @@ class PrivateSlurm(Cluster):
         """Make the files of pretended GPUs; real ones are there."""
         if self.machine.pretended:
             super().make_devices()
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the logs of the daemons, which `down` removes."""
+        folder.mkdir(exist_ok=True)
+        for file in self.folder.glob("*.log"):
+            shutil.copy2(file, folder)
 
     def has_few_waiting(self) -> bool:
         """Return whether hardly a job waits for GPUs."""

@@ -8,8 +8,10 @@ from benchmarks.machines.plan import Planned, seconds_of
 from study.case import Case
 from study.results.file import read_result
 from study.results.result import Result
+from study.storage.ledger import attempts_of_each_case, read
+from study.storage.store import Store
 
-MOST_WORDS = 200  # characters of an error
+MOST_WORDS = 200  # characters of a reason
 
 
 def results_of(folder: Path) -> dict[str, dict[Case, Result]]:
@@ -22,7 +24,7 @@ def results_of(folder: Path) -> dict[str, dict[Case, Result]]:
 
 
 def summary(part: list[Planned], folder: Path, notes: Iterable[str], took_s: float) -> list[str]:
-    """Return the lines: a table of the batches, each failure, and what is missing.
+    """Return the lines: a table of the batches, then every case that was not measured.
 
     Args:
         part: what was to run.
@@ -37,12 +39,23 @@ def summary(part: list[Planned], folder: Path, notes: Iterable[str], took_s: flo
     ]
     failed: list[str] = []
     for planned in part:
-        found = results.get(planned.batch.profile, {})
+        profile = planned.batch.profile
+        found = results.get(profile, {})
         mine = {case: found[case] for case in planned.cases if case in found}
         lines.append(_row(planned, mine))
-        failed += _failures(planned, mine)
+        failed += _failures(planned, mine, _ends(folder, profile))
     lines += ["", f"The command took {took_s:.0f} s.", *failed]
     return [*lines, *(f"note: {note}" for note in notes)]
+
+
+def _ends(folder: Path, profile: str) -> dict[str, str]:
+    """Return how the last job of each case ended, by case id."""
+    events, _ = read(Store(folder / "results", profile).submissions)
+    last = {case_id: tries[-1].ended for case_id, tries in attempts_of_each_case(events).items()}
+    return {
+        case_id: f"{ended.outcome}: {ended.reason}" if ended else "submitted, its end is unknown"
+        for case_id, ended in last.items()
+    }
 
 
 def is_complete(part: list[Planned], folder: Path) -> bool:
@@ -67,15 +80,21 @@ def _row(planned: Planned, found: dict[Case, Result]) -> str:
     return f"| {words} | {count} | {gpus}{emulated} | {estimated:.0f}, {seconds} |"
 
 
-def _failures(planned: Planned, found: dict[Case, Result]) -> Iterator[str]:
-    for case in planned.cases if found else ():  # the table shows where nothing ran
-        name = f"{planned.batch.grid}: {_words(case)}"
+def _failures(planned: Planned, found: dict[Case, Result], ends: dict[str, str]) -> Iterator[str]:
+    """Yield a line for each case that a job did not measure; what had no job is in the table.
+
+    Args:
+        planned: the batch.
+        found: its results.
+        ends: how the last job of each case ended, by case id.
+    """
+    for case in planned.cases:
         result = found.get(case)
-        if result is None:
-            yield f"not run: {name}"
-        elif result.error is not None:
+        if result is not None and result.error is not None:
             message = " ".join((result.error.message or result.error.type).split())
-            yield f"{result.outcome}: {name}: {message[-MOST_WORDS:]}"
+            yield f"{result.outcome}: {planned.batch.grid}: {_words(case)}: {message[:MOST_WORDS]}"
+        elif result is None and case.case_id in ends:
+            yield f"{ends[case.case_id][:MOST_WORDS]}: {planned.batch.grid}: {_words(case)}"
 
 
 def _words(case: Case) -> str:
