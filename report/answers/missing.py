@@ -4,7 +4,7 @@ from report.answers.phrases import case_words
 from report.data.labels import keys_of
 from report.data.selection import Row
 from report.document import Answer
-from report.wording.names import schedule_name, value_text
+from report.wording.names import schedule_in_text, value_text
 from report.wording.units import count_of
 from study.case import Case
 from study.text import one_line
@@ -40,7 +40,7 @@ def _without_result(cases: list[Case], rows: list[Row]) -> str:
 
 
 def _name(case: Case) -> str:
-    how = "" if case.schedule == "naive" else f" as {schedule_name(case)}"
+    how = "" if case.schedule == "naive" else f" as {schedule_in_text(case)}"
     depth = f"depth {case.depth} " if case.has_key("depth") else ""
     own = [f"{name} {value_text(name, value)}" for name, value in case.arguments.items()]
     sizes = depth or (f"{one_line(', '.join(own))} " if case.kind == "program" and own else "")

@@ -11,7 +11,7 @@ from report.answers.pipelines.ranking import Ranking, name_of, names_of, quickes
 from report.answers.reasons import launching
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text
 from report.wording.units import plural
 from study.statistics.samples import are_enough
 
@@ -145,5 +145,5 @@ def _why_left_out(best: MeasuredCase, result: MeasuredCase) -> str:
     """Say why a case is not compared with the fastest; name that one where it is the cause."""
     reason = why_not_ranked(best, result) or ""
     if reason and reason == why_unfit(best):
-        return why_unfit(result) or f"with {schedule_name(best.case)} {reason}"
+        return why_unfit(result) or f"with {schedule_in_text(best.case)} {reason}"
     return reason

@@ -105,6 +105,22 @@ def schedule_name(case: Case) -> str:
     return name if case.gradients == "separate" else f"{name}, {gradients_words(case.gradients)}"
 
 
+def schedule_in_text(case: Case) -> str:
+    """Return the same for running text: `1F1B (20 micro-batches, balanced by time)`.
+
+    Of one setting it stays `1F1B with 20 micro-batches`.
+    """
+    name = schedule_name(case)
+    label, _, settings = name.partition(" with ")
+    return f"{label} ({settings})" if "," in settings else name
+
+
+def settings_of_each(case: Case) -> str:
+    """Return what several schedules have in common: `20 micro-batches each`; empty without any."""
+    settings = schedule_name(case).partition(" with ")[2]
+    return f"each with {settings}" if "," in settings else f"{settings} each" if settings else ""
+
+
 def gradients_words(gradients: str) -> str:
     """Return how weight gradients are added up: `fused weight gradients`."""
     return f"{gradients} weight gradients"

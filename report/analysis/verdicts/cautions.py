@@ -18,7 +18,7 @@ from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.data.transports import why_transports_differ
 from report.data.variables import why_variables_may_differ
-from report.wording.names import HOW, key_name, key_text, schedule_name
+from report.wording.names import HOW, key_name, key_text, schedule_in_text
 from report.wording.units import between, count_of
 from study.schedules import SCHEDULES
 
@@ -73,7 +73,7 @@ def _place(result: MeasuredCase, keys: list[str]) -> str:
     if "schedule" in keys:
         words.append(f"under {SCHEDULES[result.case.schedule].label}")
     elif {*HOW} & {*keys}:
-        words.append(f"under {schedule_name(result.case)}")
+        words.append(f"under {schedule_in_text(result.case)}")
     for key in keys:
         if key == "depth":
             words.append(f"at depth {result.case.depth}")

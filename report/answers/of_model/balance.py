@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from math import ceil
 
+from msgspec.structs import replace
+
 from report.analysis.comparison import CANNOT, verdict_words, why_incomparable
 from report.analysis.profiled.stage_balance import StageBalance, balance_of, other_balances
 from report.analysis.speedup import MAY_DIFFER
@@ -11,7 +13,7 @@ from report.answers.pipelines.ranking import step_s
 from report.answers.pipelines.slowest import EVEN, spread_words, stage_words, uneven_halves
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
-from report.wording.names import balance_words, schedule_name
+from report.wording.names import balance_words, schedule_in_text
 from report.wording.units import plural
 from study.results.costs import BALANCES
 from study.stages import chunks_of
@@ -121,5 +123,5 @@ def _beside(first: MeasuredCase, other: MeasuredCase) -> str:
 
 
 def _label(result: MeasuredCase) -> str:
-    name = schedule_name(result.case).partition(", balanced by")[0].partition(", cut by")[0]
+    name = schedule_in_text(replace(result.case, balance="layers"))  # which is not named
     return f"{name[0].upper()}{name[1:]} {on_gpus(result)}"

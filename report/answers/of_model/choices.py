@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from report.analysis.comparison import cautions
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
-from report.answers.phrases import groups_of, listed
-from report.answers.pipelines.ranking import leaders, quickest, step_s
+from report.answers.phrases import groups_of
+from report.answers.pipelines.ranking import leaders, names_of, quickest, step_s
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_name
 from report.wording.units import count_of, seconds
@@ -63,4 +63,4 @@ def _some(results: Sequence[MeasuredCase]) -> str:
     """Return the names of a few cases, or how many they are."""
     if len(results) > NAMED:
         return count_of(len(results), "other")
-    return listed(schedule_name(result.case) for result in results)
+    return names_of(results)

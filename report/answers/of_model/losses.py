@@ -7,7 +7,7 @@ from math import isfinite
 from report.answers.phrases import label_of, listed
 from report.data.labels import differing, keys_of
 from report.data.measured import MeasuredCase
-from report.wording.names import HOW, schedule_name
+from report.wording.names import HOW, schedule_in_text
 from report.wording.units import count_of, number
 from study.results.measurement import Measurement
 
@@ -91,7 +91,7 @@ def _agree(losses: Losses) -> str:
 
 def _warning(losses: Losses) -> str:
     known = sorted(losses.known, key=lambda one: one[1])
-    ends = [f"{_loss(loss)} with {schedule_name(r.case)} on {count_of(r.case.gpus, 'GPU')}"
+    ends = [f"{_loss(loss)} with {schedule_in_text(r.case)} on {count_of(r.case.gpus, 'GPU')}"
             for r, loss in (known[0], known[-1])]  # fmt: skip
     why = " The notes on the model may explain it." if _has_notes(losses) else ""
     return (

@@ -7,7 +7,7 @@ from report.analysis.speedup import MAY_DIFFER
 from report.answers.phrases import groups_of
 from report.answers.pipelines.ranking import quickest, step_s
 from report.data.measured import MeasuredCase
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text
 from report.wording.quantities import PLAIN, list_words
 from report.wording.units import count_of, percent
 
@@ -31,7 +31,7 @@ def _best(best: MeasuredCase) -> str:
     item = best.model.item if best.model is not None else "sample"
     shown, each = list_words([rate, rate / gpus], PLAIN)
     per_gpu = f", {each} a GPU" if gpus > 1 else ""
-    where = f"on {count_of(gpus, 'GPU')} under {schedule_name(best.case)}"
+    where = f"on {count_of(gpus, 'GPU')} under {schedule_in_text(best.case)}"
     return f"The highest throughput measured is {shown} {item}s/s, {where}{per_gpu}.{_mfu(best)}"
 
 

@@ -6,7 +6,7 @@ from report.analysis.replay import typical_step_s
 from report.analysis.transfers import in_collectives_s, total_bytes
 from report.answers.phrases import on_gpus, share
 from report.data.measured import MeasuredCase
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text
 from report.wording.units import data_size, plural, seconds
 from study.schedules import SCHEDULES
 
@@ -36,7 +36,7 @@ def _cost(result: MeasuredCase) -> str:
     shared = total_bytes(result.transfers.collectives)
     size = f" ({data_size(shared)})" if shared else ""
     text = (
-        f"With {schedule_name(result.case)} {on_gpus(result)}, {len(each)} "
+        f"With {schedule_in_text(result.case)} {on_gpus(result)}, {len(each)} "
         f"{plural(len(each), who, f'{who}es' if result.emulated else None)} add up gradients of "
         f"shared weights{size}: {seconds(least)} of an instrumented step, {share(least / step_s)}"
     )

@@ -12,7 +12,7 @@ from report.analysis.verdicts.rough import rough_words
 from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import NAMED, naive_name, name_of, step_s
 from report.data.measured import MeasuredCase
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text, schedule_name
 from report.wording.quantities import range_words
 from report.wording.units import TIMES, count_of, data_size, percent
 from study.schedules import SCHEDULES
@@ -61,7 +61,7 @@ def _each(naive: MeasuredCase, best: list[MeasuredCase]) -> list[str]:
 
 
 def _words(naive: MeasuredCase, result: MeasuredCase) -> str:
-    found, names = verdict(naive, result), (naive_name(naive), schedule_name(result.case))
+    found, names = verdict(naive, result), (naive_name(naive), schedule_in_text(result.case))
     return rough_words(found, *names) if is_disturbed(naive, result) else found.words(*names)
 
 
@@ -76,7 +76,7 @@ def _together(result: MeasuredCase) -> list[str]:
     if not together or not SCHEDULES[result.case.schedule].is_on_all_gpus:
         return []
     who, size = "process" if result.emulated else "GPU", data_size(total_bytes(together))
-    name = schedule_name(result.case)
+    name = schedule_in_text(result.case)
     text = f"With {name}, every {who} takes part in {counted(together)} a step, of {size} in all"
     waits = [b.communication for b in bubbles(result) if b.communication is not None]
     if not waits:
@@ -91,7 +91,7 @@ def _between_replicas(result: MeasuredCase) -> list[str]:
     if not together:
         return []
     text = (
-        f"With {schedule_name(result.case)}, replicas average the gradients of all stages, "
+        f"With {schedule_in_text(result.case)}, replicas average the gradients of all stages, "
         f"{data_size(total_bytes(together))} in {counted(together)} a step{_and_shared(result)}"
     )
     if not each:

@@ -6,7 +6,7 @@ from report.analysis.verdicts.rough import rough_digits
 from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import Ranking, leaders, name_of, names_of, step_s
 from report.data.measured import MeasuredCase
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text
 from report.wording.units import data_size, number, ratio, seconds
 from study.schedules import SCHEDULES
 from study.stages import allowed_speed_up
@@ -24,8 +24,8 @@ def answer(ranking: Ranking) -> list[str]:
     sentences = [first_sentence(ranking), *waiting.answer(best, _whose(tied))]
     sentences += _memory(best, ranking)
     if rest := [result for result in ranked if result not in tied]:
-        name = schedule_name(best.case)
-        words = verdict_words(best, rest[0], name, schedule_name(rest[0].case))
+        name = schedule_in_text(best.case)
+        words = verdict_words(best, rest[0], name, schedule_in_text(rest[0].case))
         sentences.append(f"Next: {words}.")
     return sentences
 
@@ -48,7 +48,7 @@ def first_sentence(ranking: Ranking) -> str:
     if kinds == {"same"}:
         return f"On {where} {names_of(tied)} are the fastest and equally fast: {took} a step{gain}."
     return (
-        f"On {where} {schedule_name(best.case)} has the shortest median step, {took}{gain}; "
+        f"On {where} {schedule_in_text(best.case)} has the shortest median step, {took}{gain}; "
         f"{names_of(tied[1:])} cannot be told from it (up to {seconds(step_s(tied[-1]))})."
     )
 
@@ -102,7 +102,7 @@ def _whose(tied: list[MeasuredCase]) -> str:
     """Return `With ZB1P, ` where several are the fastest; empty where it is clear."""
     case = tied[0].case
     is_alone = len({result.case.schedule for result in tied}) == len(tied)
-    name = SCHEDULES[case.schedule].label if is_alone else schedule_name(case)
+    name = SCHEDULES[case.schedule].label if is_alone else schedule_in_text(case)
     return f"With {name}, " if len(tied) > 1 else ""
 
 

@@ -1,11 +1,12 @@
 """Schedules on one number of GPUs, ranked by step time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from report.analysis.comparison import verdict
 from report.answers.phrases import listed
 from report.data.measured import MeasuredCase
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text, settings_of_each
 from report.wording.units import count_of
 from study.schedules import SCHEDULES
 from study.statistics.samples import are_enough, estimate
@@ -73,13 +74,13 @@ def naive_name(result: MeasuredCase) -> str:
     return f"naive in one process{f' of {gpus} logical GPUs' if gpus > 1 else ''}"
 
 
-def names_of(results: list[MeasuredCase]) -> str:
+def names_of(results: Sequence[MeasuredCase]) -> str:
     """Return `ZB1P and ZBV (10 micro-batches each)`, or how many they are."""
     if len(results) > NAMED:
         return count_of(len(results), "case")
-    names = [schedule_name(result.case) for result in results]
-    each = {name.partition(" with ")[2] for name in names}
+    each = {settings_of_each(result.case) for result in results}
     are_pipelines = all(SCHEDULES[result.case.schedule].is_pipeline for result in results)
     if len(results) > 1 and len(each) == 1 and are_pipelines:
-        return f"{listed([name.partition(' with ')[0] for name in names])} ({each.pop()} each)"
-    return listed(names)
+        labels = [SCHEDULES[result.case.schedule].label for result in results]
+        return f"{listed(labels)} ({each.pop()})"
+    return listed(schedule_in_text(result.case) for result in results)

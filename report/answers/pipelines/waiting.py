@@ -13,7 +13,7 @@ from report.analysis.profiled.stage_times import bubble_of_medians
 from report.analysis.time_use import instrumentation_warning, time_use
 from report.answers.pipelines.slowest import EVEN, spread_words, stage_words, uneven_halves
 from report.data.measured import MeasuredCase
-from report.wording.names import schedule_name
+from report.wording.names import schedule_in_text
 from report.wording.units import percent, seconds, signed_percent
 
 LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
@@ -97,8 +97,8 @@ def more_work(naive: MeasuredCase, result: MeasuredCase) -> list[str]:
     if before is None or after is None or after < MUCH_LONGER * before:
         return []
     return [
-        f"With {schedule_name(result.case)}, {_who(result)} compute for {seconds(after)} in all in "
-        f"an instrumented step, and with naive for {seconds(before)}; "
+        f"With {schedule_in_text(result.case)}, {_who(result)} compute for {seconds(after)} in all "
+        f"in an instrumented step, and with naive for {seconds(before)}; "
         "gaps between the kernels of one action count as computing."
     ]
 
