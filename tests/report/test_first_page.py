@@ -42,7 +42,9 @@ def test_two_tables_that_differ_in_balance_alone_are_told_apart(tmp_path):
     time = [line for line in found if line.endswith(" Setting: balance time.")]
     assert len(layers) + len(time) == len(found) == 4
     assert all("1F1B with 8 micro-batches" in line and "177 ms" in line for line in layers)
-    assert all("GPipe with 8 micro-batches" in line and "140 ms" in line for line in time)
+    assert all(
+        "GPipe (8 micro-batches, balanced by time)" in line and "140 ms" in line for line in time
+    )
 
 
 def test_tables_of_one_grid_on_two_clusters_are_told_apart(tmp_path):
