@@ -13,7 +13,7 @@ from report.wording.names import schedule_name
 from tests.report.made_up import MIB, measuring
 from tests.report.made_up_models import GRID, gpt, out_of_memory
 from tests.report.made_up_pipeline import peaks, scheduled
-from tests.report.shown import cells, shown_in
+from tests.report.shown import cells, sentences, shown_in
 
 LINEAR = (
     "axes: {gpus: [1, 2, 4], schedule: [naive, gpipe, 1f1b, tensor, ddp, fsdp]}\n"
@@ -64,7 +64,7 @@ def test_where_the_model_fits_on_one_gpu_data_parallelism_may_be_the_answer(tmp_
         linear("fsdp", 4, 0.031, 1200),
     )
     assert text == (
-        "The model fits on one GPU: DDP on 4 GPUs is the fastest (27.0 ms a step), naive on 1 GPU "
+        "The model fits on one GPU: DDP on 4 GPUs is the fastest (27.0 ms a step), one GPU "
         "is the cheapest (91.9 GPU-ms a step), and FSDP on 4 GPUs needs the least memory on its "
         "fullest GPU (1.17 GiB). DDP needs room for the whole model on every GPU. With FSDP each "
         "GPU keeps a shard of every parameter."
@@ -117,10 +117,32 @@ def test_one_that_is_not_told_apart_is_not_called_the_fastest_or_the_cheapest(tm
     )
     assert (
         "GPipe with 8 micro-batches on 2 GPUs and DDP on 4 GPUs are the fastest and cannot be told "
-        "apart (100 to 101 ms a step), naive on 1 GPU and GPipe with 8 micro-batches on 2 GPUs "
+        "apart (100 to 101 ms a step), one GPU and GPipe with 8 micro-batches on 2 GPUs "
         "are the cheapest and cannot be told apart (200 GPU-ms a step)"
     ) in text
     assert "is the fastest" not in text
+
+
+@pytest.mark.parametrize(
+    ("other", "step_s", "named"),
+    [
+        ("tensor", 0.0995, "one GPU is the cheapest (100 GPU-ms a step)"),
+        ("ddp", 0.1, "one GPU is the cheapest (100 GPU-ms a step)"),
+        ("gpipe", 0.0995, "one GPU is the cheapest (100 GPU-ms a step)"),
+        (
+            "gpipe",
+            0.0812,
+            "GPipe with 8 micro-batches on 1 GPU is the cheapest (81.2 GPU-ms a step)",
+        ),
+    ],
+)
+def test_one_gpu_is_one_gpu_whatever_the_schedule(tmp_path, other, step_s, named):
+    """Unless one in parts is known to be faster there; the answer on GPU counts says the same."""
+    cases = [linear("naive", 1, 0.1), linear(other, 1, step_s), linear("1f1b", 4, 0.04)]
+    section, headlines = shown_in(tmp_path, LINEAR, *cases)
+    assert f", {named}, " in headlines[0]
+    text = " ".join(sentences(section))
+    assert f"cheapest on 1 GPU ({named.partition('(')[2].partition(' a step')[0]})" in text
 
 
 def test_a_case_that_cannot_be_compared_is_not_left_out_in_silence(tmp_path):
@@ -152,7 +174,7 @@ def test_the_pool_of_a_cuda_graph_is_not_taken_for_little_memory(tmp_path):
     cases = [linear("naive", 1, s, mib, execution=e)
              for e, s, mib in (("eager", 0.2, 500), ("cuda_graph", 0.1, 10))]  # fmt: skip
     text, *_ = best(tmp_path, *cases, text=grid)
-    assert "naive on 1 GPU, execution cuda_graph is the fastest and the cheapest" in text
+    assert "one GPU (execution cuda_graph) is the fastest and the cheapest" in text
     assert "memory" not in text.split("DDP")[0]
 
 
@@ -206,8 +228,9 @@ def _clauses(text):
 
 
 def _names(text):
-    """`DDP and FSDP on 2 GPUs and naive on 1 GPU` as three names."""
+    """`DDP and FSDP on 2 GPUs and one GPU` as three names."""
     names = []
+    text = text.replace("one GPU", "naive on 1 GPU")
     for part in re.finditer(r"(.+?) (on \d GPUs?)(?:, | and |$)", text.strip(", ").strip()):
         for schedule in re.split(r", | and ", part.group(1).removeprefix("and ")):
             names.append(f"{schedule} {part.group(2)}")
@@ -258,8 +281,8 @@ def test_layers_that_run_again_are_a_choice_like_any_other(tmp_path):
     ]
     text, *_ = best(tmp_path, *cases, text=grid)
     assert text.startswith(
-        "The model fits on one GPU: naive on 1 GPU, recompute none is the fastest and the cheapest "
-        "(100 ms and 100 GPU-ms a step), and naive on 2 GPUs, recompute layers needs the least"
+        "The model fits on one GPU: one GPU (recompute none) is the fastest and the cheapest (100 "
+        "ms and 100 GPU-ms a step), and naive on 2 GPUs (recompute layers) needs the least"
     )
 
 

@@ -133,12 +133,18 @@ def _named(cases: Sequence[MeasuredCase], extra: Sequence[str]) -> str:
     """Return the names of a few cases by their numbers of GPUs, or how many they are."""
     if len(cases) > NAMED:
         return count_of(len(cases), "case")
-    groups: dict[str, list[MeasuredCase]] = {}
+    groups: dict[tuple[int, str], list[MeasuredCase]] = {}
     for result in cases:
         more = case_words(result.case, extra)
-        where = f"on {count_of(result.case.gpus, 'GPU')}{f', {more}' if more else ''}"
-        groups.setdefault(where, []).append(result)
-    return listed(f"{names_of(group)} {where}" for where, group in groups.items())
+        groups.setdefault((result.case.gpus, f" ({more})" if more else ""), []).append(result)
+    return listed(f"{_on(gpus, group)}{more}" for (gpus, more), group in groups.items())
+
+
+def _on(gpus: int, cases: Sequence[MeasuredCase]) -> str:
+    """Return `DDP and FSDP on 2 GPUs`; of naive on one GPU, `one GPU`."""
+    if gpus == 1 and [result.case.schedule for result in cases] == ["naive"]:
+        return "one GPU"
+    return f"{names_of(cases)} on {count_of(gpus, 'GPU')}"
 
 
 def _range(pick: Pick, measure: Callable[[MeasuredCase], float], units: tuple[Unit, ...]) -> str:

@@ -1,6 +1,7 @@
 """The cases with the shortest step, the least GPU time and the lowest peak memory; ties together.
 
-Two that their intervals do not tell apart are both picked.
+Two that their intervals do not tell apart are both picked. On one GPU every schedule does the same
+work, so of several that tie there, naive alone is picked.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from report.analysis.comparison import cautions, verdict, why_incomparable
 from report.analysis.speedup import MAY_DIFFER
 from report.analysis.verdicts.disturbances import why_unfit
-from report.answers.pipelines.ranking import step_s
+from report.answers.pipelines.ranking import name_of, step_s
 from report.data.measured import MeasuredCase
 from study.statistics.comparison import Comparison
 
@@ -68,7 +69,7 @@ def least_memory(results: Sequence[MeasuredCase]) -> Pick | None:
         return None
     enough = peak_bytes(known[0]) * (1 + SAME_MEMORY)
     cases = [result for result in known if peak_bytes(result) <= enough]
-    return Pick(cases, True, len(known), len(results) - len(known))
+    return Pick(_plain(cases, cases), True, len(known), len(results) - len(known))
 
 
 def _pick(
@@ -85,13 +86,39 @@ def _pick(
         return None
     kinds = {result: compare(best, result).kind for result in others}
     tied = [result for result in others if kinds[result] != "slower"]
+    first, *more = picked = _plain([best, *tied], [best, *tied])
+    slower = _plain([result for result in others if result not in tied], picked)
     return Pick(
-        [best, *tied],
+        picked,
         all(kinds[result] == "same" for result in tied),
         1 + len(others),
         len(results) - 1 - len(others),
-        cautions(best, others[0]) if others and not tied else (),
+        _cautions(first, slower[0]) if slower and not more else (),
     )
+
+
+def _plain(cases: list[MeasuredCase], picked: list[MeasuredCase]) -> list[MeasuredCase]:
+    """Return the cases without those on one GPU for which naive there is picked."""
+    naive = {_other_ways(r) for r in picked if r.case.schedule == "naive" and r.case.gpus == 1}
+    return [
+        result
+        for result in cases
+        if result.case.gpus > 1
+        or result.case.schedule == "naive"
+        or _other_ways(result) not in naive
+    ]
+
+
+def _other_ways(result: MeasuredCase) -> tuple[object, ...]:
+    """Return how one GPU trains the model, besides the schedule."""
+    return tuple(result.case.value(key) for key in WAYS if key not in MAY_DIFFER)
+
+
+def _cautions(best: MeasuredCase, other: MeasuredCase) -> Sequence[str]:
+    """Return the cautions about the two, which their numbers of GPUs tell apart if they can."""
+    if best.case.gpus == other.case.gpus:
+        return cautions(best, other)
+    return cautions(best, other, (f"on {name_of(best)}", f"on {name_of(other)}"))
 
 
 def _compare_costs(best: MeasuredCase, other: MeasuredCase) -> Comparison:
