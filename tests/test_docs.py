@@ -58,6 +58,7 @@ def test_options_named_in_the_documents_are_known(run):
     known = set(re.findall(r"--[a-z][a-z-]+", run("submit.py", "--help").stdout))
     known |= set(re.findall(r"--[a-z][a-z-]+", run("collect.py", "--help").stdout))
     known |= set(re.findall(r"--[a-z][a-z-]+", run("-m", "mp", "--help").stdout))
+    known |= set(re.findall(r"--[a-z][a-z-]+", run("-m", "predict", "--help").stdout))
     assert named
     assert named <= known
 
@@ -65,7 +66,8 @@ def test_options_named_in_the_documents_are_known(run):
 def _commands_of_ours():
     text = "".join(path.read_text() for path in DOCUMENTS if path.name != "CHANGELOG.md")
     text = text.replace("\\\n", " ")  # a command of several lines
-    return "\n".join(re.findall(r"python (?:submit|collect)\.py[^`\n]*|python -m mp[^`\n]*", text))
+    ours = r"python (?:submit|collect)\.py[^`\n]*|python -m (?:mp|predict)[^`\n]*"
+    return "\n".join(re.findall(ours, text))
 
 
 GRIDS_IN_DOCUMENTS = [

@@ -61,6 +61,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "orders": set(),
         "memory": {"orders"},
         "simulation": {"orders"},
+        "__main__": {"simulation"},
     },
     "jobs": {
         **{room: set() for room in ("job_log", "lock", "rendezvous")},

@@ -4,7 +4,7 @@ A message leaves when it is made, nothing is slowed, and processes take no time.
 model under the same conditions (tests/predict/test_large.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -24,7 +24,8 @@ _PLANS: dict[str, Callable[[int, int], wave_plans.Phases]] = {
     "zero_bubble": wave_plans.zero_bubble,
     "zbv": wave_plans.zbv,
 }
-LARGE = (*_PLANS, "interleaved_1f1b")
+_BLOCK = 2**14
+LARGE = tuple(name for name in SCHEDULES if name in {*_PLANS, "interleaved_1f1b"})
 
 
 def simulate_large(
@@ -80,6 +81,12 @@ def _result(costs: Costs, ends: Floats, busy_s: Floats) -> Simulated:
     return Simulated(float(step_s), tuple(uses))
 
 
+def _in_blocks(waves: Waves) -> Iterator[list[int]]:
+    """Yield the rows as Python's integers, of which there are never many at a time."""
+    for start in range(0, len(waves.rows), _BLOCK):
+        yield from waves.rows[start : start + _BLOCK].tolist()
+
+
 class _Play:
     """The newest end of each GPU, and when the newest of what others need arrived there.
 
@@ -104,7 +111,7 @@ class _Play:
         steps = [waves.step(number) for number in range(len(waves.families))]
         parts = [self._parts(family) for family in waves.families]
         ends, maximum, add, begun = self.ends, np.maximum, np.add, self._begun
-        for number, low, high, first_low, first_high in waves.rows.tolist():
+        for number, low, high, first_low, first_high in _in_blocks(waves):
             step, (seconds, more, arrived, sent, way) = steps[number], parts[number]
             mine = slice(low, high, step)
             end = ends[mine]

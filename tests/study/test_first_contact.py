@@ -15,12 +15,16 @@ from study.paths import ROOT
 from tests.test_imports import OURS, SOURCES, imports_of
 
 # A job's worker has a check of its own, jobs/worker/needs.py.
-ENTRY_POINTS = (("submit.py", "--help"), ("collect.py", "--help"), ("-m", "mp", "--help"))
-FILES = ("submit.py", "collect.py", "mp/__main__.py")
+ENTRY_POINTS = (
+    *(("submit.py", "--help"), ("collect.py", "--help")),
+    *(("-m", "mp", "--help"), ("-m", "predict", "--help")),
+)
+FILES = ("submit.py", "collect.py", "mp/__main__.py", "predict/__main__.py")
 LOADED_BEFORE = (
     "study/first_contact.py",
     "study/__init__.py",
     "mp/__init__.py",
+    "predict/__init__.py",
     "jobs/__init__.py",
 )
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
