@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from jobs.planned import PlannedCase
 from predict.memory.fit import Fits, GpuSize, Layers, Verdict, in_gib
 from predict.memory.instead import what_would_fit
+from predict.memory.kinds.of_case import layers_of
 from study.case import Case
 from study.errors import ConfigError
 
@@ -26,9 +27,8 @@ def make_fits(size: GpuSize | None, *, is_emulated: bool = False) -> Fits:
 
 
 def _layers_of(case: Case) -> Layers:
-    if case.kind == "linear":
-        return Layers()
-    return Layers(unknown="the sizes of its layers are known only in a job")
+    found = layers_of(case)
+    return found or Layers(unknown="the sizes of its layers are known only in a job")
 
 
 def fit_lines(planned: Sequence[PlannedCase], fits: Fits) -> list[str]:

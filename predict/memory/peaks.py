@@ -72,21 +72,24 @@ def memory_case(case: Case) -> Case:
     return msgspec.structs.replace(case, **NEUTRAL_KEYS)
 
 
-def peaks_of(case: Case, model: ModelProfile | None = None) -> list[Peak]:
+def peaks_of(
+    case: Case, model: ModelProfile | None = None, stages: list[int] | None = None
+) -> list[Peak]:
     """Return the peak of each GPU; of replicas, and of GPUs that all hold the same, of the first.
 
     Args:
         case: the configuration.
         model: its layers with one part of the batch; None for the linear stack.
+        stages: the stage of each layer of a pipeline, where a job has cut it; None before.
 
     Raises:
         TooLong: there are more actions than `MOST_ACTIONS`.
     """
-    is_sure = case.execution == "eager"  # a CUDA graph's temporaries lie in a pool of their own
+    is_sure = True
     if SCHEDULES[case.schedule].is_pipeline:
-        stages, is_cut = stage_of_layer(case, model)
+        if stages is None:
+            stages, is_sure = stage_of_layer(case, model)
         found = _of_pipeline(case, model, stages)
-        is_sure &= is_cut
     else:
         found = dict(enumerate(_together(case, model)))
     return [

@@ -1,0 +1,14 @@
+"""The layers of a case's model before it runs, where closed forms have them."""
+
+from predict.memory.fit import Layers
+from predict.memory.kinds.gpt import gpt_profile
+from study.case import Case
+
+
+def layers_of(case: Case) -> Layers | None:
+    """Return the layers of a built-in model; None of one's own, of which no closed form knows."""
+    if case.kind == "linear":
+        return Layers()
+    if case.kind == "gpt":
+        return Layers(gpt_profile(case))
+    return None
