@@ -192,6 +192,10 @@ class Executor(ABC):
         if self.requeue:
             raise ConfigError("--requeue", f"{self.profile.source} runs no Slurm; remove it")
 
+    def starts(self, planned: list[PlannedCase]) -> dict[int, float]:
+        """Return in how many seconds a job of so many GPUs would start; empty if nobody says."""
+        return {}
+
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]
     ) -> Iterator[tuple[str, str]]:

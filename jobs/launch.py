@@ -34,7 +34,7 @@ def launch(order: SubmitOrder) -> int:
         print_plan(plan.planned, order.profile, order.fits)
         failed_before = any(planned.failed for planned in plan.planned)
         if order.executor.in_background:
-            print_request(plan.to_run, order.profile)
+            print_request(plan.to_run, order.profile, order.executor.starts(plan.to_run))
             return max(submit(order, plan), int(failed_before))
         done = [each for batch in submissions(order, plan) for each in batch]
     results = ResultFiles()
@@ -130,7 +130,7 @@ def show_dry_run(order: SubmitOrder) -> int:
     plan = order.plan(record=False, needed=False)
     print_notes(plan.notes)
     print_plan(plan.planned, order.profile, order.fits)
-    print_request(plan.to_run, order.profile)
+    print_request(plan.to_run, order.profile, order.executor.starts(plan.to_run))
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)
     check_memory(order, plan.to_run)
     for title, script in order.executor.scripts(plan.to_run, plan.running):

@@ -12,7 +12,7 @@ from jobs.slurm.commands import clock_in, current_user, run_command, slurm_confi
 from jobs.slurm.layout import nodes_of, why_impossible
 from jobs.slurm.nodes import count_others, exclude_nodes, gpu_types
 from jobs.slurm.poller import SlurmPoller
-from jobs.slurm.preflight import check_with_slurm
+from jobs.slurm.preflight import ask_for_starts, check_with_slurm
 from jobs.slurm.queue import jobs_in_queue
 from jobs.slurm.recovery import keep_job_id
 from jobs.slurm.sbatch import NotQueued, Request, SbatchCall, sbatch_call, worker_command
@@ -28,6 +28,8 @@ from study.storage.ledger import Submission, append
 
 class SlurmExecutor(Executor):
     """Submits named jobs for a small grid, and arrays for a large one."""
+
+    _starts: dict[int, float] | None = None  # as Slurm last estimated them
 
     @classmethod
     def check_profile(cls, profile: Profile, given: Collection[str]) -> None:
@@ -93,9 +95,26 @@ class SlurmExecutor(Executor):
     def check(self, planned: list[PlannedCase]) -> None:
         """Ask sbatch whether it would take the jobs."""
         if planned:
-            batches = make_batches(planned, slurm_config())
-            scripts = {self.request_of(batch): self.script_of(batch) for batch in batches}
-            check_with_slurm(self.profile, scripts)
+            config = slurm_config()
+            scripts = self._scripts_by_request(planned, config)
+            self._starts = check_with_slurm(self.profile, scripts, clock_in(config))
+
+    def starts(self, planned: list[PlannedCase]) -> dict[int, float]:
+        """Return the seconds until a job of so many GPUs would start; empty without an answer."""
+        if self._starts is None:
+            try:
+                config = slurm_config()
+                scripts = self._scripts_by_request(planned, config)
+                self._starts = ask_for_starts(scripts, clock_in(config))
+            except NoAnswer:
+                self._starts = {}
+        return self._starts
+
+    def _scripts_by_request(
+        self, planned: list[PlannedCase], config: dict[str, str]
+    ) -> dict[Request, str]:
+        batches = make_batches(planned, config)
+        return {self.request_of(batch): self.script_of(batch) for batch in batches}
 
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]

@@ -1,8 +1,11 @@
 """Refuse what Slurm would refuse or never start, before anything is written or queued."""
 
 import re
+from collections.abc import Iterable
+from datetime import datetime
 
 from jobs.executor import NoAnswer
+from jobs.planned import count_gpus
 from jobs.profile import Profile
 from jobs.slurm.commands import query, run_command
 from jobs.slurm.nodes import ABLE, nodes_by_state
@@ -24,18 +27,76 @@ _KEYS = {
 }
 
 
-def check_with_slurm(profile: Profile, scripts: dict[Request, str]) -> None:
+def check_with_slurm(
+    profile: Profile, scripts: dict[Request, str], clock_s: int | None
+) -> dict[int, float]:
     """Ask Slurm, once for each set of resources, whether it would take the jobs of these scripts.
+
+    Args:
+        profile: of the jobs.
+        scripts: of each request.
+        clock_s: Slurm's clock now, in seconds since 1970; None if unknown.
+
+    Returns:
+        The seconds until a job of so many GPUs would start, as far as Slurm estimates it.
 
     Raises:
         ConfigError: it would not, or would never start one.
     """
-    alike = {(r.gpus, r.in_processes, r.least_nodes, r.exclude, r.size > 1): r for r in scripts}
-    for request in alike.values():
+    starts: dict[int, float] = {}
+    for request in _unlike(scripts):
         done = run_command("sbatch", "--test-only", stdin=scripts[request])
         if done.returncode != 0 and not _is_left_to_sbatch(done.stderr, profile):
             raise ConfigError(profile.source, _refusal(done.stderr.strip(), request, profile))
+        _note_start(starts, request, done.stderr, clock_s)
     _check_time_limit(profile)
+    return starts
+
+
+def ask_for_starts(scripts: dict[Request, str], clock_s: int | None) -> dict[int, float]:
+    """Return the same seconds, of those that Slurm would take; notes tell of the others.
+
+    Args:
+        scripts: of each request.
+        clock_s: Slurm's clock now.
+    """
+    starts: dict[int, float] = {}
+    for request in _unlike(scripts):
+        done = run_command("sbatch", "--test-only", stdin=scripts[request])
+        if done.returncode != 0:
+            print_notes([f"Slurm would refuse {count_gpus(request.gpus)}: {done.stderr.strip()}"])
+        _note_start(starts, request, done.stderr, clock_s)
+    return starts
+
+
+def _unlike(scripts: Iterable[Request]) -> Iterable[Request]:
+    """Return a request for each set of resources."""
+    alike = {(r.gpus, r.in_processes, r.least_nodes, r.exclude, r.size > 1): r for r in scripts}
+    return alike.values()
+
+
+def _note_start(
+    starts: dict[int, float], request: Request, words: str, clock_s: int | None
+) -> None:
+    """Note when the job would start, if Slurm says so and no other of as many GPUs starts before.
+
+    Args:
+        starts: seconds by GPUs.
+        request: of the job.
+        words: of sbatch.
+        clock_s: Slurm's clock now.
+    """
+    found = re.search(r" to start at (\S+)", words)
+    if found is None or clock_s is None:
+        return
+    try:  # in seconds since 1970, as `run_command` asks for; a Slurm that knows no such wish: local
+        word = found[1]
+        start = float(word) if word.isdigit() else datetime.fromisoformat(word).timestamp()
+    except ValueError:
+        return
+    before = starts.get(request.gpus)
+    seconds = max(0.0, start - clock_s)
+    starts[request.gpus] = seconds if before is None else min(before, seconds)
 
 
 def _is_left_to_sbatch(words: str, profile: Profile) -> bool:

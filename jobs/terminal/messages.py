@@ -1,7 +1,7 @@
 """The plan and the submissions on stdout: plain lines, so that they can be piped."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobs.fit.forecast import fit_lines
 from jobs.planned import PlannedCase, count_gpus, gpu_hours, to_run
@@ -51,13 +51,38 @@ def _decision(planned: PlannedCase) -> str:
     return f"run{again}{without}"
 
 
-def print_request(planned: list[PlannedCase], profile: Profile) -> None:
-    """Print the GPU-hours that the jobs can cost."""
+def print_request(
+    planned: list[PlannedCase], profile: Profile, starts: Mapping[int, float]
+) -> None:
+    """Print the GPU-hours that the jobs can cost, and when those of each GPU count would start.
+
+    Args:
+        planned: the cases that run.
+        profile: of the jobs.
+        starts: seconds until a job of so many GPUs would start.
+    """
     if profile.timeout_min is None or not planned:
         return
     gpus = sum(each.case.gpus for each in planned)
     hours = gpu_hours(planned, profile.timeout_min)
     print(f"At most {hours:.2f} GPU-hours: {count_gpus(gpus)} x {profile.timeout_min} min.")
+    for count in sorted({each.case.gpus for each in planned} & starts.keys()):
+        jobs = [each for each in planned if each.case.gpus == count]
+        print(
+            f"  {count_gpus(count)} each: {len(jobs)} job{'s' * (len(jobs) != 1)}, at most "
+            f"{gpu_hours(jobs, profile.timeout_min):.2f} GPU-hours; "
+            f"Slurm would start one {_from_now(starts[count])}"
+        )
+
+
+def _from_now(seconds: float) -> str:
+    """Return e.g. `now`, `in about 12 min`, `in about 2 h 5 min` or `in about 3 d 4 h`."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "now"
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} d" * (days > 0), f"{hours} h" * (hours > 0), f"{rest} min" * (rest > 0)]
+    return f"in about {' '.join([part for part in parts if part][:2])}"
 
 
 def print_submission(batch: Sequence[Submission]) -> None:

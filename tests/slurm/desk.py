@@ -287,7 +287,7 @@ def checkout(
 
     `keys` are more keys of the profile.
     """
-    for package in ("jobs", "study", "mp", "grids"):
+    for package in ("jobs", "predict", "study", "mp", "grids"):
         shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "submit.py", folder)
     entry = {"executor": "slurm", "device": "cpu", "gpu_request": request}
