@@ -38,12 +38,12 @@ class Layers:
     Attributes:
         model: their sizes; None for the linear stack, whose follow from its case.
         unknown: why they are not known; empty where they are.
-        is_sure: whether a job is sure to have just these.
+        off: the share by which memory that follows from them may be too high.
     """
 
     model: ModelProfile | None = None
     unknown: str = ""
-    is_sure: bool = True
+    off: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,20 @@ class Fit:
         at_least: bytes that it takes at least; 0 where nothing is known.
         verdict: None where the peak or the size of a GPU is not known.
         unknown: why the peak is not known.
+        is_about: whether the peak is an estimate.
     """
 
     peak: Peak | None = None
     at_least: int = 0
     verdict: Verdict | None = None
     unknown: str = ""
+    is_about: bool = False
 
     @property
     def words(self) -> str:
         """The figure and the verdict on a few words, e.g. `17.3 GiB, fits`."""
         if self.peak is not None:
-            figure = f"{'' if self.peak.is_sure else 'about '}{in_gib(self.peak.allocated)}"
+            figure = f"{'about ' if self.is_about else ''}{in_gib(self.peak.allocated)}"
         elif self.at_least:
             figure = f"at least {in_gib(self.at_least)}"
         else:
@@ -113,21 +115,20 @@ class Fits:
             peak = max(peaks_of(case, layers.model), key=lambda peak: peak.needed)
         except TooLong:
             return self._at_least(case, layers)
-        if not layers.is_sure:
-            peak = Peak(peak.gpu, peak.parts, peak.beside, is_sure=False)
-        return Fit(peak, peak.allocated, self._verdict(peak))
+        is_about = layers.off > 0 or not peak.is_sure
+        return Fit(peak, peak.allocated, self._verdict(peak, layers.off), is_about=is_about)
 
     def _at_least(self, case: Case, layers: Layers) -> Fit:
         """Return the fit of a case whose step is too long to be followed."""
         size = least_of(case, layers.model)
-        is_more = self.size is not None and layers.is_sure and size > self.size.size
+        is_more = self.size is not None and size > self.size.size
         why = "a step has too many actions to follow them"
         return Fit(at_least=size, verdict="cannot fit" if is_more else None, unknown=why)
 
-    def _verdict(self, peak: Peak) -> Verdict | None:
+    def _verdict(self, peak: Peak, off: float) -> Verdict | None:
         if self.size is None:
             return None
-        if peak.needed > self.size.size:
+        if (1 - off) * peak.needed > self.size.size:
             return "cannot fit" if peak.is_sure else "may not fit"
         reserved = RESERVED * peak.allocated + peak.beside
         return "may not fit" if reserved > self.size.size else "fits"

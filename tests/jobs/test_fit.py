@@ -158,7 +158,8 @@ def test_the_driver_tells_the_size_of_a_gpu_here(monkeypatch, tmp_path):
 
 def test_a_plan_counts_verdicts_and_names_what_is_unknown():
     cases = planned({}, {"gpus": 4}, HUGE)
-    for keys in ({"kind": "conv", "depth": 16}, {"kind": "program", "command": "true"}):
+    own = {"kind": "factory", "factory": "m.py:build", "sha256": "0" * 64, "depth": 2}
+    for keys in (own, {"kind": "program", "command": "true"}):
         cases.append(PlannedCase(case=make_case({"gpus": 1} | keys, "t"), grid="g"))
     lines = fit_lines(cases, make_fits(SIZE))
     assert lines[0] == (

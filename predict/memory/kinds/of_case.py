@@ -1,8 +1,11 @@
 """The layers of a case's model before it runs, where closed forms have them."""
 
 from predict.memory.fit import Layers
+from predict.memory.kinds.conv import conv_profile
 from predict.memory.kinds.gpt import gpt_profile
 from study.case import Case
+
+OFF = 0.1  # what the figure of a ResNet may be too high, as a share
 
 
 def layers_of(case: Case) -> Layers | None:
@@ -11,4 +14,6 @@ def layers_of(case: Case) -> Layers | None:
         return Layers()
     if case.kind == "gpt":
         return Layers(gpt_profile(case))
+    if case.kind == "conv":
+        return Layers(conv_profile(case), off=OFF)
     return None
