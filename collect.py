@@ -19,6 +19,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +29,7 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
+    from report.data.calibrations import calibration_tables
     from report.data.load import ProfileResults, load_results
     from report.data.selection import GridTable, select_tables
     from report.data.submitted import (
@@ -43,9 +45,10 @@ with first_contact():
     from report.hand_in.folder import check_hand_in, write_hand_in
     from report.make import make_document
     from report.options import check_options, parse_options
+    from study.calibration.grid import NAME as CALIBRATION
+    from study.calibration.grid import load_all
     from study.command_line.parser import parse_overrides
     from study.errors import ConfigError
-    from study.grids.file import load_grids
     from study.grids.grid import Grid
     from study.storage.files import write_atomically
     from study.text import printable
@@ -64,7 +67,7 @@ def main() -> int:
         check_options(options)
         if options.hand_in is not None:
             check_hand_in(options.hand_in, options.results)
-        grids = load_grids(options.grid or [])
+        grids = load_all(options.grid or [])
         profiles = load_results(options.results, complain)
         if options.compare is not None:
             return compare(options, profiles, grids)
@@ -94,13 +97,18 @@ def select(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]
         ConfigError: There is nothing to show.
     """
     values = parse_overrides(options.set)
+    calibrations = calibration_tables(profiles)
     if grids:
-        tables = [t for grid in grids for t in select_tables(grid, profiles)]
+        others = [grid for grid in grids if grid.name != CALIBRATION]
+        tables = [t for grid in others for t in select_tables(grid, profiles)]
         shown = Shown([without_replaced(table, profiles) for table in tables], [])
+        if len(others) < len(grids):
+            shown = replace(shown, tables=[*shown.tables, *calibrations])
         if options.format == "md":
             shown = without_unstarted(shown)
     else:
         shown = select_submitted(profiles)
+        shown = replace(shown, tables=[*shown.tables, *calibrations])
     if options.hand_in is not None:
         shown = only_homework(shown)
     if shown.unnamed:

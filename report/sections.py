@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from report.analysis.comparison import CANNOT
+from report.calibrations import section as calibrations
 from report.data.selection import GridTable
 from report.document import Answer, Details, Figure, Section
 from report.facts import Shared, make_facts
@@ -10,6 +11,7 @@ from report.kind import Kind, layer_figures, layer_tables, missing, remarks
 from report.kinds import KINDS
 from report.listings import make_listings
 from report.tables.main import make_main_table
+from study.calibration.grid import NAME as CALIBRATION
 
 
 def make_section(
@@ -30,6 +32,8 @@ def make_section(
         columns: Keys of the columns of the main table, in place of the kind's.
         checks: Lines before all others: what checks of the models found.
     """
+    if grid_table.grid.table == CALIBRATION:
+        return calibrations.make_section(grid_table)
     kind, results = KINDS[grid_table.grid.table], grid_table.results
     return Section(
         title=grid_table.grid.title,
@@ -44,6 +48,8 @@ def make_section(
 
 def make_headlines(grid_table: GridTable) -> list[str]:
     """Return the sentences of the table's kind for the first page, best first."""
+    if grid_table.grid.table == CALIBRATION:
+        return []
     kind = KINDS[grid_table.grid.table]
     found = [answer.sentences[0] for answer in kind.opening(grid_table)]
     return [*found, *kind.headlines(grid_table.results)] if grid_table.results else found

@@ -52,7 +52,7 @@ def setting_of(grid_table: GridTable) -> dict[str, Any]:
     """
     found, cases = {}, [row.case for row in grid_table.rows]
     for key in (*_keys(cases), *(key for key in LIMITS if key in grid_table.changed)):
-        having = [case for case in cases if case.has_key(key)]
+        having = [case for case in cases if case.has_key(key) and not case.is_calibration]
         if having and key not in grid_table.grid.axes:
             found[key] = having[0].value(key)
     return found

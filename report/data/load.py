@@ -32,7 +32,7 @@ class ProfileResults:
     """Results, submissions and attempts of one profile.
 
     `shared_hosts` has the hosts of a case on which another job ran at the same time, of whatever
-    profile.
+    profile. Calibrations are apart: no table of steps has one.
     """
 
     store: Store
@@ -41,6 +41,7 @@ class ProfileResults:
     submissions: list[Submission] = field(default_factory=list)
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
     shared_hosts: dict[Case, tuple[str, ...]] = field(default_factory=dict)
+    calibrations: dict[Case, Result | None] = field(default_factory=dict)
 
     @property
     def profile(self) -> str:
@@ -92,11 +93,16 @@ def load_results(results: Path, complain: Complain) -> list[ProfileResults]:
         folders = [results.absolute()]
     profiles = [_load_profile(Store(folder.parent, folder.name), complain) for folder in folders]
     _note_shared_hosts(profiles)
-    return [p for p in profiles if p.results or p.submissions or p.unreadable]
+    return [p for p in profiles if p.results or p.submissions or p.unreadable or p.calibrations]
 
 
 def _note_shared_hosts(profiles: list[ProfileResults]) -> None:
-    jobs = {(i, case): r for i, p in enumerate(profiles) for case, r in p.results.items()}
+    jobs = {
+        (i, case): result
+        for i, profile in enumerate(profiles)
+        for case, result in (*profile.results.items(), *profile.calibrations.items())
+        if result is not None
+    }
     for (i, case), hosts in shared_hosts(jobs).items():
         profiles[i].shared_hosts[case] = hosts
 
@@ -132,4 +138,13 @@ def _load_profile(store: Store, complain: Complain) -> ProfileResults:
     if broken:
         complain(f"{store.submissions}: lines that cannot be read: {broken}; left out")
     submissions = [e for e in events if isinstance(e, Submission) and e.is_of_this_version]
-    return ProfileResults(store, results, unreadable, submissions, attempts_of_each_case(events))
+    cases = dict.fromkeys([*(s.case for s in submissions), *results])
+    calibrations = {case: results.pop(case, None) for case in cases if case.is_calibration}
+    return ProfileResults(
+        store,
+        results,
+        unreadable,
+        [submission for submission in submissions if not submission.case.is_calibration],
+        attempts_of_each_case(events),
+        calibrations=calibrations,
+    )

@@ -1,9 +1,11 @@
 """Calibrations of a grid through submit.py: one process alone, and two ranks over Gloo."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from study.results.calibration.plausible import find_calibration_problem
@@ -136,3 +138,42 @@ def test_the_status_of_all_calibrations_needs_no_grid_that_they_are_for(calibrat
     done = python("submit.py", "--grid", "calibration", "--status", "--results", results)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("2 ok\n")
+
+
+def test_collect_shows_where_and_when_each_was_measured_and_what_it_found(calibrated):
+    _, (one, pair), results, _ = calibrated
+    done = python("collect.py", "--grid", "calibration", "--results", results)
+    assert done.returncode == 0, done.stderr
+    for result in (one, pair):
+        line = next(li for li in done.stdout.splitlines() if f"| {result.case_id}" in li)
+        assert f"{result.job.finished_at[:10]} {result.job.finished_at[11:16]} UTC" in line
+        assert result.environment.host in line
+        assert result.environment.torch in line
+        assert "micro-batches of 8, 16, 32 rows" in line
+    for caption in ("one layer with one micro-batch", "Messages between two GPUs", "Collectives"):
+        assert caption in done.stdout
+    if one.emulated:
+        assert "emulated: no step on GPUs follows from that" in done.stdout
+
+
+def test_everything_that_was_submitted_has_calibrations_among_it(calibrated):
+    _, _, results, _ = calibrated
+    shown = python("collect.py", "--results", results)
+    assert shown.returncode == 0, shown.stderr
+    assert "## Calibration: what the steps of predictions are made of" in shown.stdout
+
+
+def test_no_table_of_steps_takes_a_calibration_for_a_case_of_its_own(calibrated):
+    _, _, results, _ = calibrated
+    done = python("collect.py", "--grid", "task4", "--results", results)
+    assert done.returncode == 1
+    assert "calibration-" not in done.stdout
+
+
+def test_the_values_of_calibrations_can_be_had_as_json(calibrated):
+    _, (one, _), results, _ = calibrated
+    words = ("--grid", "calibration", "--format", "json", "--raw", "--results", results)
+    (table,) = json.loads(python("collect.py", *words).stdout)
+    assert table["grid"] == "calibration"
+    found = table["rows"][0]["result"]["calibration"]
+    assert found["layers"] == [msgspec.to_builtins(t) for t in one.calibration.layers]

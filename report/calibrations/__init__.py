@@ -1,0 +1,1 @@
+"""Calibrations as a section of a document: what was measured, where and when."""

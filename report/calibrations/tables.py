@@ -1,0 +1,154 @@
+"""Tables of what calibrations measured: medians, with the number of what was timed alike."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from report.document import Table
+from report.wording.units import UNKNOWN, data_size, number, percent, seconds
+from study.results.calibration.layers import LayerAction, LayerKind
+from study.results.calibration.record import Calibration
+from study.results.calibration.timing import Timing
+from study.results.result import Result
+from study.text import one_line
+
+Found = Sequence[tuple[Result, Calibration]]
+ACTIONS: tuple[tuple[LayerAction, str], ...] = (
+    ("forward", "forward"),
+    ("backward_first", "backward, first"),
+    ("backward_later", "backward, later"),
+    ("input_gradient", "input gradient"),
+    ("weight_first", "weight gradient, first"),
+    ("weight_later", "weight gradient, later"),
+)
+WAYS = ("from idle", "in a row", "relay", "exchange")
+BESIDE = ("pending receive", "receive", "send", "all_reduce")
+OF_HOST = ("forward", "backward", "input_gradient", "weight_gradient", "scaling", "optimizer",
+           "between")  # fmt: skip
+
+
+def layers(found: Found) -> Table:
+    """Return a row for each kind of layer, size of micro-batch, way of gradients and pace."""
+    rows = []
+    for result, its in found:
+        groups = _grouped(
+            ((t.kind, t.rows, t.gradients, t.shares, t.pace), t.action, t) for t in its.layers
+        )
+        for (kind, count, gradients, shares, pace), times in groups.items():
+            name = _name(its.kinds[kind]) + (f", 1 of {shares} shares" if shares > 1 else "")
+            cells = [_seconds(times.get(action)) for action, _ in ACTIONS]
+            rows.append([result.case_id, name, str(count), str(gradients), str(pace), *cells])
+    heads = ["calibration", "layer", "rows", "gradients", "pace", *(head for _, head in ACTIONS)]
+    return Table(heads, rows, caption="Seconds of one layer with one micro-batch")
+
+
+def updates(found: Found) -> Table:
+    """Return a row for each update of parameters."""
+    rows = [
+        [result.case_id, t.action, data_size(t.bytes), str(t.tensors), t.pace, seconds(t.seconds)]
+        for result, its in found
+        for t in its.updates
+    ]
+    heads = ["calibration", "update", "parameters", "tensors", "pace", "time"]
+    return Table(heads, rows, caption="Optimizer, and scaling of gradients")
+
+
+def loaded(found: Found) -> Table:
+    """Return a row for each share of the time in which a GPU computes."""
+    rows = [
+        [
+            result.case_id,
+            percent(t.busy_share),
+            f"{t.layers} × {_name(its.kinds[t.kind])}, {t.rows} rows",
+            seconds(t.seconds),
+            UNKNOWN if t.sm_clock_hz is None else f"{number(t.sm_clock_hz / 1e9)} GHz",
+            UNKNOWN if t.power_w is None else f"{number(t.power_w)} W",
+            ", ".join(map(one_line, t.throttle_reasons or ())) or UNKNOWN,
+        ]
+        for result, its in found
+        for t in its.loaded
+    ]
+    heads = ["calibration", "computes", "layers", "forward and backward", "clock", "power",
+             "throttle reasons"]  # fmt: skip
+    return Table(heads, rows, caption="Layers on a GPU that computes for a part of the time")
+
+
+def host(found: Found) -> Table:
+    """Return a row for each run of tiny layers: the host's time of each action."""
+    rows = []
+    for result, its in found:
+        for run in its.host:
+            by_kind = {action.kind: action for action in run.actions}
+            sizes = [str(run.gpus), str(run.micro_batches), str(run.layers_per_gpu)]
+            step_s = sorted(run.step_times_s)[len(run.step_times_s) // 2]
+            cells = [_seconds(by_kind.get(kind)) for kind in OF_HOST]  # type: ignore[call-overload]
+            name = one_line(run.schedule)
+            rows.append([result.case_id, name, run.gradients, *sizes, *cells, seconds(step_s)])
+    heads = ["calibration", "schedule", "gradients", "GPUs", "micro-batches", "layers a GPU",
+             *(kind.replace("_", " ") for kind in OF_HOST), "step"]  # fmt: skip
+    return Table(heads, rows, caption="Time of the host in each action, with tiny layers")
+
+
+def messages(found: Found) -> Table:
+    """Return a row for each size of message."""
+    rows = []
+    for result, its in found:
+        groups = _grouped(((m.bytes, m.nodes), m.way, m) for m in its.messages)
+        for (size, nodes), times in groups.items():
+            cells = [_seconds(times.get(way)) for way in WAYS]
+            rows.append([result.case_id, data_size(size), str(nodes), *cells])
+    heads = ["calibration", "message", "nodes", *WAYS]
+    return Table(heads, rows, caption="Messages between two GPUs")
+
+
+def collectives(found: Found) -> Table:
+    """Return a row for each operation and size."""
+    rows = []
+    for result, its in found:
+        groups = _grouped(((c.operation, c.gpus, c.nodes, c.bytes), c.way, c)
+                          for c in its.collectives)  # fmt: skip
+        for (operation, gpus, nodes, size), times in groups.items():
+            cells = [_seconds(times.get(way)) for way in WAYS[:2]]
+            name = operation.replace("_", "-")
+            rows.append([result.case_id, name, str(gpus), str(nodes), data_size(size), *cells])
+    heads = ["calibration", "collective", "GPUs", "nodes", "size", *WAYS[:2]]
+    return Table(heads, rows, caption="Collectives")
+
+
+def beside(found: Found) -> Table:
+    """Return a row for each size of micro-batch: how many times as long layers take."""
+    rows = []
+    for result, its in found:
+        groups = _grouped(((t.kind, t.rows, t.action), t.beside, t) for t in its.beside)
+        for (kind, count, action), times in groups.items():
+            alone = times.get("nothing")
+            cells = [_factor(times.get(name), alone) for name in BESIDE]
+            words = [_name(its.kinds[kind]), str(count), action.partition("_")[0]]
+            rows.append([result.case_id, *words, _seconds(alone), *cells])
+    heads = ["calibration", "layer", "rows", "action", "alone", *BESIDE]
+    return Table(heads, rows, caption="Layers beside a transfer, as a multiple of alone")
+
+
+TABLES: tuple[Callable[[Found], Table], ...] = (
+    layers, updates, loaded, host, messages, beside, collectives,
+)  # fmt: skip
+
+
+def _grouped(entries: Iterable[tuple[tuple, str, Timing]]) -> dict[tuple, dict[str, Timing]]:  # type: ignore[type-arg]
+    found: dict[tuple, dict[str, Timing]] = {}  # type: ignore[type-arg]
+    for key, column, timing in entries:
+        found.setdefault(key, {})[column] = timing
+    return found
+
+
+def _name(kind: LayerKind) -> str:
+    count = len(kind.layers)
+    return one_line(kind.name) + (f" and {count - 1} alike" if count > 1 else "")
+
+
+def _seconds(timing: Timing | None) -> str:
+    return seconds(None if timing is None else timing.seconds)
+
+
+def _factor(timing: Timing | None, alone: Timing | None) -> str:
+    if timing is None or alone is None:
+        return UNKNOWN
+    return number(timing.seconds / alone.seconds)
