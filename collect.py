@@ -29,7 +29,7 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
-    from report.data.calibrations import calibration_tables
+    from report.data.grids.calibrations import calibration_tables
     from report.data.load import ProfileResults, load_results
     from report.data.selection import GridTable, select_tables
     from report.data.submitted import (

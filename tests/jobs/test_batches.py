@@ -95,6 +95,12 @@ def test_a_case_in_processes_has_a_task_for_each_gpu_on_as_few_nodes_as_have_eno
         assert f"#SBATCH --{line}\n" in text
 
 
+def test_a_pair_that_measures_between_nodes_has_a_gpu_on_each_of_two():
+    text = script(Request(2, 1, "a", in_processes=True, least_nodes=2), gpus_per_node=8)
+    for line in ("nodes=2", "ntasks-per-node=1", "gpus-per-node=1"):
+        assert f"#SBATCH --{line}\n" in text
+
+
 def test_a_naive_case_is_one_task():
     text = script(Request(6, 1, "a"), gpus_per_node=8)
     for line in ("nodes=1", "ntasks-per-node=1", "gpus-per-node=6"):

@@ -24,6 +24,12 @@ def test_a_naive_case_is_one_task_with_all_gpus():
     assert layout_of(6, False, most=8) == JobLayout(1, 1, 6)
 
 
+def test_a_job_has_the_nodes_that_it_needs_at_least_however_many_gpus_they_have():
+    assert layout_of(2, True, most=8, least_nodes=2) == JobLayout(2, 1, 1)
+    assert layout_of(2, True, most=None, least_nodes=2) == JobLayout(2, 1, 1)
+    assert layout_of(16, True, most=4, least_nodes=2) == JobLayout(4, 4, 4)
+
+
 def test_where_nothing_limits_a_node_one_is_enough():
     assert layout_of(16, True, most=None) == JobLayout(1, 16, 16)
 
