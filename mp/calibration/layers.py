@@ -7,7 +7,7 @@ import torch
 from mp.calibration.rounds import Slots
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
-from mp.calibration.stopwatch import Seconds, time_sustained, time_unthrottled
+from mp.calibration.stopwatch import Seconds, is_gpu, time_sustained, time_unthrottled
 from mp.hardware.memory import release_cache
 from study.results.calibration.layers import LayerTime, Pace
 from study.results.calibration.timing import timed
@@ -36,7 +36,7 @@ def measure_layers(setting: Setting, seconds: float) -> list[LayerTime]:
     """
     chosen = _chosen(setting)
     found = _measure_each(setting, chosen, seconds * UNTHROTTLED_SHARE, is_loaded=False)
-    if setting.device.type == "cuda":
+    if is_gpu(setting.device):
         rest = seconds * (1 - UNTHROTTLED_SHARE)
         found += _measure_each(setting, chosen, rest, is_loaded=True)
     return found
@@ -92,7 +92,7 @@ def _measure(
                 found["sustained"] = under_load
         else:
             found["unthrottled"], host = time_unthrottled(actions, setting.device, seconds)
-            found |= {"host": host} if setting.device.type == "cuda" else {}
+            found |= {"host": host} if is_gpu(setting.device) else {}
     except torch.OutOfMemoryError:
         name = setting.kinds[one.kind].entry.name
         setting.left_out.append(f"{name} with {one.rows} rows runs out of memory.")

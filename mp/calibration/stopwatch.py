@@ -23,6 +23,11 @@ LEAST_BUSY = 0.95  # of the time: else the GPU waits for the host, and is not lo
 LEAST_S = 1e-9  # no clock tells less
 
 
+def is_gpu(device: torch.device) -> bool:
+    """Return whether it is a GPU, which runs on while the host launches."""
+    return device.type == "cuda"
+
+
 @dataclass
 class Stopwatch:
     """Runs actions and notes when each began and ended.
@@ -38,7 +43,7 @@ class Stopwatch:
     @property
     def on_gpu(self) -> bool:
         """True on a GPU."""
-        return self.device.type == "cuda"
+        return is_gpu(self.device)
 
     def mark(self) -> Any:
         """Return this moment: an event of the GPU, or the host's clock."""
@@ -92,7 +97,7 @@ def time_unthrottled(
         device: where they run.
         seconds: after which no round begins.
     """
-    on_gpu = device.type == "cuda"
+    on_gpu = is_gpu(device)
     for _ in range(2):  # the first choose kernels and take memory
         Stopwatch(device).run(actions)
     found: Seconds = defaultdict(list)
@@ -140,7 +145,7 @@ def time_sustained(
     Returns:
         Their times; None on a CPU, and where the GPU waits for the host.
     """
-    if device.type != "cuda":
+    if not is_gpu(device):
         return None
     watch = Stopwatch(device)
     began, ended = perf_counter(), list[Any]()

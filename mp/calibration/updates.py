@@ -5,7 +5,7 @@ from torch import nn
 
 from mp.calibration.rounds import Slots
 from mp.calibration.setting import Setting
-from mp.calibration.stopwatch import Action, Seconds, time_sustained, time_unthrottled
+from mp.calibration.stopwatch import Action, Seconds, is_gpu, time_sustained, time_unthrottled
 from mp.hardware.memory import release_cache
 from mp.hardware.precision import converted
 from mp.workload import make_optimizer
@@ -39,7 +39,7 @@ def measure_updates(setting: Setting, seconds: float) -> list[UpdateTime]:
 def _fitting(setting: Setting) -> int:
     """Return how many layers of the usual kind fit with all that the optimizer has."""
     size = max(1, setting.kinds[setting.usual].entry.parameter_bytes)
-    on_gpu = setting.device.type == "cuda"
+    on_gpu = is_gpu(setting.device)
     free = torch.cuda.mem_get_info(setting.device)[0] if on_gpu else ON_A_CPU
     return int(OF_MEMORY * free / (COPIES * size))
 
@@ -56,7 +56,7 @@ def _measure(setting: Setting, count: int, seconds: float) -> list[UpdateTime]:
     ]
     found: dict[Pace, Seconds] = {}
     found["unthrottled"], host = time_unthrottled(actions, setting.device, seconds / 2)
-    if setting.device.type == "cuda":
+    if is_gpu(setting.device):
         found["host"] = host
         if (loaded := time_sustained(actions, setting.device, seconds / 2)) is not None:
             found["sustained"] = loaded
