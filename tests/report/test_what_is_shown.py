@@ -1,5 +1,7 @@
 """Without `--grid`, the tables hold what was submitted, and nothing that nobody asked for."""
 
+import random
+
 import pytest
 
 from report.data.load import load_results
@@ -98,6 +100,22 @@ def test_a_grid_whose_file_is_not_known_has_the_axes_of_its_cases(tmp_path):
     assert (table.changed, table.grid.setting["dim"]) == ({}, 64)
     assert [row.case for row in table.rows] == cases
     assert found.not_submitted == []
+
+
+def test_rows_of_an_unknown_grid_are_in_the_order_of_its_axes_however_it_was_submitted(tmp_path):
+    in_order = [
+        case("pipeline", gpus=gpus, dim=64, schedule=schedule, micro_batches=parts)
+        for gpus in (2, 10)
+        for schedule, counts in (("naive", [1]), ("gpipe", [4, 16]), ("zbv", [4, 16]))
+        for parts in counts
+    ]
+    submitted = in_order.copy()
+    random.Random(0).shuffle(submitted)
+    submit_all(tmp_path, *submitted, grid="mine")
+    (table,) = select_submitted(load_results(tmp_path, pytest.fail)).tables
+    assert [row.case for row in table.rows] == [*table.asked] == in_order
+    assert table.grid.axes["schedule"] == ("naive", "gpipe", "zbv")
+    assert table.grid.axes["gpus"] == (2, 10)
 
 
 def test_an_unknown_grid_has_a_table_for_each_setting_of_set(tmp_path):

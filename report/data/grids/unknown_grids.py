@@ -1,7 +1,7 @@
 """Tables of grids whose files are not known: the ledger tells their cases, and so their axes."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from report.data.labels import keys_of
@@ -9,7 +9,9 @@ from report.data.load import ProfileResults
 from report.data.selection import GridTable, row_with_repeats
 from study.case import Case
 from study.grids.grid import Grid
+from study.schedules import SCHEDULES
 from study.storage.ledger import Submission
+from study.values.keys import DEFAULTS
 
 Setting = tuple[tuple[str, Any], ...]
 
@@ -67,11 +69,29 @@ def _table(
     cases: dict[Case, dict[str, Any]],
     setting: dict[str, Any],
 ) -> GridTable:
-    values = {key: tuple(dict.fromkeys(case.value(key) for case in cases)) for key in axes}
+    values = {key: _in_order(key, (case.value(key) for case in cases)) for key in axes}
+    places = {key: {value: place for place, value in enumerate(its)} for key, its in values.items()}
+    ordered = sorted(cases, key=lambda case: [places[key][case.value(key)] for key in axes])
     grid = Grid(name, str(profile.store.submissions), name, _kind(cases), values, setting)
     changed = {key: v for o in cases.values() for key, v in o.items() if key in setting}
-    rows = [row_with_repeats(case, profile) for case in cases]
-    return GridTable(grid, profile.profile, changed, rows, list(cases))
+    rows = [row_with_repeats(case, profile) for case in ordered]
+    return GridTable(grid, profile.profile, changed, rows, ordered)
+
+
+def _in_order(key: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the values as a grid's file would have them, each once.
+
+    Numbers ascend and come first, schedules are in our order, and of other texts the default is
+    first and the rest as submitted.
+    """
+    first = [*SCHEDULES] if key == "schedule" else [DEFAULTS.get(key)]
+
+    def place(value: Any) -> tuple[int, float]:
+        if isinstance(value, int | float):
+            return 0, value
+        return 1, first.index(value) if value in first else len(first)
+
+    return tuple(sorted(dict.fromkeys(values), key=place))
 
 
 def _kind(cases: Sequence[Case] | dict[Case, Any]) -> str:
