@@ -102,6 +102,23 @@ def test_a_grid_whose_file_is_not_known_has_the_axes_of_its_cases(tmp_path):
     assert found.not_submitted == []
 
 
+@pytest.mark.parametrize("by", ["mine", "pipeline"])
+def test_cases_of_another_grid_that_differ_in_a_limit_alone_are_shown_under_its_name(tmp_path, by):
+    cases = [case(gpus=gpus, time_limit_s=5.0) for gpus in (2, 5)]
+    submit_all(tmp_path, *cases, grid=by)
+    profiles = load_results(tmp_path, pytest.fail)
+    assert [t.results for t in select_tables(grid("task4"), profiles)] == [[]]
+    (table,) = select_submitted(profiles).tables
+    assert (table.grid.name, [row.case for row in table.rows]) == (by, cases)
+
+
+def test_a_limit_of_set_is_a_table_of_the_grid_that_it_was_set_for(tmp_path):
+    cases = [case(gpus=gpus, time_limit_s=5.0) for gpus in (2, 5)]
+    submit_all(tmp_path, *cases, overrides={"time_limit_s": 5.0})
+    (table,) = select_tables(grid("task4"), load_results(tmp_path, pytest.fail))
+    assert [row.case for row in table.rows] == cases
+
+
 def test_rows_of_an_unknown_grid_are_in_the_order_of_its_axes_however_it_was_submitted(tmp_path):
     in_order = [
         case("pipeline", gpus=gpus, dim=64, schedule=schedule, micro_batches=parts)
