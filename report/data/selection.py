@@ -134,8 +134,11 @@ def belongs(submission: Submission, grid: Grid) -> bool:
     A grid that the case was not submitted by must agree in the keys that neither varies: a naive
     case of `pipeline` is not task 4's, even if `--set` made the two equal.
     """
-    changed = grid.with_overrides(submission.overrides) if submission.overrides else grid
-    has = changed.contains(submission.case)
+    try:
+        changed = grid.with_overrides(submission.overrides) if submission.overrides else grid
+        has = changed.contains(submission.case)
+    except ConfigError:  # `--set` of another grid, with which this one has no case
+        return False
     return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))
 
 

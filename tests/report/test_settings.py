@@ -1,5 +1,6 @@
 """A grid's table exists once for each setting in which something of it was started."""
 
+from study.validation import make_case
 from tests.report.made_up import case, result, submit, write
 from tests.report.shown import cells, details_of, only_section, sections
 
@@ -117,3 +118,19 @@ def test_a_case_of_a_grid_of_ones_own_leaves_the_tasks_as_they_were(tmp_path):
     section = only_section(tmp_path)
     assert changes(section) == []
     assert [row["result"] for row in cells(section)] == ["not submitted"] * 2
+
+
+def test_what_another_grid_was_submitted_with_is_no_fault_of_this_one(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "table: model\naxes: {gpus: [2], schedule: [1f1b, ddp]}\n"
+        "model: {kind: gpt, depth: 6, dim: 8, heads: 2, batch_size: 64}\n"
+        "pipeline: {micro_batches: 4}\n"
+    )
+    gpt = {"kind": "gpt", "depth": 6, "dim": 8, "heads": 2, "batch_size": 64, "gpus": 2}
+    naive = make_case(gpt | {"schedule": "naive"}, "test")
+    for overrides in ({"schedule": "naive"}, {"kind": "gpt"}, {"preset": "gpt2"}):
+        submit(tmp_path, "slurm", naive, grid="gpt", overrides=overrides)
+    for name in (str(mine), "task4"):
+        rows = cells(only_section(tmp_path, name))
+        assert {row["result"] for row in rows} == {"not submitted"}
