@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from study.grid import load_grids
 
 from benchmarks.machine import check, described, parse_arguments, plan
 from benchmarks.machines.grids import EXAMPLE, write_grids
@@ -14,6 +13,7 @@ from benchmarks.machines.run import take_in_emulated
 from benchmarks.machines.slurm import Machine, private_slurm
 from benchmarks.machines.summary import is_complete, summary
 from study.errors import ConfigError
+from study.grids.file import load_grids
 from study.paths import ROOT
 from study.storage.ledger import Ended, Submission, append
 from study.storage.store import Store
