@@ -2,11 +2,11 @@
 
 import os
 import re
-import subprocess
 from fnmatch import fnmatchcase
 from importlib.metadata import distributions
 from pathlib import Path
 
+from study.commit import ask_git, commit_of
 from study.paths import ROOT
 from study.results.result import Code
 
@@ -32,22 +32,13 @@ MEASURING = ("jobs", "mp", "study", "submit.py")
 
 def describe_code(root: Path = ROOT) -> Code:
     """Return the commit checked out, and the files that differ from it."""
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = commit_of(root)
     names = ("--name-only", "--no-renames", "--relative", "-z")
-    changes = _git(root, "diff", *names, "HEAD", "--", *MEASURING)
+    changes = ask_git(root, "diff", *names, "HEAD", "--", *MEASURING)
     if commit is None or changes is None:
         return Code(commit=None, dirty=None)
     changed = tuple(sorted(set(changes.split("\0")) - {""}))
-    return Code(commit=commit.strip(), dirty=bool(changed), changed=changed)
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    return Code(commit=commit, dirty=bool(changed), changed=changed)
 
 
 def cpu_name() -> str | None:
