@@ -42,6 +42,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "statistics": set(),
         "errors": {"text"},
         "paths": {"errors"},
+        "commit": {"paths"},
         "processes": {"errors"},
         "outcome": {"errors", "quoting"},
         "case": {"models", "schedules"},
@@ -62,6 +63,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "memory": {"orders"},
         "simulation": {"orders"},
         "__main__": {"simulation"},
+        "costs": {"orders", "simulation"},
+        "steps": {"costs", "memory", "orders", "simulation"},
+        "forecast": {"costs", "memory", "steps"},
     },
     "jobs": {
         **{room: set() for room in ("job_log", "lock", "rendezvous")},
@@ -77,10 +81,12 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "local": OF_EXECUTORS,
         "executors": {"executor", "local", "profile", "slurm", "worker"},
         "plan": {"executor", "planned", "status"},
+        "predictions": {"planned", "profile", "terminal"},
+        "preview": {"order", "terminal"},
         "terminal": {"fit", "job_log", "planned", "profile", "status"},
-        "order": {"executor", "executors", "fit", "plan", "planned", "profile", "status"}
-        | {"terminal"},
-        "launch": {"executor", "fit", "lock", "order", "planned", "status", "terminal"},
+        "order": {"executor", "executors", "fit", "plan", "planned", "predictions", "profile"}
+        | {"status", "terminal"},
+        "launch": {"executor", "fit", "lock", "order", "planned", "preview", "status", "terminal"},
         "monitor": {"executor", "executors", "profile", "profiles", "status", "terminal"},
         "submit_and_watch": {"executor", "launch", "lock", "monitor", "order", "status"}
         | {"terminal"},

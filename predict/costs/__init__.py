@@ -1,0 +1,1 @@
+"""From what a calibration timed to the seconds of what a step is made of."""

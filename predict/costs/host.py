@@ -1,0 +1,87 @@
+"""Seconds that a process takes to launch what its GPU does, from steps of tiny layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from predict.costs.lines import points_of, seconds_at
+from predict.orders.action import KINDS, Kind
+from predict.simulation.costs import Host
+from study.case import Case
+from study.results.calibration.host import HostKind, HostRun
+from study.results.calibration.record import Calibration
+from study.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class HostTimes:
+    """Steps of tiny layers under the schedule of a case.
+
+    Attributes:
+        runs: those of as many GPUs as come nearest to the case's.
+    """
+
+    runs: tuple[HostRun, ...]
+
+    @classmethod
+    def of(cls, case: Case, calibrations: Sequence[Calibration]) -> "HostTimes | None":
+        """Return the times for a case; None if its schedule was not calibrated."""
+        schedule = SCHEDULES[case.schedule]
+        runs = [
+            run
+            for calibration in calibrations
+            for run in calibration.host
+            if run.schedule == case.schedule
+            and (run.gradients == case.gradients or not schedule.is_pipeline)
+        ]
+        if not runs:
+            return None
+        nearest = min({run.gpus for run in runs}, key=lambda gpus: abs(gpus - case.gpus))
+        return cls(tuple(run for run in runs if run.gpus == nearest))
+
+    def step_s(self, layers: int) -> float:
+        """Return the seconds of a step in which a process launches so many layers."""
+        timed = [(float(run.layers_per_gpu), median(run.step_times_s)) for run in self.runs]
+        return seconds_at(points_of(timed), layers)
+
+    def action_s(self, kind: HostKind, layers: float) -> float:
+        """Return the seconds of one action on so many layers; 0 of what no run has."""
+        timed = [
+            (_layers_of(run, action.per_step), action.seconds)
+            for run in self.runs
+            for action in run.actions
+            if action.kind == kind
+        ]
+        return seconds_at(points_of(timed), layers) if timed else 0.0
+
+    def of_pipeline(self, layers_of_stage: Sequence[int], layers_of_gpu: Sequence[int]) -> Host:
+        """Return what a process of a pipeline takes for each call.
+
+        Args:
+            layers_of_stage: how many layers each stage has.
+            layers_of_gpu: how many layers the stages of each GPU have.
+        """
+        of_kind: dict[Kind, list[float]] = {
+            kind: [self.action_s(kind, layers) for layers in layers_of_stage] for kind in KINDS
+        }
+        most = max(layers_of_gpu)
+        ending = self.action_s("scaling", most) + self.action_s("optimizer", most)
+        post_s = self._post_s()
+        between = 0.0 if post_s else self.action_s("between", most)
+        return Host(action_s=of_kind, post_s=post_s, after_s=ending + between)
+
+    def _post_s(self) -> float:
+        """Return the seconds that a message takes: what is in no action, over all messages."""
+        of_each = [
+            action.seconds / run.messages
+            for run in self.runs
+            for action in run.actions
+            if action.kind == "between" and run.messages
+        ]
+        return median(of_each) if of_each else 0.0
+
+
+def _layers_of(run: HostRun, per_step: int) -> float:
+    """Return how many layers an action has: its GPU's, divided over its stages."""
+    stages = max(1, per_step // run.micro_batches)
+    return run.layers_per_gpu / stages

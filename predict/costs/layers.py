@@ -1,0 +1,114 @@
+"""Seconds of each layer of a case, from the kinds of layers that were calibrated."""
+
+from dataclasses import dataclass
+
+from predict.costs.refusal import Unpredictable
+from study.case import Case
+from study.results.calibration.layers import LayerAction, LayerKind, LayerTime
+from study.results.calibration.record import Calibration
+from study.results.calibration.timing import Timing
+
+LOSS = -1  # in place of a layer's number
+# A GPU under load first; one that never came to its limit has no such time.
+PACES = ("sustained", "unthrottled")
+_Key = tuple[int, str, int, str, str, int]
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """Times of the layers of a case.
+
+    Attributes:
+        case: whose layers are meant.
+        calibration: of one GPU.
+        paces: the paces to take, the first that there is.
+    """
+
+    case: Case
+    calibration: Calibration
+    paces: tuple[str, ...] = PACES
+
+    def __post_init__(self) -> None:
+        """Index what there is."""
+        found: dict[_Key, LayerTime] = {
+            (t.kind, t.action, t.rows, t.gradients, t.pace, t.shares): t
+            for t in self.calibration.layers
+        }
+        kinds = {
+            number: index
+            for index, kind in enumerate(self.calibration.kinds)
+            for number in kind.layers or (LOSS,)
+        }
+        object.__setattr__(self, "_times", found)
+        object.__setattr__(self, "_kinds", kinds)
+
+    @property
+    def rows(self) -> int:
+        """The rows of a part of the batch: a micro-batch, or what a replica has."""
+        return self.case.batch_size // self.case.parts
+
+    def kind_of(self, layer: int) -> int:
+        """Return the number of a layer's kind; the calibration may have other layers in between.
+
+        Args:
+            layer: its number in the case, or LOSS.
+        """
+        kinds: dict[int, int] = self._kinds  # type: ignore[attr-defined]
+        if layer == LOSS:
+            return kinds[LOSS]
+        from_end = self.case.layers - layer
+        measured = max(kinds) + 1
+        at = layer if layer < measured - from_end or measured == self.case.layers else -1
+        if at < 0:
+            at = measured - from_end if from_end <= measured // 2 else min(layer, measured - 2)
+        return kinds[max(0, at)]
+
+    def kind(self, layer: int) -> LayerKind:
+        """Return the kind of a layer."""
+        return self.calibration.kinds[self.kind_of(layer)]
+
+    def time(self, layer: int, action: LayerAction, shares: int = 1) -> Timing:
+        """Return what an action of a layer takes with a part of the batch.
+
+        Args:
+            layer: its number in the case, or LOSS.
+            action: of the layer.
+            shares: over how many GPUs it is split.
+
+        Raises:
+            Unpredictable: it was not calibrated.
+        """
+        found = self.find(layer, action, shares)
+        if found is None:
+            raise Unpredictable(self._missing(layer, action, shares))
+        return found
+
+    def find(self, layer: int, action: LayerAction, shares: int = 1) -> Timing | None:
+        """Return what an action of a layer takes; None where it was not calibrated.
+
+        Args:
+            layer: its number in the case, or LOSS.
+            action: of the layer.
+            shares: over how many GPUs it is split.
+        """
+        times: dict[_Key, LayerTime] = self._times  # type: ignore[attr-defined]
+        kind, wanted = self.kind_of(layer), self.case.gradients
+        others = ("separate", "fused") if action == "forward" or layer == LOSS else ()
+        for gradients in dict.fromkeys((wanted, *others)):
+            for pace in self.paces:
+                found = times.get((kind, action, self.rows, gradients, pace, shares))
+                if found is not None:
+                    return found
+        return None
+
+    def _missing(self, layer: int, action: LayerAction, shares: int) -> str:
+        mine = [t for t in self.calibration.layers if t.kind == self.kind_of(layer)]
+        rows = sorted({t.rows for t in mine})
+        if self.rows not in rows:
+            known = ", ".join(map(str, rows)) or "none"
+            return f"micro-batches of {self.rows} rows were not calibrated (calibrated: {known})"
+        if shares not in {t.shares for t in mine}:
+            return f"layers split over {shares} GPUs were not calibrated"
+        if self.case.gradients not in {t.gradients for t in mine}:
+            return f"gradients: {self.case.gradients} was not calibrated"
+        return f"{action.replace('_', ' ')} of {self.kind(layer).name} was not calibrated"

@@ -1,0 +1,36 @@
+"""Bytes of what layers hand to one another, and of their parameters."""
+
+from collections.abc import Iterable
+
+from predict.costs.layers import LOSS, LayerTimes
+from predict.costs.refusal import Unpredictable
+from study.case import Case
+from study.results.layers import ModelProfile
+
+ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
+
+
+def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:
+    """Return the bytes that a layer hands to the next, with a part of the batch.
+
+    Args:
+        case: the configuration.
+        model: the layers as the calibration measured them; None if it did not.
+        layer: its number.
+
+    Raises:
+        Unpredictable: nobody knows.
+    """
+    rows = case.batch_size // case.parts
+    if case.kind == "linear":
+        return float(rows * case.dim * ELEMENT_BYTES[case.dtype])
+    if case.kind == "gpt":
+        return float(rows * int(case.value("seq_len")) * case.dim * ELEMENT_BYTES[case.dtype])
+    if model is None or len(model.layers) != case.layers:
+        raise Unpredictable("the sizes of what layers send to one another were not calibrated")
+    return model.layers[layer].output_bytes * rows / model.rows
+
+
+def parameter_bytes(times: LayerTimes, layers: Iterable[int]) -> int:
+    """Return the bytes of the parameters of some layers."""
+    return sum(times.kind(layer).parameter_bytes for layer in layers if layer != LOSS)

@@ -1,0 +1,89 @@
+"""The steps of data parallelism: DDP and FSDP."""
+
+from predict.costs.calibrated import Calibrated
+from predict.costs.layers import LOSS
+from predict.steps.overlap import SideBySide
+from predict.steps.step import Step
+from predict.steps.together import Together, paced
+from study.case import Case
+from study.results.calibration.layers import LayerAction
+
+FIRST_BUCKET, BUCKET = 2**20, 25 * 2**20  # bytes, of DDP: torch's defaults
+
+
+def ddp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
+    """Return the step of DDP, which sums gradients bucket by bucket while backward goes on.
+
+    Args:
+        case: the configuration.
+        calibrated: the times.
+        nodes: that it runs on.
+
+    Raises:
+        Unpredictable: something that it takes was not calibrated.
+    """
+    made = Together(case, calibrated, nodes)
+
+    def play() -> tuple[float, float]:
+        gpu = made.side_by_side()
+        for layer in [*made.layers, LOSS]:
+            gpu.compute(made.seconds(layer, "forward"))
+        gpu.compute(made.seconds(LOSS, "backward_first"))
+        bucket, limit = 0, FIRST_BUCKET
+        for layer in reversed(made.layers):
+            gpu.compute(made.seconds(layer, "backward_first"))
+            bucket += made.parameters([layer])
+            if bucket >= limit or not layer:
+                gpu.collect(made.collective_s("all_reduce", bucket))
+                bucket, limit = 0, BUCKET
+        gpu.wait_until(gpu.free_s)
+        gpu.compute(made.optimizer_s(1))
+        return gpu.now, gpu.computed_s
+
+    return paced(made, play)
+
+
+def fsdp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
+    """Return the step of FSDP, which puts the next layer together while it computes one.
+
+    Args:
+        case: the configuration.
+        calibrated: the times.
+        nodes: that it runs on.
+
+    Raises:
+        Unpredictable: something that it takes was not calibrated.
+    """
+    made = Together(case, calibrated, nodes)
+
+    def play() -> tuple[float, float]:
+        gpu = made.side_by_side()
+        _gathered(made, gpu, list(made.layers), "forward")
+        gpu.compute(made.seconds(LOSS, "forward"))
+        gpu.compute(made.seconds(LOSS, "backward_first"))
+        _gathered(made, gpu, list(reversed(made.layers)), "backward_first")
+        gpu.wait_until(gpu.free_s)
+        gpu.compute(made.optimizer_s(case.gpus))
+        return gpu.now, gpu.computed_s
+
+    return paced(made, play)
+
+
+def _gathered(made: Together, gpu: SideBySide, order: list[int], action: LayerAction) -> None:
+    """Compute layer after layer; the next is put together meanwhile, and gradients are taken apart.
+
+    Args:
+        made: the times.
+        gpu: where.
+        order: of the layers.
+        action: of each.
+    """
+    sizes = [made.parameters([layer]) for layer in order]
+    ready = gpu.collect(made.collective_s("all_gather", sizes[0]))
+    for n, layer in enumerate(order):
+        gpu.wait_until(ready)
+        if n + 1 < len(order):
+            ready = gpu.collect(made.collective_s("all_gather", sizes[n + 1]))
+        gpu.compute(made.seconds(layer, action))
+        if action != "forward":
+            gpu.collect(made.collective_s("reduce_scatter", sizes[n]))

@@ -1,0 +1,39 @@
+"""The step of a case, whatever its schedule."""
+
+from collections.abc import Callable
+
+from predict.costs.calibrated import Calibrated
+from predict.costs.refusal import Unpredictable
+from predict.steps.data import ddp_step, fsdp_step
+from predict.steps.pipeline import pipeline_step
+from predict.steps.step import Step
+from predict.steps.tensor import tensor_step
+from study.case import Case
+from study.schedules import SCHEDULES
+
+_STEPS: dict[str, Callable[[Case, Calibrated, int], Step]] = {
+    "tensor": tensor_step,
+    "ddp": ddp_step,
+    "fsdp": fsdp_step,
+}
+
+
+def step_of(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
+    """Return the predicted step of a case.
+
+    Args:
+        case: the configuration.
+        calibrated: the times that fit it.
+        nodes: that it runs on.
+
+    Raises:
+        Unpredictable: it cannot be predicted.
+    """
+    if case.kind == "program":
+        raise Unpredictable("what a program does is its own affair", "measure")
+    if case.execution != "eager":
+        raise Unpredictable(f"execution: {case.execution} is not predicted", "measure")
+    schedule = SCHEDULES[case.schedule]
+    if schedule.is_on_all_gpus:
+        return _STEPS[case.schedule](case, calibrated, nodes)
+    return pipeline_step(case, calibrated, nodes)

@@ -1,0 +1,54 @@
+"""Computing and collectives of one GPU side by side: a queue of each, which slow one another."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class SideBySide:
+    """A GPU that computes while collectives go one after another.
+
+    Attributes:
+        slowdown: how many times as long computing takes beside a collective.
+        now: when computing comes to its next part.
+        computed_s: seconds of computing so far, slowed ones included.
+    """
+
+    slowdown: float = 1.0
+    now: float = 0.0
+    computed_s: float = 0.0
+    _busy: list[tuple[float, float]] = field(default_factory=list)
+
+    def collect(self, seconds: float, ready_s: float | None = None) -> float:
+        """Add a collective to its queue and return when it ends.
+
+        Args:
+            seconds: that it takes.
+            ready_s: when it can begin; now if None.
+        """
+        start = max(self.free_s, self.now if ready_s is None else ready_s)
+        self._busy.append((start, start + seconds))
+        return start + seconds
+
+    @property
+    def free_s(self) -> float:
+        """The end of the last collective."""
+        return self._busy[-1][1] if self._busy else 0.0
+
+    def wait_until(self, time: float) -> None:
+        """Let computing wait."""
+        self.now = max(self.now, time)
+
+    def compute(self, seconds: float) -> None:
+        """Compute, more slowly where a collective goes on."""
+        begun, left = self.now, seconds
+        for start, end in self._busy:
+            if end <= self.now:
+                continue
+            alone = min(left, max(0.0, start - self.now))
+            self.now, left = self.now + alone, left - alone
+            if not left:
+                break
+            beside = min(left * self.slowdown, end - self.now)
+            self.now, left = self.now + beside, left - beside / self.slowdown
+        self.now += max(0.0, left)
+        self.computed_s += self.now - begun

@@ -1,0 +1,185 @@
+"""The step of a pipeline, and of the naive schedule, as the event model plays it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import fmean
+
+from predict.costs.calibrated import Calibrated
+from predict.costs.host import HostTimes
+from predict.costs.layers import PACES, LayerTimes
+from predict.costs.links import collective_s, link_of, queues_of, slowdown
+from predict.costs.pace import pace_at
+from predict.costs.shapes import output_bytes
+from predict.costs.updates import update_s
+from predict.costs.work import NOTHING
+from predict.orders.action import Kind
+from predict.orders.lowering import programs
+from predict.simulation.costs import Costs, Ending, Host, Work
+from predict.simulation.events import simulate
+from predict.simulation.large import simulate_large
+from predict.simulation.result import Simulated
+from predict.steps.stages import Stages
+from predict.steps.step import Step, launch_bound
+from study.case import Case
+from study.schedules import SCHEDULES
+from study.stages import chunks_of
+
+# torch's runtime passes a message on where GPipe and 1F1B send many in a row.
+WAYS = {True: ("in a row", "relay", "from idle"), False: ("relay", "in a row", "from idle")}
+LOOPS = ("naive", "gpipe", "1f1b")  # the others are run by torch's runtime
+MOST_EVENTS = 20_000  # actions; about a second
+TOO_LARGE = "extrapolated: a step so large is simulated without waits in queues and launching"
+PACED = 2  # rounds, until the pace is that of the bubbles it makes
+
+
+def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
+    """Return the step of a pipeline, or of a model split over GPUs that take turns.
+
+    Args:
+        case: the configuration.
+        calibrated: the times.
+        nodes: that it runs on.
+
+    Raises:
+        Unpredictable: something that it takes was not calibrated.
+    """
+    made = PipelineCosts(case, calibrated, nodes)
+    play = _large(case) if made.actions > MOST_EVENTS else _by_events(case)
+    paces = [1.0] * case.pipeline_gpus
+    found = play(made.costs(paces))
+    for _ in range(PACED if calibrated.layers.loaded else 0):
+        paces = [pace_at(calibrated.layers, 1 - bubble) for bubble in found.bubbles]
+        found = play(made.costs(paces))
+    bubbles = tuple(b for b in found.bubbles for _ in range(case.data_parallel))
+    if case.schedule == "naive":
+        host_times = made.host_times
+        host_s = None if host_times is None else host_times.step_s(case.layers)
+        return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt))
+    is_large = made.actions > MOST_EVENTS
+    host_s = found.step_s * found.host_share if made.host_times and not is_large else None
+    notes = (TOO_LARGE,) if is_large else ()
+    return Step(found.step_s, bubbles, host_s, made.doubt, notes)
+
+
+def _by_events(case: Case) -> Callable[[Costs], Simulated]:
+    asks = programs(case.schedule, case.pipeline_gpus, case.micro_batches, chunks_of(case))
+    return lambda costs: simulate(asks, costs)
+
+
+def _large(case: Case) -> Callable[[Costs], Simulated]:
+    """Return what simulates a step without queues, slowing and processes."""
+    sizes = case.schedule, case.pipeline_gpus, case.micro_batches, chunks_of(case)
+    return lambda costs: simulate_large(
+        *sizes, replace(costs, queues="none", slowdown=(), host=Host())
+    )
+
+
+class PipelineCosts:
+    """The costs of a case, as the simulation takes them.
+
+    Args:
+        case: the configuration.
+        calibrated: the times.
+        nodes: that it runs on.
+    """
+
+    def __init__(self, case: Case, calibrated: Calibrated, nodes: int) -> None:
+        self.case, self.calibrated, self.nodes = case, calibrated, nodes
+        takes_turns = case.schedule == "naive" and case.gpus > 1
+        is_cool = takes_turns and not calibrated.layers.loaded
+        times = LayerTimes(case, calibrated.layers, PACES[::-1] if is_cool else PACES)
+        self.stages = Stages(times)
+        self.host_times = HostTimes.of(case, calibrated.everything)
+        self._work = {
+            kind: [
+                tuple(self.stages.work(kind, stage, is_first=first) for first in (True, False))
+                for stage in range(len(self.stages.layers))
+            ]
+            for kind in self.stages.kinds()
+        }
+
+    @property
+    def actions(self) -> int:
+        """The number of actions of all GPUs of a replica in a step."""
+        return len(self.stages.layers) * len(self._work) * self.case.micro_batches
+
+    def costs(self, paces: list[float]) -> Costs:
+        """Return the costs if each GPU computes at its pace."""
+        places = self.stages.gpu_of_stage
+        work: dict[Kind, list[Work]] = {
+            kind: [
+                Work(*(each.seconds * paces[places[stage]] for each in both))
+                for stage, both in enumerate(of_stage)
+            ]
+            for kind, of_stage in self._work.items()
+        }
+        costs = Costs(
+            work=work,
+            queues="none",
+            host=self._host(),
+            endings=[self._ending(gpu) for gpu in range(self.case.pipeline_gpus)],
+        )
+        return costs if self.case.pipeline_gpus == 1 else self._with_messages(costs)
+
+    def _with_messages(self, costs: Costs) -> Costs:
+        case = self.case
+        lasts = [layers[-1] for layers in self.stages.layers[:-1]]
+        sizes = [output_bytes(case, self.calibrated.model, layer) for layer in lasts]
+        ways, size = WAYS[case.schedule in LOOPS], fmean(sizes)
+        link = link_of(self.calibrated.between(1), size, 1, ways)
+        far = {
+            pair: link_of(self.calibrated.between(self.nodes), size, 2, ways)
+            for pair in self._pairs_over_nodes()
+        }
+        if case.schedule == "naive":  # one process copies, and nothing waits meanwhile
+            return replace(costs, boundary_bytes=sizes, link=link, links=far)
+        environment = self.calibrated.one.environment
+        beside = slowdown(self.calibrated.pair_record, ("pending receive", "receive", "send"))
+        return replace(
+            costs,
+            boundary_bytes=sizes,
+            link=link,
+            links=far,
+            queues=queues_of(None if environment is None else environment.torch),
+            slowdown=(beside,) if beside > 1 else (),
+        )
+
+    def _pairs_over_nodes(self) -> list[tuple[int, int]]:
+        """Return the pairs of places in the pipeline that lie on two nodes."""
+        a_node = self.case.gpus // self.nodes
+        node = [
+            place * self.case.data_parallel // a_node for place in range(self.case.pipeline_gpus)
+        ]
+        return [(a, b) for a in range(len(node)) for b in range(len(node)) if node[a] != node[b]]
+
+    def _host(self) -> Host:
+        if self.host_times is None or self.case.schedule == "naive":
+            return Host()
+        of_gpu = [len(self.stages.of_gpu(gpu)) for gpu in range(self.case.pipeline_gpus)]
+        return self.host_times.of_pipeline([len(each) for each in self.stages.layers], of_gpu)
+
+    def _ending(self, gpu: int) -> Ending:
+        size = self.stages.parameter_bytes(gpu)
+        is_scaled = SCHEDULES[self.case.schedule].is_pipeline and self.case.parts > 1
+        times, replicas = self.calibrated.layers, self.case.data_parallel
+        collective = 0.0
+        if replicas > 1:
+            between = self.calibrated.between(1)
+            collective = collective_s(between, "all_reduce", size, replicas, 1)
+        return Ending(
+            update_s(times, "scaling", size) if is_scaled else 0.0,
+            collective,
+            update_s(times, "optimizer", size),
+        )
+
+    @property
+    def doubt(self) -> float:
+        """Half of the 90 % interval of what the fullest GPU computes, as a share of it."""
+        of_gpu = [NOTHING] * self.case.pipeline_gpus
+        for of_stage in self._work.values():
+            for stage, (first, later) in enumerate(of_stage):
+                place = self.stages.gpu_of_stage[stage]
+                rest = later.times(self.case.micro_batches - 1)
+                of_gpu[place] = of_gpu[place] + first + rest
+        fullest = max(of_gpu, key=lambda work: work.seconds)
+        return fullest.half_width_s / fullest.seconds

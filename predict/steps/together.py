@@ -1,0 +1,84 @@
+"""Times of schedules in which all GPUs have all layers, and do the same."""
+
+from collections.abc import Callable, Iterable
+
+from predict.costs.calibrated import Calibrated
+from predict.costs.host import HostTimes
+from predict.costs.layers import LOSS, LayerTimes
+from predict.costs.links import collective_s, slowdown
+from predict.costs.pace import pace_at
+from predict.costs.shapes import parameter_bytes
+from predict.costs.updates import update_s
+from predict.costs.work import Work
+from predict.steps.overlap import SideBySide
+from predict.steps.step import Step, launch_bound
+from study.case import Case
+from study.results.calibration.layers import LayerAction
+from study.results.calibration.timing import Timing
+
+Play = Callable[[], tuple[float, float]]
+
+
+class Together:
+    """Times of a case of which every GPU does the same.
+
+    Args:
+        case: the configuration.
+        calibrated: the times.
+        nodes: that it runs on.
+        shares: over how many GPUs each layer's computing is split.
+    """
+
+    def __init__(self, case: Case, calibrated: Calibrated, nodes: int, shares: int = 1) -> None:
+        self.case, self.calibrated, self.nodes = case, calibrated, nodes
+        self.times, self.shares = LayerTimes(case, calibrated.layers), shares
+        self.layers = range(case.layers)
+        self.timings: list[Timing] = []
+        self.pace = 1.0
+
+    def seconds(self, layer: int, action: LayerAction) -> float:
+        """Return what an action of a layer takes, at the pace of this GPU."""
+        shares = 1 if layer == LOSS else self.shares
+        found = self.times.find(layer, action, shares)
+        if found is None and action == "backward_first":
+            found = self.times.find(layer, "backward_later", shares)
+        found = found or self.times.time(layer, action, shares)
+        self.timings.append(found)
+        return found.seconds * self.pace
+
+    def parameters(self, layers: Iterable[int]) -> int:
+        """Return the bytes of the parameters of some layers."""
+        return parameter_bytes(self.times, layers)
+
+    def collective_s(self, operation: str, size: float) -> float:
+        """Return the seconds of a collective of all GPUs."""
+        if self.case.gpus == 1:
+            return 0.0
+        between = self.calibrated.between(self.nodes)
+        return collective_s(between, operation, size, self.case.gpus, self.nodes)
+
+    def optimizer_s(self, parts: int) -> float:
+        """Return the seconds of the optimizer on a part of all parameters."""
+        return update_s(self.calibrated.layers, "optimizer", self.parameters(self.layers) / parts)
+
+    def side_by_side(self) -> SideBySide:
+        """Return a GPU at the beginning of a step."""
+        return SideBySide(slowdown(self.calibrated.pair_record, ("all_reduce", "receive")))
+
+
+def paced(made: Together, play: Play) -> Step:
+    """Return the step at the pace of its own bubbles.
+
+    Args:
+        made: the times.
+        play: returns the seconds of a step, and those of computing in it.
+    """
+    seconds, computed = play()
+    made.pace = pace_at(made.calibrated.layers, min(1.0, computed / seconds))
+    made.timings.clear()
+    seconds, computed = play()
+    work, case = Work.of(made.timings), made.case
+    host_times = HostTimes.of(case, made.calibrated.everything)
+    host_s = None if host_times is None else host_times.step_s(case.layers)
+    bubbles = (1 - computed / seconds,) * case.gpus
+    return launch_bound(Step(seconds, bubbles, host_s, work.half_width_s / work.seconds))

@@ -1,0 +1,160 @@
+"""Steps that a calibration makes, against sums by hand of its round numbers."""
+
+from dataclasses import replace
+
+import pytest
+
+from predict.costs.calibrated import Calibrated
+from predict.costs.refusal import Unpredictable
+from predict.steps.of_case import step_of
+from predict.steps.step import launch_bound
+from tests.predict.made_up_calibration import MS, calibration, case, loaded
+
+NOTHING_BESIDE = {"beside": ()}
+MESSAGE = 0.06  # ms, of 1024 rows
+
+
+def calibrated(pair: dict | None = None, **one) -> Calibrated:
+    """Calibrations with some of their parts replaced."""
+    return Calibrated(
+        calibration(**one), calibration(2, **(NOTHING_BESIDE if pair is None else pair))
+    )
+
+
+def ms(made, times=None, nodes=1) -> float:
+    return step_of(made, times or calibrated(), nodes).seconds / MS
+
+
+def test_a_naive_step_is_the_sum_of_its_layers_its_loss_and_the_optimizer():
+    forward, backward, loss = 8 * 8, 8 * (1 + 7 * 2), 1.6
+    assert ms(naive(1)) == pytest.approx(forward + backward + loss + 0.8)
+
+
+def naive(gpus):
+    return case(gpus=gpus, schedule="naive", micro_batches=1)
+
+
+def test_naive_gpus_take_turns_and_each_updates_its_own_layers():
+    found = step_of(naive(2), calibrated())
+    message = 0.01 + 8 * 0.05
+    assert found.seconds / MS == pytest.approx(8 * 23 + 1.6 + 2 * message + 0.4)
+    assert sum(1 - bubble for bubble in found.bubbles) == pytest.approx(1, abs=0.01)
+
+
+def test_naive_gpus_compute_at_the_pace_of_a_gpu_that_waits_half_of_the_time():
+    times = calibrated(loaded=loaded({0.25: 0.9, 0.75: 0.9, 1.0: 1.0}))
+    slower, faster = ms(naive(2)), ms(naive(2), times)
+    computed = 8 * 23 + 1.6
+    assert slower - faster == pytest.approx(0.1 * computed, rel=0.01)
+    assert ms(naive(1), times) == pytest.approx(ms(naive(1)), rel=0.01)
+
+
+def test_gpipe_fills_and_drains_with_first_and_later_micro_batches():
+    forwards = 4 + 8 * (MESSAGE + 4.1)
+    backwards = 8.1 + 7 * 8.5 + MESSAGE + 7.4
+    ending = 4 * (0.05 + 0.1)  # scaling and the optimizer of four layers
+    found = step_of(case(), calibrated())
+    assert found.seconds / MS == pytest.approx(forwards + backwards + ending)
+    busy = (8 * 4.1 + 8.1 + 7 * 8.5 + ending) * MS
+    assert found.bubbles[1] == pytest.approx(1 - busy / found.seconds)
+
+
+def test_1f1b_takes_as_long_as_gpipe_but_for_messages():
+    assert ms(case(schedule="1f1b")) == pytest.approx(ms(case()), rel=0.01)
+
+
+def test_zero_bubble_is_shorter_than_1f1b_and_zbv_shorter_still():
+    steps = [ms(case(schedule=name)) for name in ("1f1b", "zero_bubble", "zbv")]
+    assert steps == sorted(steps, reverse=True)
+
+
+def test_a_pending_receive_slows_the_schedules_of_the_runtime_alone():
+    slowed = {"pair": {}}
+    grown = {
+        name: ms(case(schedule=name), calibrated(**slowed)) / ms(case(schedule=name))
+        for name in ("gpipe", "interleaved_1f1b")
+    }
+    assert grown["gpipe"] < 1.005
+    assert grown["interleaved_1f1b"] > 1.01
+
+
+def test_queues_of_a_rank_make_a_relay_slower_than_those_of_a_pair():
+    each = {
+        torch: ms(case(gpus=4, schedule="interleaved_1f1b"), calibrated(torch=torch))
+        for torch in ("2.11.0", "2.13.0")
+    }
+    assert each["2.11.0"] > each["2.13.0"]
+
+
+def test_tensor_parallelism_waits_for_a_sum_of_every_second_layer_and_back():
+    message = 8 * 0.1  # ms, of 8192 rows: as far as sizes were timed, in proportion
+    computed = 8 * 23 / 2 + 1.6
+    sums = 4 + 3  # forward behind odd layers, backward before even ones but the first
+    expected = computed + sums * message + 0.4
+    assert ms(case(schedule="tensor", micro_batches=1)) == pytest.approx(expected)
+
+
+def test_sums_of_ddp_hide_behind_backward_but_for_the_last():
+    made = case(schedule="ddp", micro_batches=1)
+    backward_and_forward = 4 * 23 + 0.8
+    # Buckets: the last layer, then all that is left together.
+    expected = backward_and_forward + 7 * 0.1 + 0.8
+    assert ms(made) == pytest.approx(expected)
+
+
+def test_fsdp_puts_the_next_layer_together_while_it_computes():
+    made = case(schedule="fsdp", micro_batches=1)
+    expected = 4 * 23 + 0.8 + 0.1 + 0.1 + 0.1 + 0.4  # first and last collectives are seen
+    assert ms(made) == pytest.approx(expected, rel=0.005)
+
+
+def test_replicas_add_a_sum_of_their_gradients():
+    alone = case(batch_size=4096, micro_batches=4)
+    two = case(gpus=4, data_parallel=2, micro_batches=4)
+    assert ms(two) == pytest.approx(ms(alone) + 4 * 0.1)
+
+
+def test_a_step_whose_host_is_slower_than_its_gpu_takes_as_long_as_the_host():
+    step = step_of(naive(1), calibrated())
+    assert launch_bound(step) == step
+    slow = launch_bound(replace(step, host_s=2 * step.seconds))
+    assert slow.seconds == pytest.approx(2 * step.seconds)
+    assert slow.bubbles[0] == pytest.approx(0.5)
+    assert slow.host_share == 1
+
+
+def test_host_times_come_from_the_run_with_as_many_gpus():
+    found = step_of(case(), calibrated())
+    # 16 actions of 4 layers, 0.02 ms for every two; 16 messages share 0.4 ms for every two.
+    assert found.host_share is not None
+    assert 0.005 < found.host_share < 0.05
+
+
+def test_a_deeper_stack_than_was_calibrated_has_more_of_the_same_layers():
+    made = case(gpus=1, depth=16, schedule="naive", micro_batches=1)
+    assert ms(made) == pytest.approx(8 * (16 + 1 + 15 * 2) + 1.6 + 1.6)
+
+
+def test_a_step_of_very_many_actions_is_simulated_all_at_once():
+    small = step_of(case(batch_size=512 * 8, micro_batches=8), calibrated())
+    large = step_of(case(batch_size=512 * 8192, micro_batches=8192), calibrated())
+    assert large.notes
+    assert large.seconds / small.seconds == pytest.approx(8192 / 9, rel=0.02)
+    assert large.host_s is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "part", "said"),
+    [
+        ({"batch_size": 777 * 8}, {}, "777 rows"),
+        ({"gradients": "fused"}, {}, "gradients: fused"),
+        ({"gpus": 4, "schedule": "tensor", "micro_batches": 1}, {}, "split over 4 GPUs"),
+        ({}, {"updates": ()}, "scaling of gradients"),
+        ({}, {"pair": {"messages": ()}}, "no message between GPUs"),
+        ({"schedule": "tensor", "micro_batches": 1}, {"pair": {"collectives": ()}}, "all-reduce"),
+        ({"execution": "cuda_graph"}, {}, "cuda_graph is not predicted"),
+    ],
+)
+def test_what_was_not_calibrated_is_refused_and_named(changes, part, said):
+    with pytest.raises(Unpredictable, match=said):
+        step_of(case(**changes), calibrated(**part))
