@@ -14,6 +14,7 @@ from jobs.worker.meeting import Meeting
 from study.case import Case
 from study.storage.files import NOT_THE_DATA, SECRET_FILE, read_file, write_atomically
 from study.storage.ledger import BatchName, Submission
+from study.storage.prediction import Prediction
 from study.storage.store import Store
 
 MAX_BYTES = 256 * 1024 * 1024  # a hundred thousand cases
@@ -46,6 +47,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     meeting: Meeting = Meeting()
     secret: str = ""
     folder: str = ""
+    prediction: Prediction | None = None
+    no_prediction: str = ""
 
     def submitted_as(self, job_id: str, log: Path) -> Submission:
         """Return the ledger's line once this has become a job."""

@@ -17,6 +17,7 @@ from msgspec import Meta
 from study.case import Case
 from study.outcome import Outcome
 from study.storage.files import NOT_THE_DATA, open_own, read_file, write_atomically
+from study.storage.prediction import Prediction
 from study.storage.store import Store
 
 MAX_BYTES = 512 * 1024 * 1024  # half a million lines; more is something else
@@ -40,6 +41,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
         number: which attempt at its case this is, from 1; 0 in ledgers of before. Attempts are
             ordered by it, since clocks of two machines may differ.
         slurm_clock_s: Slurm's own clock just before the submission, in seconds since 1970.
+        prediction: what was predicted of it then; None without one.
+        no_prediction: why there is none, where there were calibrations.
     """
 
     case: Case
@@ -58,6 +61,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, tag="submitted", tag
     cluster: str | None = None
     number: int = 0
     slurm_clock_s: int | None = None
+    prediction: Prediction | None = None
+    no_prediction: Annotated[str, Meta(max_length=4096)] = ""
 
     @property
     def is_of_this_version(self) -> bool:
