@@ -2,6 +2,7 @@
 
     python submit.py --grid task4                 on Slurm if there is one, else on this machine
     python submit.py --grid task4 --dry-run       show the plan and the sbatch scripts
+    python submit.py --grid task4 --predict       what each case would take, by a calibration
     python submit.py --grid task2 --set dim=1024  the same cases with another layer size
     python submit.py --grid task4 --watch         submit, and show the jobs until all have ended
     python submit.py --grid task4 --repeats 5     every case in five jobs
@@ -30,6 +31,7 @@ with first_contact(needs_linux=True):
     from jobs.monitor import Monitor, cancel_jobs, show_status, watch_jobs
     from jobs.order import SubmitOrder
     from jobs.plan import RerunPolicy
+    from jobs.preview.show import show_predictions
     from jobs.profiles import choose_profile
     from jobs.submit_and_watch import submit_and_watch
     from jobs.terminal.next_steps import CommandLine
@@ -37,6 +39,7 @@ with first_contact(needs_linux=True):
     from study.calibration.grid import NAME as CALIBRATION
     from study.calibration.grid import calibration_for, check_for, load_all
     from study.case import MAX_REPEATS
+    from study.command_line.choices import each_choice, without_lists
     from study.command_line.parser import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
     from study.grids.file import known_grids, load_grids, option_for
@@ -99,10 +102,15 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="submit nothing; show the plan and, on Slurm, the sbatch scripts",
     )
+    add("--predict", action="store_true",
+        help="submit nothing; show what each case would take, from a calibration; --set may have "
+        "several values, e.g. gpus=2,4")  # fmt: skip
     add("--status", action="store_true", help="show the status of every submitted case")
     add("--watch", action="store_true",
         help="--status, live, until all jobs have ended; with --grid, submit first")  # fmt: skip
     add("--cancel", action="store_true", help="cancel the jobs of the grid, and no others")
+    parser.add_argument("--best", choices=("time", "gpu-hours", "memory"),
+        help="with --predict: name the cases to ask for")  # fmt: skip
     add = parser.add_argument_group("what runs again").add_argument
     add(
         "--force",
@@ -132,12 +140,14 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_idle_options(arguments)
     ignored = drop_outer_job_variables()
     drop_outer_rank_variables()
-    overrides = parse_overrides(arguments.set)
+    choices = each_choice(arguments.set) if arguments.predict else [arguments.set]
+    overrides = parse_overrides(choices[0])
     check_repeats(arguments.repeats)
     is_submitting = not (arguments.status or arguments.cancel)
     check_for(arguments.grid, arguments.calibrated, is_needed=is_submitting)
     grids = [
-        grid.with_overrides(overrides).with_repeats(arguments.repeats)
+        grid.with_overrides(parse_overrides(sets)).with_repeats(arguments.repeats)
+        for sets in choices
         for grid in load_all(arguments.grid)
     ]
     calibrated = [
@@ -147,8 +157,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.status:
         return show_status(Monitor(arguments.results, arguments.cluster, grids))
     typed = CommandLine(
-        arguments.grid, arguments.set, arguments.repeats, arguments.retries, arguments.cluster,
-        arguments.results, arguments.calibrated,
+        arguments.grid, without_lists(arguments.set), arguments.repeats, arguments.retries,
+        arguments.cluster, arguments.results, arguments.calibrated,
     )  # fmt: skip
     if arguments.only:
         check_results(arguments.results)  # nothing has failed where nothing was submitted
@@ -175,14 +185,19 @@ def run(arguments: argparse.Namespace) -> int:
     if ignored and order.executor.in_background:
         print(f"note: left out of jobs: {', '.join(ignored)}; cluster.yaml says what a job gets",
               file=sys.stderr)  # fmt: skip
+    if arguments.predict:
+        return show_predictions(order, arguments.best)
     if arguments.dry_run:
         return show_dry_run(order)
     return submit_and_watch(order) if arguments.watch else launch(order)
 
 
 def refuse_idle_options(arguments: argparse.Namespace) -> None:
-    """Refuse options that have no effect with --status, --cancel, or --watch without --grid."""
-    actions = [name for name in ("status", "watch", "cancel") if getattr(arguments, name)]
+    """Refuse options that have no effect with --predict, --status, --cancel, or --watch alone."""
+    if arguments.best and not arguments.predict:
+        raise ConfigError("--best", "has no effect without --predict; add it")
+    names = ("predict", "status", "watch", "cancel")
+    actions = [name for name in names if getattr(arguments, name)]
     if arguments.watch and arguments.grid:
         return  # it submits
     how = "; with --grid it submits" if arguments.watch else ""

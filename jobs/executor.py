@@ -233,6 +233,8 @@ class Executor(ABC):
                 meeting=self.profile.meeting(),
                 secret=secrets.token_hex(32),
                 folder=os.getcwd() if each.case.kind == "program" else "",
+                prediction=each.prediction,
+                no_prediction=each.no_prediction,
             )
             for each in planned
         ]

@@ -8,6 +8,7 @@ from jobs.fit.forecast import refuse_what_cannot_fit
 from jobs.lock import results_lock
 from jobs.order import Plan, SubmitOrder
 from jobs.planned import PlannedCase, check_gpu_hours
+from jobs.preview.show import print_predictions
 from jobs.status.results import ResultFiles
 from jobs.terminal.messages import (
     print_how_to_watch,
@@ -131,6 +132,11 @@ def show_dry_run(order: SubmitOrder) -> int:
     print_notes(plan.notes)
     print_plan(plan.planned, order.profile, order.fits)
     print_request(plan.to_run, order.profile, order.executor.starts(plan.to_run))
+    if order.predictor.known.results:
+        trained = (each.case.configuration for each in plan.planned)
+        print_predictions(
+            order, [case for case in dict.fromkeys(trained) if not case.is_calibration]
+        )
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)
     check_memory(order, plan.to_run)
     for title, script in order.executor.scripts(plan.to_run, plan.running):

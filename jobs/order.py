@@ -10,11 +10,14 @@ from jobs.executors import make_pollers
 from jobs.fit.forecast import make_fits
 from jobs.plan import RerunPolicy, make_plan
 from jobs.planned import PlannedCase, to_run
+from jobs.predictions.folder import make_predictor
+from jobs.predictions.of_plan import with_predictions
 from jobs.profile import Profile
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes
 from jobs.status.case_status import Snapshot
 from jobs.status.tracker import JobTracker
 from jobs.terminal.next_steps import CommandLine
+from predict.forecast.predict import Predictor
 from predict.memory.fit import Fits
 from study.errors import ConfigError
 from study.grids.grid import Grid
@@ -71,6 +74,11 @@ class SubmitOrder:
         """The memory that cases take, against that of the GPUs that they are to get."""
         return make_fits(self.executor.gpu_size(), is_emulated=self.executor.emulates_gpus)
 
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The predictions of cases, from the calibrations that are there now."""
+        return make_predictor(self.store, self.profile, self.executor.nodes_of)
+
     def plan(self, record: bool = True, needed: bool = True) -> Plan:
         """Return what to run, given the status of every case now.
 
@@ -94,6 +102,7 @@ class SubmitOrder:
         planned = make_plan(
             self.grids, self.overrides, self.executor, snapshot, self.policy, bad=bad
         )
+        planned = with_predictions(planned, self.predictor, self.typed)
         return Plan(planned, snapshot, [*snapshot.notes, *notes, *self._hints(planned, snapshot)])
 
     def nodes_to_leave_out(self, snapshot: Snapshot) -> tuple[BadNodes, list[str]]:

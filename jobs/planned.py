@@ -7,6 +7,7 @@ from jobs.profile import Profile
 from study.case import Case
 from study.errors import ConfigError
 from study.outcome import Outcome
+from study.storage.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class PlannedCase:
         exclude: nodes that failed it, joined by commas; its next job leaves them out.
         replaces: a job that is held for ever, to be cancelled first.
         trace: its job writes a trace next to the result.
+        prediction: of its step, for the ledger; None without one.
+        no_prediction: why there is none, where there are calibrations.
     """
 
     case: Case
@@ -31,6 +34,8 @@ class PlannedCase:
     exclude: str = ""
     replaces: str | None = None
     trace: bool = False
+    prediction: Prediction | None = None
+    no_prediction: str = ""
 
 
 def to_run(planned: list[PlannedCase]) -> list[PlannedCase]:

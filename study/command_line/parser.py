@@ -62,7 +62,7 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set", f"{key} is given twice; give it once")
         if key in _NOT_SET:
             raise ConfigError("--set", f"{key}: {quoted(value)}; {_NOT_SET[key]}")
-        if _is_list(key, value):
+        if is_list(key, value):
             raise ConfigError(
                 "--set",
                 f"{key}: {quoted(value)} is a list, and --set takes one value; lists go into the "
@@ -72,7 +72,7 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
     return overrides
 
 
-def _is_list(key: str, value: str) -> bool:
+def is_list(key: str, value: str) -> bool:
     """Return whether a value must be meant as several; a text may have a comma."""
     if "," not in value or key in ("balance", "factory", "command"):
         return False

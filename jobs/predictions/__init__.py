@@ -1,0 +1,1 @@
+"""Predictions for the cases of a plan: made at submission, or shown instead of it."""

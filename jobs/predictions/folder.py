@@ -1,0 +1,69 @@
+"""A folder of results as predictions need it: calibrations, and errors of earlier ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jobs.profile import Profile
+from predict.forecast.intervals import Residuals
+from predict.forecast.matching import Known
+from predict.forecast.pairs import pairs_of
+from predict.forecast.predict import Predictor
+from study.case import Case
+from study.commit import commit_of
+from study.results.file import read_result
+from study.results.result import Result
+from study.results.validation import ResultError
+from study.storage.ledger import Submission, read
+from study.storage.store import Store
+
+CALIBRATIONS = "calibration-*.json"
+
+
+def make_predictor(store: Store, profile: Profile, nodes_of: Callable[[Case], int]) -> Predictor:
+    """Return what predicts cases, from the folder as it is now.
+
+    Args:
+        store: the folder of the profile's results.
+        profile: where jobs run.
+        nodes_of: on how many nodes a case runs.
+    """
+    paths = sorted(store.folder.glob(CALIBRATIONS))
+    calibrations = tuple(result for path in paths if (result := _read(path)) is not None)
+    if not calibrations:
+        return Predictor(Known((), device=profile.device), Residuals(), nodes_of)
+    submissions = _submissions(store)
+    predicted = {s.case_id: s.case for s in submissions if s.prediction is not None}
+    measured = {
+        case_id: result
+        for case_id, case in predicted.items()
+        if (result := _read(store.result_path(case))) is not None
+    }
+    known = Known(calibrations, _newest(store), profile.device)
+    return Predictor(known, Residuals(pairs_of(submissions, measured)), nodes_of, commit_of())
+
+
+def _submissions(store: Store) -> list[Submission]:
+    try:
+        events, _ = read(store.submissions)
+    except OSError:
+        return []
+    return [event for event in events if isinstance(event, Submission)]
+
+
+def _newest(store: Store) -> Result | None:
+    """Return the newest measurement of the folder; None without one."""
+    found = store.folder.glob("*-g*-????????.json")
+    others = [path for path in found if not path.match(CALIBRATIONS)]
+    for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[:3]:
+        result = _read(path)
+        if result is not None and result.measurement is not None:
+            return result
+    return None
+
+
+def _read(path: Path) -> Result | None:
+    """Return the result in this file; None where there is none that can be read."""
+    try:
+        return read_result(path)
+    except (ResultError, OSError):
+        return None

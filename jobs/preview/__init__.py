@@ -1,0 +1,1 @@
+"""Predictions, shown before anything is submitted."""

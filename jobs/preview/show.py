@@ -1,0 +1,114 @@
+"""The predictions of a grid's cases on stdout, and nothing submitted."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from jobs.order import SubmitOrder
+from jobs.terminal.next_steps import CommandLine
+from predict.costs.refusal import Unpredictable
+from predict.forecast.best import By, Candidate, choose, sentence
+from predict.forecast.condition import conditions
+from predict.forecast.predict import Predictor
+from predict.forecast.row import TITLES, row_of, verdict_of
+from predict.memory.fit import Fits
+from study.case import Case
+from study.results.result import Result
+from study.storage.prediction import Prediction
+from study.text import one_line
+
+
+def show_predictions(order: SubmitOrder, best: By | None) -> int:
+    """Print what each case of the order would take, and submit nothing; 2 if nobody can say.
+
+    Args:
+        order: the cases, where they would run, and the command line of the person.
+        best: by what to choose cases; None is not to choose.
+    """
+    for grid in order.grids:
+        grid.check_file()
+    cases = dict.fromkeys(case.configuration for grid in order.grids for case in grid.cases())
+    if not print_predictions(order, list(cases), best):
+        return 2
+    print("Predicted: nothing was submitted.", flush=True)
+    return 0
+
+
+def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None = None) -> bool:
+    """Print a row a case, on what machine it holds, and which to choose.
+
+    Args:
+        order: where they would run, and the command line of the person.
+        cases: to be predicted.
+        best: by what to choose cases; None is not to choose.
+
+    Returns:
+        Whether any case has a prediction.
+    """
+    found = {case: order.predictor.of(case) for case in cases}
+    _print_refusals(found, order.typed)
+    candidates = [
+        Candidate(case, each, _fit(case, order.fits))
+        for case, each in found.items()
+        if isinstance(each, Prediction)
+    ]
+    if not candidates:
+        return False
+    chosen = choose(candidates, best) if best else []
+    rows = [
+        (each.case.case_id, each.words, *row_of(each.case, each.prediction), _verdict(each, chosen))
+        for each in candidates
+    ]
+    for line in _aligned(("case", "what", *TITLES, "verdict"), rows):
+        print(line)
+    if best:
+        print(sentence(chosen, candidates, best))
+    for line in conditions(_used(candidates, order.predictor), datetime.now(UTC)):
+        print(one_line(line))
+    return True
+
+
+def _verdict(each: Candidate, chosen: list[Candidate]) -> str:
+    said = verdict_of(each.prediction, each.fit)
+    return f"best; {said}" if each in chosen else said
+
+
+def _fit(case: Case, fits: Fits) -> str | None:
+    fit = fits.of(case)
+    return None if fit is None else fit.verdict
+
+
+def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:
+    used = {name for each in candidates for name in each.prediction.calibrations}
+    return [
+        result
+        for result in predictor.known.results
+        if f"{result.case_id}@{result.job.started_at}" in used
+    ]
+
+
+def _print_refusals(found: dict[Case, Prediction | Unpredictable], typed: CommandLine) -> None:
+    """Say on stderr which cases have no prediction, each reason once."""
+    why: dict[str, list[Case]] = {}
+    for case, each in found.items():
+        if isinstance(each, Unpredictable):
+            why.setdefault(each.line(typed.calibrate(each.is_again)), []).append(case)
+    for line, cases in why.items():
+        others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+        print(one_line(f"no prediction of {cases[0].case_id}{others}: {line}"), file=sys.stderr)
+
+
+def _aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the titles and a line a row; columns that are unknown in every row are left out.
+
+    Args:
+        titles: of the columns.
+        rows: their entries.
+    """
+    kept = [n for n in range(len(titles)) if n < 2 or any(row[n] != "–" for row in rows)]
+    lines = [[titles[n] for n in kept], *([row[n] for n in kept] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(entry.ljust(width) for entry, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]

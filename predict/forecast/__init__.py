@@ -1,0 +1,1 @@
+"""Predictions of cases: from which calibration, how certain, and which case to choose."""

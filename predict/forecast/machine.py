@@ -1,0 +1,53 @@
+"""The machine and software of two results, and in what they differ."""
+
+from collections.abc import Callable
+from typing import Any
+
+from study.results.environment import Environment
+from study.results.result import Result
+
+# Reasons for which a GPU slows down that are no part of its normal work, in NVML's words.
+HEAT = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
+
+
+def _of_gpus(key: str) -> Callable[[Environment], Any]:
+    return lambda environment: sorted({str(getattr(gpu, key)) for gpu in environment.gpus})
+
+
+# What must be the same for times to hold, and how to read it; unknown differs from nothing.
+_ALIKE: dict[str, Callable[[Environment], Any]] = {
+    "GPU": _of_gpus("name"),
+    "torch": lambda environment: environment.torch,
+    "driver": lambda environment: environment.driver,
+    "NCCL": lambda environment: environment.nccl,
+    "TF32": lambda environment: environment.tf32,
+    "power limit (W)": _of_gpus("power_limit_w"),
+}
+
+
+def difference(a: Environment | None, b: Environment | None) -> str | None:
+    """Return in what two machines differ, e.g. `torch (2.11.0 and 2.13.0)`; None if in nothing."""
+    if a is None or b is None:
+        return None
+    for name, read in _ALIKE.items():
+        left, right = read(a), read(b)
+        if left is None or right is None or left == right:
+            continue
+        return f"{name} ({_words(left)} and {_words(right)})"
+    return None
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return str(value)
+
+
+def heat_of(result: Result) -> str | None:
+    """Return the first reason for which a GPU of a calibration was slowed by heat or the supply."""
+    environment, calibration = result.environment, result.calibration
+    gpus = environment.gpus if environment is not None else []
+    states = [state for gpu in gpus for state in (gpu.before, gpu.after) if state is not None]
+    loaded = calibration.loaded if calibration is not None else ()
+    given = [*(s.throttle_reasons for s in states), *(t.throttle_reasons for t in loaded)]
+    return next((reason for reasons in given for reason in reasons or () if reason in HEAT), None)

@@ -1,0 +1,61 @@
+"""Cases that were predicted, and what was measured later."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from study.case import Case
+from study.results.result import Result
+from study.storage.ledger import Submission
+from study.storage.prediction import Prediction
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prediction and the measurement of the very job that it was made for.
+
+    Attributes:
+        case: the configuration.
+        prediction: as the ledger has it.
+        result: what the job measured.
+    """
+
+    case: Case
+    prediction: Prediction
+    result: Result
+
+    @property
+    def measured_s(self) -> float:
+        """The median of its steps."""
+        assert self.result.measurement is not None, "only measured cases are in pairs"
+        return median(self.result.measurement.step_times_s)
+
+    @property
+    def error(self) -> float:
+        """The prediction's error as a share of what was measured; below 0 it was too fast."""
+        return self.prediction.step_s / self.measured_s - 1
+
+    @property
+    def is_inside(self) -> bool:
+        """True if what was measured lies in the predicted interval."""
+        return self.prediction.contains(self.measured_s)
+
+
+def pairs_of(submissions: Iterable[Submission], results: Mapping[str, Result]) -> list[Pair]:
+    """Return what was predicted and then measured, in the order of the ledger.
+
+    A result belongs to the submission of the same moment. Of a case that ran again only that one
+    counts.
+
+    Args:
+        submissions: of the ledger.
+        results: by case id.
+    """
+    found = []
+    for submission in submissions:
+        result = results.get(submission.case_id)
+        if submission.prediction is None or result is None or result.measurement is None:
+            continue
+        if result.job.submitted_at == submission.submitted_at:
+            found.append(Pair(submission.case, submission.prediction, result))
+    return found

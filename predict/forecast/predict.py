@@ -1,0 +1,115 @@
+"""The prediction of a case: its step, how certain that is, bubbles and peaks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from predict.costs.calibrated import Calibrated
+from predict.costs.refusal import Unpredictable
+from predict.forecast.intervals import LAUNCH_BOUND, Residuals, group_of, half_width
+from predict.forecast.matching import Known
+from predict.memory.peaks import TooLong, peaks_of
+from predict.steps.of_case import step_of
+from predict.steps.step import Step
+from study.case import Case
+from study.models import KINDS
+from study.storage.prediction import Prediction
+from study.values.keys import DEFAULTS
+
+Predicted = Prediction | Unpredictable
+# Keys that change no step.
+_NEUTRAL = ("seed", "warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat")
+
+
+@dataclass
+class Predictor:
+    """Predictions of many cases, each made once.
+
+    Attributes:
+        known: all calibrations.
+        residuals: errors of earlier predictions.
+        nodes_of: on how many nodes a case runs.
+        commit: of this project.
+    """
+
+    known: Known
+    residuals: Residuals
+    nodes_of: Callable[[Case], int]
+    commit: str | None = None
+    _made: dict[Case, Predicted] = field(default_factory=dict)
+    _steps: dict[Case, tuple[Calibrated, Step] | Unpredictable] = field(default_factory=dict)
+
+    def of(self, case: Case) -> Predicted:
+        """Return the prediction of a case, or why there is none."""
+        key = msgspec.structs.replace(case, **{name: DEFAULTS[name] for name in _NEUTRAL})
+        if key not in self._made:
+            try:
+                self._made[key] = self._predict(key)
+            except Unpredictable as why:
+                self._made[key] = why
+        return self._made[key]
+
+    def _predict(self, case: Case) -> Prediction:
+        calibrated, step = self._step(case)
+        group = group_of(case)
+        base, _ = self.residuals.half_width(group)
+        labels = [*self._labels(case, calibrated), *step.notes]
+        half = half_width(base, step.doubt, doubled=bool(labels))
+        is_bound = step.host_share is not None and step.host_share > LAUNCH_BOUND
+        return Prediction(
+            step_s=step.seconds,
+            low_s=step.seconds * (1 - half),
+            high_s=None if is_bound else step.seconds * (1 + half),
+            group=group,
+            host_share=step.host_share,
+            bubbles=step.bubbles,
+            peak_bytes=_peaks(case, calibrated),
+            one_gpu_s=self._one_gpu_s(case),
+            labels=tuple(labels),
+            calibrations=calibrated.ids,
+            commit=self.commit,
+        )
+
+    def _step(self, case: Case) -> tuple[Calibrated, Step]:
+        if case not in self._steps:
+            try:
+                nodes = self.nodes_of(case)
+                if case.kind == "program":
+                    raise Unpredictable("what a program does is its own affair", "measure")
+                calibrated = self.known.for_case(case, nodes)
+                self._steps[case] = calibrated, step_of(case, calibrated, nodes)
+            except Unpredictable as why:
+                self._steps[case] = why
+        found = self._steps[case]
+        if isinstance(found, Unpredictable):
+            raise found
+        return found
+
+    def _labels(self, case: Case, calibrated: Calibrated) -> list[str]:
+        """Return in what a case goes beyond what was seen; its interval is then doubled."""
+        seen = max(calibrated.gpus, self.residuals.most_gpus(group_of(case)))
+        return [f"extrapolated: {case.gpus} GPUs, seen {seen}"] if case.gpus > seen else []
+
+    def _one_gpu_s(self, case: Case) -> float | None:
+        """Return the step of one GPU with the same batch, against which a speed-up counts."""
+        if "naive" not in KINDS[case.kind].schedules:
+            return None
+        keys = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "data_parallel", "split",
+                "gradients")  # fmt: skip
+        defaults = {key: DEFAULTS[key] for key in keys} | {"gpus": 1}
+        try:
+            return self._step(msgspec.structs.replace(case, **defaults))[1].seconds
+        except Unpredictable:
+            return None
+
+
+def _peaks(case: Case, calibrated: Calibrated) -> tuple[int, ...]:
+    """Return the peak of each GPU; empty where the sizes of layers are not known."""
+    model = calibrated.model
+    if case.kind != "linear" and (model is None or model.rows != case.batch_size // case.parts):
+        return ()
+    try:
+        return tuple(peak.allocated for peak in peaks_of(case, model))
+    except TooLong:
+        return ()

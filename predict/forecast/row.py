@@ -1,0 +1,53 @@
+"""One predicted case as a row: what a person who chooses wants to know of it."""
+
+from predict.forecast.words import GIB, digits, interval_words, of_each, percent
+from study.case import Case
+from study.storage.prediction import Prediction
+
+UNKNOWN = "–"
+TITLES = ("step (90 % interval)", "speed-up", "efficiency", "samples/s", "GPU-s a step", "bubble",
+          "peak", "host")  # fmt: skip
+
+
+def row_of(case: Case, found: Prediction) -> tuple[str, ...]:
+    """Return the values under `TITLES`; a launch-bound step is a bound, and so is what follows.
+
+    Args:
+        case: the configuration.
+        found: what was predicted of it.
+    """
+    return (
+        interval_words(found),
+        *(_of_step(case, found) if not found.is_launch_bound else [UNKNOWN] * 4),
+        of_each([f"{100 * bubble:.0f}" for bubble in found.bubbles], "%")
+        if found.bubbles and not found.is_launch_bound
+        else UNKNOWN,
+        of_each([digits(size / GIB) for size in found.peak_bytes], "GiB")
+        if found.peak_bytes
+        else UNKNOWN,
+        UNKNOWN if found.host_share is None else percent(found.host_share),
+    )
+
+
+def _of_step(case: Case, found: Prediction) -> list[str]:
+    speed_up = None if found.one_gpu_s is None else found.one_gpu_s / found.step_s
+    return [
+        UNKNOWN if speed_up is None else digits(speed_up),
+        UNKNOWN if speed_up is None else percent(speed_up / case.gpus),
+        digits(case.batch_size / found.step_s),
+        digits(case.gpus * found.step_s),
+    ]
+
+
+def verdict_of(found: Prediction, fit: str | None) -> str:
+    """Return what to know before asking for it, e.g. `fits, extrapolated`.
+
+    Args:
+        found: what was predicted.
+        fit: whether it fits a GPU; None if unknown.
+    """
+    words = [fit] if fit else []
+    words += ["launch-bound"] if found.is_launch_bound else []
+    words += ["extrapolated"] if found.is_extrapolated else []
+    words += ["host unknown"] if found.host_share is None else []
+    return ", ".join(words) or UNKNOWN
