@@ -154,12 +154,16 @@ def run(arguments: argparse.Namespace, part: list[Planned]) -> int:
         shutil.copytree(arguments.earlier / "results", arguments.out / "results")
     ends_s = BEGAN_S + arguments.within - TO_PACK_S
     work = Run(slurm, arguments.out.resolve(), write_profiles(machine, arguments.out), ends_s)
+    is_up = False
     try:
         slurm.up()
+        is_up = True
         work.work(part)
-    except SystemExit as end:  # with what Slurm said
+    except SystemExit as end:  # with what Slurm said, or by SIGTERM
         print(end.code, file=sys.stderr)
-        return 2
+        if not is_up:
+            return 2
+        work.notes.append(str(end.code))
     finally:
         slurm.keep_logs(arguments.out / "slurm")
         slurm.down()
@@ -174,7 +178,7 @@ def run(arguments: argparse.Namespace, part: list[Planned]) -> int:
 def pack(folder: Path) -> None:
     """Pack results, grids and the summary as machine.tgz."""
     with tarfile.open(folder / "machine.tgz", "w:gz") as archive:
-        for name in ("results", "grids", "slurm", "summary.md", "emulated.log"):
+        for name in ("results", "grids", "slurm", "emulated", "summary.md"):
             if (folder / name).exists():
                 archive.add(folder / name, name)
 

@@ -1,6 +1,5 @@
 """Submit the batches of a part, wait, and end in time."""
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -71,8 +70,10 @@ class Run:
 
     def _submit_emulated(self, batch: Batch) -> None:
         """Start a job with one GPU, in which submit.py runs the case by itself on that GPU."""
-        command = shlex.join(self._command(self.profiles[1], "emulated", batch))
-        log = self.folder / "emulated.log"
+        own = f"emulated/{'-'.join((batch.grid, *batch.sets))}"  # submit.py locks its results
+        command = shlex.join(self._command(self.profiles[1], own, batch))
+        (self.folder / own).mkdir(parents=True)
+        log = self.folder / own / "job.log"
         words = ("--gres=gpu:1", "--cpus-per-task=1", "--mem=4G", f"--chdir={ROOT}")
         self.slurm.run(
             *("sbatch", *words, "--partition=gpu", "--job-name=emulated", f"--output={log}"),
@@ -130,15 +131,11 @@ def _becomes_true(condition: Callable[[], bool], until_s: float) -> bool:
 
 
 def take_in_emulated(folder: Path) -> None:
-    """Move what emulated GPUs gave to the other results, and its lines to their ledger."""
-    source, target = folder / "emulated" / MACHINE, folder / "results" / MACHINE
-    if not (source / "submissions.jsonl").exists():
-        return
-    target.mkdir(parents=True, exist_ok=True)
-    for file in source.glob("*.json"):
-        shutil.copy2(file, target / file.name)
-    lines = (source / "submissions.jsonl").read_bytes()
-    with open(target / "submissions.jsonl", "ab") as ledger:
-        ledger.write(lines)
-        os.fsync(ledger.fileno())
-    shutil.rmtree(folder / "emulated")
+    """Copy what emulated GPUs gave to the other results, and its lines to their ledger."""
+    target = folder / "results" / MACHINE
+    for ledger in sorted(folder.glob(f"emulated/*/{MACHINE}/submissions.jsonl")):
+        target.mkdir(parents=True, exist_ok=True)
+        for file in ledger.parent.glob("*.json"):
+            shutil.copy2(file, target / file.name)
+        with open(target / ledger.name, "ab") as all_lines:
+            all_lines.write(ledger.read_bytes())
