@@ -25,6 +25,7 @@ from study.schedules import SCHEDULES
 from study.stages import chunks_of
 
 MOST_ACTIONS = 1_000_000  # of all GPUs, about two seconds
+SMALL = 20_000  # actions of an order that is kept
 # Keys of a case that change no memory, with one value for all.
 NEUTRAL_KEYS: Mapping[str, Any] = {
     "seed": 0,
@@ -128,8 +129,14 @@ def _of_pipeline(
     return follow_pipeline(case, model or linear_profile(case, _row_sum(case)), stages, by_gpu)
 
 
-@lru_cache(maxsize=16)
 def _orders(schedule: str, gpus: int, micro_batches: int, chunks: int) -> list[list[Action]]:
+    is_small = 3 * gpus * micro_batches * chunks <= SMALL
+    return (_small_orders if is_small else orders)(schedule, gpus, micro_batches, chunks)
+
+
+@lru_cache(maxsize=256)
+def _small_orders(schedule: str, gpus: int, micro_batches: int, chunks: int) -> list[list[Action]]:
+    """Return the orders of a step that many cases of a plan have in common."""
     return orders(schedule, gpus, micro_batches, chunks)
 
 
