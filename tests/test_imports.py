@@ -27,6 +27,7 @@ ALLOWED = {
     "collect.py": {"predict", "report", "study"},
 }
 WORKER = ROOT / "jobs/worker/__main__.py"
+INSPECTION = ROOT / "mp/inspection"  # says before a run what submit.py does
 
 # Within a part, which other rooms a room (a folder or a file of the part) may import.
 NUMBERS = {"wording", "data", "analysis"}
@@ -200,7 +201,8 @@ def imports_of(path):
 
 
 def may_import(path):
-    return ALLOWED[part_of(path)] | ({"mp"} if path == WORKER else set())
+    more = {"mp"} if path == WORKER else {"predict"} if path.parent == INSPECTION else set()
+    return ALLOWED[part_of(path)] | more
 
 
 @sources

@@ -6,7 +6,7 @@ from statistics import mean
 
 import torch
 
-from mp.inspection.memory import LEFT_OUT, Batch, data_parallel_bytes, gpu_bytes
+from mp.inspection.memory import gpu_bytes, memory_words
 from mp.inspection.refusals import GPUS, micro_batches_of
 from study.balance import balanced_map, even_map, stage_costs
 from study.case import Case
@@ -17,7 +17,7 @@ from study.text import one_line
 
 MOST_ROWS, AT_EACH_END = 60, 25
 MOST_STAGES_SHOWN = 8
-GB, MB, MFLOP, MS = 1e9, 1e6, 1e6, 1e-3
+GIB, MIB, MB, MFLOP, MS = 2**30, 2**20, 1e6, 1e6, 1e-3
 Table = list[Sequence[str]]
 
 
@@ -44,8 +44,8 @@ def describe(
         "Slowest stage over the mean of all, and layers of each stage, by what is balanced "
         "(1.00 is even; the cost is the time measured here):\n",
         _aligned(_cut_rows(profile)),
-        f"Estimated peak memory of each GPU, balance: layers, batch {case.batch_size}, "
-        f"{case.optimizer}. {LEFT_OUT}\n",
+        f"Predicted peak memory of each GPU, balance: layers, batch {case.batch_size}, "
+        f"{case.optimizer}. {memory_words(case)}\n",
         _aligned(_memory_rows(case, profile)),
         _listed("Refused", refusals, "Nothing is refused on 1, 2, 4 and 8 GPUs."),
         _listed("Notes", [*profile.notes, *notes, *_unknown(profile)], ""),
@@ -117,18 +117,14 @@ def _memory_rows(case: Case, profile: ModelProfile) -> Table:
     rows: Table = [("schedule", "GPUs", "micro-batches", "memory of each GPU")]
     for gpus in GPUS:
         m, count = micro_batches_of(case, gpus), case.data_parallel
-        batches = {"naive": (gpus, Batch(case.batch_size, 1, 1))}
+        tried = {"naive": ("naive", gpus, 1)}
         if gpus > count and gpus % count == 0:
             name = f"1f1b, {count} replicas" if count > 1 else "1f1b"
-            stages = gpus // count
-            batches[name] = stages, Batch(case.batch_size // count // m, min(m, stages), m)
-        for schedule, (stages, batch) in batches.items():
-            places = stages_by(profile, "layers", stages)
-            if stages > len(profile.layers) or places is None:
-                continue
-            sizes = gpu_bytes(profile, places, batch, case.optimizer)
-            each = [size for size in sizes for _ in range(gpus // stages)]
-            rows.append((schedule, str(gpus), str(batch.micro_batches), _sizes(each)))
+            tried[name] = "1f1b", gpus // count, m
+        for words, (schedule, stages, parts) in tried.items():
+            if stages <= len(profile.layers):
+                sizes = gpu_bytes(case, profile, gpus, schedule, parts)
+                rows.append((words, str(gpus), str(parts), _sizes(sizes)))
         rows += _data_parallel_rows(case, profile, gpus)
     return rows
 
@@ -139,19 +135,13 @@ def _data_parallel_rows(case: Case, profile: ModelProfile, gpus: int) -> Table:
         return []
     rows: Table = []
     for schedule in (name for name, its in SCHEDULES.items() if its.family == "data"):
-        size = data_parallel_bytes(
-            profile,
-            gpus,
-            case.batch_size // gpus,
-            case.optimizer,
-            is_sharded=SCHEDULES[schedule].holds_shares,
-        )
-        rows.append((schedule, str(gpus), "1", f"{_sizes([size])} each"))
+        sizes = gpu_bytes(case, profile, gpus, schedule, 1)
+        rows.append((schedule, str(gpus), "1", f"{_sizes(sizes)} each"))
     return rows
 
 
 def _sizes(sizes: list[int]) -> str:
-    unit, name = (GB, "GB") if max(sizes) > GB else (MB, "MB")
+    unit, name = (GIB, "GiB") if max(sizes) > GIB else (MIB, "MiB")
     return f"{'  '.join(_number(size / unit) for size in sizes)} {name}"
 
 

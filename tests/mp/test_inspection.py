@@ -52,8 +52,8 @@ def test_a_model_is_shown_by_its_layers_cuts_memory_and_refusals(run, file):
     assert "0.205           0.205" in text.splitlines()[3]
     assert "(1,9)" in text  # parameters on two GPUs: the first layer has more than all behind it
     assert "1f1b      2                 4" in text
-    assert re.search(r"ddp +8 +1 +[\d.]+ MB each", text)
-    assert re.search(r"fsdp +8 +1 +[\d.]+ MB each", text)
+    assert re.search(r"ddp +8 +1 +[\d.]+ MiB each", text)
+    assert re.search(r"fsdp +8 +1 +[\d.]+ MiB each", text)
     assert "zbv on 8 GPUs: depth: 10 layers are fewer than the 16 stages" in text
     assert "build changes torch.set_num_threads; this was undone" in text
     assert "depth: 10, batch_size: 64, args: {wide: 400}}" in text
