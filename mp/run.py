@@ -1,5 +1,6 @@
 """The result of a case, whatever happens while it runs."""
 
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -77,8 +78,15 @@ def run_case(
         if not isinstance(error, CaseError):
             traceback.print_exc()  # for the job's log; the result keeps the last line of it
         outcome = outcome_of(error)
-        failure = CaseFailure(type=type(error).__name__, message=str(error))
+        failure = CaseFailure(type=type(error).__name__, message=_words(case, error))
     return _result(case, outcome, failure, outputs, job, code, clock.phases())
+
+
+def _words(case: Case, error: Exception) -> str:
+    """Return what the error says, after the rank that it ended, where all others were well."""
+    if not case.in_processes or isinstance(error, CaseError):  # which is of all ranks
+        return str(error)
+    return f"rank {os.environ['RANK']} on {gethostname()}: {error}"
 
 
 def _calibrate(

@@ -21,6 +21,7 @@ from mp.timing.capture import NotCapturable
 from study.errors import CaseError
 from study.schedules import PIPELINES
 from study.validation import make_case
+from tests.mp.forked_full_captures import run_full
 from tests.mp.forked_ranks import fork, meet
 
 KEYS = {"depth": 4, "dim": 8, "gpus": 2, "batch_size": 32, "execution": "cuda_graph"}
@@ -142,4 +143,8 @@ def as_rank(rank, ranks, port):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    sys.exit(not fork(2, as_rank))
+    is_well = fork(2, as_rank)
+    pipeline = KEYS | {"schedule": "1f1b", "micro_batches": 4}
+    for full in (0, 1):
+        fork(2, partial(run_full, full, pipeline, StandIn))
+    sys.exit(not is_well)

@@ -51,12 +51,17 @@ def engine_of(case: Case, world: World, break_it: bool) -> DistributedEngine:
     return engine
 
 
-def meet(rank: int, ranks: int, port: int, policy: str = "cpu") -> World:
-    """Meet the other ranks, which are forked from one process."""
+def become(rank: int, ranks: int, port: int) -> None:
+    """Be one of the ranks, which are forked from one process."""
     knows = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
     os.environ |= {key: str(n) for key, n in {**knows, "MASTER_PORT": port}.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", SECRET: "5e" * 32}
     torch.set_num_threads(1)
+
+
+def meet(rank: int, ranks: int, port: int, policy: str = "cpu") -> World:
+    """Meet the other ranks."""
+    become(rank, ranks, port)
     return join(ranks, policy, print)
 
 

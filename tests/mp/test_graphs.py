@@ -1,6 +1,7 @@
 """CUDA graphs of a process for each GPU: what needs no GPU. test_cuda_graphs.py has the rest."""
 
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -65,6 +66,15 @@ def test_a_graph_that_trains_otherwise_ends_the_case_on_every_rank(schedule, sta
 def test_a_graph_is_timed_and_then_let_go_of_before_its_eager_step_is_instrumented():
     found = checked()["1f1b", "measured"]
     assert found == {"timed": 5, "has breakdown": True, "is let go of": True}
+
+
+@LATE
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_graph_without_room_on_one_rank_ends_the_case_as_out_of_memory_of_that_rank(rank):
+    outcome, kind, message, seconds = checked()["full", rank]
+    assert (outcome, kind) == ("oom_gpu", "OutOfMemoryError")
+    assert re.fullmatch(rf"rank {rank} on .*: CUDA out of memory\. Tried to allocate .*", message)
+    assert seconds < 30
 
 
 @pytest.mark.parametrize("schedule", [*PIPELINES, "tensor", "ddp", "fsdp"])
