@@ -72,7 +72,8 @@ class SubmitOrder:
     @cached_property
     def fits(self) -> Fits:
         """The memory that cases take, against that of the GPUs that they are to get."""
-        return make_fits(self.executor.gpu_size(), is_emulated=self.executor.emulates_gpus)
+        size, is_emulated = self.executor.gpu_size(), self.executor.emulates_gpus
+        return make_fits(size, self.store, is_emulated=is_emulated)
 
     @cached_property
     def predictor(self) -> Predictor:

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from jobs.fit.measured import MeasuredLayers
 from jobs.planned import PlannedCase
-from predict.memory.fit import Fits, GpuSize, Layers, Verdict, in_gib
+from predict.memory.fit import Fits, GpuSize, Verdict, in_gib
 from predict.memory.instead import what_would_fit
 from predict.memory.kinds.of_case import layers_of
 from study.case import Case
 from study.errors import ConfigError
+from study.storage.store import Store
 
 UNKNOWN_SIZE = (
     "Memory of the fullest GPU: compared with nothing, since the size of a GPU is not known here; "
@@ -16,19 +18,20 @@ UNKNOWN_SIZE = (
 )
 
 
-def make_fits(size: GpuSize | None, *, is_emulated: bool = False) -> Fits:
+def make_fits(size: GpuSize | None, store: Store, *, is_emulated: bool = False) -> Fits:
     """Return what follows the cases of a plan.
 
     Args:
         size: of a GPU that they are to get; None if unknown.
+        store: the folder of results, which may have measured layers of models of one's own.
         is_emulated: whether they get none.
     """
-    return Fits(size, _layers_of, note="" if is_emulated else UNKNOWN_SIZE)
-
-
-def _layers_of(case: Case) -> Layers:
-    found = layers_of(case)
-    return found or Layers(unknown="the sizes of its layers are known only in a job")
+    measured = MeasuredLayers(store)
+    return Fits(
+        size,
+        lambda case: layers_of(case) or measured.of(case),
+        note="" if is_emulated else UNKNOWN_SIZE,
+    )
 
 
 def fit_lines(planned: Sequence[PlannedCase], fits: Fits) -> list[str]:

@@ -1,8 +1,10 @@
 """Cases against the memory of a GPU: what says its size, what a plan shows, what is refused."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pynvml
 import pytest
 
@@ -20,12 +22,15 @@ from jobs.profiles import choose_profile
 from jobs.slurm.nodes import gpu_types
 from jobs.terminal.next_steps import CommandLine
 from predict.memory.fit import GIB, GpuSize
+from predict.memory.linear.profile import linear_profile
 from study.errors import ConfigError
 from study.grids.grid import Grid
+from study.results.file import encode
 from study.storage.store import Store
 from study.validation import make_case
 from tests.jobs.fake_slurm import FakeSlurm
 from tests.jobs.test_profile import SLURM, write
+from tests.report import made_up
 
 SIZE = GpuSize(80 * GIB, "gpu_memory_gb")
 HUGE = {"depth": 20, "dim": 65536, "batch_size": 64}
@@ -34,6 +39,10 @@ HUGE = {"depth": 20, "dim": 65536, "batch_size": 64}
 def planned(*cases, **keys):
     given = [make_case({"depth": 20, "gpus": 2, "dim": 4096} | keys | its, "t") for its in cases]
     return [PlannedCase(case=case, grid="g") for case in given]
+
+
+def fits_of(size, folder=Path("/nowhere"), **more):
+    return make_fits(size, Store(folder, "mine"), **more)
 
 
 def local(**keys):
@@ -161,27 +170,27 @@ def test_a_plan_counts_verdicts_and_names_what_is_unknown():
     own = {"kind": "factory", "factory": "m.py:build", "sha256": "0" * 64, "depth": 2}
     for keys in (own, {"kind": "program", "command": "true"}):
         cases.append(PlannedCase(case=make_case({"gpus": 1} | keys, "t"), grid="g"))
-    lines = fit_lines(cases, make_fits(SIZE))
+    lines = fit_lines(cases, fits_of(SIZE))
     assert lines[0] == (
         "Memory of the fullest GPU against 80 GiB (gpu_memory_gb): 2 fit, 1 cannot fit."
     )
-    assert lines[1:] == [
-        "Memory unknown: the sizes of its layers are known only in a job (1 case)."
-    ]
-    assert fit_lines(cases[-1:], make_fits(SIZE)) == []
+    why = "no job has measured the layers of m.py:build yet, as this case would run them"
+    assert lines[1].startswith(f"Memory unknown: {why}; python -m mp --inspect ")
+    assert lines[1].endswith("(1 case).")
+    assert fit_lines(cases[-1:], fits_of(SIZE)) == []
 
 
 def test_without_a_known_size_nothing_is_compared_or_refused():
-    fits = make_fits(None)
+    fits = fits_of(None)
     refuse_what_cannot_fit(planned(HUGE), fits, lambda case: None)
     (line,) = fit_lines(planned(HUGE), fits)
     assert "the size of a GPU is not known here; gpu_memory_gb in cluster.yaml gives it" in line
-    assert fit_lines(planned(HUGE), make_fits(None, is_emulated=True)) == []
+    assert fit_lines(planned(HUGE), fits_of(None, is_emulated=True)) == []
 
 
 def test_what_cannot_fit_is_refused_with_the_fewest_gpus_that_would_do():
     with pytest.raises(ConfigError) as caught:
-        refuse_what_cannot_fit(planned({}, HUGE), make_fits(SIZE), lambda case: None)
+        refuse_what_cannot_fit(planned({}, HUGE), fits_of(SIZE), lambda case: None)
     words = str(caught.value)
     assert words == (
         f"g: {planned(HUGE)[0].case.case_id} cannot fit: GPU 1 would need 320 GiB for tensors and "
@@ -195,13 +204,13 @@ def test_gpus_that_no_node_has_are_not_proposed():
         return "a node has 8" if case.gpus > 8 else None
 
     with pytest.raises(ConfigError, match="; no more GPUs or micro-batches would do; nothing was"):
-        refuse_what_cannot_fit(planned(HUGE), make_fits(SIZE), why_not)
+        refuse_what_cannot_fit(planned(HUGE), fits_of(SIZE), why_not)
 
 
 def test_of_several_that_cannot_fit_one_is_named_and_the_others_counted():
     cases = planned(HUGE, HUGE | {"depth": 22}, HUGE | {"depth": 24}, {})
     with pytest.raises(ConfigError, match=r"cannot fit, nor can 2 cases more: GPU 1 "):
-        refuse_what_cannot_fit(cases, make_fits(SIZE), lambda case: None)
+        refuse_what_cannot_fit(cases, fits_of(SIZE), lambda case: None)
 
 
 def test_nothing_of_a_plan_that_cannot_fit_is_written(tmp_path):
@@ -236,7 +245,53 @@ def test_a_plan_of_thousands_of_pipelines_follows_each_shape_once():
         for dim in range(16, 1016) for repeat in (1, 2)
     ]  # fmt: skip
     cases = [PlannedCase(case=case, grid="g") for case in made]
-    fits = make_fits(SIZE)
+    fits = fits_of(SIZE)
     (line,) = fit_lines(cases, fits)
     assert line.endswith(": 2000 fit.")
     assert len(fits._known) == 1000  # a repeat takes what the first job does
+
+
+# --- models of one's own ---
+
+OWN = {"kind": "factory", "factory": "m.py:build", "sha256": "0" * 64, "depth": 2, "gpus": 1,
+       "batch_size": 8}  # fmt: skip
+
+
+def own(**keys):
+    return make_case(OWN | keys, "t")
+
+
+def leave_result(folder, model, *, emulated=False):
+    """Write a result of which a job has measured these layers."""
+    made = made_up.result(emulated=emulated, **OWN)
+    store = Store(folder, "mine")
+    store.prepare()
+    store.result_path(own()).write_bytes(encode(msgspec.structs.replace(made, model=model)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "emulated", "words"),
+    [
+        ({}, False, "0.13 GiB, fits"),
+        ({"gpus": 2, "schedule": "1f1b", "micro_batches": 2, "batch_size": 16}, False, "0.11"),
+        ({"batch_size": 16}, False, "about 0."),
+        ({}, True, "about 0.13 GiB, fits"),
+        ({"dtype": "bfloat16"}, False, "memory unknown"),
+        ({"sha256": "1" * 64}, False, "memory unknown"),
+        ({"recompute": "layers"}, False, "memory unknown"),
+    ],
+)
+def test_a_model_of_ones_own_is_known_from_an_earlier_job(tmp_path, keys, emulated, words):
+    model = linear_profile(make_case({"depth": 2, "gpus": 1, "dim": 2048, "batch_size": 8}, "t"))
+    layers = [msgspec.structs.replace(one, parameters=2048**2 + 2048) for one in model.layers]
+    model = msgspec.structs.replace(model, layers=tuple(layers))
+    leave_result(tmp_path, model, emulated=emulated)
+    fit = fits_of(SIZE, tmp_path).of(own(**keys))
+    assert fit.words.startswith(words)
+
+
+def test_what_is_no_result_is_no_measurement(tmp_path):
+    store = Store(tmp_path, "mine")
+    store.prepare()
+    (store.folder / "factory-d2-g1-00000000.json").write_text("{broken")
+    assert fits_of(SIZE, tmp_path).of(own()).words == "memory unknown"
