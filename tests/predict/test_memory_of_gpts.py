@@ -1,6 +1,6 @@
 """Closed forms of a GPT's layers: against what H100s and H200s allocated, and a CPU's living bytes.
 
-The closed forms were made on the first twelve cases; the rest ran on other GPUs afterwards.
+The closed forms were made on the first twelve cases, of H100s; those of H200s were read afterwards.
 """
 
 from statistics import mean
