@@ -1,5 +1,6 @@
 """A calibration from its start to its record: layers on one GPU, what passes between several."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ def calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback
     before = read_states(world.devices)
     nodes = 1
     if case.in_processes:
-        nodes = len({place.host for place in engine.describe_environment({}, {}).ranks})
+        nodes = world.size // int(os.environ["LOCAL_WORLD_SIZE"])  # of Slurm, maybe on one host
         parts = _between(setting, nodes, report)
     else:
         parts = _alone(setting, report)
