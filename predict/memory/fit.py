@@ -99,8 +99,11 @@ class Fits:
     _known: dict[Case, Fit] = field(default_factory=dict)
 
     def of(self, case: Case) -> Fit | None:
-        """Return the fit of a case; None for a program, whose memory is its own affair."""
-        if case.kind == "program":
+        """Return the fit of a case; None where no step of it is known.
+
+        A program's memory is its own affair. A calibration holds a few layers, as many as fit.
+        """
+        if case.kind == "program" or case.is_calibration:
             return None
         key = memory_case(case)
         if key not in self._known:

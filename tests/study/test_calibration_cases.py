@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from predict.memory.fit import Fits, GpuSize
 from study.calibration.cases import TIME_LIMIT_S
 from study.calibration.grid import NAME, all_calibrations, calibration_for, check_for
 from study.errors import ConfigError
@@ -133,3 +134,9 @@ def test_a_result_of_a_calibration_of_nothing_known_is_refused(text, problem):
 def test_what_is_parsed_is_written_again_as_it_was():
     text = made_for("pipeline")[0].calibrates
     assert parse_calibrates(text, "here").text == text
+
+
+def test_a_calibration_fits_wherever_one_layer_does():
+    (first, *_) = made_for("pipeline")
+    fits = Fits(GpuSize(2**20, "a GPU of 1 MiB"), lambda case: pytest.fail("nothing to follow"))
+    assert fits.of(first) is None
