@@ -19,7 +19,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
@@ -103,12 +102,11 @@ def select(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]
         tables = [t for grid in others for t in select_tables(grid, profiles)]
         shown = Shown([without_replaced(table, profiles) for table in tables], [])
         if len(others) < len(grids):
-            shown = replace(shown, tables=[*shown.tables, *calibrations])
+            shown = shown.with_tables(calibrations)
         if options.format == "md":
             shown = without_unstarted(shown)
     else:
-        shown = select_submitted(profiles)
-        shown = replace(shown, tables=[*shown.tables, *calibrations])
+        shown = select_submitted(profiles).with_tables(calibrations)
     if options.hand_in is not None:
         shown = only_homework(shown)
     if shown.unnamed:

@@ -71,16 +71,16 @@ def calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback
 def _alone(setting: Setting, report: ProgressCallback) -> dict[str, list[Any]]:
     """Measure one GPU: each part gets a share of the time that is left."""
 
-    def part(words: str, share: float, measure: Callable[[Setting, float], list[Any]]) -> list[Any]:
-        report(Progress(phase=f"calibrate {words}"))
+    def part(phase: str, share: float, measure: Callable[[Setting, float], list[Any]]) -> list[Any]:
+        report(Progress(phase=phase))
         return measure(setting, setting.deadline.left_s(share))
 
     return {
         "kinds": [alike.entry for alike in setting.kinds],
-        "host": part("the host", 0.1, measure_host),
-        "layers": part("layers", 0.65, measure_layers),
-        "updates": part("updates", 0.35, measure_updates),
-        "loaded": part("layers under load", 1.0, measure_loaded),
+        "host": part("calibrate the host", 0.1, measure_host),
+        "layers": part("calibrate layers", 0.65, measure_layers),
+        "updates": part("calibrate updates", 0.35, measure_updates),
+        "loaded": part("calibrate layers under load", 1.0, measure_loaded),
         "memory": measure_memory(setting, "layers"),
     }
 

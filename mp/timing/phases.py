@@ -20,9 +20,14 @@ OF_PROGRESS: dict[str, PhaseName] = {
     "warm-up": "warm-up",
     "timing": "timing",
     "where the time goes": "instruments",
+    "calibrate the host": "timing",
+    "calibrate layers": "timing",
+    "calibrate updates": "timing",
+    "calibrate layers under load": "timing",
+    "calibrate messages": "timing",
+    "calibrate layers beside transfers": "timing",
+    "calibrate collectives": "timing",
 }
-
-CALIBRATE = "calibrate "  # begins what a calibration says of its progress, all of which is timing
 
 
 class PhaseClock:
@@ -46,8 +51,7 @@ class PhaseClock:
 
     def __call__(self, progress: Progress) -> None:
         """Pass on the progress, and begin the phase that it names, if it is another."""
-        is_calibration = progress.phase.startswith(CALIBRATE)
-        self.enter("timing" if is_calibration else OF_PROGRESS.get(progress.phase, self.now))
+        self.enter(OF_PROGRESS.get(progress.phase, self.now))
         self.report(progress)
 
     def enter(self, name: PhaseName) -> None:

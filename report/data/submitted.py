@@ -27,6 +27,10 @@ class Shown:
     not_submitted: list[str]
     unnamed: int = 0
 
+    def with_tables(self, tables: list[GridTable]) -> "Shown":
+        """Return the same with more tables behind the others."""
+        return replace(self, tables=[*self.tables, *tables])
+
 
 def select_submitted(profiles: list[ProfileResults]) -> Shown:
     """Return the tables of every grid that was submitted, and of those that it answers, too."""
