@@ -38,6 +38,7 @@ def make_predictor(store: Store, profile: Profile, nodes_of: Callable[[Case], in
         for case_id, case in predicted.items()
         if (result := _read(store.result_path(case))) is not None
     }
+    measured |= {result.case_id: result for result in calibrations}
     known = Known(calibrations, _newest(store), profile.device)
     return Predictor(known, Residuals(pairs_of(submissions, measured)), nodes_of, commit_of())
 

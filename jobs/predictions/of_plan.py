@@ -37,4 +37,4 @@ def _with_prediction(
     found = predictor.of(each.case)
     if isinstance(found, Prediction):
         return replace(each, prediction=found)
-    return replace(each, no_prediction=found.line(typed.calibrate(found.is_again)))
+    return replace(each, no_prediction=found.line(typed.calibrate()))

@@ -92,7 +92,7 @@ def _print_refusals(found: dict[Case, Prediction | Unpredictable], typed: Comman
     why: dict[str, list[Case]] = {}
     for case, each in found.items():
         if isinstance(each, Unpredictable):
-            why.setdefault(each.line(typed.calibrate(each.is_again)), []).append(case)
+            why.setdefault(each.line(typed.calibrate()), []).append(case)
     for line, cases in why.items():
         others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
         print(one_line(f"no prediction of {cases[0].case_id}{others}: {line}"), file=sys.stderr)

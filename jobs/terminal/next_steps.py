@@ -40,18 +40,13 @@ class CommandLine:
         cases = ["--grid", *self.grids] if self.calibrated else self._cases()
         return f"{_line('collect.py', *cases, *self._where())} > tables.md"
 
-    def calibrate(self, again: bool = False) -> str:
-        """Return the command line that calibrates for these cases.
-
-        Args:
-            again: replace calibrations that are there.
-        """
+    def calibrate(self) -> str:
+        """Return the command line that calibrates for these cases."""
         sets = [word for text in self.sets for word in ("--set", text)]
         cases = [word for grid in self.grids for word in ("--for", grid)]
         cluster = ["--cluster", self.cluster] if self.cluster != "auto" else []
-        force = ["--force"] if again else []
         where = self._where()
-        return _line("submit.py", "--grid", "calibration", *cases, *sets, *cluster, *where, *force)
+        return _line("submit.py", "--grid", "calibration", *cases, *sets, *cluster, *where)
 
     def _cases(self) -> list[str]:
         grids = [word for grid in self.grids for word in ("--grid", grid)]

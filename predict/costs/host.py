@@ -1,16 +1,18 @@
 """Seconds that a process takes to launch what its GPU does, from steps of tiny layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from predict.costs.lines import points_of, seconds_at
+from predict.costs.lines import Point, line_at, points_of, seconds_at
 from predict.orders.action import KINDS, Kind
 from predict.simulation.costs import Host
 from study.case import Case
 from study.results.calibration.host import HostKind, HostRun
 from study.results.calibration.record import Calibration
 from study.schedules import SCHEDULES
+
+Launching = Callable[[Kind, int], float]  # of the layers of a stage, in one action
 
 
 @dataclass(frozen=True)
@@ -46,39 +48,64 @@ class HostTimes:
 
     def action_s(self, kind: HostKind, layers: float) -> float:
         """Return the seconds of one action on so many layers; 0 of what no run has."""
-        timed = [
-            (_layers_of(run, action.per_step), action.seconds)
-            for run in self.runs
-            for action in run.actions
-            if action.kind == kind
-        ]
-        return seconds_at(points_of(timed), layers) if timed else 0.0
+        timed = self._by_layers(kind)
+        return seconds_at(timed, layers) if timed else 0.0
 
-    def of_pipeline(self, layers_of_stage: Sequence[int], layers_of_gpu: Sequence[int]) -> Host:
+    def of_pipeline(
+        self,
+        layers_of_stage: Sequence[int],
+        layers_of_gpu: Sequence[int],
+        launching: Launching | None,
+    ) -> Host:
         """Return what a process of a pipeline takes for each call.
 
         Args:
             layers_of_stage: how many layers each stage has.
             layers_of_gpu: how many layers the stages of each GPU have.
+            launching: returns what launching the layers of a stage takes; None for layers as in
+                these runs.
         """
         of_kind: dict[Kind, list[float]] = {
-            kind: [self.action_s(kind, layers) for layers in layers_of_stage] for kind in KINDS
+            kind: [
+                self.action_s(kind, layers)
+                if launching is None
+                else self._without_layers(kind) + launching(kind, stage)
+                for stage, layers in enumerate(layers_of_stage)
+            ]
+            for kind in KINDS
         }
         most = max(layers_of_gpu)
         ending = self.action_s("scaling", most) + self.action_s("optimizer", most)
-        post_s = self._post_s()
-        between = 0.0 if post_s else self.action_s("between", most)
-        return Host(action_s=of_kind, post_s=post_s, after_s=ending + between)
+        before_s, post_s = self._messages()
+        return Host(before_s=before_s, action_s=of_kind, post_s=post_s, after_s=ending)
 
-    def _post_s(self) -> float:
-        """Return the seconds that a message takes: what is in no action, over all messages."""
-        of_each = [
-            action.seconds / run.messages
+    def _by_layers(self, kind: HostKind) -> list[Point]:
+        return points_of(
+            (_layers_of(run, action.per_step), action.seconds)
             for run in self.runs
             for action in run.actions
-            if action.kind == "between" and run.messages
-        ]
-        return median(of_each) if of_each else 0.0
+            if action.kind == kind
+        )
+
+    def _without_layers(self, kind: HostKind) -> float:
+        """Return what an action takes besides its layers."""
+        timed = self._by_layers(kind)
+        return max(0.0, line_at(timed, 0.0)[0]) if timed else 0.0
+
+    def _messages(self) -> tuple[float, float]:
+        """Return the seconds once in a step, and for each message, of what is in no action."""
+        timed = points_of(
+            (float(run.messages), action.seconds)
+            for run in self.runs
+            for action in run.actions
+            if action.kind == "between"
+        )
+        if not timed:
+            return 0.0, 0.0
+        if timed[-1][0] == 0:  # one GPU sends nothing
+            return timed[-1][1], 0.0
+        once_s, each_s = line_at(timed, timed[-1][0])
+        return max(0.0, once_s), each_s
 
 
 def _layers_of(run: HostRun, per_step: int) -> float:

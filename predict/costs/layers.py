@@ -80,7 +80,7 @@ class LayerTimes:
         """
         found = self.find(layer, action, shares)
         if found is None:
-            raise Unpredictable(self._missing(layer, action, shares))
+            raise self._missing(layer, action, shares)
         return found
 
     def find(self, layer: int, action: LayerAction, shares: int = 1) -> Timing | None:
@@ -91,22 +91,59 @@ class LayerTimes:
             action: of the layer.
             shares: over how many GPUs it is split.
         """
+        return self._find(self.kind_of(layer), action, self.paces, shares)
+
+    def launching_s(self, layer: int, action: LayerAction) -> float:
+        """Return what a process takes to launch an action of a layer; 0 where nobody knows."""
+        found = self._find(self.kind_of(layer), action, ("host",))
+        return 0.0 if found is None else found.seconds
+
+    def any_share(self, action: LayerAction, shares: int) -> tuple[Timing, Timing] | None:
+        """Return what a share of a layer takes, and the whole of such a layer; None if unknown.
+
+        Args:
+            action: of the layer.
+            shares: over how many GPUs it is split.
+        """
+        for kind in range(len(self.calibration.kinds)):
+            share = self._find(kind, action, self.paces, shares)
+            whole = self._find(kind, action, self.paces)
+            if share is not None and whole is not None:
+                return share, whole
+        return None
+
+    def learns(self, layer: int) -> bool:
+        """Return whether a layer that was calibrated has a backward."""
+        kind = self.kind_of(layer)
+        return any(t.kind == kind and t.action != "forward" for t in self.calibration.layers)
+
+    def _find(
+        self, kind: int, action: LayerAction, paces: tuple[str, ...], shares: int = 1
+    ) -> Timing | None:
         times: dict[_Key, LayerTime] = self._times  # type: ignore[attr-defined]
-        kind, wanted = self.kind_of(layer), self.case.gradients
-        others = ("separate", "fused") if action == "forward" or layer == LOSS else ()
-        for gradients in dict.fromkeys((wanted, *others)):
-            for pace in self.paces:
+        is_alike = action == "forward" or not self.calibration.kinds[kind].parameters
+        others = ("separate", "fused") if is_alike else ()
+        for gradients in dict.fromkeys((self.case.gradients, *others)):
+            for pace in paces:
                 found = times.get((kind, action, self.rows, gradients, pace, shares))
                 if found is not None:
                     return found
         return None
 
-    def _missing(self, layer: int, action: LayerAction, shares: int) -> str:
+    def _missing(self, layer: int, action: LayerAction, shares: int) -> Unpredictable:
+        why = self._why_missing(layer, action, shares)
+        if not self.calibration.left_out:
+            return Unpredictable(why)
+        left = self.calibration.left_out[0].removesuffix(".")
+        return Unpredictable(f"{why} ({left})", "calibrate longer")
+
+    def _why_missing(self, layer: int, action: LayerAction, shares: int) -> str:
         mine = [t for t in self.calibration.layers if t.kind == self.kind_of(layer)]
         rows = sorted({t.rows for t in mine})
         if self.rows not in rows:
             known = ", ".join(map(str, rows)) or "none"
-            return f"micro-batches of {self.rows} rows were not calibrated (calibrated: {known})"
+            name = self.kind(layer).name
+            return f"{name} was not calibrated with {self.rows} rows (calibrated: {known})"
         if shares not in {t.shares for t in mine}:
             return f"layers split over {shares} GPUs were not calibrated"
         if self.case.gradients not in {t.gradients for t in mine}:

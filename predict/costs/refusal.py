@@ -2,7 +2,14 @@
 
 from typing import Literal
 
-Remedy = Literal["calibrate", "calibrate again", "measure"]
+Remedy = Literal["calibrate", "calibrate again", "calibrate longer", "measure"]
+
+_OPTIONS: dict[Remedy, str] = {
+    "calibrate": "",
+    "calibrate again": " --force",
+    "calibrate longer": " --set time_limit_s=90",
+    "measure": "",
+}
 
 
 class Unpredictable(Exception):
@@ -10,18 +17,13 @@ class Unpredictable(Exception):
 
     Attributes:
         why: the end of "no prediction:", in words.
-        remedy: `calibrate` measures what is missing, `calibrate again` replaces what there is, and
-            `measure` says that no calibration helps.
+        remedy: `calibrate` measures what is missing, `calibrate again` replaces what there is,
+            `calibrate longer` takes more time for it, and `measure` says that no calibration helps.
     """
 
     def __init__(self, why: str, remedy: Remedy = "calibrate") -> None:
         super().__init__(why)
         self.why, self.remedy = why, remedy
-
-    @property
-    def is_again(self) -> bool:
-        """True if a calibration that is there is to be replaced."""
-        return self.remedy == "calibrate again"
 
     def line(self, calibrate: str) -> str:
         """Return the reason and what helps, as one line.
@@ -29,5 +31,5 @@ class Unpredictable(Exception):
         Args:
             calibrate: the command that calibrates for the case.
         """
-        helps = "run the case itself" if self.remedy == "measure" else f"run {calibrate}"
-        return f"{self.why}; {helps}"
+        helps = f"run {calibrate}{_OPTIONS[self.remedy]}"
+        return f"{self.why}; {'run the case itself' if self.remedy == 'measure' else helps}"

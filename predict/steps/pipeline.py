@@ -54,6 +54,8 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     if case.schedule == "naive":
         host_times = made.host_times
         host_s = None if host_times is None else host_times.step_s(case.layers)
+        if case.kind != "linear":
+            host_s = made.stages.launch_all_s() or host_s
         return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt))
     is_large = made.actions > MOST_EVENTS
     host_s = found.step_s * found.host_share if made.host_times and not is_large else None
@@ -156,7 +158,9 @@ class PipelineCosts:
         if self.host_times is None or self.case.schedule == "naive":
             return Host()
         of_gpu = [len(self.stages.of_gpu(gpu)) for gpu in range(self.case.pipeline_gpus)]
-        return self.host_times.of_pipeline([len(each) for each in self.stages.layers], of_gpu)
+        launching = None if self.case.kind == "linear" else self.stages.launching_s
+        of_stage = [len(each) for each in self.stages.layers]
+        return self.host_times.of_pipeline(of_stage, of_gpu, launching)
 
     def _ending(self, gpu: int) -> Ending:
         size = self.stages.parameter_bytes(gpu)

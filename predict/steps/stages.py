@@ -19,6 +19,12 @@ KINDS_OF_WORK: dict[bool, tuple[Kind, ...]] = {
     False: ("forward", "backward"),
     True: ("forward", "input_gradient", "weight_gradient"),
 }
+LAUNCHED: dict[Kind, LayerAction] = {
+    "forward": "forward",
+    "backward": "backward_later",
+    "input_gradient": "input_gradient",
+    "weight_gradient": "weight_later",
+}
 
 
 class Stages:
@@ -54,7 +60,7 @@ class Stages:
 
     def _alone(self, layer: int) -> list[Timing]:
         """Return forward and backward of a layer, by which a job cuts where it goes by time."""
-        return [self.times.time(layer, "forward"), self._backward(layer, is_first=True)]
+        return [self.times.time(layer, "forward"), *self._backwards([layer], is_first=True)]
 
     def kinds(self) -> tuple[Kind, ...]:
         """Return the kinds of actions of the schedule."""
@@ -77,11 +83,15 @@ class Stages:
         if kind == "forward":
             yield from (self.times.time(layer, "forward") for layer in layers)
         elif kind == "backward" or (kind == "weight_gradient" and is_put_off):
-            yield from (self._backward(layer, is_first) for layer in layers)
+            yield from self._backwards(layers, is_first)
         elif kind == "input_gradient" and not is_put_off:
             yield from self._input_gradients(layers)
         elif kind == "weight_gradient":
             yield from self._weight_gradients(layers, is_first)
+
+    def _backwards(self, layers: list[int], is_first: bool) -> Iterator[Timing]:
+        trained = (layer for layer in layers if self.times.learns(layer))
+        yield from (self._backward(layer, is_first) for layer in trained)
 
     def _backward(self, layer: int, is_first: bool) -> Timing:
         wanted: LayerAction = "backward_first" if is_first else "backward_later"
@@ -92,7 +102,7 @@ class Stages:
         return found or self.times.time(layer, wanted)
 
     def _input_gradients(self, layers: list[int]) -> Iterator[Timing]:
-        for layer in layers:
+        for layer in filter(self.times.learns, layers):
             if layer == LOSS or not self.times.kind(layer).parameters:
                 yield self.times.find(layer, "input_gradient") or self._backward(layer, True)
             elif layer:
@@ -100,13 +110,32 @@ class Stages:
 
     def _weight_gradients(self, layers: list[int], is_first: bool) -> Iterator[Timing]:
         action: LayerAction = "weight_first" if is_first else "weight_later"
-        for layer in layers:
+        for layer in filter(self.times.learns, layers):
             if layer != LOSS and self.times.kind(layer).parameters:
                 found = self.times.find(layer, action)
                 # The first layer's backward is that of its weights alone.
                 yield found or (
                     self.times.time(layer, action) if layer else self._backward(layer, is_first)
                 )
+
+    def launching_s(self, kind: Kind, stage: int) -> float:
+        """Return what a process takes to launch the layers of a stage in one action.
+
+        Args:
+            kind: of the action.
+            stage: of the model.
+        """
+        action = LAUNCHED[kind]
+        return sum(self.times.launching_s(layer, action) for layer in self.layers[stage])
+
+    def launch_all_s(self) -> float:
+        """Return what one process takes to launch forward and backward of all layers."""
+        actions: tuple[LayerAction, ...] = ("forward", "backward_first")
+        return sum(
+            self.times.launching_s(layer, action)
+            for layer in range(self.case.layers)
+            for action in actions
+        )
 
     def of_gpu(self, gpu: int) -> list[int]:
         """Return the layers of a GPU of the first replica, by its place in the pipeline."""

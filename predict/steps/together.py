@@ -7,6 +7,7 @@ from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.links import collective_s, slowdown
 from predict.costs.pace import pace_at
+from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s
 from predict.costs.work import Work
@@ -38,13 +39,25 @@ class Together:
 
     def seconds(self, layer: int, action: LayerAction) -> float:
         """Return what an action of a layer takes, at the pace of this GPU."""
-        shares = 1 if layer == LOSS else self.shares
-        found = self.times.find(layer, action, shares)
+        if action != "forward" and not self.times.learns(layer):
+            return 0.0
+        found = self.times.find(layer, action)
         if found is None and action == "backward_first":
-            found = self.times.find(layer, "backward_later", shares)
-        found = found or self.times.time(layer, action, shares)
+            found = self.times.find(layer, "backward_later")
+        found = found or self.times.time(layer, action)
         self.timings.append(found)
-        return found.seconds * self.pace
+        return found.seconds * self.pace * (1.0 if layer == LOSS else self._part(layer, action))
+
+    def _part(self, layer: int, action: LayerAction) -> float:
+        """Return what a share of a layer takes, as a part of the whole layer."""
+        if self.shares == 1:
+            return 1.0
+        found = self.times.any_share(action, self.shares)
+        if found is None:
+            self.times.time(layer, action, self.shares)
+            raise Unpredictable(f"layers split over {self.shares} GPUs were not calibrated")
+        share, whole = found
+        return share.seconds / whole.seconds
 
     def parameters(self, layers: Iterable[int]) -> int:
         """Return the bytes of the parameters of some layers."""

@@ -23,12 +23,14 @@ def case(**changes) -> Case:
     return Case(**(values | changes))
 
 
-def calibration(gpus: int = 1, nodes: int = 1, **changes) -> Result:
+def calibration(gpus: int = 1, nodes: int = 1, /, **changes) -> Result:
     """A calibration of one GPU, or of several."""
     made = _one() if gpus == 1 else _several(gpus, nodes)
     known = set(Calibration.__struct_fields__)
-    made = msgspec.structs.replace(made, **{k: v for k, v in changes.items() if k in known})
-    of_case = {k: v for k, v in changes.items() if k in Case.__struct_fields__}
+    made = msgspec.structs.replace(
+        made, **{k: v for k, v in changes.items() if k in known - {"gpus"}}
+    )
+    of_case = {k: v for k, v in changes.items() if k in Case.__struct_fields__ and k != "gpus"}
     calibrates = "rows=1024 gradients=separate schedules=1f1b layers=8"
     calibrates += f" nodes={nodes}" if nodes > 1 else ""
     made_for = {"gpus": gpus, "batch_size": 8192, "calibrates": calibrates}

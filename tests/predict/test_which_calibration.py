@@ -1,0 +1,148 @@
+"""Which calibration a prediction is made from, and every reason for which there is none."""
+
+import msgspec
+import pytest
+
+from predict.costs.refusal import Unpredictable
+from predict.forecast.intervals import Residuals
+from predict.forecast.matching import Known
+from predict.forecast.predict import Predictor
+from study.results.result import CaseFailure
+from study.storage.prediction import Prediction
+from study.validation import make_case
+from tests.predict.made_up_calibration import calibration, case, loaded
+
+LATER = {"finished_at": "2030-01-02T10:00:00.000+00:00"}
+
+
+def predicted(made, *results, nodes=1, newest=None, device="auto"):
+    known = Known(tuple(results), newest, device)
+    return Predictor(known, Residuals(), lambda case: nodes).of(made)
+
+
+def both(**changes):
+    return calibration(**changes), calibration(2, **changes)
+
+
+def refusal(made, *results, **settings) -> Unpredictable:
+    found = predicted(made, *results, **settings)
+    assert isinstance(found, Unpredictable), found
+    return found
+
+
+def gpu(**changes):
+    """The GPUs of a calibration, with some fields of them changed."""
+    its = calibration(2).environment.gpus
+    return [msgspec.structs.replace(each, **changes) for each in its]
+
+
+def failed(gpus):
+    return calibration(gpus, outcome="timeout", error=CaseFailure(type="T", message="out of time"))
+
+
+def hot():
+    (time,) = loaded({1.0: 1.0})
+    return msgspec.structs.replace(time, throttle_reasons=("hw_thermal_slowdown",))
+
+
+GPT = {"depth": 4, "kind": "gpt", "batch_size": 8, "micro_batches": 8, "gpus": 2,
+       "schedule": "gpipe", "dtype": "bfloat16"}  # fmt: skip
+OWN = {"kind": "factory", "factory": "models/a.py:build", "depth": 8, "args": ()}
+# A case, the calibrations that there are, and what is said.
+REFUSED = {
+    "no calibration": (case(), (), "no calibration of one GPU is there"),
+    "one GPU alone": (case(), (calibration(),), "no calibration of two GPUs is there"),
+    "another kind": (make_case(GPT, "test"), both(), "kind: gpt is not calibrated"),
+    "other sizes": (case(dim=512), both(), "dim: 512 is not calibrated (dim: 1024 is)"),
+    "another dtype": (case(dtype="float32"), both(), "dtype: float32 is not calibrated"),
+    "TF32": (case(dtype="tf32"), both(), "dtype: tf32 is not calibrated"),
+    "another optimizer": (case(optimizer="adam"), both(), "optimizer: adam is not calibrated"),
+    "recomputed layers": (case(recompute="layers"), both(), "recompute: layers is not calibrated"),
+    "another file": (case(**OWN, sha256="a" * 64), both(**OWN, sha256="b" * 64), "has changed"),
+    "another depth": (
+        case(**OWN | {"sha256": "a" * 64, "depth": 9}),
+        both(**OWN, sha256="a" * 64),
+        "depth: 9 is not calibrated",
+    ),
+    "interrupted": (case(), (failed(1), failed(2)), "was interrupted (out of time)"),
+    "emulated": (case(), both(emulated=True), "is emulated"),
+    "heat": (case(), (calibration(loaded=(hot(),)), calibration(2)), "hw_thermal_slowdown"),
+    "other rows": (case(batch_size=777 * 8), both(), "of 777 rows are not calibrated (512, "),
+    "another GPU": (
+        case(),
+        (calibration(), calibration(2, gpus=gpu(name="A100"))),
+        "differ in GPU (NVIDIA H100 and A100)",
+    ),
+    "another torch": (case(), (calibration(), calibration(2, torch="2.11.0")), "differ in torch"),
+    "another driver": (case(), (calibration(), calibration(2, driver="1")), "differ in driver"),
+    "another NCCL": (case(), (calibration(), calibration(2, nccl="2.1")), "differ in NCCL"),
+    "TF32 allowed": (case(), (calibration(), calibration(2, tf32=True)), "differ in TF32"),
+    "power limit": (
+        case(),
+        (calibration(), calibration(2, gpus=gpu(power_limit_w=350.0))),
+        "differ in power limit (W) (700.0 and 350.0)",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_does_not_fit_is_refused_in_one_line_with_the_command_that_helps(reason):
+    made, results, said = REFUSED[reason]
+    line = refusal(made, *results).line("python submit.py --grid calibration --for g")
+    assert said in line
+    assert "; run python submit.py --grid calibration --for g" in line
+    assert "\n" not in line
+
+
+def test_several_nodes_need_a_link_that_was_calibrated_between_nodes():
+    made = case(gpus=4)
+    assert "no link between nodes" in refusal(made, *both(), nodes=2).why
+    found = predicted(made, *both(), calibration(2, 2), nodes=2)
+    assert isinstance(found, Prediction)
+    assert len(found.calibrations) == 3
+
+
+def test_tensor_parallelism_needs_an_all_reduce_that_was_timed():
+    made = case(schedule="tensor", micro_batches=1)
+    results = calibration(), calibration(2, collectives=())
+    assert "no all-reduce was calibrated" in refusal(made, *results).why
+
+
+def test_a_program_and_a_graph_are_left_to_a_measurement():
+    graph = refusal(case(execution="cuda_graph"), *both())
+    assert graph.line("x") == "execution: cuda_graph is not predicted; run the case itself"
+
+
+def test_a_newer_result_of_another_machine_makes_a_calibration_useless():
+    newer = calibration(2, torch="2.14.0", **LATER)
+    said = refusal(case(), *both(), newest=newer).why
+    assert "and the newer result" in said
+    assert "torch (2.13.0 and 2.14.0)" in said
+    older = calibration(2, torch="2.12.0", finished_at="2029-01-01T10:00:00.000+00:00")
+    assert isinstance(predicted(case(), *both(), newest=older), Prediction)
+
+
+def test_a_calibration_on_the_cpu_is_for_profiles_that_run_there():
+    on_cpu = both(emulated=True, gpus=[])
+    assert isinstance(predicted(case(), *on_cpu, device="cpu"), Prediction)
+    assert isinstance(predicted(case(), *on_cpu, device="auto"), Prediction)
+    assert "is emulated" in refusal(case(), *on_cpu, device="cuda").why
+    assert "ran on a GPU" in refusal(case(), *both(), device="cpu").why
+
+
+def test_the_newest_calibration_that_fits_is_taken():
+    new = calibration(updates=calibration().calibration.updates, batch_size=4096, **LATER)
+    found = predicted(case(), calibration(), new, calibration(2))
+    assert found.calibrations[0].startswith(new.case_id)
+    of_other_rows = msgspec.structs.replace(new.calibration, layers=())
+    useless = msgspec.structs.replace(new, calibration=of_other_rows)
+    found = predicted(case(), calibration(), useless, calibration(2))
+    assert found.calibrations[0].startswith(calibration().case_id)
+
+
+def test_a_part_that_no_time_was_left_for_asks_for_more_time():
+    layers = tuple(t for t in calibration().calibration.layers if t.kind != 2)
+    results = calibration(layers=layers, left_out=("No time was left for loss.",)), calibration(2)
+    line = refusal(case(), *results).line("submit.py")
+    assert "loss was not calibrated" in line
+    assert "No time was left for loss); run submit.py --set time_limit_s=90" in line
