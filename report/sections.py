@@ -10,6 +10,7 @@ from report.facts import Shared, make_facts
 from report.kind import Kind, layer_figures, layer_tables, missing, remarks
 from report.kinds import KINDS
 from report.listings import make_listings
+from report.tables.details import predictions
 from report.tables.main import make_main_table
 from study.calibration.grid import NAME as CALIBRATION
 
@@ -42,7 +43,7 @@ def make_section(
         table=make_main_table(grid_table, kind.columns, columns),
         figures=_drawn(kind.figures(results)) if with_figures and results else (),
         listings=make_listings(grid_table, kind.listings),
-        details=_details(grid_table, kind, with_figures) if with_details else Details(),
+        details=_details(grid_table, kind, with_figures, with_details=with_details),
     )
 
 
@@ -55,9 +56,19 @@ def make_headlines(grid_table: GridTable) -> list[str]:
     return [*found, *kind.headlines(grid_table.results)] if grid_table.results else found
 
 
-def _details(grid_table: GridTable, kind: Kind, with_figures: bool) -> Details:
+def _details(
+    grid_table: GridTable, kind: Kind, with_figures: bool, *, with_details: bool
+) -> Details:
+    """Return the appendix; what was predicted is shown without it, too."""
+    predicted = predictions.make_tables(grid_table)
+    if not with_details:
+        return Details(tables=predicted)
     results = grid_table.results
-    tables = [make_table(results) for make_table in kind.detail_tables] + layer_tables(results)
+    tables = (
+        predicted
+        + [make_table(results) for make_table in kind.detail_tables]
+        + layer_tables(results)
+    )
     drawn = with_figures and results
     figures = [*kind.detail_figures(results), *layer_figures(results)] if drawn else []
     return Details(

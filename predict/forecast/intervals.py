@@ -49,7 +49,9 @@ class Residuals:
         errors = sorted(
             abs(pair.measured_s / pair.prediction.step_s - 1)
             for pair in self.pairs
-            if pair.prediction.group == group and not pair.prediction.is_launch_bound
+            if pair.prediction.group == group
+            and not pair.prediction.is_launch_bound
+            and pair.other_machine is None
         )
         if len(errors) < ENOUGH:
             return DEFAULTS[group], False

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from predict.forecast.machine import difference
 from study.case import Case
 from study.results.result import Result
 from study.storage.ledger import Submission
@@ -18,11 +19,14 @@ class Pair:
         case: the configuration.
         prediction: as the ledger has it.
         result: what the job measured.
+        other_machine: in what the job's machine differs from that of a calibration; None if in
+            nothing that is known.
     """
 
     case: Case
     prediction: Prediction
     result: Result
+    other_machine: str | None = None
 
     @property
     def measured_s(self) -> float:
@@ -49,7 +53,7 @@ def pairs_of(submissions: Iterable[Submission], results: Mapping[str, Result]) -
 
     Args:
         submissions: of the ledger.
-        results: by case id.
+        results: by case id; of calibrations, too.
     """
     found = []
     for submission in submissions:
@@ -57,5 +61,19 @@ def pairs_of(submissions: Iterable[Submission], results: Mapping[str, Result]) -
         if submission.prediction is None or result is None or result.measurement is None:
             continue
         if result.job.submitted_at == submission.submitted_at:
-            found.append(Pair(submission.case, submission.prediction, result))
+            differs = _difference(submission.prediction, result, results)
+            found.append(Pair(submission.case, submission.prediction, result, differs))
     return found
+
+
+def _difference(
+    prediction: Prediction, result: Result, results: Mapping[str, Result]
+) -> str | None:
+    for name in prediction.calibrations:
+        case_id, _, started_at = name.partition("@")
+        calibration = results.get(case_id)
+        if calibration is None or calibration.job.started_at != started_at:
+            continue
+        if differs := difference(calibration.environment, result.environment):
+            return differs
+    return None

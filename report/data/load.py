@@ -9,6 +9,7 @@ from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 
+from predict.forecast.pairs import Pair, pairs_of
 from report.data.hosts import shared_hosts
 from study.case import Case
 from study.models import KINDS
@@ -52,6 +53,22 @@ class ProfileResults:
     def cases(self) -> dict[Case, None]:
         """Every case that was submitted or has a result, once, in a stable order."""
         return dict.fromkeys([*(s.case for s in self.submissions), *self.results])
+
+    @cached_property
+    def pairs(self) -> dict[Case, Pair]:
+        """What was predicted of a case before the job that measured it."""
+        results = {result.case_id: result for result in self.results.values()}
+        return {pair.case: pair for pair in pairs_of(self.submissions, results)}
+
+    def why_unpredicted(self, case: Case) -> str:
+        """Return why a measured case had no prediction; empty if none was to be made."""
+        result = self.results.get(case)
+        submitted = self.attempts.get(case.case_id, ())
+        if result is None or case in self.pairs:
+            return ""
+        mine = (a.submission for a in submitted)
+        found = [s for s in mine if s.submitted_at == result.job.submitted_at]
+        return found[-1].no_prediction if found else ""
 
     @cached_property
     def repeats(self) -> defaultdict[Case, list[Case]]:

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from textwrap import shorten
 from typing import Any
 
+from predict.forecast.pairs import Pair
 from report.data.conditions import combine
 from report.data.grids.factory_files import newest_file, of_measured_files
 from report.data.grids.gpu_counts import with_measured_gpu_counts
@@ -32,7 +33,8 @@ Setting = tuple[tuple[str, Any], ...]
 class Row:
     """One case of a table, and in `repeats` the same configuration in other jobs.
 
-    Without a measurement, `reason` says why.
+    Without a measurement, `reason` says why. `pair` is its prediction beside the measurement;
+    without one, `unpredicted` says why if one was tried.
     """
 
     case: Case
@@ -41,6 +43,8 @@ class Row:
     outcome: Outcome | None = None
     repeats: Sequence["Row"] = ()
     shared_hosts: tuple[str, ...] = ()
+    pair: Pair | None = None
+    unpredicted: str = ""
 
     @property
     def jobs(self) -> list["Row"]:
@@ -257,4 +261,12 @@ def _row(case: Case, profile: ProfileResults) -> Row:
         message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
         return Row(case, result, f"failed: {result.outcome}: {message}", result.outcome)
     shared = profile.shared_hosts.get(case, ())
-    return Row(case, result, None, result.outcome, shared_hosts=shared)
+    return Row(
+        case,
+        result,
+        None,
+        result.outcome,
+        shared_hosts=shared,
+        pair=profile.pairs.get(case),
+        unpredicted=profile.why_unpredicted(case),
+    )

@@ -1,0 +1,192 @@
+"""Predictions at the command line, in the ledger from submission on, and beside what ran."""
+
+import os
+
+import msgspec
+import pytest
+
+from jobs.executors import executor_of
+from jobs.launch import show_dry_run
+from jobs.order import SubmitOrder
+from jobs.plan import RerunPolicy
+from jobs.predictions import of_plan
+from jobs.preview.show import show_predictions
+from jobs.profile import Profile
+from jobs.terminal.next_steps import CommandLine
+from study.command_line.choices import each_choice, without_lists
+from study.errors import ConfigError
+from study.grids.grid import Grid
+from study.results.file import encode
+from study.storage.ledger import Submission, append, read
+from study.storage.store import Store
+from tests.predict.made_up_calibration import MODEL, calibration
+from tests.slurm.desk import stand_in
+
+AXES = {"gpus": (1, 2), "schedule": ("gpipe", "zbv"), "micro_batches": (8,)}
+ON_CPU = {"emulated": True, "gpus": [], "torch": "2.11.0"}
+
+
+def calibrate(store, *results):
+    """Put calibrations where their jobs would."""
+    store.folder.mkdir(parents=True, exist_ok=True)
+    for made in results or (calibration(**ON_CPU), calibration(2, **ON_CPU)):
+        store.result_path(made.case).write_bytes(encode(made))
+
+
+def order(folder, axes=None, name="local", **setting):
+    keys = MODEL | {"batch_size": 8192} | setting
+    grid = Grid("g", "g.yaml", "g", "schedules", axes or AXES, keys)
+    profile = Profile(name, "cluster.yaml: profiles.local", "local", "cpu")
+    executor = executor_of(profile, Store(folder, name))
+    return SubmitOrder([grid], {}, executor, RerunPolicy(), CommandLine(["g"]))
+
+
+def test_predictions_are_rows_with_a_choice_and_a_condition_and_submit_nothing(tmp_path, capsys):
+    made = order(tmp_path)
+    calibrate(made.store)
+    assert show_predictions(made, "time") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["case", "what", "step"]
+    rows = {line.split()[0]: line for line in lines[1:5]}
+    assert set(rows) == {each.case_id for grid in made.grids for each in grid.cases()}
+    assert sum("best" in row for row in rows.values()) == 1
+    assert lines[5].startswith("For the shortest step ask for ZBV with 8 micro-batches on 2 GPUs:")
+    assert lines[6].startswith("Holds on the machine of calibration-d8-g1-")
+    assert "the CPU, where GPUs are emulated" in lines[6]
+    assert "A calibration is older than 30 days" not in lines[8]
+    assert lines[-1] == "Predicted: nothing was submitted."
+    assert not made.store.submissions.exists()
+
+
+def test_without_a_calibration_there_is_one_line_and_the_command_that_helps(tmp_path, capsys):
+    assert show_predictions(order(tmp_path), None) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "and 3 more: no calibration of one GPU is there; run " in said.err
+    assert "python submit.py --grid calibration --for g" in said.err
+
+
+def test_cases_without_a_prediction_are_named_beside_those_that_have_one(tmp_path, capsys):
+    made = order(tmp_path)
+    calibrate(made.store, calibration(**ON_CPU))
+    assert show_predictions(made, None) == 0
+    said = capsys.readouterr()
+    assert "no calibration of two GPUs is there" in said.err
+    assert len([line for line in said.out.splitlines() if line.startswith("d8-g1-")]) == 2
+
+
+def test_a_dry_run_has_the_same_rows_where_a_calibration_fits(tmp_path, capsys):
+    made = order(tmp_path)
+    assert show_dry_run(made) == 0
+    assert "90 % interval" not in capsys.readouterr().out
+    again = order(tmp_path)
+    calibrate(again.store)
+    assert show_dry_run(again) == 0
+    assert "step (90 % interval)" in capsys.readouterr().out
+
+
+def test_a_calibration_of_before_is_read_and_its_age_is_told(tmp_path, capsys):
+    made = order(tmp_path)
+    old = {"finished_at": "2020-01-01T10:00:00.000+00:00"}
+    calibrate(made.store, calibration(**ON_CPU, **old), calibration(2, **ON_CPU, **old))
+    show_predictions(made, None)
+    assert "A calibration is older than 30 days" in capsys.readouterr().out
+
+
+def test_files_that_are_no_calibrations_are_passed_over(tmp_path, capsys):
+    made = order(tmp_path)
+    calibrate(made.store)
+    (made.store.folder / "calibration-d8-g1-00000000.json").write_text("{")
+    assert show_predictions(made, None) == 0
+    assert "Holds on the machine" in capsys.readouterr().out
+
+
+def test_several_values_of_a_key_are_all_looked_at():
+    texts = ["gpus=2,4", "depth=8", "balance=4,4"]
+    choices = each_choice(texts)
+    assert choices == [["gpus=2", "depth=8", "balance=4,4"], ["gpus=4", "depth=8", "balance=4,4"]]
+    assert without_lists(texts) == ["depth=8", "balance=4,4"]
+    assert each_choice([]) == [[]]
+
+
+def test_a_plan_that_is_too_long_is_not_predicted_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(of_plan, "MOST", 3)
+    made = order(tmp_path)
+    calibrate(made.store)
+    planned = made.plan(record=False).planned
+    assert {each.prediction for each in planned} == {None}
+    assert {each.no_prediction for each in planned} == {
+        "a plan of more than 3 cases is not predicted"
+    }
+
+
+def test_a_line_of_an_older_ledger_has_no_prediction(tmp_path):
+    ledger = tmp_path / "submissions.jsonl"
+    made = order(tmp_path)
+    calibrate(made.store)
+    (each, *_) = made.plan(record=False).planned
+    line = Submission(
+        case=each.case, case_id=each.case.case_id, grid="g", overrides={}, executor="local",
+        job_id="vm:1", job_name="mp", log="x.log", requested_gpus=1, timeout_min=None,
+        submitted_at="2030", prediction=each.prediction,
+    )  # fmt: skip
+    append(ledger, line)
+    (event,), broken = read(ledger)
+    assert event.prediction == each.prediction
+    assert not broken
+    values = msgspec.json.decode(ledger.read_bytes())
+    del values["prediction"], values["no_prediction"]
+    ledger.write_bytes(msgspec.json.encode(values) + b"\n")
+    (event,), broken = read(ledger)
+    assert (event.prediction, event.no_prediction, broken) == (None, "", 0)
+
+
+GRID = (
+    "table: memory\naxes: {gpus: [2], batch_size: [8192, 777]}\n"
+    "model: {depth: 8, dim: 1024}\ntrain: {dtype: bfloat16}\n"
+    "measure: {warmup_steps: 1, steps: 3}\n"
+)
+
+
+@pytest.mark.long
+def test_a_prediction_is_kept_at_submission_and_shown_beside_what_was_measured(run, tmp_path):
+    grid, store = tmp_path / "g.yaml", Store(tmp_path / "r", "local")
+    grid.write_text(GRID)
+    calibrate(store)
+    where = ("--grid", grid, "--results", tmp_path / "r")
+    done = run("submit.py", *where, "--cluster", "local", env=os.environ | stand_in())
+    assert done.returncode == 0, done.stderr
+    events, _ = read(store.submissions)
+    lines = {each.case: each for each in events if isinstance(each, Submission)}
+    with_one, without = sorted(lines.values(), key=lambda each: -each.case.batch_size)
+    assert with_one.prediction.low_s < with_one.prediction.step_s < with_one.prediction.high_s
+    assert len(with_one.prediction.calibrations) == 2
+    assert without.prediction is None
+    assert "777 rows are not calibrated (512, " in without.no_prediction
+
+    first = run("collect.py", *where)
+    assert first.returncode == 0, first.stderr
+    shown = first.stdout
+    assert "**Predicted before the jobs ran, and measured**" in shown
+    assert "1 without a prediction: batches of 777 rows are not calibrated" in shown
+    assert "Error of 1 predicted step: " in shown
+    assert "0 of 1 lies in its 90 % interval." in shown  # the stand-in measures 100 ms
+    # Another calibration now changes nothing of what was predicted.
+    calibrate(store, calibration(**ON_CPU, layers=()), calibration(2, **ON_CPU))
+    assert run("collect.py", *where).stdout == shown
+
+
+def test_a_choice_without_predictions_is_refused(run):
+    done = run("submit.py", "--grid", "task4", "--best", "time")
+    assert done.returncode == 2
+    assert done.stderr == "error: --best: has no effect without --predict; add it\n"
+    with_more = run("submit.py", "--grid", "task4", "--predict", "--force")
+    assert with_more.stderr == "error: --force: has no effect with --predict; remove it\n"
+
+
+def test_a_grid_whose_cases_could_not_run_is_refused_before_any_prediction(tmp_path):
+    made = order(tmp_path, axes={"gpus": (16,), "schedule": ("zbv",)})
+    calibrate(made.store)
+    with pytest.raises(ConfigError, match="gpus: 16 for 8 layers"):
+        show_predictions(made, None)
