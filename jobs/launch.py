@@ -69,12 +69,12 @@ def check(order: SubmitOrder, planned: list[PlannedCase]) -> None:
 
 
 def check_memory(order: SubmitOrder, planned: list[PlannedCase]) -> None:
-    """Refuse cases that cannot fit a GPU, unless the order is to run whatever there is.
+    """Refuse cases that cannot fit a GPU, unless a person has decided that they run.
 
     Raises:
         ConfigError: it names the first of them.
     """
-    if not order.policy.force:
+    if not (order.policy.force or order.policy.by_itself):
         refuse_what_cannot_fit(planned, order.fits, order.executor.find_problem)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Literal
 
 from predict.memory.least import least_of
@@ -115,11 +116,14 @@ class Fits:
         if layers.unknown:
             return Fit(unknown=layers.unknown)
         try:
-            peak = max(peaks_of(case, layers.model), key=lambda peak: peak.needed)
+            peaks = peaks_of(case, layers.model)
         except TooLong:
             return self._at_least(case, layers)
-        is_about = layers.off > 0 or not peak.is_sure
-        return Fit(peak, peak.allocated, self._verdict(peak, layers.off), is_about=is_about)
+        peak = max(peaks, key=lambda peak: peak.needed)
+        # However a job cuts the layers, the fullest GPU has the mean of what none can be without.
+        sure = peak.needed if peak.is_sure else mean(peak.held for peak in peaks)
+        verdict = self._verdict(peak, (1 - layers.off) * sure)
+        return Fit(peak, peak.allocated, verdict, is_about=layers.off > 0 or not peak.is_sure)
 
     def _at_least(self, case: Case, layers: Layers) -> Fit:
         """Return the fit of a case whose step is too long to be followed."""
@@ -128,10 +132,11 @@ class Fits:
         why = "a step has too many actions to follow them"
         return Fit(at_least=size, verdict="cannot fit" if is_more else None, unknown=why)
 
-    def _verdict(self, peak: Peak, off: float) -> Verdict | None:
+    def _verdict(self, peak: Peak, sure: float) -> Verdict | None:
+        """Return the verdict on a peak, of which so many bytes are sure."""
         if self.size is None:
             return None
-        if (1 - off) * peak.needed > self.size.size:
-            return "cannot fit" if peak.is_sure else "may not fit"
+        if sure > self.size.size:
+            return "cannot fit"
         reserved = RESERVED * peak.allocated + peak.beside
         return "may not fit" if reserved > self.size.size else "fits"

@@ -59,6 +59,11 @@ class Peak:
         return self.parts.total + WORKSPACE
 
     @property
+    def held(self) -> int:
+        """Bytes of parameters, gradients and optimizer state."""
+        return self.parts.parameters + self.parts.gradients + self.parts.optimizer_state
+
+    @property
     def needed(self) -> int:
         """Bytes of the GPU that are in use at least."""
         return self.allocated + self.beside

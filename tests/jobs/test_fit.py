@@ -11,7 +11,7 @@ import pytest
 from jobs.executors import executor_of
 from jobs.fit.forecast import fit_lines, make_fits, refuse_what_cannot_fit
 from jobs.fit.sizes import largest, size_by_profile, size_by_type
-from jobs.launch import launch, show_dry_run
+from jobs.launch import check_memory, launch, show_dry_run
 from jobs.local import runner
 from jobs.local.gpus import largest_gpu
 from jobs.order import SubmitOrder
@@ -180,6 +180,21 @@ def test_a_plan_counts_verdicts_and_names_what_is_unknown():
     assert fit_lines(cases[-1:], fits_of(SIZE)) == []
 
 
+def test_a_calibration_runs_layers_alone_and_is_never_too_large():
+    case = make_case(
+        {
+            "depth": 20,
+            "gpus": 1,
+            "dim": 65536,
+            "batch_size": 64,
+            "calibrates": "rows=64 gradients=separate schedules=naive layers=20",
+        },
+        "t",
+    )
+    assert fits_of(SIZE).of(case) is None
+    refuse_what_cannot_fit([PlannedCase(case=case, grid="g")], fits_of(SIZE), lambda case: None)
+
+
 def test_without_a_known_size_nothing_is_compared_or_refused():
     fits = fits_of(None)
     refuse_what_cannot_fit(planned(HUGE), fits, lambda case: None)
@@ -231,6 +246,14 @@ def test_a_dry_run_shows_the_plan_and_then_refuses_as_a_submission_would(tmp_pat
 def test_force_submits_what_cannot_fit(tmp_path, capsys):
     assert show_dry_run(order(tmp_path, HUGE, local(gpu_memory_gb=80), force=True)) == 0
     assert "320 GiB, cannot fit  run" in capsys.readouterr().out
+
+
+def test_a_retry_of_what_was_forced_is_no_new_decision(tmp_path):
+    """--watch --retries submits again by itself, without --force."""
+    asked = order(tmp_path, HUGE, local(gpu_memory_gb=80), retries=1, by_itself=True)
+    check_memory(asked, planned(HUGE))
+    with pytest.raises(ConfigError, match="cannot fit"):
+        check_memory(order(tmp_path, HUGE, local(gpu_memory_gb=80)), planned(HUGE))
 
 
 def test_a_case_that_is_left_out_refuses_nothing(tmp_path):
