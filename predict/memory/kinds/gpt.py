@@ -5,10 +5,9 @@ sum for each head and token. In float32 another kernel than in bfloat16 runs it,
 hold as much.
 """
 
-from dataclasses import dataclass
-
-from predict.memory.kernels import BLOCK, rounded, row_sum_bytes
+from predict.memory.kernels import BLOCK, rounded
 from predict.memory.kinds.entry import cross_entropy, layer_of, model_of
+from predict.memory.kinds.gpt_sizes import GptSizes
 from predict.memory.parts import ELEMENT_BYTES
 from study.case import Case, given
 from study.results.layers import LayerProfile, ModelProfile
@@ -26,7 +25,7 @@ def gpt_profile(case: Case) -> ModelProfile:
         case: of a GPT.
     """
     rows = case.batch_size // case.parts
-    sizes = _Sizes(
+    sizes = GptSizes(
         tokens=rows * given(case.seq_len),
         length=given(case.seq_len),
         dim=case.dim,
@@ -44,44 +43,7 @@ def gpt_profile(case: Case) -> ModelProfile:
     return model_of(layers, loss, rows=rows, x=batch, target=batch, item="token")
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    tokens: int
-    length: int
-    dim: int
-    heads: int
-    vocab: int
-    element: int
-    is_fused: bool
-    is_again: bool
-    in_two_parts: bool
-
-    @property
-    def unit(self) -> int:
-        """Bytes of a vector for every token."""
-        return self.tokens * self.dim * self.element
-
-    @property
-    def square(self) -> int:
-        """Bytes of a weight of dim x dim."""
-        return self.dim**2 * self.element
-
-    @property
-    def table(self) -> int:
-        """Bytes of the weights of all tokens."""
-        return self.vocab * self.dim * self.element
-
-    def sum_of(self, columns: int) -> int:
-        """Return the bytes of a bias's gradient, and of its sum while it runs.
-
-        Args:
-            columns: as multiples of dim.
-        """
-        width = columns * self.dim
-        return row_sum_bytes(self.tokens, width) + width * self.element
-
-
-def _embedding(s: _Sizes) -> LayerProfile:
+def _embedding(s: GptSizes) -> LayerProfile:
     positions, places = s.length * s.dim * s.element, 8 * s.length
     sorting = 0
     if s.tokens > _UNSORTED:
@@ -108,7 +70,7 @@ def _embedding(s: _Sizes) -> LayerProfile:
     )
 
 
-def _block(s: _Sizes) -> LayerProfile:
+def _block(s: GptSizes) -> LayerProfile:
     u, sums, stats = s.unit, 4 * s.heads * s.tokens, 16 * s.tokens  # of attention, of both norms
     kept = 15 * u + sums + stats + 16
     made = kept if s.is_again else 0
@@ -135,7 +97,7 @@ def _block(s: _Sizes) -> LayerProfile:
     )
 
 
-def _block_in_two_parts(s: _Sizes, made: int) -> dict[str, int | bool]:
+def _block_in_two_parts(s: GptSizes, made: int) -> dict[str, int | bool]:
     """Return the fields of a backward in two parts.
 
     Args:
@@ -165,7 +127,7 @@ def _block_in_two_parts(s: _Sizes, made: int) -> dict[str, int | bool]:
     }
 
 
-def _head(s: _Sizes, is_tied: bool) -> LayerProfile:
+def _head(s: GptSizes, is_tied: bool) -> LayerProfile:
     u, scores = s.unit, s.tokens * s.vocab * s.element
     norm, kept = 2 * s.dim * s.element, s.unit + 8 * s.tokens
     made = kept if s.is_again else 0

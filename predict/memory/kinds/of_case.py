@@ -9,7 +9,11 @@ OFF = 0.1  # what the figure of a ResNet may be too high, as a share
 
 
 def layers_of(case: Case) -> Layers | None:
-    """Return the layers of a built-in model; None of one's own, of which no closed form knows."""
+    """Return the layers of a built-in model; None of one's own, of which no closed form knows.
+
+    Args:
+        case: of any kind but a program; its rows are those of one part of its batch.
+    """
     if case.kind == "linear":
         return Layers()
     if case.kind == "gpt":
