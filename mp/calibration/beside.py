@@ -6,18 +6,23 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from mp.calibration.messages import LARGEST, Link, await_all
+from mp.calibration.messages import Link, await_all
 from mp.calibration.rounds import Slots, rounds
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
-from mp.calibration.stopwatch import Seconds, Stopwatch
+from mp.calibration.stopwatch import Seconds, Stopwatch, is_gpu
 from mp.hardware.memory import release_cache
 from study.results.calibration.links import BesideTime, MessageTime
 from study.results.calibration.timing import timed
 
 Beside = Literal["nothing", "pending receive", "receive", "send", "all_reduce"]
 BESIDES: tuple[Beside, ...] = ("nothing", "pending receive", "receive", "send", "all_reduce")
-MARGIN = 1.5  # a transfer takes so many times as long as the layers
+MARGIN = 1.5  # a transfer takes so many times as long as the layers and the spinning before them
+LARGEST = 2**28  # bytes of a message; longer transfers are several, one after another
+ON_A_CPU = 2**24  # bytes of a transfer
+SPIN_CYCLES = 2_000_000  # about 1 ms, in which the host launches the layers
+SPIN_S = 0.002
+MOST = 32  # messages of one transfer
 OF_PIPELINES = 2  # sizes of micro-batches, the smallest
 
 
@@ -77,8 +82,11 @@ class _Turns:
         for _ in range(2):  # the first choose kernels and take memory
             self._compute()
         alone_s = sum(sum(its) for its in self._compute().values())
-        wanted = self.world.all_reduce_max(MARGIN * alone_s * bytes_per_s)
-        self.link = Link(setting, max(8, min(int(wanted), LARGEST[setting.device.type])))
+        long_s = alone_s + (SPIN_S if is_gpu(setting.device) else 0.0)
+        wanted = int(self.world.all_reduce_max(MARGIN * long_s * bytes_per_s))
+        wanted = max(8, min(wanted, MOST * LARGEST if is_gpu(setting.device) else ON_A_CPU))
+        self.link = Link(setting, min(wanted, LARGEST))
+        self.count = -(-wanted // LARGEST)
 
     def measure(self, seconds: float) -> dict[tuple[Beside, str], list[float]]:
         """Return the seconds of a layer, by what was beside it and the action.
@@ -103,7 +111,7 @@ class _Turns:
         took = self._compute() if self.computes else {}
         self.world.all_reduce_max(0.0)
         if beside == "pending receive" and not self.computes:
-            works = self._transfer("receive")  # only now, so that the receive was pending
+            works = self._transfer("receive", 1)  # only now, so that the receive was pending
         for each in works:
             await_all(each)
         self.world.devices.synchronize()
@@ -111,21 +119,30 @@ class _Turns:
 
     def _post(self, beside: Beside) -> list[Any]:
         if beside == "all_reduce":
-            return [dist.all_reduce(self.link.out.view(torch.uint8), async_op=True)]
+            return [dist.all_reduce(self.link.out, async_op=True) for _ in range(self.count)]
         if beside in ("receive", "send"):
-            return self._transfer(beside)
-        return self._transfer("receive") if beside == "pending receive" and self.computes else []
+            return self._transfer(beside, self.count)
+        is_pending = beside == "pending receive" and self.computes
+        return self._transfer("receive", 1) if is_pending else []
 
-    def _transfer(self, beside: str) -> list[Any]:
-        """Post the message to the rank that computes, or from it, as this rank sees it."""
+    def _transfer(self, beside: str, count: int) -> list[Any]:
+        """Post messages to the rank that computes, or from it, as this rank sees it.
+
+        Args:
+            beside: receive or send, of the rank that computes.
+            count: how many, one after another.
+        """
         if not self.is_here:
             return []
         takes = (beside == "receive") == self.computes
-        return [self.link.receive(self.peer) if takes else self.link.send(self.peer)]
+        post = self.link.receive if takes else self.link.send
+        return [post(self.peer) for _ in range(count)]
 
     def _compute(self) -> Seconds:
         """Run forward and backward; wait for these alone, since a pending receive never ends."""
         watch = Stopwatch(self.setting.device)
+        if watch.on_gpu:
+            torch.cuda._sleep(SPIN_CYCLES)
         watch.run(self.stack.later_pass())
         if watch.on_gpu:
             watch.marks[-1][2].synchronize()

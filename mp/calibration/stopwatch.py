@@ -9,12 +9,13 @@ from typing import Any
 import torch
 
 from mp.calibration.rounds import FEWEST
-from mp.profiling.layer_seconds import FIRST_CYCLES
 
 Action = tuple[str | None, Callable[[], object]]  # a name, or None of what is not timed
 Seconds = dict[str, list[float]]  # by the name of the action
 
+SPIN_CYCLES = 20_000_000  # about 10 ms, in which the clock of an idle GPU rises
 MOST_CYCLES = 400_000_000  # about 0.2 s, in which the host launches all actions
+BURST_S = 0.04  # of actions after one pause: a power limit looks back for longer
 MOST_TIMES = 9
 PAUSE_S = 0.1  # in which a GPU comes back from its power limit
 AHEAD = 3  # rounds that the host may launch before the GPU has ended one
@@ -89,27 +90,26 @@ def time_unthrottled(
 ) -> tuple[Seconds, Seconds]:
     """Return the times of actions on the device, and those of their launching.
 
-    On a GPU each round begins after a pause, and the GPU spins while the host launches, so that no
-    kernel waits for its launch. On a CPU both are the same.
+    On a GPU every few actions begin after a pause, and the GPU spins while the host launches, so
+    that no kernel waits for its launch. On a CPU both are the same.
 
     Args:
         actions: in order; they leave everything as it was.
         device: where they run.
         seconds: after which no round begins.
     """
-    on_gpu = is_gpu(device)
-    for _ in range(2):  # the first choose kernels and take memory
-        Stopwatch(device).run(actions)
+    bursts = _bursts(actions, device)
     found: Seconds = defaultdict(list)
     host: Seconds = defaultdict(list)
-    began, cycles, times = perf_counter(), FIRST_CYCLES, 0
+    began, cycles, times = perf_counter(), SPIN_CYCLES, 0
     while times < MOST_TIMES and (times < FEWEST or perf_counter() - began < seconds):
         watch = Stopwatch(device)
-        longer = _after_a_pause(watch, actions, cycles) if on_gpu else None
-        if longer is not None and longer < MOST_CYCLES:
-            cycles = longer
-            continue
-        if not on_gpu:
+        if is_gpu(device):
+            longer = max(_after_a_pause(watch, burst, cycles) for burst in bursts)
+            if cycles < longer < MOST_CYCLES:
+                cycles = longer
+                continue
+        else:
             watch.run(actions)
         _extend(found, watch.seconds())
         _extend(host, watch.host)
@@ -117,8 +117,26 @@ def time_unthrottled(
     return found, host
 
 
-def _after_a_pause(watch: Stopwatch, actions: Sequence[Action], cycles: int) -> int | None:
-    """Run actions behind a GPU that spins; return for how many cycles it should, if too few."""
+def _bursts(actions: Sequence[Action], device: torch.device) -> list[list[Action]]:
+    """Run actions to warm up, and return them in parts too short for a power limit to act."""
+    for _ in range(2):  # the first choose kernels and take memory
+        watch = Stopwatch(device)
+        watch.run(actions)
+    watch.seconds()  # wait for them
+    bursts: list[list[Action]] = [[]]
+    long_s = 0.0
+    for action, (_, begun, ended) in zip(actions, watch.marks, strict=True):
+        took_s = watch.between(begun, ended)
+        if bursts[-1] and long_s + took_s > BURST_S:
+            bursts.append([])
+            long_s = 0.0
+        bursts[-1].append(action)
+        long_s += took_s
+    return bursts
+
+
+def _after_a_pause(watch: Stopwatch, actions: Sequence[Action], cycles: int) -> int:
+    """Run actions behind a GPU that spins; return for how many cycles it should spin."""
     torch.cuda.synchronize(watch.device)
     sleep(PAUSE_S)
     with torch.cuda.device(watch.device):
@@ -129,7 +147,7 @@ def _after_a_pause(watch: Stopwatch, actions: Sequence[Action], cycles: int) -> 
         launched_s = perf_counter() - before
         torch.cuda.synchronize(watch.device)
     spun_s = watch.between(begun, ended)
-    return None if launched_s < spun_s else int(cycles * max(2.0, 1.5 * launched_s / spun_s))
+    return cycles if launched_s < spun_s else int(cycles * max(2.0, 1.5 * launched_s / spun_s))
 
 
 def time_sustained(

@@ -14,7 +14,7 @@ from mp.calibration.stopwatch import time_sustained, time_unthrottled
 from tests.mp.test_calibration_parts import CPU, setting_of
 
 CYCLES_PER_S = 2e9
-LAUNCH_S = 0.02
+LAUNCH_S = 0.025
 
 
 class Event:
@@ -55,6 +55,15 @@ def test_times_count_only_if_the_gpu_spun_for_longer_than_the_host_launched():
     discarded = len(runs) - 2 - len(found["a"])  # two warm up
     assert len(found["a"]) == len(host["a"]) == 3
     assert discarded > 0
+
+
+def test_a_long_round_is_cut_into_bursts_each_of_which_begins_after_a_pause(monkeypatch):
+    spun = []
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: (spun.append(1), time.sleep(0.05)))
+    actions = [(str(n), lambda: time.sleep(0.03)) for n in range(3)]
+    found, _ = time_unthrottled(actions, CPU, 0.0)
+    assert {name: len(samples) for name, samples in found.items()} == {"0": 3, "1": 3, "2": 3}
+    assert len(spun) == 9
 
 
 def test_what_is_timed_under_load_is_what_comes_after_the_warm_up():
