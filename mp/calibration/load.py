@@ -20,6 +20,7 @@ from study.results.environment import GpuState
 
 SHARES = (0.25, 0.5, 0.75, 0.9, 1.0)  # of the time, rising, so that the GPU comes to its limit last
 PERIOD_S = 0.02  # of computing, then the pause: shorter than a power limit looks back
+LONGEST_S = {"cuda": 3.0, "cpu": 0.3}  # for one share
 SETTLED = 0.5  # of the time, after which times count
 UNKNOWN = GpuState(
     sm_clock_hz=None,
@@ -45,7 +46,7 @@ def measure_loaded(setting: Setting, seconds: float) -> list[LoadedTime]:
         return []
     slots, found = Slots(seconds, len(SHARES)), list[LoadedTime]()
     for share in SHARES:
-        slot_s = slots.next()
+        slot_s = min(slots.next(), LONGEST_S[setting.device.type])
         if setting.deadline.is_over():
             setting.left_out.append(f"No time was left for a GPU that computes for {share:.0%}.")
             continue

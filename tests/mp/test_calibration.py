@@ -37,7 +37,7 @@ def calibrated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrated")
     grid, results = folder / "small.yaml", folder / "results"
     grid.write_text(SMALL)
-    words = ["--grid", "calibration", "--for", grid, "--set", "time_limit_s=6"]
+    words = ["--grid", "calibration", "--for", grid, "--set", "time_limit_s=3"]
     done = python("submit.py", *words, "--cluster", "local", "--results", results)
     paths = sorted((results / "local").glob("calibration-*.json"))
     return done, [read_result(path) for path in paths], results, words
