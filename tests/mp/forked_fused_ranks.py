@@ -10,14 +10,12 @@ import warnings
 
 import torch
 
-from mp.correctness.check import check_equals_unsplit
 from mp.distributed.engine import DistributedEngine
 from mp.families.registry import workload_of
 from mp.weight_gradients import WeightGradients, _Linear
-from study.errors import CaseError
 from study.schedules import PIPELINES
 from study.validation import make_case
-from tests.mp.forked_families import FAMILIES, SIZES
+from tests.mp.forked_families import FAMILIES, SIZES, words_of
 from tests.mp.forked_ranks import fork, meet
 from tests.mp.odd_models import ODD
 
@@ -29,15 +27,6 @@ def engine_of(world, family, schedule, gradients="fused"):
     keys |= {"gpus": world.size, "schedule": schedule, "micro_batches": 2 * world.size}
     case = make_case({**keys, "batch_size": 32, "gradients": gradients}, "test")
     return DistributedEngine(case, world, ODD.get(family, workload_of))
-
-
-def words_of(engine):
-    """The words with which a check ends."""
-    try:
-        notes = check_equals_unsplit(engine)
-    except CaseError as error:
-        return str(error)
-    return " ".join(["equal", *notes])
 
 
 def without_one(store, micro_batch):

@@ -14,6 +14,7 @@ from study.validation import make_case
 from tests.conftest import PATIENCE_S
 from tests.mp.forked_data_parallel import LEFT_OUT, SHARED
 from tests.mp.forked_families import FAMILIES
+from tests.mp.said import lines_of
 
 pytestmark = pytest.mark.long
 
@@ -34,11 +35,7 @@ of_each = pytest.mark.parametrize("schedule", SHARED)
 @pytest.fixture(scope="module")
 def said():
     """What two ranks say, by (what, model or fault, schedule)."""
-    command = [sys.executable, "-m", "tests.mp.forked_data_parallel"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {tuple(key): found for *key, found in lines}
+    return {tuple(key): found for *key, found in lines_of("forked_data_parallel")}
 
 
 @of_each

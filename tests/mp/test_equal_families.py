@@ -1,9 +1,5 @@
 """Every kind of model is compared with the unsplit one, and a split that is wrong is refused."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -15,12 +11,11 @@ from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
 from mp.single.engine import SingleEngine
 from study.errors import CaseError
-from study.paths import ROOT
 from study.schedules import PIPELINES
 from study.validation import make_case
-from tests.conftest import PATIENCE_S
 from tests.mp.forked_families import BAD, FAMILIES, NOTED, SIZES
 from tests.mp.odd_models import ODD
+from tests.mp.said import lines_of
 
 pytestmark = pytest.mark.long
 
@@ -38,11 +33,7 @@ NOTES = {
 @pytest.fixture(scope="module")
 def said():
     """What 2 and 4 ranks say, by (ranks, what, model, how)."""
-    command = [sys.executable, "-m", "tests.mp.forked_families", "2", "4"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {tuple(key): words for *key, words in lines}
+    return {tuple(key): words for *key, words in lines_of("forked_families", "2", "4")}
 
 
 @pytest.mark.parametrize(

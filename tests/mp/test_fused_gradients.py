@@ -1,8 +1,5 @@
 """Weight gradients that are added inside their matrix product, now or later."""
 
-import json
-import subprocess
-import sys
 from itertools import pairwise
 
 import pytest
@@ -13,9 +10,8 @@ from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 from mp.weight_gradients import WeightGradients
-from study.paths import ROOT
 from study.schedules import PIPELINES
-from tests.conftest import PATIENCE_S
+from tests.mp.said import lines_of
 
 CHECKED = ("linear", "gpt", "gpt tied", "conv batch", "moe", "frozen parts")
 
@@ -23,13 +19,7 @@ CHECKED = ("linear", "gpt", "gpt tied", "conv batch", "moe", "frozen parts")
 @pytest.fixture(scope="module")
 def said():
     """What two ranks said, by the first words of each line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.mp.forked_fused_ranks"],
-        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["')]
-    return {tuple(line[:3]): line[3:] for line in lines}
+    return {tuple(line[:3]): line[3:] for line in lines_of("forked_fused_ranks")}
 
 
 def actions(said, schedule):

@@ -1,9 +1,6 @@
 """CUDA graphs of a process for each GPU: what needs no GPU. test_cuda_graphs.py has the rest."""
 
-import json
 import re
-import subprocess
-import sys
 from functools import cache
 
 import pytest
@@ -15,10 +12,9 @@ from mp.hardware.devices import Devices
 from mp.timing.capture import NotCapturable, first_cause, reason_of
 from study.case import Case
 from study.errors import CaseError, ConfigError
-from study.paths import ROOT
 from study.schedules import PIPELINES
 from study.validation import make_case
-from tests.conftest import PATIENCE_S
+from tests.mp.said import lines_of
 
 KEYS = {"depth": 8, "gpus": 2, "execution": "cuda_graph"}
 FACTORY = {"factory": "models/moe.py:build"}
@@ -28,13 +24,7 @@ LATE = pytest.mark.long
 @cache
 def checked():
     """The words that both ranks end a check with, by schedule and stand-in of a graph."""
-    command = [sys.executable, "-m", "tests.mp.forked_graph_stand_ins"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == 0, done.stderr
-    return {
-        (schedule, name): words
-        for schedule, name, words in map(json.loads, done.stdout.splitlines())
-    }
+    return {tuple(key): words for *key, words in lines_of("forked_graph_stand_ins")}
 
 
 @LATE

@@ -1,17 +1,12 @@
 """Replicas of a pipeline train what the unsplit model trains, under every schedule, in 4 ranks."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from mp.inspection.text import describe
-from study.paths import ROOT
 from study.validation import make_case
-from tests.conftest import PATIENCE_S
 from tests.mp.forked_replicas import EVERYWHERE, IN_SOME, MORE, STEPS
+from tests.mp.said import lines_of
 from tests.report.made_up import profile
 
 pytestmark = pytest.mark.long
@@ -28,11 +23,7 @@ NOTES = {
 @pytest.fixture(scope="module")
 def said():
     """What 4 ranks say, by (what, model, schedule)."""
-    command = [sys.executable, "-m", "tests.mp.forked_replicas"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {tuple(key): words for *key, words in lines}
+    return {tuple(key): words for *key, words in lines_of("forked_replicas")}
 
 
 @pytest.mark.parametrize("family", [*EVERYWHERE, *IN_SOME])
