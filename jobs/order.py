@@ -78,7 +78,8 @@ class SubmitOrder:
     @cached_property
     def predictor(self) -> Predictor:
         """The predictions of cases, from the calibrations that are there now."""
-        return make_predictor(self.store, self.profile, self.executor.nodes_of)
+        nodes_of, layers_of = self.executor.nodes_of, self.fits.layers_of
+        return make_predictor(self.store, self.profile, nodes_of, layers_of)
 
     def plan(self, record: bool = True, needed: bool = True) -> Plan:
         """Return what to run, given the status of every case now.

@@ -8,6 +8,7 @@ from predict.forecast.intervals import Residuals
 from predict.forecast.matching import Known
 from predict.forecast.pairs import pairs_of
 from predict.forecast.predict import Predictor
+from predict.memory.fit import Layers
 from study.case import Case
 from study.commit import commit_of
 from study.results.file import read_result
@@ -19,18 +20,24 @@ from study.storage.store import Store
 CALIBRATIONS = "calibration-*.json"
 
 
-def make_predictor(store: Store, profile: Profile, nodes_of: Callable[[Case], int]) -> Predictor:
+def make_predictor(
+    store: Store,
+    profile: Profile,
+    nodes_of: Callable[[Case], int],
+    layers_of: Callable[[Case], Layers],
+) -> Predictor:
     """Return what predicts cases, from the folder as it is now.
 
     Args:
         store: the folder of the profile's results.
         profile: where jobs run.
         nodes_of: on how many nodes a case runs.
+        layers_of: the sizes of a case's layers.
     """
     paths = sorted(store.folder.glob(CALIBRATIONS))
     calibrations = tuple(result for path in paths if (result := _read(path)) is not None)
     if not calibrations:
-        return Predictor(Known((), device=profile.device), Residuals(), nodes_of)
+        return Predictor(Known((), device=profile.device), Residuals(), nodes_of, layers_of)
     submissions = _submissions(store)
     predicted = {s.case_id: s.case for s in submissions if s.prediction is not None}
     measured = {
@@ -40,7 +47,8 @@ def make_predictor(store: Store, profile: Profile, nodes_of: Callable[[Case], in
     }
     measured |= {result.case_id: result for result in calibrations}
     known = Known(calibrations, _newest(store), profile.device)
-    return Predictor(known, Residuals(pairs_of(submissions, measured)), nodes_of, commit_of())
+    residuals = Residuals(pairs_of(submissions, measured))
+    return Predictor(known, residuals, nodes_of, layers_of, commit_of())
 
 
 def _submissions(store: Store) -> list[Submission]:

@@ -16,11 +16,13 @@ class Calibrated:
         one: of one GPU.
         pair: of two GPUs of a node; None if there is none.
         over_nodes: of two GPUs of two nodes; None if there is none.
+        model: the sizes of the case's layers; None where they follow from the case, or are unknown.
     """
 
     one: Result
     pair: Result | None = None
     over_nodes: Result | None = None
+    model: ModelProfile | None = None
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -41,11 +43,6 @@ class Calibrated:
     def layers(self) -> Calibration:
         """The times of one GPU."""
         return record_of(self.one)
-
-    @property
-    def model(self) -> ModelProfile | None:
-        """The sizes of the layers, where they were measured."""
-        return next((each.model for each in self.results if each.model is not None), None)
 
     @property
     def pair_record(self) -> Calibration | None:

@@ -15,7 +15,7 @@ def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:
 
     Args:
         case: the configuration.
-        model: the layers as the calibration measured them; None if it did not.
+        model: the sizes of its layers; None where they follow from the case, or are unknown.
         layer: its number.
 
     Raises:
@@ -27,7 +27,8 @@ def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:
     if case.kind == "gpt":
         return float(rows * int(case.value("seq_len")) * case.dim * ELEMENT_BYTES[case.dtype])
     if model is None or len(model.layers) != case.layers:
-        raise Unpredictable("the sizes of what layers send to one another were not calibrated")
+        why = "the sizes of what its layers send to one another are known once a job has run"
+        raise Unpredictable(why, "measure")
     return model.layers[layer].output_bytes * rows / model.rows
 
 

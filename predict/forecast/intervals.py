@@ -61,6 +61,10 @@ class Residuals:
         """Return the most GPUs on which a prediction of these schedules was held against a job."""
         return max((p.case.gpus for p in self.pairs if p.prediction.group == group), default=0)
 
+    def most_nodes(self, group: Group) -> int:
+        """Return the most nodes of a job that was held against a prediction of these schedules."""
+        return max((p.nodes for p in self.pairs if p.prediction.group == group), default=1)
+
 
 def half_width(base: float, doubt: float, *, doubled: bool) -> float:
     """Return half of the interval as a share of the step.

@@ -35,6 +35,13 @@ class Pair:
         return median(self.result.measurement.step_times_s)
 
     @property
+    def nodes(self) -> int:
+        """The number of hosts that the job's processes were on."""
+        environment = self.result.environment
+        ranks = environment.ranks if environment is not None else ()
+        return max(1, len({rank.host for rank in ranks}))
+
+    @property
     def error(self) -> float:
         """The prediction's error as a share of what was measured; below 0 it was too fast."""
         return self.prediction.step_s / self.measured_s - 1

@@ -1,7 +1,7 @@
 """The prediction of a case: its step, how certain that is, bubbles and peaks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -9,6 +9,7 @@ from predict.costs.calibrated import Calibrated
 from predict.costs.refusal import Unpredictable
 from predict.forecast.intervals import LAUNCH_BOUND, Residuals, group_of, half_width
 from predict.forecast.matching import Known
+from predict.memory.fit import Layers
 from predict.memory.peaks import TooLong, peaks_of
 from predict.steps.of_case import step_of
 from predict.steps.step import Step
@@ -30,12 +31,14 @@ class Predictor:
         known: all calibrations.
         residuals: errors of earlier predictions.
         nodes_of: on how many nodes a case runs.
+        layers_of: the sizes of a case's layers.
         commit: of this project.
     """
 
     known: Known
     residuals: Residuals
     nodes_of: Callable[[Case], int]
+    layers_of: Callable[[Case], Layers]
     commit: str | None = None
     _made: dict[Case, Predicted] = field(default_factory=dict)
     _steps: dict[Case, tuple[Calibrated, Step] | Unpredictable] = field(default_factory=dict)
@@ -77,7 +80,8 @@ class Predictor:
                 nodes = self.nodes_of(case)
                 if case.kind == "program":
                     raise Unpredictable("what a program does is its own affair", "measure")
-                calibrated = self.known.for_case(case, nodes)
+                model = self.layers_of(case).model
+                calibrated = replace(self.known.for_case(case, nodes), model=model)
                 self._steps[case] = calibrated, step_of(case, calibrated, nodes)
             except Unpredictable as why:
                 self._steps[case] = why
@@ -88,8 +92,12 @@ class Predictor:
 
     def _labels(self, case: Case, calibrated: Calibrated) -> list[str]:
         """Return in what a case goes beyond what was seen; its interval is then doubled."""
-        seen = max(calibrated.gpus, self.residuals.most_gpus(group_of(case)))
-        return [f"extrapolated: {case.gpus} GPUs, seen {seen}"] if case.gpus > seen else []
+        group, nodes = group_of(case), self.nodes_of(case)
+        seen = max(calibrated.gpus, self.residuals.most_gpus(group))
+        labels = [f"extrapolated: {case.gpus} GPUs, seen {seen}"] if case.gpus > seen else []
+        if nodes > self.residuals.most_nodes(group):
+            labels.append(f"extrapolated: {nodes} nodes, of which one link was timed")
+        return labels
 
     def _one_gpu_s(self, case: Case) -> float | None:
         """Return the step of one GPU with the same batch, against which a speed-up counts."""
@@ -106,10 +114,9 @@ class Predictor:
 
 def _peaks(case: Case, calibrated: Calibrated) -> tuple[int, ...]:
     """Return the peak of each GPU; empty where the sizes of layers are not known."""
-    model = calibrated.model
-    if case.kind != "linear" and (model is None or model.rows != case.batch_size // case.parts):
+    if case.kind != "linear" and calibrated.model is None:
         return ()
     try:
-        return tuple(peak.allocated for peak in peaks_of(case, model))
+        return tuple(peak.allocated for peak in peaks_of(case, calibrated.model))
     except TooLong:
         return ()

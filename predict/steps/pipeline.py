@@ -90,7 +90,7 @@ class PipelineCosts:
         takes_turns = case.schedule == "naive" and case.gpus > 1
         is_cool = takes_turns and not calibrated.layers.loaded
         times = LayerTimes(case, calibrated.layers, PACES[::-1] if is_cool else PACES)
-        self.stages = Stages(times)
+        self.stages = Stages(times, calibrated.model)
         self.host_times = HostTimes.of(case, calibrated.everything)
         self._work = {
             kind: [

@@ -12,6 +12,7 @@ from study.balance import balanced_map
 from study.case import Case
 from study.results.calibration.layers import LayerAction
 from study.results.calibration.timing import Timing
+from study.results.layers import ModelProfile
 from study.schedules import IN_TWO_PARTS, SCHEDULES
 from study.stages import chunks_of
 
@@ -32,10 +33,11 @@ class Stages:
 
     Args:
         times: of the layers.
+        model: the sizes of the layers; None where they follow from the case, or are unknown.
     """
 
-    def __init__(self, times: LayerTimes) -> None:
-        self.times, self.case = times, times.case
+    def __init__(self, times: LayerTimes, model: ModelProfile | None = None) -> None:
+        self.times, self.case, self.model = times, times.case, model
         self.gpu_of_stage = SCHEDULES[self.case.schedule].gpu_of_stage(
             self.case.pipeline_gpus, chunks_of(self.case)
         )
@@ -53,7 +55,7 @@ class Stages:
         if not SCHEDULES[case.schedule].is_pipeline:
             return gpu_of_layer(case)
         if case.balance != "time" or len(self.gpu_of_stage) == 1:
-            return stage_of_layer(case, None)[0]
+            return stage_of_layer(case, self.model)[0]
         costs = [Work.of(self._alone(number)).seconds for number in range(case.layers)]
         costs[-1] += Work.of(self._alone(LOSS)).seconds
         return balanced_map(costs, len(self.gpu_of_stage))

@@ -11,6 +11,7 @@ from predict.forecast.matching import Known
 from predict.forecast.pairs import Pair, pairs_of
 from predict.forecast.predict import Predictor
 from predict.forecast.row import TITLES, row_of, verdict_of
+from predict.memory.fit import Layers
 from study.storage.ledger import Submission
 from study.storage.prediction import Prediction
 from tests.predict.made_up_calibration import MS, calibration, case
@@ -22,7 +23,7 @@ NAIVE = {"schedule": "naive", "micro_batches": 1}
 
 def predictor(pairs=(), **one) -> Predictor:
     known = Known((calibration(**one), calibration(2)))
-    return Predictor(known, Residuals(pairs), lambda case: 1, "0" * 40)
+    return Predictor(known, Residuals(pairs), lambda case: 1, lambda case: Layers(), "0" * 40)
 
 
 def half(found: Prediction) -> float:
@@ -106,7 +107,7 @@ def test_a_step_that_is_launched_for_three_quarters_of_it_is_only_bounded():
         for run in calibration(2).calibration.host
     )
     known = Known((calibration(), calibration(2, host=slow)))
-    found = Predictor(known, Residuals(), lambda case: 1).of(case())
+    found = Predictor(known, Residuals(), lambda case: 1, lambda case: Layers()).of(case())
     assert found.host_share > 0.75
     assert found.high_s is None
     assert found.contains(10 * found.step_s)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from predict.costs.calibrated import Calibrated
@@ -133,6 +134,38 @@ def test_host_times_come_from_the_run_with_as_many_gpus():
 def test_a_deeper_stack_than_was_calibrated_has_more_of_the_same_layers():
     made = case(gpus=1, depth=16, schedule="naive", micro_batches=1)
     assert ms(made) == pytest.approx(8 * (16 + 1 + 15 * 2) + 1.6 + 1.6)
+
+
+def test_a_gpt_has_other_layers_at_its_ends_and_launches_them_as_they_were_launched():
+    names, factors = ("embedding", "block", "head"), (0.5, 1.0, 3.0)
+    numbers = ((0,), (1, 2, 3, 4), (5,))
+    kinds = calibration().calibration.kinds
+    made_kinds = [
+        msgspec.structs.replace(kinds[1], name=name, layers=its)
+        for name, its in zip(names, numbers, strict=True)
+    ]
+    usual = [t for t in calibration().calibration.layers if t.kind == 1 and t.rows == 512]
+    loss = [t for t in calibration().calibration.layers if t.kind == 2 and t.rows == 512]
+    times = [
+        msgspec.structs.replace(t, kind=n, rows=1, **{k: f * getattr(t, k) for k in TIMES})
+        for n, f in enumerate(factors)
+        for t in usual
+    ]
+    times += [msgspec.structs.replace(t, kind=3, rows=1) for t in loss]
+    launched = [msgspec.structs.replace(t, pace="host") for t in times if t.kind < 3]
+    sizes = {"kind": "gpt", "heads": 4, "seq_len": 8, "vocab": 32, "tied": False, "depth": 4}
+    found = calibrated(kinds=(*made_kinds, kinds[2]), layers=(*times, *launched), **sizes)
+    made = case(**sizes | {"depth": 6, "gpus": 1, "batch_size": 1, **NAIVE})
+    layer = 0.5 * 3 + 6 * 3 + 3 * 3  # of embedding, blocks and head; three actions each
+    assert ms(made, found) == pytest.approx(layer * 0.5 + 0.1 + 0.8, rel=0.01)
+    split = case(**sizes | {"gpus": 2, "batch_size": 8, "micro_batches": 8})
+    share = step_of(split, found).host_share
+    assert share is not None
+    assert share > 0.5  # as long as the GPU computes, of which one waits for the other
+
+
+TIMES = ("seconds", "low_s", "high_s")
+NAIVE = {"schedule": "naive", "micro_batches": 1}
 
 
 def test_a_step_of_very_many_actions_is_simulated_all_at_once():

@@ -7,6 +7,7 @@ from predict.costs.refusal import Unpredictable
 from predict.forecast.intervals import Residuals
 from predict.forecast.matching import Known
 from predict.forecast.predict import Predictor
+from predict.memory.fit import Layers
 from study.results.result import CaseFailure
 from study.storage.prediction import Prediction
 from study.validation import make_case
@@ -17,7 +18,7 @@ LATER = {"finished_at": "2030-01-02T10:00:00.000+00:00"}
 
 def predicted(made, *results, nodes=1, newest=None, device="auto"):
     known = Known(tuple(results), newest, device)
-    return Predictor(known, Residuals(), lambda case: nodes).of(made)
+    return Predictor(known, Residuals(), lambda case: nodes, lambda case: Layers()).of(made)
 
 
 def both(**changes):
@@ -100,6 +101,7 @@ def test_several_nodes_need_a_link_that_was_calibrated_between_nodes():
     found = predicted(made, *both(), calibration(2, 2), nodes=2)
     assert isinstance(found, Prediction)
     assert len(found.calibrations) == 3
+    assert found.labels[-1] == "extrapolated: 2 nodes, of which one link was timed"
 
 
 def test_tensor_parallelism_needs_an_all_reduce_that_was_timed():

@@ -1,0 +1,186 @@
+"""Predictions that a ledger has from before the jobs ran, against what the jobs measured.
+
+    python benchmarks/predictions.py results/local
+
+Prints one line for each figure that predictions are held to: mean, nine in ten, largest, and the
+target. Steady cases are those whose host share is at most 75 % and whose measured median is known
+to 2 %; the figures of step times are over them, and over all cases next to it.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import combinations
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import msgspec
+
+from predict.forecast.accuracy import covered, points_of, spread_of
+from predict.forecast.pairs import Pair
+from report.analysis.bubble import bubbles
+from report.data.load import ProfileResults, load_results
+from report.data.measured import measured
+from study.case import Case
+from study.statistics.bootstrap import compare
+from study.values.keys import DEFAULTS
+
+STEADY = 0.02  # half of the interval of a measured median, as a share of it
+OF_SCHEDULES = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients", "repeat",
+                "data_parallel", "split")  # fmt: skip
+
+
+def main() -> int:
+    """Print the figures; 1 if there is no prediction."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("results", type=Path, help="a folder of results")
+    options = parser.parse_args()
+    profiles = load_results(options.results, lambda problem: print(problem, file=sys.stderr))
+    pairs = [pair for profile in profiles for pair in profile.pairs.values()]
+    if not pairs:
+        print(f"{options.results}: no case was predicted before it ran", file=sys.stderr)
+        return 1
+    for line in [*_figures(pairs), *_unpredicted(profiles), *_calibrations(profiles)]:
+        print(line)
+    return 0
+
+
+def _figures(pairs: list[Pair]) -> Iterable[str]:
+    points, steady = points_of(pairs), [pair for pair in points_of(pairs) if is_steady(pair)]
+    yield _line("step, steady cases", errors(steady), "2 / 4 / 6 %")
+    yield _line("step, all cases", errors(points), "none")
+    for group, target in (
+        ("one stage", "1 / - / 2 %"),
+        ("runtime", "none"),
+        ("naive", "3 / - / - %"),
+        ("together", "5 / - / - %"),
+    ):
+        its = [pair for pair in steady if pair.prediction.group == group]
+        yield _line(f"step, {group}", errors(its), target)
+    yield _line("bubble of each GPU, points", of_bubbles(steady), "1 / - / 3")
+    peaks = of_peaks(pairs)
+    yield _line("peak of each GPU", peaks, "0.5 / - / 2 %")
+    yield f"peaks more than 1 % too low: {sum(error < -0.01 for error in peaks)} (target 0)"
+    yield from _choices(steady)
+    inside = covered(points)
+    said = "none" if inside is None else f"{100 * inside:.0f} % of {len(points)}"
+    yield f"in the 90 % interval: {said} (target 80 to 97 % of at least 30)"
+    bounds = [pair for pair in pairs if pair.prediction.is_launch_bound]
+    yield f"launch-bound, given as a bound: {len(bounds)}, kept {sum(b.is_inside for b in bounds)}"
+    extrapolated = sum(pair.prediction.is_extrapolated for pair in pairs)
+    yield f"called extrapolated: {extrapolated} of {len(pairs)}"
+    away = [pair for pair in pairs if pair.other_machine]
+    yield f"on another machine than their calibration, not counted: {len(away)}"
+
+
+def _line(name: str, found: list[float], target: str) -> str:
+    spread = spread_of(found)
+    if spread is None:
+        return f"{name}: none"
+    figures = " / ".join(
+        f"{100 * value:.2f}" for value in (spread.mean, spread.p90, spread.largest)
+    )
+    return f"{name}: {figures} (mean / nine in ten / largest of {spread.count}; target {target})"
+
+
+def errors(pairs: list[Pair]) -> list[float]:
+    """Return the error of each step as a share of what was measured."""
+    return [pair.error for pair in pairs]
+
+
+def is_steady(pair: Pair) -> bool:
+    """Return whether the measured median is known well enough to judge a prediction by."""
+    assert pair.result.measurement is not None, "pairs are measured"
+    found = pair.result.measurement.median_ci_s
+    return found is not None and (found[1] - found[0]) / 2 <= STEADY * pair.measured_s
+
+
+def of_bubbles(pairs: list[Pair]) -> list[float]:
+    """Return the error of each GPU's bubble, as a share of a step."""
+    found = []
+    for pair in pairs:
+        seen = bubbles(measured(pair.result))
+        predicted = pair.prediction.bubbles
+        found += [its - each.measured for its, each in zip(predicted, seen, strict=False)]
+    return found
+
+
+def of_peaks(pairs: list[Pair]) -> list[float]:
+    """Return the error of each GPU's peak, as a share of what was measured."""
+    found = []
+    for pair in pairs:
+        predicted = pair.prediction.peak_bytes
+        assert pair.result.measurement is not None, "pairs are measured"
+        seen = [gpu.peak_allocated_bytes for gpu in pair.result.measurement.per_gpu]
+        if not predicted or None in seen:
+            continue
+        known = [size for size in seen if size is not None]
+        if len(predicted) == 1:
+            found.append(predicted[0] / max(known) - 1)
+        elif len(known) % len(predicted) == 0:
+            firsts = known[:: len(known) // len(predicted)]
+            found += [its / size - 1 for its, size in zip(predicted, firsts, strict=True)]
+    return found
+
+
+def _choices(pairs: list[Pair]) -> Iterable[str]:
+    """Yield what choosing by prediction would have cost, for each model and number of GPUs."""
+    alike: defaultdict[Case, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        neutral = {key: DEFAULTS[key] for key in OF_SCHEDULES}
+        alike[msgspec.structs.replace(pair.case, **neutral)].append(pair)
+    inverted = different = 0
+    regrets = []
+    for its in alike.values():
+        chosen = min(its, key=lambda pair: pair.prediction.step_s)
+        if len(its) > 1:
+            regrets.append(chosen.measured_s / min(pair.measured_s for pair in its) - 1)
+        for a, b in combinations(its, 2):
+            slower = _is_slower(a, b)
+            different += slower is not None
+            inverted += slower is not None and slower != (a.prediction.step_s > b.prediction.step_s)
+    yield _line("chosen case against the best measured", regrets, "- / - / 2 %")
+    yield f"orders inverted that the test calls different: {inverted} of {different} (target 0)"
+
+
+def _is_slower(a: Pair, b: Pair) -> bool | None:
+    """Return whether the first was measured to be slower; None if nobody can tell."""
+    steps = [list(p.result.measurement.step_times_s) for p in (a, b) if p.result.measurement]
+    found = compare([steps[0]], [steps[1]])
+    if found is None or found.kind not in ("slower", "faster"):
+        return None
+    return a.measured_s > b.measured_s
+
+
+def _unpredicted(profiles: list[ProfileResults]) -> Iterable[str]:
+    """Yield how many measured cases had no prediction, by the reason."""
+    why: defaultdict[str, int] = defaultdict(int)
+    for profile in profiles:
+        for case, result in profile.results.items():
+            if result.measurement is not None and case not in profile.pairs:
+                said = profile.why_unpredicted(case).partition("; run ")[0]
+                why[said or "no calibration was there"] += 1
+    yield from (f"without a prediction: {count}, {said}" for said, count in why.items())
+
+
+def _calibrations(profiles: list[ProfileResults]) -> Iterable[str]:
+    """Yield how long the job of each calibration took, its start and end included."""
+    results = [result for profile in profiles for result in profile.results.values()]
+    hours = 0.0
+    for result in results:
+        if result.calibration is None:
+            continue
+        began, ended = map(datetime.fromisoformat, (result.job.started_at, result.job.finished_at))
+        took_s = (ended - began).total_seconds()
+        hours += result.case.gpus * took_s / 3600
+        yield f"{result.case_id}: {took_s:.0f} s (target 120)"
+    yield f"all calibrations: {hours:.4f} GPU-hours (target 0.05)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
