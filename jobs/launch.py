@@ -14,6 +14,7 @@ from jobs.terminal.messages import (
     print_how_to_watch,
     print_notes,
     print_plan,
+    print_predicted,
     print_request,
     print_submission,
 )
@@ -33,6 +34,7 @@ def launch(order: SubmitOrder) -> int:
     with results_lock(order.store):
         plan = plan_again(order)
         print_plan(plan.planned, order.profile, order.fits)
+        print_predicted(plan.to_run)
         failed_before = any(planned.failed for planned in plan.planned)
         if order.executor.in_background:
             print_request(plan.to_run, order.profile, order.executor.starts(plan.to_run))

@@ -51,6 +51,17 @@ def _decision(planned: PlannedCase) -> str:
     return f"run{again}{without}"
 
 
+def print_predicted(planned: Sequence[PlannedCase]) -> None:
+    """Print how many of the cases that run have a prediction, where one was tried.
+
+    Args:
+        planned: cases that run.
+    """
+    made = sum(each.prediction is not None for each in planned)
+    if made or any(each.no_prediction for each in planned):
+        print(f"Predicted: {made} of {len(planned)} cases; collect.py shows them beside results.")
+
+
 def print_request(
     planned: list[PlannedCase], profile: Profile, starts: Mapping[int, float]
 ) -> None:

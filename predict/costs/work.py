@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import fsum, hypot
 
+from predict.costs.pace import Pace
 from study.results.calibration.timing import Timing
 
 
@@ -38,7 +39,11 @@ class Work:
     @property
     def seconds(self) -> float:
         """The sum of the medians."""
-        return fsum(count * timing.seconds for timing, count in self.counts.items())
+        return self.at(Pace())
+
+    def at(self, pace: Pace) -> float:
+        """Return the sum of the medians at a pace."""
+        return fsum(n * t.seconds * pace.of(t) for t, n in self.counts.items())
 
     @property
     def half_width_s(self) -> float:

@@ -1,4 +1,4 @@
-"""How well predictions agreed with what was measured later."""
+"""Errors of predictions against what was measured later."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

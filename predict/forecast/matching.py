@@ -42,7 +42,7 @@ class Known:
         """
         one = self._choose(case, gpus=1, nodes=1)
         if case.gpus == 1:
-            return Calibrated(one)
+            return Calibrated(one, self._pair_if_any(case, one))
         pair = self._beside(one, self._choose(case, gpus=2, nodes=1))
         if nodes == 1:
             return Calibrated(one, pair)
@@ -52,6 +52,15 @@ class Known:
             why = f"it runs on {nodes} nodes, and no link between nodes was calibrated"
             raise Unpredictable(why) from None
         return Calibrated(one, pair, self._beside(one, far))
+
+    def _pair_if_any(self, case: Case, one: Result) -> Result | None:
+        """Return what one GPU in a process of its own takes from a pair: the host's times."""
+        if not case.in_processes:
+            return None
+        try:
+            return self._beside(one, self._choose(case, gpus=2, nodes=1))
+        except Unpredictable:
+            return None
 
     def _choose(self, case: Case, gpus: int, nodes: int) -> Result:
         of_size = [result for result in self.results if _size_of(result) == (gpus, nodes)]

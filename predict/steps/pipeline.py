@@ -8,7 +8,7 @@ from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.layers import PACES, LayerTimes
 from predict.costs.links import collective_s, link_of, queues_of, slowdown
-from predict.costs.pace import pace_at
+from predict.costs.pace import Pace, pace_at
 from predict.costs.shapes import output_bytes
 from predict.costs.updates import update_s
 from predict.costs.work import NOTHING
@@ -45,7 +45,7 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     """
     made = PipelineCosts(case, calibrated, nodes)
     play = _large(case) if made.actions > MOST_EVENTS else _by_events(case)
-    paces = [1.0] * case.pipeline_gpus
+    paces = [Pace()] * case.pipeline_gpus
     found = play(made.costs(paces))
     for _ in range(PACED if calibrated.layers.loaded else 0):
         paces = [pace_at(calibrated.layers, 1 - bubble) for bubble in found.bubbles]
@@ -105,12 +105,12 @@ class PipelineCosts:
         """The number of actions of all GPUs of a replica in a step."""
         return len(self.stages.layers) * len(self._work) * self.case.micro_batches
 
-    def costs(self, paces: list[float]) -> Costs:
+    def costs(self, paces: list[Pace]) -> Costs:
         """Return the costs if each GPU computes at its pace."""
         places = self.stages.gpu_of_stage
         work: dict[Kind, list[Work]] = {
             kind: [
-                Work(*(each.seconds * paces[places[stage]] for each in both))
+                Work(*(each.at(paces[places[stage]]) for each in both))
                 for stage, both in enumerate(of_stage)
             ]
             for kind, of_stage in self._work.items()

@@ -6,7 +6,7 @@ from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.links import collective_s, slowdown
-from predict.costs.pace import pace_at
+from predict.costs.pace import Pace, pace_at
 from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s
@@ -35,7 +35,7 @@ class Together:
         self.times, self.shares = LayerTimes(case, calibrated.layers), shares
         self.layers = range(case.layers)
         self.timings: list[Timing] = []
-        self.pace = 1.0
+        self.pace = Pace()
 
     def seconds(self, layer: int, action: LayerAction) -> float:
         """Return what an action of a layer takes, at the pace of this GPU."""
@@ -46,7 +46,11 @@ class Together:
             found = self.times.find(layer, "backward_later")
         found = found or self.times.time(layer, action)
         self.timings.append(found)
-        return found.seconds * self.pace * (1.0 if layer == LOSS else self._part(layer, action))
+        return (
+            found.seconds
+            * self.pace.of(found)
+            * (1.0 if layer == LOSS else self._part(layer, action))
+        )
 
     def _part(self, layer: int, action: LayerAction) -> float:
         """Return what a share of a layer takes, as a part of the whole layer."""

@@ -56,7 +56,7 @@ class ProfileResults:
 
     @cached_property
     def pairs(self) -> dict[Case, Pair]:
-        """What was predicted of a case before the job that measured it."""
+        """The prediction of each case from before the job that measured it."""
         results = {result.case_id: result for result in self.results.values()}
         return {pair.case: pair for pair in pairs_of(self.submissions, results)}
 

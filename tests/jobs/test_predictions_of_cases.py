@@ -157,6 +157,7 @@ def test_a_prediction_is_kept_at_submission_and_shown_beside_what_was_measured(r
     where = ("--grid", grid, "--results", tmp_path / "r")
     done = run("submit.py", *where, "--cluster", "local", env=os.environ | stand_in())
     assert done.returncode == 0, done.stderr
+    assert "Predicted: 1 of 2 cases; collect.py shows them" in done.stdout
     events, _ = read(store.submissions)
     lines = {each.case: each for each in events if isinstance(each, Submission)}
     with_one, without = sorted(lines.values(), key=lambda each: -each.case.batch_size)

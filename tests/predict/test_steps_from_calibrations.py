@@ -50,6 +50,18 @@ def test_naive_gpus_compute_at_the_pace_of_a_gpu_that_waits_half_of_the_time():
     assert ms(naive(1), times) == pytest.approx(ms(naive(1)), rel=0.01)
 
 
+def test_times_after_a_pause_are_scaled_from_a_rested_gpu_and_never_get_faster_than_it():
+    paces = {"loaded": loaded({0.25: 0.8, 0.75: 0.8, 1.0: 1.0})}
+    rested = tuple(
+        msgspec.structs.replace(t, pace="unthrottled") for t in calibration().calibration.layers
+    )
+    computed = 8 * 23 + 1.6
+    base, under_load = ms(naive(1)), ms(naive(1), calibrated(layers=rested, **paces))
+    assert under_load - base == pytest.approx(0.25 * computed, rel=0.01)
+    turns = ms(naive(2), calibrated(layers=rested, **paces))
+    assert turns == pytest.approx(ms(naive(2)), rel=0.001)
+
+
 def test_gpipe_fills_and_drains_with_first_and_later_micro_batches():
     forwards = 4 + 8 * (MESSAGE + 4.1)
     backwards = 8.1 + 7 * 8.5 + MESSAGE + 7.4

@@ -104,6 +104,19 @@ def test_several_nodes_need_a_link_that_was_calibrated_between_nodes():
     assert found.labels[-1] == "extrapolated: 2 nodes, of which one link was timed"
 
 
+def test_a_pipeline_of_one_gpu_takes_its_host_times_from_a_pair_where_there_is_one():
+    alone, pair = calibration(host=()), calibration(2)
+    made = case(gpus=1)
+    assert predicted(made, alone).host_share is None
+    found = predicted(made, alone, pair)
+    assert found.host_share > 0
+    assert len(found.calibrations) == 2
+    other = predicted(made, alone, calibration(2, torch="2.11.0"))
+    assert other.host_share is None
+    naive = predicted(case(gpus=1, schedule="naive", micro_batches=1), alone, pair)
+    assert len(naive.calibrations) == 1
+
+
 def test_tensor_parallelism_needs_an_all_reduce_that_was_timed():
     made = case(schedule="tensor", micro_batches=1)
     results = calibration(), calibration(2, collectives=())
