@@ -170,10 +170,10 @@ def _unpredicted(profiles: list[ProfileResults]) -> Iterable[str]:
 
 def _calibrations(profiles: list[ProfileResults]) -> Iterable[str]:
     """Yield how long the job of each calibration took, its start and end included."""
-    results = [result for profile in profiles for result in profile.results.values()]
+    results = [found for profile in profiles for found in profile.calibrations.values()]
     hours = 0.0
     for result in results:
-        if result.calibration is None:
+        if result is None or result.calibration is None:
             continue
         began, ended = map(datetime.fromisoformat, (result.job.started_at, result.job.finished_at))
         took_s = (ended - began).total_seconds()

@@ -57,7 +57,8 @@ class ProfileResults:
     @cached_property
     def pairs(self) -> dict[Case, Pair]:
         """The prediction of each case from before the job that measured it."""
-        results = {result.case_id: result for result in self.results.values()}
+        known = (*self.results.values(), *self.calibrations.values())
+        results = {result.case_id: result for result in known if result is not None}
         return {pair.case: pair for pair in pairs_of(self.submissions, results)}
 
     def why_unpredicted(self, case: Case) -> str:

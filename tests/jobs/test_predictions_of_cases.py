@@ -176,6 +176,11 @@ def test_a_prediction_is_kept_at_submission_and_shown_beside_what_was_measured(r
     # Another calibration now changes nothing of what was predicted.
     calibrate(store, calibration(**ON_CPU, layers=()), calibration(2, **ON_CPU))
     assert run("collect.py", *where).stdout == shown
+    # The same calibration as if it had been on another torch than the job.
+    calibrate(store, calibration(**ON_CPU | {"torch": "2.10.0"}), calibration(2, **ON_CPU))
+    assert "1 not counted: calibrated and measured differ in torch (2.10.0 and 2.11.0)." in (
+        run("collect.py", *where).stdout
+    )
 
 
 def test_a_choice_without_predictions_is_refused(run):
