@@ -28,7 +28,7 @@ from study.first_contact import first_contact
 with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
-    from report.data.grids.calibrations import calibration_tables
+    from report.data.grids.calibrations import calibration_tables, check_calibrated
     from report.data.load import ProfileResults, load_results
     from report.data.selection import GridTable, select_tables
     from report.data.submitted import (
@@ -102,6 +102,7 @@ def select(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]
         tables = [t for grid in others for t in select_tables(grid, profiles)]
         shown = Shown([without_replaced(table, profiles) for table in tables], [])
         if len(others) < len(grids):
+            check_calibrated(profiles, options.results)
             shown = shown.with_tables(calibrations)
         if options.format == "md":
             shown = without_unstarted(shown)

@@ -156,6 +156,16 @@ def test_collect_shows_where_and_when_each_was_measured_and_what_it_found(calibr
         assert "emulated: no step on GPUs follows from that" in done.stdout
 
 
+def test_a_folder_without_calibrations_is_named_with_the_command_that_measures_one():
+    folder = ROOT / "docs/example/results"
+    done = python("collect.py", "--grid", "calibration", "--results", folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: --grid: calibration: {folder} has none; "
+        "submit.py --grid calibration --for GRID measures one\n"
+    )
+
+
 def test_everything_that_was_submitted_has_calibrations_among_it(calibrated):
     _, _, results, _ = calibrated
     shown = python("collect.py", "--results", results)

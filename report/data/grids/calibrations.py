@@ -5,7 +5,21 @@ from collections.abc import Iterator
 from report.data.load import ProfileResults
 from report.data.selection import GridTable, Row
 from study.calibration.grid import all_calibrations
+from study.errors import ConfigError
 from study.text import one_line
+
+
+def check_calibrated(profiles: list[ProfileResults], folder: object) -> None:
+    """Check that there is a calibration to show.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if not any(profile.calibrations for profile in profiles):
+        raise ConfigError(
+            "--grid",
+            f"calibration: {folder} has none; submit.py --grid calibration --for GRID measures one",
+        )
 
 
 def calibration_tables(profiles: list[ProfileResults]) -> list[GridTable]:
