@@ -16,10 +16,8 @@ MACHINE, TWO_NODES = "machine", "two-nodes"  # profiles
 BESIDE_STEPS_S = {"linear": 16.0, "gpt": 21.0}
 OF_A_GRAPH_S = 4.0
 OF_NAIVE_GPT_S = 6.0
-LARGE_BATCH, OF_LARGE_BATCH_S = (
-    64,
-    20.0,
-)  # rows of a GPT; naive steps and checks take so much longer
+LARGE_BATCH = 64  # rows of a GPT
+OF_LARGE_BATCH_S = 20.0  # that naive steps and checks of so many rows take longer
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Batch:
         sets: what `--set` keeps of it.
         profile: of cluster.yaml.
         emulated: more GPUs than there are, which share one.
+        forced: submitted also where a GPU's memory cannot hold a case, which is to be shown.
     """
 
     section: str
@@ -39,11 +38,12 @@ class Batch:
     sets: tuple[str, ...] = ()
     profile: str = MACHINE
     emulated: bool = False
+    forced: bool = False
 
     def options(self, folder: Path) -> list[str]:
         """Return the options of submit.py that name its cases."""
         keys = [word for text in self.sets for word in ("--set", text)]
-        return ["--grid", str(folder / f"{self.grid}.yaml"), *keys]
+        return ["--grid", str(folder / f"{self.grid}.yaml"), *keys, *["--force"] * self.forced]
 
     def cases(self, folder: Path) -> list[Case]:
         """Return its cases, in the order in which they are submitted."""
@@ -96,7 +96,8 @@ def batches(gpus: int, *, on_cpus: bool) -> Iterator[Batch]:
     yield _of("gpt", "gpt", "gpus=1", "schedule=naive")
     yield _of("gpt", "gpt-graphs")
     yield _of("gpt", "gpt-balance")
-    yield from (_of("gpt", "gpt-batch", f"gpus={count}") for count in (gpus, *few))
+    for count in (gpus, *few):
+        yield Batch("gpt", "gpt-batch", (f"gpus={count}",), forced=True)
     yield _of("gpt", "gpt", "gpus=1")
     yield from _pipelines(gpus, "fused", 16)
 
