@@ -94,16 +94,20 @@ def batches(gpus: int, *, on_cpus: bool) -> Iterator[Batch]:
     yield _of("gpt", "gpt", f"gpus={gpus}")
     yield from (_of("gpt", "gpt", f"gpus={count}") for count in few if count > 1)
     yield _of("gpt", "gpt", "gpus=1", "schedule=naive")
-    yield _of("gpt", "gpt-graphs")
+    yield from (_too_large(count) for count in sorted(few))
     yield _of("gpt", "gpt-balance")
-    for count in (gpus, *few):
-        yield Batch("gpt", "gpt-batch", (f"gpus={count}",), forced=True)
+    yield _too_large(gpus)
+    yield _of("gpt", "gpt-graphs")
     yield _of("gpt", "gpt", "gpus=1")
     yield from _pipelines(gpus, "fused", 16)
 
 
 def _of(section: str, grid: str, *sets: str) -> Batch:
     return Batch(section, grid, sets)
+
+
+def _too_large(gpus: int) -> Batch:
+    return Batch("gpt", "gpt-batch", (f"gpus={gpus}",), forced=True)
 
 
 def _pipelines(gpus: int, gradients: str, micro_batches: int) -> Iterator[Batch]:
