@@ -13,9 +13,12 @@ from predict.forecast.predict import Predictor
 from predict.forecast.row import TITLES, row_of, verdict_of
 from predict.memory.fit import Fits
 from study.case import Case
+from study.errors import ConfigError
 from study.results.result import Result
 from study.storage.prediction import Prediction
 from study.text import one_line
+
+MOST = 10_000  # cases
 
 
 def show_predictions(order: SubmitOrder, best: By | None) -> int:
@@ -27,7 +30,13 @@ def show_predictions(order: SubmitOrder, best: By | None) -> int:
     """
     for grid in order.grids:
         grid.check_file()
+    if order.typed.calibrated:
+        problem = "a calibration has no step to predict; name the grid that it is for as --grid"
+        raise ConfigError("--predict", problem)
     cases = dict.fromkeys(case.configuration for grid in order.grids for case in grid.cases())
+    if len(cases) > MOST:
+        problem = f"{len(cases)} cases are more than {MOST}, which take minutes; use a smaller grid"
+        raise ConfigError("--predict", problem)
     if not print_predictions(order, list(cases), best):
         return 2
     print("Predicted: nothing was submitted.", flush=True)

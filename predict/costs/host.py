@@ -110,5 +110,5 @@ class HostTimes:
 
 def _layers_of(run: HostRun, per_step: int) -> float:
     """Return how many layers an action has: its GPU's, divided over its stages."""
-    stages = max(1, per_step // run.micro_batches)
+    stages = max(1, per_step // max(1, run.micro_batches))
     return run.layers_per_gpu / stages

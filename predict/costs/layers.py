@@ -48,20 +48,25 @@ class LayerTimes:
         return self.case.batch_size // self.case.parts
 
     def kind_of(self, layer: int) -> int:
-        """Return the number of a layer's kind; the calibration may have other layers in between.
+        """Return the number of a layer's kind; the calibration may have more or fewer in between.
 
         Args:
             layer: its number in the case, or LOSS.
+
+        Raises:
+            Unpredictable: there is no such kind.
         """
         kinds: dict[int, int] = self._kinds  # type: ignore[attr-defined]
+        if LOSS not in kinds:
+            raise Unpredictable("the loss was not calibrated", "calibrate again")
         if layer == LOSS:
             return kinds[LOSS]
-        from_end = self.case.layers - layer
         measured = max(kinds) + 1
-        at = layer if layer < measured - from_end or measured == self.case.layers else -1
-        if at < 0:
-            at = measured - from_end if from_end <= measured // 2 else min(layer, measured - 2)
-        return kinds[max(0, at)]
+        if layer == 0 or self.case.layers == measured:
+            return kinds[layer]
+        if layer == self.case.layers - 1:
+            return kinds[measured - 1]
+        return kinds[max(0, min(layer, measured - 2))]
 
     def kind(self, layer: int) -> LayerKind:
         """Return the kind of a layer."""

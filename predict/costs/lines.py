@@ -38,7 +38,7 @@ def line_at(points: Sequence[Point], size: float) -> tuple[float, float]:
     """
     if len(points) == 1:
         at, seconds = points[0]
-        return 0.0, seconds / at
+        return (0.0, seconds / at) if at else (seconds, 0.0)
     right = min(max(1, bisect_left(points, (size,))), len(points) - 1)
     (a, low_s), (b, high_s) = points[right - 1], points[right]
     slope = max(0.0, (high_s - low_s) / (b - a))

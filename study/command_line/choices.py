@@ -1,8 +1,12 @@
 """Several values of a key in one `--set`, where cases are only looked at."""
 
 from itertools import product
+from math import prod
 
 from study.command_line.parser import is_list
+from study.errors import ConfigError
+
+MOST = 1_000  # combinations
 
 
 def each_choice(texts: list[str]) -> list[list[str]]:
@@ -10,8 +14,16 @@ def each_choice(texts: list[str]) -> list[list[str]]:
 
     Args:
         texts: KEY=VALUE or KEY=VALUE,VALUE.
+
+    Raises:
+        ConfigError: there are too many.
     """
-    return [list(texts) for texts in product(*map(_values, texts))]
+    each = [_values(text) for text in texts]
+    if (count := prod(map(len, each))) > MOST:
+        raise ConfigError(
+            "--set", f"{count} combinations of values are more than {MOST}; set fewer"
+        )
+    return [list(texts) for texts in product(*each)]
 
 
 def without_lists(texts: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Predictions at the command line, in the ledger from submission on, and beside what ran."""
 
 import os
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -108,6 +109,8 @@ def test_several_values_of_a_key_are_all_looked_at():
     assert choices == [["gpus=2", "depth=8", "balance=4,4"], ["gpus=4", "depth=8", "balance=4,4"]]
     assert without_lists(texts) == ["depth=8", "balance=4,4"]
     assert each_choice([]) == [[]]
+    with pytest.raises(ConfigError, match="1024 combinations of values are more than 1000"):
+        each_choice([f"{key}=1,2,3,4" for key in "abcde"])
 
 
 def test_a_plan_that_is_too_long_is_not_predicted_and_says_so(tmp_path, monkeypatch):
@@ -189,6 +192,13 @@ def test_a_choice_without_predictions_is_refused(run):
     assert done.stderr == "error: --best: has no effect without --predict; add it\n"
     with_more = run("submit.py", "--grid", "task4", "--predict", "--force")
     assert with_more.stderr == "error: --force: has no effect with --predict; remove it\n"
+
+
+def test_a_calibration_is_not_predicted_itself(tmp_path):
+    made = order(tmp_path)
+    typed = CommandLine(["calibration"], calibrated=["g"])
+    with pytest.raises(ConfigError, match="a calibration has no step to predict"):
+        show_predictions(replace(made, typed=typed), None)
 
 
 def test_a_grid_whose_cases_could_not_run_is_refused_before_any_prediction(tmp_path):

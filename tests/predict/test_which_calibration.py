@@ -68,6 +68,11 @@ REFUSED = {
     "interrupted": (case(), (failed(1), failed(2)), "was interrupted (out of time)"),
     "emulated": (case(), both(emulated=True), "is emulated"),
     "heat": (case(), (calibration(loaded=(hot(),)), calibration(2)), "hw_thermal_slowdown"),
+    "no loss": (
+        case(),
+        (calibration(kinds=calibration().calibration.kinds[:2]), calibration(2)),
+        "the loss was not calibrated",
+    ),
     "other rows": (case(batch_size=777 * 8), both(), "of 777 rows are not calibrated (512, "),
     "another GPU": (
         case(),
