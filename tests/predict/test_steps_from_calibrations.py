@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from predict.costs.calibrated import Calibrated
+from predict.costs.host import HostTimes
 from predict.costs.refusal import Unpredictable
 from predict.steps.of_case import step_of
 from predict.steps.step import launch_bound
@@ -205,3 +206,23 @@ def test_a_step_of_very_many_actions_is_simulated_all_at_once():
 def test_what_was_not_calibrated_is_refused_and_named(changes, part, said):
     with pytest.raises(Unpredictable, match=said):
         step_of(case(**changes), calibrated(**part))
+
+
+def test_host_time_of_messages_is_told_from_what_comes_once_in_a_step():
+    (run, *_) = (r for r in calibration(2).calibration.host if r.schedule == "1f1b")
+
+    def with_messages(count, between):
+        actions = tuple(
+            msgspec.structs.replace(a, seconds=between * MS) if a.kind == "between" else a
+            for a in run.actions
+        )
+        return msgspec.structs.replace(run, messages=count, actions=actions)
+
+    runs = (with_messages(8, 1.0), with_messages(16, 1.4))
+    host = HostTimes(runs).of_pipeline([4, 4], [4, 4], None)
+    assert host.post_s == pytest.approx(0.05 * MS)
+    once = 0.6 * MS
+    assert host.before_s == pytest.approx(once / 2)
+    ending = (0.1 + 0.1) / 2 * 4 * MS  # of two layers, for four
+    assert host.after_s == pytest.approx(ending + once / 2)
+    assert host.action_s["forward"][0] == pytest.approx(0.04 * MS)
