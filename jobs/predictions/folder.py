@@ -18,6 +18,7 @@ from study.storage.ledger import Submission, read
 from study.storage.store import Store
 
 CALIBRATIONS = "calibration-*.json"
+MOST_PAIRS = 500  # earlier predictions whose errors count, the newest: each takes milliseconds
 
 
 def make_predictor(
@@ -42,7 +43,7 @@ def make_predictor(
     predicted = {s.case_id: s.case for s in submissions if s.prediction is not None}
     measured = {
         case_id: result
-        for case_id, case in predicted.items()
+        for case_id, case in list(predicted.items())[-MOST_PAIRS:]
         if (result := _read(store.result_path(case))) is not None
     }
     measured |= {result.case_id: result for result in calibrations}

@@ -9,6 +9,8 @@ from study.results.result import Result
 # Reasons for which a GPU slows down that are no part of its normal work, in NVML's words.
 HEAT = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
 
+TF32 = "TF32"
+
 
 def _of_gpus(key: str) -> Callable[[Environment], Any]:
     return lambda environment: sorted({str(getattr(gpu, key)) for gpu in environment.gpus})
@@ -20,16 +22,26 @@ _ALIKE: dict[str, Callable[[Environment], Any]] = {
     "torch": lambda environment: environment.torch,
     "driver": lambda environment: environment.driver,
     "NCCL": lambda environment: environment.nccl,
-    "TF32": lambda environment: environment.tf32,
+    TF32: lambda environment: environment.tf32,
     "power limit (W)": _of_gpus("power_limit_w"),
 }
 
 
-def difference(a: Environment | None, b: Environment | None) -> str | None:
-    """Return in what two machines differ, e.g. `torch (2.11.0 and 2.13.0)`; None if in nothing."""
+def difference(
+    a: Environment | None, b: Environment | None, *, is_one_dtype: bool = True
+) -> str | None:
+    """Return in what two machines differ, e.g. `torch (2.11.0 and 2.13.0)`; None if in nothing.
+
+    Args:
+        a: of a result.
+        b: of another one.
+        is_one_dtype: whether their cases have the same dtype, on which TF32 depends.
+    """
     if a is None or b is None:
         return None
     for name, read in _ALIKE.items():
+        if name == TF32 and not is_one_dtype:
+            continue
         left, right = read(a), read(b)
         if left is None or right is None or left == right:
             continue

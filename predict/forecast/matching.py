@@ -112,7 +112,8 @@ class Known:
         newest = self.newest
         if newest is None or newest.job.finished_at <= result.job.finished_at:
             return None
-        differs = difference(result.environment, newest.environment)
+        is_one_dtype = newest.case.dtype == result.case.dtype
+        differs = difference(result.environment, newest.environment, is_one_dtype=is_one_dtype)
         return differs and f"{newest.case_id} differ in {differs}"
 
     @staticmethod

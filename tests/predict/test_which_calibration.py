@@ -138,6 +138,8 @@ def test_a_newer_result_of_another_machine_makes_a_calibration_useless():
     said = refusal(case(), *both(), newest=newer).why
     assert "and the newer result" in said
     assert "torch (2.13.0 and 2.14.0)" in said
+    tf32 = calibration(2, dtype="tf32", tf32=True, **LATER)  # as any such case has it
+    assert isinstance(predicted(case(), *both(), newest=tf32), Prediction)
     older = calibration(2, torch="2.12.0", finished_at="2029-01-01T10:00:00.000+00:00")
     assert isinstance(predicted(case(), *both(), newest=older), Prediction)
 
