@@ -15,7 +15,7 @@ from predict.steps.of_case import step_of
 from predict.steps.step import Step
 from study.case import Case
 from study.models import KINDS
-from study.storage.prediction import Prediction
+from study.storage.prediction import Prediction, is_extrapolated
 from study.values.keys import DEFAULTS
 
 Predicted = Prediction | Unpredictable
@@ -58,7 +58,7 @@ class Predictor:
         group = group_of(case)
         base, _ = self.residuals.half_width(group)
         labels = [*self._labels(case, calibrated), *step.notes]
-        half = half_width(base, step.doubt, doubled=bool(labels))
+        half = half_width(base, step.doubt, doubled=any(map(is_extrapolated, labels)))
         is_bound = step.host_share is not None and step.host_share > LAUNCH_BOUND
         return Prediction(
             step_s=step.seconds,

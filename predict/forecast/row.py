@@ -49,5 +49,6 @@ def verdict_of(found: Prediction, fit: str | None) -> str:
     words = [fit] if fit else []
     words += ["launch-bound"] if found.is_launch_bound else []
     words += ["extrapolated"] if found.is_extrapolated else []
+    words += ["cut may differ"] if any(each.startswith("cut ") for each in found.labels) else []
     words += ["host unknown"] if found.host_share is None else []
     return ", ".join(words) or UNKNOWN

@@ -29,6 +29,7 @@ WAYS = {True: ("in a row", "relay", "from idle"), False: ("relay", "in a row", "
 LOOPS = ("naive", "gpipe", "1f1b")  # the others are run by torch's runtime
 MOST_EVENTS = 20_000  # actions; about a second
 TOO_LARGE = "extrapolated: a step so large is simulated without waits in queues and launching"
+CUT = "cut where the calibrated times balance; a job cuts by its own"
 PACED = 2  # rounds, until the pace is that of the bubbles it makes
 
 
@@ -59,8 +60,8 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt))
     is_large = made.actions > MOST_EVENTS
     host_s = found.step_s * found.host_share if made.host_times and not is_large else None
-    notes = (TOO_LARGE,) if is_large else ()
-    return Step(found.step_s, bubbles, host_s, made.doubt, notes)
+    notes = [TOO_LARGE] * is_large + [CUT] * made.stages.is_cut_by_time
+    return Step(found.step_s, bubbles, host_s, made.doubt, tuple(notes))
 
 
 def _by_events(case: Case) -> Callable[[Costs], Simulated]:

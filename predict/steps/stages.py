@@ -42,6 +42,12 @@ class Stages:
             self.case.pipeline_gpus, chunks_of(self.case)
         )
 
+    @property
+    def is_cut_by_time(self) -> bool:
+        """True if a job measures its layers first and cuts by their seconds."""
+        is_pipeline = SCHEDULES[self.case.schedule].is_pipeline
+        return is_pipeline and self.case.balance == "time" and len(self.gpu_of_stage) > 1
+
     @cached_property
     def layers(self) -> list[list[int]]:
         """The numbers of the layers of each stage, in order."""
@@ -54,7 +60,7 @@ class Stages:
     def _stage_of_layer(self, case: Case) -> list[int]:
         if not SCHEDULES[case.schedule].is_pipeline:
             return gpu_of_layer(case)
-        if case.balance != "time" or len(self.gpu_of_stage) == 1:
+        if not self.is_cut_by_time:
             return stage_of_layer(case, self.model)[0]
         costs = [Work.of(self._alone(number)).seconds for number in range(case.layers)]
         costs[-1] += Work.of(self._alone(LOSS)).seconds

@@ -12,6 +12,11 @@ Group = Literal["one stage", "runtime", "naive", "together"]
 MOST = Meta(max_length=4096)
 
 
+def is_extrapolated(label: str) -> bool:
+    """Return whether a label says that a prediction goes beyond what was calibrated or seen."""
+    return label.startswith("extrapolated")
+
+
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """The step of a case before it ran.
 
@@ -51,7 +56,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_extrapolated(self) -> bool:
         """True if it goes beyond what was calibrated or seen."""
-        return any(label.startswith("extrapolated") for label in self.labels)
+        return any(map(is_extrapolated, self.labels))
 
     def contains(self, step_s: float) -> bool:
         """Return whether a measured step lies within the interval, or above the bound."""

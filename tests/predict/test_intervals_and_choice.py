@@ -78,6 +78,14 @@ def test_more_gpus_than_were_ever_seen_double_it_and_are_called_extrapolated():
     assert other.is_extrapolated
 
 
+def test_stages_that_a_job_cuts_by_its_own_times_are_said_to_be_cut_by_the_calibrated_ones():
+    found = predictor().of(case(balance="time"))
+    assert found.labels == ("cut where the calibrated times balance; a job cuts by its own",)
+    assert half(found) == pytest.approx(DEFAULTS["one stage"], rel=0.01)
+    assert verdict_of(found, "fits") == "fits, cut may differ"
+    assert predictor().of(case(gpus=1, balance="time")).labels == ()
+
+
 def test_errors_of_ten_earlier_predictions_take_the_place_of_the_default():
     nine = [pair(0.004 * n) for n in range(9)]
     assert half(predictor(nine).of(case())) == pytest.approx(DEFAULTS["one stage"], rel=0.01)
