@@ -22,6 +22,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from study.first_contact import first_contact
 
@@ -43,6 +44,7 @@ with first_contact(needs_linux=True):
     from study.command_line.parser import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
     from study.grids.file import known_grids, load_grids, option_for
+    from study.grids.grid import Grid
     from study.outcome import parse_outcomes
     from study.paths import RESULTS, check_results
     from study.storage.store import Store
@@ -150,9 +152,8 @@ def run(arguments: argparse.Namespace) -> int:
         for sets in choices
         for grid in load_all(arguments.grid)
     ]
-    calibrated = [
-        grid.with_overrides(overrides) for grid in load_grids(arguments.calibrated, "--for")
-    ]
+    if arguments.calibrated:
+        grids = [calibrations_of(arguments, overrides)]
     policy = parse_policy(arguments)
     if arguments.status:
         return show_status(Monitor(arguments.results, arguments.cluster, grids))
@@ -169,14 +170,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cancel:
         return cancel_jobs(Monitor(arguments.results, arguments.cluster, grids))
     profile = choose_profile(arguments.cluster)
-    executor = executor_of(profile, Store(arguments.results, profile.name), arguments.requeue)
-    if calibrated:
-        made = calibration_for(calibrated, overrides, executor.nodes_of)
-        grids = [made.with_repeats(arguments.repeats)]
     order = SubmitOrder(
         grids=grids,
         overrides=overrides,
-        executor=executor,
+        executor=executor_of(profile, Store(arguments.results, profile.name), arguments.requeue),
         policy=policy,
         typed=typed,
         is_watched=arguments.watch,
@@ -192,6 +189,19 @@ def run(arguments: argparse.Namespace) -> int:
     return submit_and_watch(order) if arguments.watch else launch(order)
 
 
+def calibrations_of(arguments: argparse.Namespace, overrides: dict[str, Any]) -> Grid:
+    """Return the calibrations that `--for` asks for.
+
+    Raises:
+        ConfigError: a grid of `--for`, or the profile, is not there or wrong.
+    """
+    grids = [grid.with_overrides(overrides) for grid in load_grids(arguments.calibrated, "--for")]
+    profile = choose_profile(arguments.cluster)
+    executor = executor_of(profile, Store(arguments.results, profile.name), arguments.requeue)
+    made = calibration_for(grids, overrides, executor.nodes_of)
+    return made.with_repeats(arguments.repeats)
+
+
 def refuse_idle_options(arguments: argparse.Namespace) -> None:
     """Refuse options that have no effect with --predict, --status, --cancel, or --watch alone."""
     if arguments.best and not arguments.predict:
@@ -201,10 +211,10 @@ def refuse_idle_options(arguments: argparse.Namespace) -> None:
     if arguments.watch and arguments.grid:
         return  # it submits
     how = "; with --grid it submits" if arguments.watch else ""
-    without = ("force", "only", "requeue", "max_gpu_hours", "retries", "calibrated")
+    without = ("force", "only", "requeue", "max_gpu_hours", "retries")
     for option in without if actions else ():
         if getattr(arguments, option):
-            name = "for" if option == "calibrated" else option.replace("_", "-")
+            name = option.replace("_", "-")
             raise ConfigError(f"--{name}", f"has no effect with --{actions[0]}{how}; remove it")
 
 

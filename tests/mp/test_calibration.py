@@ -59,6 +59,15 @@ def test_its_environment_says_where_it_holds_and_its_job_when(calibrated):
         assert result.phases
 
 
+def test_the_status_of_calibrations_is_that_of_those_for_a_grid(calibrated):
+    _, _, results, words = calibrated
+    where = ("--cluster", "local", "--results", results)
+    done = python("submit.py", *words, *where, "--status")
+    assert done.stdout.endswith("2 ok\n"), done.stderr
+    done = python("submit.py", *words, "--set", "depth=7", *where, "--status")
+    assert "not submitted: calibration-d7-g1-" in done.stdout
+
+
 def test_nothing_that_was_asked_for_is_missing(calibrated):
     for result in calibrated[1]:
         assert result.calibration.left_out == ()
