@@ -204,11 +204,14 @@ def test_who_is_told_to_end_leaves_no_folder_behind(tmp_path):
 def test_a_rank_that_dies_at_the_very_end_takes_no_result_with_it(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, runpy, signal, sys\n"
+        "import os, runpy, signal, sys, time\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "def die(world):\n"
+        "    time.sleep(3)  # the first rank is at its end, too, by then\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "if os.environ.get('RANK') == '1':\n"
         "    from mp.distributed.world import World\n"
-        "    World.shutdown = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    World.shutdown = die\n"
         "runpy.run_module('mp', run_name='__main__', alter_sys=True)\n"
     )
     done = subprocess.run(

@@ -19,8 +19,8 @@ def test_no_other_users_job_changes_what_is_said_of_ours_or_what_is_cancelled(de
     if desk.cluster.accounting:
         desk.cluster.ask("sacctmgr", "--immediate", "add", "user", eve.name, "account=mpbench")
         # The controller hears of the user, and then of the account, later than the database.
-        known = ("scontrol", "show", "assoc_mgr", "flags=assoc")
-        wait_until(lambda: f"Account=mpbench UserName={eve.name}(" in desk.cluster.ask(*known))
+        tried = eve.command("sh", "-c", "sbatch --test-only --chdir=/ --wrap=true && echo taken")
+        wait_until(lambda: "taken" in desk.cluster.ask(*tried))
     with ended_at_last(desk, eve):
         for lie in (
             mark,
