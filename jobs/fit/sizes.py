@@ -5,28 +5,29 @@ import re
 from jobs.profile import Profile
 from predict.memory.fit import GIB, GpuSize
 
-# GiB of types that exist with one size, or almost: what `nvidia-smi` shows, rounded up. Others, as
-# a100 and v100, are known only with a size in their name.
+# GiB of types that exist with one size, or almost: the memory of the card, which error correction
+# may make a little smaller. Others, as a100 and v100, are known only with a size in their name.
 _OF_TYPE = {
     "h100nvl": 94,
-    "gh200": 96,
     "h100": 80,
     "h200": 141,
     "b200": 180,
-    "l40s": 45,
-    "l40": 45,
-    "a40": 45,
+    "l40s": 48,
+    "l40": 48,
+    "a40": 48,
     "a30": 24,
-    "a10g": 23,
-    "a10": 23,
-    "l4": 23,
-    "t4": 15,
+    "a10g": 24,
+    "a10": 24,
+    "l4": 24,
+    "t4": 16,
     "p100": 16,
     "mi300x": 192,
     "mi300a": 128,
     "mi250x": 64,
 }
+_OF_GH200 = (96, 144)  # its names tell the CPU's memory, too
 _SIZE = re.compile(r"(?<![0-9a-z])(\d{1,3})gb?(?![a-z0-9])")
+_BARE_SIZE = re.compile(r"(?<=[a-z]\d{2}[-_]|\d{3}[-_])(\d{2,3})$")  # h100-96, a100-40
 
 
 def size_by_profile(profile: Profile) -> GpuSize | None:
@@ -43,7 +44,10 @@ def size_by_type(name: str) -> GpuSize | None:
         name: a type as Slurm or a driver has it.
     """
     words = name.lower()
-    if found := _SIZE.findall(words):
+    if "gh200" in words:
+        size = _OF_GH200["144g" in words]
+        return GpuSize(size * GIB, f"type {name.strip(':')}")
+    if found := _SIZE.findall(words) or _BARE_SIZE.findall(words.strip(":")):
         return GpuSize(int(found[-1]) * GIB, f"type {name.strip(':')}")
     parts = re.split(r"[^a-z0-9]+", words)
     if "h100" in parts and "nvl" in parts:
