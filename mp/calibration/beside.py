@@ -1,6 +1,7 @@
 """Seconds of layers while NCCL has a transfer on the same GPU, and by turns without one."""
 
 from collections import defaultdict
+from time import perf_counter
 from typing import Any, Literal
 
 import torch
@@ -20,8 +21,8 @@ BESIDES: tuple[Beside, ...] = ("nothing", "pending receive", "receive", "send", 
 MARGIN = 1.5  # a transfer takes so many times as long as the layers and the spinning before them
 LARGEST = 2**28  # bytes of a message; longer transfers are several, one after another
 ON_A_CPU = 2**24  # bytes of a transfer
-SPIN_CYCLES = 2_000_000  # about 1 ms, in which the host launches the layers
-SPIN_S = 0.002
+SPIN_CYCLES = 2_000_000  # about 1 ms
+SPARE = 2.0  # a GPU spins so many times as long as the host launches the layers
 MOST = 32  # messages of one transfer
 OF_PIPELINES = 2  # sizes of micro-batches, the smallest
 
@@ -79,10 +80,9 @@ class _Turns:
         self.peer = self.world.rank ^ 1
         self.is_here = self.peer < self.world.size
         self.computes = self.is_here and self.world.rank % 2 == 0
-        for _ in range(2):  # the first choose kernels and take memory
-            self._compute()
+        self.cycles, spin_s = self._spinning()
         alone_s = sum(sum(its) for its in self._compute().values())
-        long_s = alone_s + (SPIN_S if is_gpu(setting.device) else 0.0)
+        long_s = alone_s + spin_s
         wanted = int(self.world.all_reduce_max(MARGIN * long_s * bytes_per_s))
         wanted = max(8, min(wanted, MOST * LARGEST if is_gpu(setting.device) else ON_A_CPU))
         self.link = Link(setting, min(wanted, LARGEST))
@@ -138,11 +138,28 @@ class _Turns:
         post = self.link.receive if takes else self.link.send
         return [post(self.peer) for _ in range(count)]
 
+    def _spinning(self) -> tuple[int, float]:
+        """Return the cycles, and the seconds, for which GPUs spin while hosts launch the layers."""
+        for _ in range(2):  # the first choose kernels and take memory
+            watch, before = Stopwatch(self.setting.device), perf_counter()
+            watch.run(self.stack.later_pass())
+            launched_s = perf_counter() - before
+            watch.seconds()  # wait for them
+        if not watch.on_gpu:
+            return 0, 0.0
+        begun = watch.mark()
+        torch.cuda._sleep(SPIN_CYCLES)
+        ended = watch.mark()
+        ended.synchronize()
+        one_s = watch.between(begun, ended)
+        seconds = self.world.all_reduce_max(max(one_s, SPARE * launched_s))
+        return int(SPIN_CYCLES * seconds / one_s), seconds
+
     def _compute(self) -> Seconds:
         """Run forward and backward; wait for these alone, since a pending receive never ends."""
         watch = Stopwatch(self.setting.device)
         if watch.on_gpu:
-            torch.cuda._sleep(SPIN_CYCLES)
+            torch.cuda._sleep(self.cycles)
         watch.run(self.stack.later_pass())
         if watch.on_gpu:
             watch.marks[-1][2].synchronize()

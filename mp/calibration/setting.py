@@ -1,6 +1,7 @@
 """All that the parts of a calibration share: its case, its ranks, what it asks for, its time."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -85,10 +86,11 @@ class Setting:
         alike = self.kinds[kind]
         counts = (LAYERS, 2) if shares > 1 else sorted({alike.most, 1}, reverse=True)
         for count in counts:
-            try:
-                return Stack(self.workload(gradients), alike, rows, self.device, count, shares)
-            except torch.OutOfMemoryError:
-                release_cache()
+            with suppress(torch.OutOfMemoryError):
+                stack = Stack(self.workload(gradients), alike, rows, self.device, count, shares)
+                stack.try_all()
+                return stack
+            release_cache()  # once the error, which holds the layers, has gone
         name = alike.entry.name
         self.left_out.append(f"{name} with {rows} rows does not fit on {self.device}.")
         return None

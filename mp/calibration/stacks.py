@@ -187,6 +187,13 @@ class Stack:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def try_all(self) -> None:
+        """Run forward and backward once, which may take more memory than there is."""
+        if self.learns:
+            for _, action in self.later_pass():
+                action()
+            self.drop_gradients()
+
     def actions(self, *, in_two_parts: bool) -> list[Action]:
         """Return a round of all actions, each with first and with later micro-batches.
 

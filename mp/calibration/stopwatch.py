@@ -21,6 +21,7 @@ PAUSE_S = 0.1  # in which a GPU comes back from its power limit
 AHEAD = 3  # rounds that the host may launch before the GPU has ended one
 WARM_SHARE = 0.6  # of the time under load, before anything is timed
 LEAST_BUSY = 0.95  # of the time: else the GPU waits for the host, and is not loaded
+MOST_WAITED_FOR = 0.1  # of the actions that the GPU may have begun before they were launched
 LEAST_S = 1e-9  # no clock tells less
 
 
@@ -35,9 +36,13 @@ class Stopwatch:
 
     Args:
         device: a GPU, whose events tell its time, or a CPU.
+
+    Attributes:
+        waited_for: how many actions a GPU had come to before the host had launched all of them.
     """
 
     device: torch.device
+    waited_for: int = 0
     marks: list[tuple[str | None, Any, Any]] = field(default_factory=list)
     host: Seconds = field(default_factory=lambda: defaultdict(list))
 
@@ -61,6 +66,7 @@ class Stopwatch:
             action()
             if name is not None:
                 self.host[name].append(max(LEAST_S, perf_counter() - before))
+            self.waited_for += self.on_gpu and begun.query()
             self.marks.append((name, begun, self.mark()))
 
     def between(self, begun: Any, ended: Any) -> float:
@@ -170,12 +176,14 @@ def time_sustained(
     while len(watch.marks) < FEWEST * len(actions) or perf_counter() - began < seconds:
         if perf_counter() - began < WARM_SHARE * seconds:
             watch.marks.clear()
+            watch.waited_for = 0
         watch.run(actions)
         ended.append(watch.marks[-1][2])
         if len(ended) > AHEAD:
             ended[-AHEAD - 1].synchronize()
     found = watch.seconds()
-    return found if watch.busy_share >= LEAST_BUSY else None
+    is_ahead = watch.waited_for <= MOST_WAITED_FOR * len(watch.marks)
+    return found if is_ahead and watch.busy_share >= LEAST_BUSY else None
 
 
 def _extend(found: Seconds, more: Seconds) -> None:

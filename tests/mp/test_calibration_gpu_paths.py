@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mp.calibration import layers, load, stopwatch, updates
+from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import time_sustained, time_unthrottled
 from tests.mp.test_calibration_parts import CPU, setting_of
 
@@ -37,6 +38,8 @@ CLOCK = Clock()
 class Event:
     """A stand-in for torch.cuda.Event: it is recorded when the host gets there."""
 
+    is_reached = False  # by the GPU, once all was launched
+
     def __init__(self, enable_timing=False):
         self.moment = None
 
@@ -45,6 +48,9 @@ class Event:
 
     def synchronize(self):
         assert self.moment is not None
+
+    def query(self):
+        return self.is_reached
 
     def elapsed_time(self, other):
         return 1e3 * (other.moment - self.moment)
@@ -111,6 +117,24 @@ def test_a_gpu_that_waits_for_its_host_is_not_under_load(made_up_time, monkeypat
 
     monkeypatch.setattr(stopwatch.Stopwatch, "mark", slowly)
     assert time_sustained([("a", lasting(0.001, []))], CPU, 0.05) is None
+
+
+def test_a_gpu_that_comes_to_actions_before_they_are_launched_is_not_under_load(
+    made_up_time, monkeypatch
+):
+    monkeypatch.setattr(Event, "is_reached", True)
+    assert time_sustained([("a", lasting(0.01, []))], CPU, 0.05) is None
+
+
+def test_layers_that_fit_forward_alone_are_fewer(monkeypatch):
+    def too_large(stack):
+        if stack.count > 1:
+            raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(Stack, "try_all", too_large)
+    setting = setting_of()
+    assert setting.stack(setting.usual, setting.wanted.rows[0], "separate").count == 1
+    assert setting.left_out == []
 
 
 def test_layers_and_updates_have_times_at_every_pace():
