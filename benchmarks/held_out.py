@@ -33,7 +33,7 @@ from study.stages import chunks_of
 
 # Fitted on two pipelines of 2 H100s of another host: notes of 2026-11-26.
 SLOWDOWN = 1.35
-HOST_ACTION_S, HOST_LAYER_S, GRADIENT, HOST_POST_S = 337e-6, 50e-6, 1.5, 50e-6
+HOST_ACTION_S, HOST_LAYER_S, GRADIENT, HOST_OPERATION_S = 337e-6, 50e-6, 1.5, 50e-6
 IN_LOOPS = ("naive", "gpipe", "1f1b")  # of torch, where the host was never seen to be too slow
 
 
@@ -129,7 +129,7 @@ def _host(layers: list[int], kinds: tuple[Kind, ...], factor: float) -> Host:
         ]
         for kind in kinds
     }
-    return Host(action_s=action_s, post_s=factor * HOST_POST_S)
+    return Host(action_s=action_s, operation_s=factor * HOST_OPERATION_S)
 
 
 def _link(result: Result, *, looped: bool) -> Link:

@@ -76,10 +76,13 @@ class HostTimes:
         }
         most = max(layers_of_gpu)
         ending = self.action_s("scaling", most) + self.action_s("optimizer", most)
-        once_s, post_s = self._messages()
+        once_s, operation_s = self._messages()
         # Nobody knows how much of it comes before the first action: half of it is off by half.
         return Host(
-            before_s=once_s / 2, action_s=of_kind, post_s=post_s, after_s=ending + once_s / 2
+            before_s=once_s / 2,
+            action_s=of_kind,
+            operation_s=operation_s,
+            after_s=ending + once_s / 2,
         )
 
     def _by_layers(self, kind: HostKind) -> list[Point]:

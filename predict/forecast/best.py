@@ -141,7 +141,7 @@ def _left_out(candidates: Sequence[Candidate], by: By) -> list[str]:
 
 def _checked(best: Candidate) -> str:
     labels = [label for label in best.prediction.labels if label.startswith("extrapolated")]
-    return f"{labels[0].capitalize()}." if labels else ""
+    return f"{labels[0][0].upper()}{labels[0][1:]}." if labels else ""
 
 
 def _of_time(each: Candidate) -> _Interval:

@@ -95,7 +95,8 @@ class Predictor:
         group, nodes = group_of(case), self.nodes_of(case)
         seen = max(calibrated.gpus, self.residuals.most_gpus(group))
         labels = [f"extrapolated: {case.gpus} GPUs, seen {seen}"] if case.gpus > seen else []
-        if nodes > self.residuals.most_nodes(group):
+        linked = 1 if calibrated.over_nodes is None else 2
+        if nodes > max(linked, self.residuals.most_nodes(group)):
             labels.append(f"extrapolated: {nodes} nodes, of which one link was timed")
         return labels
 

@@ -47,5 +47,5 @@ def of_each(values: Sequence[str], unit: str) -> str:
         return f"{values[0]} {unit}"
     if len(values) <= SHOWN:
         return f"{' / '.join(values)} {unit}"
-    ordered = sorted(values, key=float)
+    ordered = sorted(values, key=lambda value: float(value.replace(",", "")))
     return f"{ordered[0]} to {ordered[-1]} {unit}"

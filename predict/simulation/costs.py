@@ -51,14 +51,14 @@ class Host:
     Attributes:
         before_s: from the step's start to the first call.
         action_s: for an action, by kind and stage; a kind that is missing takes none.
-        post_s: for a post of messages.
+        operation_s: for each send and each receive.
         after_s: for gradient scaling, collectives and the optimizer together.
         is_shared: whether one process serves all GPUs, as under the naive schedule.
     """
 
     before_s: float = 0.0
     action_s: Mapping[Kind, Sequence[float]] = field(default_factory=dict)
-    post_s: float = 0.0
+    operation_s: float = 0.0
     after_s: float = 0.0
     is_shared: bool = False
 

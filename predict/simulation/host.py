@@ -39,7 +39,7 @@ def when_asked(programs: Sequence[Program], host: Host) -> list[Asked]:
             now[clock] += host.of(call)
             asked[gpu].actions.append((begun, now[clock]))
         else:
-            now[clock] += host.post_s
+            now[clock] += host.operation_s * len(call.operations)
             asked[gpu].posts.append(now[clock])
     for gpu, each in enumerate(asked):
         each.end_s = now[0 if host.is_shared else gpu] + host.after_s

@@ -116,7 +116,7 @@ def test_nothing_begins_before_its_process_has_asked_for_it():
         host=Host(
             before_s=0.5,
             action_s={"forward": [1.0, 1.0], "backward": [2.0, 2.0]},
-            post_s=0.25,
+            operation_s=0.25,
             after_s=0.5,
         ),
         queues="pair",
@@ -127,6 +127,12 @@ def test_nothing_begins_before_its_process_has_asked_for_it():
     quick = simulate(programs("gpipe", 2, 4), replace(costs, host=Host()))
     assert quick.step_s == pytest.approx(5 * 0.003)
     assert quick.host_share == 0
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
+def test_a_process_takes_its_time_for_each_send_and_each_receive(schedule):
+    costs = replace(equal_stages(2, 0.0, 0.0, 0.0), host=Host(operation_s=0.25))
+    assert simulate(programs(schedule, 2, 4), costs).step_s == pytest.approx(8 * 0.25)
 
 
 def test_one_process_for_all_gpus_asks_for_one_after_another():

@@ -11,6 +11,7 @@ from predict.forecast.matching import Known
 from predict.forecast.pairs import Pair, pairs_of
 from predict.forecast.predict import Predictor
 from predict.forecast.row import TITLES, row_of, verdict_of
+from predict.forecast.words import of_each
 from predict.memory.fit import Layers
 from study.storage.ledger import Submission
 from study.storage.prediction import Prediction
@@ -221,3 +222,8 @@ def submission(of, prediction, submitted_at):
         submitted_at=submitted_at,
         prediction=prediction,
     )
+
+
+def test_of_many_gpus_the_ends_are_shown_in_the_order_of_numbers():
+    values = ["1,024", *["998"] * 7, "1,000"]
+    assert of_each(values, "GiB") == "998 to 1,024 GiB"

@@ -64,7 +64,7 @@ def test_a_large_pipeline_of_equal_stages_has_the_bubble_of_the_formula(schedule
         (("interleaved_1f1b", 4, 2, 2), equal_stages(8), "does not take 2 micro-batches"),
         (("gpipe", 2, 4, 1), replace(equal_stages(2), queues="pair"), "no queues"),
         (("gpipe", 2, 4, 1), replace(equal_stages(2), slowdown=(2.0,)), "no slowing"),
-        (("gpipe", 2, 4, 1), replace(equal_stages(2), host=Host(post_s=1.0)), "no processes"),
+        (("gpipe", 2, 4, 1), replace(equal_stages(2), host=Host(operation_s=1.0)), "no processes"),
     ],
 )
 def test_what_waves_cannot_take_is_refused(asked, costs, said):

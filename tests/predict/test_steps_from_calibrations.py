@@ -220,7 +220,7 @@ def test_host_time_of_messages_is_told_from_what_comes_once_in_a_step():
 
     runs = (with_messages(8, 1.0), with_messages(16, 1.4))
     host = HostTimes(runs).of_pipeline([4, 4], [4, 4], None)
-    assert host.post_s == pytest.approx(0.05 * MS)
+    assert host.operation_s == pytest.approx(0.05 * MS)
     once = 0.6 * MS
     assert host.before_s == pytest.approx(once / 2)
     ending = (0.1 + 0.1) / 2 * 4 * MS  # of two layers, for four

@@ -106,7 +106,9 @@ def test_several_nodes_need_a_link_that_was_calibrated_between_nodes():
     found = predicted(made, *both(), calibration(2, 2), nodes=2)
     assert isinstance(found, Prediction)
     assert len(found.calibrations) == 3
-    assert found.labels[-1] == "extrapolated: 2 nodes, of which one link was timed"
+    assert found.labels == ("extrapolated: 4 GPUs, seen 2",)
+    more = predicted(made, *both(), calibration(2, 2), nodes=4)
+    assert more.labels[-1] == "extrapolated: 4 nodes, of which one link was timed"
 
 
 def test_a_pipeline_of_one_gpu_takes_its_host_times_from_a_pair_where_there_is_one():
