@@ -99,7 +99,7 @@ class LayerTimes:
         return self._find(self.kind_of(layer), action, self.paces, shares)
 
     def launching_s(self, layer: int, action: LayerAction) -> float:
-        """Return what a process takes to launch an action of a layer; 0 where nobody knows."""
+        """Return what a process takes to launch an action of a layer; 0 where it is unknown."""
         found = self._find(self.kind_of(layer), action, ("host",))
         return 0.0 if found is None else found.seconds
 

@@ -83,7 +83,7 @@ def ring_share(gpus: int) -> float:
 
 
 def slowdown(calibration: Calibration | None, beside: tuple[str, ...]) -> float:
-    """Return how many times as long computing takes beside a transfer; 1 where nobody knows.
+    """Return how many times as long computing takes beside a transfer; 1 where it is unknown.
 
     Args:
         calibration: of a pair.

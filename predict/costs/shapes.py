@@ -19,7 +19,7 @@ def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:
         layer: its number.
 
     Raises:
-        Unpredictable: nobody knows.
+        Unpredictable: the sizes are unknown.
     """
     rows = case.batch_size // case.parts
     if case.kind == "linear":

@@ -79,7 +79,7 @@ class Predictor:
             try:
                 nodes = self.nodes_of(case)
                 if case.kind == "program":
-                    raise Unpredictable("what a program does is its own affair", "measure")
+                    raise Unpredictable("programs are not predicted", "measure")
                 model = self.layers_of(case).model
                 calibrated = replace(self.known.for_case(case, nodes), model=model)
                 self._steps[case] = calibrated, step_of(case, calibrated, nodes)

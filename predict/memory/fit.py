@@ -102,7 +102,7 @@ class Fits:
     def of(self, case: Case) -> Fit | None:
         """Return the fit of a case; None where no step of it is known.
 
-        A program's memory is its own affair. A calibration holds a few layers, as many as fit.
+        A program's memory is not known. A calibration holds a few layers, as many as fit.
         """
         if case.kind == "program" or case.is_calibration:
             return None

@@ -30,7 +30,7 @@ def step_of(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         Unpredictable: it cannot be predicted.
     """
     if case.kind == "program":
-        raise Unpredictable("what a program does is its own affair", "measure")
+        raise Unpredictable("programs are not predicted", "measure")
     if case.execution != "eager":
         raise Unpredictable(f"execution: {case.execution} is not predicted", "measure")
     schedule = SCHEDULES[case.schedule]
