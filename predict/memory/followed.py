@@ -1,5 +1,6 @@
 """One GPU of a pipeline, whose memory is followed action by action."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -29,11 +30,11 @@ class _Change(NamedTuple):
 
 
 @dataclass
-class FollowedGpu:
+class FollowedGpu(ABC):
     """Bytes that one GPU holds as a step goes on, and the most it held.
 
-    Subclasses follow an action layer by layer. Once a stage has its gradients, an action of a kind
-    does the same for every micro-batch, so it is followed once.
+    Subclasses say what each kind of action does. Once a stage has its gradients, an action of a
+    kind does the same for every micro-batch, so it is followed once.
 
     Attributes:
         case: the configuration.
@@ -66,15 +67,32 @@ class FollowedGpu:
         state = OPTIMIZER_STATES[self.case.optimizer] * self.trained
         return MemoryBreakdown(self.parameters, gradients, state, kept, temporaries)
 
-    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
-        """Follow one action.
+    @abstractmethod
+    def _forward(self, stage: int, micro_batch: int) -> None:
+        """Run the layers of a stage."""
 
-        Args:
-            kind: of the action.
-            stage: that it belongs to.
-            micro_batch: that it belongs to.
-        """
-        raise NotImplementedError
+    @abstractmethod
+    def _backward(self, stage: int, micro_batch: int) -> None:
+        """Compute all gradients of a stage."""
+
+    @abstractmethod
+    def _input_gradient(self, stage: int, micro_batch: int) -> None:
+        """Compute what zero bubble computes first: the gradient of the input."""
+
+    @abstractmethod
+    def _weight_gradient(self, stage: int, micro_batch: int) -> None:
+        """Compute what zero bubble puts off: the gradients of the weights."""
+
+    def _follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
+        match kind:
+            case "forward":
+                self._forward(stage, micro_batch)
+            case "backward":
+                self._backward(stage, micro_batch)
+            case "input_gradient":
+                self._input_gradient(stage, micro_batch)
+            case "weight_gradient":
+                self._weight_gradient(stage, micro_batch)
 
     def _act(self, action: Action) -> None:
         kind, stage, micro_batch = action
@@ -86,7 +104,7 @@ class FollowedGpu:
         before, held = self.gradients, self.in_flight.get(key, 0)
         is_alike = kind == "forward" or stage in self.is_trained
         self._before, self._rise = self.kept, _NOTHING
-        self.follow(kind, stage, micro_batch)
+        self._follow(kind, stage, micro_batch)
         if is_alike and self.gradients == before:
             after = self.in_flight.get(key)
             self._changes[kind, stage] = _Change(

@@ -5,29 +5,16 @@ are made of (mp/weight_gradients.py).
 """
 
 from predict.memory.layers.pipeline_gpu import Gpu
-from predict.orders.action import Kind
 
 
 class FusedGpu(Gpu):
     """Bytes that one GPU holds as a step with fused gradients goes on."""
 
-    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
-        """Follow one action; the first stage goes backward in the action of the input's gradient.
+    def _input_gradient(self, stage: int, micro_batch: int) -> None:
+        """Compute all gradients but those that are put off; keep what these are made of.
 
-        Args:
-            kind: of the action.
-            stage: that it belongs to.
-            micro_batch: that it belongs to.
+        The first stage, too, goes backward in this action.
         """
-        if kind == "input_gradient":
-            self._put_off(stage, micro_batch)
-        elif kind == "weight_gradient":
-            self._add_what_waits(stage, micro_batch)
-        else:
-            super().follow(kind, stage, micro_batch)
-
-    def _put_off(self, stage: int, micro_batch: int) -> None:
-        """Compute all gradients but those that are put off; keep what these are made of."""
         key, numbers = (stage, micro_batch), self._layers(stage)
         self._backward_of_loss(key)
         for number in reversed(numbers):
@@ -43,7 +30,7 @@ class FusedGpu(Gpu):
         self._keep(key, waiting - self.in_flight.get(key, 0))
         self.is_trained.add(stage)
 
-    def _add_what_waits(self, stage: int, micro_batch: int) -> None:
+    def _weight_gradient(self, stage: int, micro_batch: int) -> None:
         """Add the weight gradients, from the last layer on, and let go of what made them."""
         key = stage, micro_batch
         for number in reversed(self._layers(stage)):

@@ -6,7 +6,6 @@ from functools import cached_property
 
 from predict.memory.followed import FollowedGpu
 from predict.memory.layers.kept import buffer_bytes, keeps_between
-from predict.orders.action import Kind
 from study.results.layers import LayerProfile, ModelProfile
 from study.results.sizes import Gradients, parameter_bytes, trained_bytes
 from study.stages import gpu_of_stage
@@ -34,24 +33,6 @@ class Gpu(FollowedGpu):
             + sum(self._input(stage) for stage in mine if stage)
             + sum(self._output(stage) for stage in mine if stage < self.last)
         )
-
-    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
-        """Follow one action.
-
-        Args:
-            kind: of the action.
-            stage: that it belongs to.
-            micro_batch: that it belongs to.
-        """
-        match kind:
-            case "forward":
-                self._forward(stage, micro_batch)
-            case "backward":
-                self._backward(stage, micro_batch)
-            case "input_gradient" if stage:  # the first stage computes all later
-                self._input_gradient(stage, micro_batch)
-            case "weight_gradient":
-                self._weight_gradient(stage, micro_batch)
 
     def _forward(self, stage: int, micro_batch: int) -> None:
         """Run the layers, and the loss behind the last; the stage's output is kept."""
@@ -85,6 +66,8 @@ class Gpu(FollowedGpu):
 
     def _input_gradient(self, stage: int, micro_batch: int) -> None:
         """Compute gradients of inputs; keep what the gradients of the weights need."""
+        if stage == 0:  # which computes all later
+            return
         key, numbers = (stage, micro_batch), self._layers(stage)
         if stage == self.last:
             self._look(activations=self.model.loss.backward_peak_bytes)

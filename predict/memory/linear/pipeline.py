@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from predict.memory.followed import FollowedGpu
 from predict.memory.parts import ELEMENT_BYTES, MemoryBreakdown
-from predict.orders.action import Action, Kind
+from predict.orders.action import Action
 from study.case import Case
 from study.stages import gpu_of_stage, in_first_replica
 
@@ -60,24 +60,6 @@ class _Gpu(FollowedGpu):
         ends = (0 in mine) + (self.last in mine)  # the batch, and its target
         received = sum((stage > 0) + (stage < self.last) for stage in mine)
         self.kept = (ends + received) * case.micro_batches * self.rows
-
-    def follow(self, kind: Kind, stage: int, micro_batch: int) -> None:
-        """Follow one action.
-
-        Args:
-            kind: of the action.
-            stage: that it belongs to.
-            micro_batch: that it belongs to.
-        """
-        match kind:
-            case "forward":
-                self._forward(stage, micro_batch)
-            case "backward":
-                self._backward(stage, micro_batch)
-            case "input_gradient":
-                self._input_gradient(stage, micro_batch)
-            case "weight_gradient":
-                self._weight_gradient(stage, micro_batch)
 
     def _forward(self, stage: int, micro_batch: int) -> None:
         """Keep the layers' inputs, the output and the loss.
