@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from jobs.fit.measured import MeasuredLayers
 from jobs.planned import PlannedCase
-from predict.memory.fit import Fits, GpuSize, Verdict, in_gib
+from predict.memory.fit import Answer, Fits, GpuSize, in_gib
 from predict.memory.instead import what_would_fit
 from predict.memory.kinds.of_case import layers_of
 from study.case import Case
@@ -50,13 +50,13 @@ def fit_lines(planned: Sequence[PlannedCase], fits: Fits) -> list[str]:
         return lines
     if fits.size is None:
         return [fits.note, *lines] if fits.note else lines
-    verdicts = Counter(fit.verdict for fit in found if fit.verdict)
-    counts = ", ".join(f"{count} {_plural(verdict, count)}" for verdict, count in verdicts.items())
+    answers = Counter(fit.answer for fit in found if fit.answer)
+    counts = ", ".join(f"{count} {_plural(answer, count)}" for answer, count in answers.items())
     return [f"Memory of the fullest GPU against {fits.size}: {counts}.", *lines]
 
 
-def _plural(verdict: Verdict, count: int) -> str:
-    return "fit" if verdict == "fits" and count > 1 else verdict
+def _plural(answer: Answer, count: int) -> str:
+    return "fit" if answer == "fits" and count > 1 else answer
 
 
 def _cases(count: int) -> str:
@@ -82,7 +82,7 @@ def refuse_what_cannot_fit(
     first = too_large[0]
     instead = what_would_fit(
         first.case,
-        lambda case: None if (fit := fits.of(case)) is None else fit.verdict,
+        lambda case: None if (fit := fits.of(case)) is None else fit.answer,
         lambda case: why_not(case) is None,
     )
     others = f", nor can {_cases(len(too_large) - 1)} more" if len(too_large) > 1 else ""
@@ -96,7 +96,7 @@ def refuse_what_cannot_fit(
 
 def _cannot_fit(case: Case, fits: Fits) -> bool:
     fit = fits.of(case)
-    return fit is not None and fit.verdict == "cannot fit"
+    return fit is not None and fit.answer == "cannot fit"
 
 
 def _needs(case: Case, fits: Fits) -> str:

@@ -10,7 +10,7 @@ from predict.costs.refusal import Unpredictable
 from predict.forecast.best import By, Candidate, choose, sentence
 from predict.forecast.condition import conditions
 from predict.forecast.predict import Predictor
-from predict.forecast.row import TITLES, row_of, verdict_of
+from predict.forecast.row import TITLES, notes_of, row_of
 from predict.memory.fit import Fits
 from study.case import Case
 from study.errors import ConfigError
@@ -65,10 +65,15 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
         return False
     chosen = choose(candidates, best) if best else []
     rows = [
-        (each.case.case_id, each.words, *row_of(each.case, each.prediction), _verdict(each, chosen))
+        (
+            each.case.case_id,
+            each.words,
+            *row_of(each.case, each.prediction),
+            notes_of(each.prediction, each.fit, is_best=each in chosen),
+        )
         for each in candidates
     ]
-    for line in _aligned(("case", "what", *TITLES, "verdict"), rows):
+    for line in _aligned(("case", "what", *TITLES, "notes"), rows):
         print(line)
     if best:
         print(sentence(chosen, candidates, best))
@@ -77,14 +82,9 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
     return True
 
 
-def _verdict(each: Candidate, chosen: list[Candidate]) -> str:
-    said = verdict_of(each.prediction, each.fit)
-    return f"best; {said}" if each in chosen else said
-
-
 def _fit(case: Case, fits: Fits) -> str | None:
     fit = fits.of(case)
-    return None if fit is None else fit.verdict
+    return None if fit is None else fit.answer
 
 
 def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:

@@ -39,14 +39,15 @@ def _of_step(case: Case, found: Prediction) -> list[str]:
     ]
 
 
-def verdict_of(found: Prediction, fit: str | None) -> str:
+def notes_of(found: Prediction, fit: str | None, *, is_best: bool = False) -> str:
     """Return what to know before asking for it, e.g. `fits, extrapolated`.
 
     Args:
         found: what was predicted.
         fit: whether it fits a GPU; None if unknown.
+        is_best: whether no other case is known to be better.
     """
-    words = [fit] if fit else []
+    words = ["best"] * is_best + ([fit] if fit else [])
     words += ["launch-bound"] if found.is_launch_bound else []
     words += ["extrapolated"] if found.is_extrapolated else []
     words += ["cut may differ"] if any(each.startswith("cut ") for each in found.labels) else []

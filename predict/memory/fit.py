@@ -13,7 +13,7 @@ from study.results.layers import ModelProfile
 GIB = 2**30
 # torch reserves more than it gives out: 1.00 to 1.27 times as much on H100s, where nothing ran out.
 RESERVED = 1.27
-Verdict = Literal["fits", "may not fit", "cannot fit"]
+Answer = Literal["fits", "may not fit", "cannot fit"]
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,27 @@ class Fit:
     Attributes:
         peak: of the fullest GPU; None where it is not known.
         at_least: bytes that it takes at least; 0 where nothing is known.
-        verdict: None where the peak or the size of a GPU is not known.
+        answer: whether it fits; None where the peak or the size of a GPU is not known.
         unknown: why the peak is not known.
         is_about: whether the peak is an estimate.
     """
 
     peak: Peak | None = None
     at_least: int = 0
-    verdict: Verdict | None = None
+    answer: Answer | None = None
     unknown: str = ""
     is_about: bool = False
 
     @property
     def words(self) -> str:
-        """The figure and the verdict on a few words, e.g. `17.3 GiB, fits`."""
+        """The figure and whether it fits, e.g. `17.3 GiB, fits`."""
         if self.peak is not None:
             figure = f"{'about ' if self.is_about else ''}{in_gib(self.peak.allocated)}"
         elif self.at_least:
             figure = f"at least {in_gib(self.at_least)}"
         else:
             return "memory unknown"
-        return f"{figure}, {self.verdict}" if self.verdict else figure
+        return f"{figure}, {self.answer}" if self.answer else figure
 
 
 def in_gib(size: int) -> str:
@@ -122,18 +122,18 @@ class Fits:
         peak = max(peaks, key=lambda peak: peak.needed)
         # However a job cuts the layers, the fullest GPU has the mean of what none can be without.
         sure = peak.needed if peak.is_sure else mean(peak.held for peak in peaks)
-        verdict = self._verdict(peak, (1 - layers.off) * sure)
-        return Fit(peak, peak.allocated, verdict, is_about=layers.off > 0 or not peak.is_sure)
+        answer = self._answer(peak, (1 - layers.off) * sure)
+        return Fit(peak, peak.allocated, answer, is_about=layers.off > 0 or not peak.is_sure)
 
     def _at_least(self, case: Case, layers: Layers) -> Fit:
         """Return the fit of a case whose step is too long to be followed."""
         size = least_of(case, layers.model)
         is_more = self.size is not None and size > self.size.size
         why = "a step has too many actions to follow them"
-        return Fit(at_least=size, verdict="cannot fit" if is_more else None, unknown=why)
+        return Fit(at_least=size, answer="cannot fit" if is_more else None, unknown=why)
 
-    def _verdict(self, peak: Peak, sure: float) -> Verdict | None:
-        """Return the verdict on a peak, of which so many bytes are sure."""
+    def _answer(self, peak: Peak, sure: float) -> Answer | None:
+        """Return whether a peak fits, of which so many bytes are sure."""
         if self.size is None:
             return None
         if sure > self.size.size:

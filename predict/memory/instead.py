@@ -14,13 +14,13 @@ MOST_TRIED = 16  # numbers of micro-batches
 
 
 def what_would_fit(
-    case: Case, verdict_of: Callable[[Case], str | None], runs: Callable[[Case], bool]
+    case: Case, answer_of: Callable[[Case], str | None], runs: Callable[[Case], bool]
 ) -> str:
     """Return in words what would fit instead: `20 GPUs (10 may) or 32 micro-batches`; or nothing.
 
     Args:
         case: what cannot.
-        verdict_of: returns the verdict on a case.
+        answer_of: returns whether a case fits; None if unknown.
         runs: whether a case can run where this one was to.
     """
     tried = {"GPUs": _with(case, "gpus", iter(range(case.gpus + 1, MOST_GPUS + 1)))}
@@ -30,11 +30,11 @@ def what_would_fit(
     for unit, others in tried.items():
         may = None
         for count, other in others:
-            verdict = verdict_of(other) if runs(other) else None
-            if verdict == "fits":
+            answer = answer_of(other) if runs(other) else None
+            if answer == "fits":
                 found.append(f"{count} {unit}{f' ({may} may)' if may else ''}")
                 break
-            may = count if may is None and verdict == "may not fit" else may
+            may = count if may is None and answer == "may not fit" else may
     return " or ".join(found)
 
 

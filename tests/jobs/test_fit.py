@@ -171,7 +171,7 @@ def test_the_driver_tells_the_size_of_a_gpu_here(monkeypatch, tmp_path):
 # --- what a plan says ---
 
 
-def test_a_plan_counts_verdicts_and_names_what_is_unknown():
+def test_a_plan_counts_what_fits_and_names_what_is_unknown():
     cases = planned({}, {"gpus": 4}, HUGE)
     own = {"kind": "factory", "factory": "m.py:build", "sha256": "0" * 64, "depth": 2}
     for keys in (own, {"kind": "program", "command": "true"}):

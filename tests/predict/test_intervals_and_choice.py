@@ -10,7 +10,7 @@ from predict.forecast.intervals import DEFAULTS, Residuals
 from predict.forecast.matching import Known
 from predict.forecast.pairs import Pair, pairs_of
 from predict.forecast.predict import Predictor
-from predict.forecast.row import TITLES, row_of, verdict_of
+from predict.forecast.row import TITLES, notes_of, row_of
 from predict.forecast.words import of_each
 from predict.memory.fit import Layers
 from study.storage.ledger import Submission
@@ -71,7 +71,7 @@ def test_more_gpus_than_were_ever_seen_double_it_and_are_called_extrapolated():
     found = predictor().of(four)
     assert half(found) == pytest.approx(2 * DEFAULTS["one stage"], rel=0.01)
     assert found.labels == ("extrapolated: 4 GPUs, seen 2",)
-    assert "extrapolated" in verdict_of(found, None)
+    assert "extrapolated" in notes_of(found, None)
     seen = predictor([pair(0.0, four)]).of(four)
     assert half(seen) == pytest.approx(DEFAULTS["one stage"], rel=0.01)
     assert not seen.is_extrapolated
@@ -83,7 +83,7 @@ def test_stages_that_a_job_cuts_by_its_own_times_are_said_to_be_cut_by_the_calib
     found = predictor().of(case(balance="time"))
     assert found.labels == ("cut where the calibrated times balance; a job cuts by its own",)
     assert half(found) == pytest.approx(DEFAULTS["one stage"], rel=0.01)
-    assert verdict_of(found, "fits") == "fits, cut may differ"
+    assert notes_of(found, "fits") == "fits, cut may differ"
     assert predictor().of(case(gpus=1, balance="time")).labels == ()
 
 
@@ -124,7 +124,7 @@ def test_a_step_that_is_launched_for_three_quarters_of_it_is_only_bounded():
     row = dict(zip(TITLES, row_of(case(), found), strict=True))
     assert row["step (90 % interval)"].startswith("at least ")
     assert row["speed-up"] == row["bubble"] == "–"
-    assert "launch-bound" in verdict_of(found, "fits")
+    assert "launch-bound" in notes_of(found, "fits")
     assert choose([Candidate(case(), found)], "time") == []
     assert "no case can be named" in sentence([], [Candidate(case(), found)], "time")
 

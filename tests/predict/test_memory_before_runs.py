@@ -114,14 +114,14 @@ def test_the_verdict_counts_what_cuda_takes_and_what_torch_reserves():
     needed = peak.needed / GIB
     reserved = (1.27 * peak.allocated + peak.beside) / GIB
     assert peak.needed == peak.parts.total + (65 + 767) * MIB
-    for size, verdict in (
+    for size, answer in (
         (needed * 0.999, "cannot fit"),
         (needed * 1.001, "may not fit"),
         (reserved * 0.999, "may not fit"),
         (reserved * 1.001, "fits"),
     ):
-        assert fits(size).of(given).verdict == verdict
-    assert fits().of(given).verdict is None
+        assert fits(size).of(given).answer == answer
+    assert fits().of(given).answer is None
 
 
 def test_an_estimate_refuses_only_what_no_cut_could_make_fit():
@@ -130,9 +130,9 @@ def test_an_estimate_refuses_only_what_no_cut_could_make_fit():
     at_most = max(peak.needed for peak in peaks_of(given)) / GIB
     held = sum(peak.held for peak in peaks_of(given)) / 4 / GIB
     assert held < 0.9 * at_most
-    for size, verdict in ((0.99 * held, "cannot fit"), (0.99 * at_most, "may not fit")):
+    for size, answer in ((0.99 * held, "cannot fit"), (0.99 * at_most, "may not fit")):
         fit = fits(size).of(given)
-        assert fit.verdict == verdict
+        assert fit.answer == answer
         assert fit.words.startswith("about ")
 
 
@@ -140,33 +140,33 @@ def test_a_step_of_too_many_actions_is_bounded_from_below():
     given = case(schedule="gpipe", dim=4096, batch_size=2**20, micro_batches=2**19)
     fit = fits(80).of(given)
     assert fit.words == "at least 0.25 GiB"
-    assert fits(0.1).of(given).verdict == "cannot fit"
+    assert fits(0.1).of(given).answer == "cannot fit"
 
 
 def test_the_fewest_gpus_or_micro_batches_that_fit_are_found():
     big = case(schedule="gpipe", dim=4096, depth=32, gpus=2, micro_batches=2, batch_size=65536)
     known = fits(12)
-    assert known.of(big).verdict == "cannot fit"
+    assert known.of(big).answer == "cannot fit"
 
-    def verdict_of(one):
-        return known.of(one).verdict
+    def answer_of(one):
+        return known.of(one).answer
 
-    words = what_would_fit(big, verdict_of, lambda case: True)
+    words = what_would_fit(big, answer_of, lambda case: True)
     gpus, may = map(int, re.match(r"(\d+) GPUs \((\d+) may\)", words).groups())
-    for count, verdict in (
+    for count, answer in (
         (gpus, "fits"),
         (gpus - 1, "may not fit"),
         (may, "may not fit"),
         (may - 1, "cannot fit"),
     ):
-        assert verdict_of(msgspec.structs.replace(big, gpus=count)) == verdict
-    assert "GPUs" not in what_would_fit(big, verdict_of, lambda case: case.gpus <= 2)
+        assert answer_of(msgspec.structs.replace(big, gpus=count)) == answer
+    assert "GPUs" not in what_would_fit(big, answer_of, lambda case: case.gpus <= 2)
 
 
 def test_more_micro_batches_are_proposed_where_they_would_do():
     big = case(schedule="1f1b", dim=4096, depth=8, gpus=2, micro_batches=2, batch_size=65536)
     known = fits(9)
-    words = what_would_fit(big, lambda one: known.of(one).verdict, lambda one: one.gpus <= 2)
+    words = what_would_fit(big, lambda one: known.of(one).answer, lambda one: one.gpus <= 2)
     assert re.fullmatch(r"\d+ micro-batches( \(\d+ may\))?", words), words
 
 

@@ -51,7 +51,7 @@ def test_every_way_to_run_a_resnet_has_a_peak_above_what_it_holds_at_least(sched
 def test_only_what_is_too_large_by_a_tenth_cannot_fit():
     case = resnet()
     (peak,) = peaks_of(case, conv_profile(case))
-    for share, verdict in ((0.89, "cannot fit"), (0.91, "may not fit"), (1.5, "fits")):
+    for share, answer in ((0.89, "cannot fit"), (0.91, "may not fit"), (1.5, "fits")):
         fits = Fits(GpuSize(int(share * peak.needed), "test"), layers_of)
-        assert fits.of(case).verdict == verdict
+        assert fits.of(case).answer == answer
     assert fits.of(case).words.startswith("about 10.6 GiB")
