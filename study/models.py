@@ -28,6 +28,7 @@ class ModelKind:
         depth_unit: what `depth` counts.
         item: what a user counts in a batch; None where only a job can tell.
         schedules: families of schedules that can run it.
+        alike: whether all layers between the first and the last are, in models of any depth.
     """
 
     label: str
@@ -38,6 +39,7 @@ class ModelKind:
     depth_unit: str = "layer"
     item: str | None = None
     schedules: tuple[str, ...] = ("naive", "pipeline", "data")
+    alike: bool = False
 
 
 def _gpt(depth: int, dim: int, heads: int) -> dict[str, Any]:
@@ -54,10 +56,12 @@ KINDS: dict[str, ModelKind] = {
         keys=(*OF_TRAINING, "dim", "split"),
         item="sample",
         schedules=("naive", "pipeline", "tensor", "data"),
+        alike=True,
     ),
     # Radford et al. 2019, table 2; tied as there if `tied: true`.
     "gpt": ModelKind(
         label="GPT",
+        alike=True,
         keys=(*OF_TRAINING, "dim", "heads", "seq_len", "vocab", "tied"),
         defaults={"dim": 1024, "heads": 16, "seq_len": 1024, "vocab": 50257, "tied": False},
         presets={

@@ -50,7 +50,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "stages": {"case", "schedules"},
         "values": {"case", "errors", "models", "paths", "quoting", "schedules", "storage", "text"},
         "validation": {"case", "errors", "models", "quoting", "schedules", "stages", "values"},
-        "calibration": {"case", "errors", "grids", "schedules", "stages", "values"},
+        "calibration": {"case", "errors", "grids", "models", "schedules", "stages", "values"},
         "command_line": {"case", "errors", "models", "quoting", "schedules", "storage", "text"}
         | {"validation", "values"},
         "storage": {"case", "errors", "outcome", "quoting"},
@@ -64,7 +64,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "memory": {"orders"},
         "simulation": {"orders"},
         "__main__": {"simulation"},
-        "costs": {"orders", "simulation"},
+        "costs": {"memory", "orders", "simulation"},
         "steps": {"costs", "memory", "orders", "simulation"},
         "forecast": {"costs", "memory", "steps"},
     },

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from mp.calibration.rounds import Slots, rounds
 from mp.calibration.setting import Setting
+from mp.calibration.stopwatch import LEAST_S
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.step_listener import SILENT, StepListener
 from mp.engine import Communicator, Step
@@ -29,7 +30,6 @@ from study.values.keys import DEFAULTS
 DIM, ROWS = 64, 8  # of a layer, and of its micro-batch: microseconds on a GPU
 FEW, MANY = 2, 6  # layers of each GPU
 WARM_UP = 3
-LEAST_S = 1e-9  # no clock tells less
 OF_MODELS = ("heads", "seq_len", "vocab", "tied", "width", "image", "classes", "norm", "factory",
              "sha256", "args", "calibrates")  # fmt: skip
 KINDS: dict[SpanKind, HostKind] = {

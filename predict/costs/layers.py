@@ -103,6 +103,15 @@ class LayerTimes:
         found = self._find(self.kind_of(layer), action, ("host",))
         return 0.0 if found is None else found.seconds
 
+    def launch_all_s(self) -> float:
+        """Return what one process takes to launch forward and backward of all layers."""
+        actions: tuple[LayerAction, ...] = ("forward", "backward_first")
+        return sum(
+            self.launching_s(layer, action)
+            for layer in range(self.case.layers)
+            for action in actions
+        )
+
     def any_share(self, action: LayerAction, shares: int) -> tuple[Timing, Timing] | None:
         """Return what a share of a layer takes, and the whole of such a layer; None if unknown.
 

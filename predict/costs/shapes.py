@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.refusal import Unpredictable
+from predict.memory.parts import ELEMENT_BYTES
 from study.case import Case
 from study.results.layers import ModelProfile
-
-ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
 
 
 def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:

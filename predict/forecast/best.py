@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from predict.forecast.words import GIB, digits, percent
+from predict.forecast.words import digits, percent
+from predict.memory.fit import GIB
 from study.case import Case
 from study.schedules import SCHEDULES, has_key
 from study.storage.prediction import Prediction

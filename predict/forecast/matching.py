@@ -7,10 +7,10 @@ from predict.costs.calibrated import Calibrated
 from predict.costs.refusal import Unpredictable
 from predict.forecast.machine import difference, heat_of
 from study.case import Case
+from study.models import KINDS
 from study.results.result import Result
 from study.schedules import SCHEDULES
 
-ALIKE_IN_ALL_DEPTHS = ("linear", "gpt")  # between the first layer and the last
 # Of a case and its calibration alike, in this order: the later one differs, the nearer they are.
 _MODEL = ("kind", "factory", "sha256", "args", "dim", "heads", "seq_len", "vocab", "tied", "width",
           "image", "classes", "norm", "dtype", "optimizer", "recompute")  # fmt: skip
@@ -80,7 +80,7 @@ class Known:
     def _problems(self, case: Case, result: Result) -> Iterator[tuple[int, Unpredictable]]:
         """Yield why a calibration does not fit, each with its place in the order of checks."""
         its, name = result.case, f"calibration {result.case_id}"
-        keys = _MODEL if case.kind in ALIKE_IN_ALL_DEPTHS else (*_MODEL, "depth")
+        keys = _MODEL if KINDS[case.kind].alike else (*_MODEL, "depth")
         for place, key in enumerate(keys):
             if its.value(key) != case.value(key):
                 yield place, _other_model(key, case, its)

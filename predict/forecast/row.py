@@ -1,6 +1,7 @@
 """One predicted case as a row: what a person who chooses wants to know of it."""
 
-from predict.forecast.words import GIB, digits, interval_words, of_each, percent
+from predict.forecast.words import digits, interval_words, of_each, percent
+from predict.memory.fit import GIB
 from study.case import Case
 from study.storage.prediction import Prediction
 

@@ -5,7 +5,6 @@ from math import floor, log10
 
 from study.storage.prediction import Prediction
 
-GIB = 2**30
 SHOWN = 8  # GPUs whose values are listed; of more, the lowest and the highest
 
 

@@ -29,8 +29,6 @@ def step_of(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     Raises:
         Unpredictable: it cannot be predicted.
     """
-    if case.kind == "program":
-        raise Unpredictable("programs are not predicted", "measure")
     if case.execution != "eager":
         raise Unpredictable(f"execution: {case.execution} is not predicted", "measure")
     schedule = SCHEDULES[case.schedule]

@@ -19,7 +19,7 @@ from predict.simulation.events import simulate
 from predict.simulation.large import simulate_large
 from predict.simulation.result import Simulated
 from predict.steps.stages import Stages
-from predict.steps.step import Step, launch_bound
+from predict.steps.step import Step, host_of_step, launch_bound
 from study.case import Case
 from study.schedules import SCHEDULES
 from study.stages import chunks_of
@@ -53,10 +53,7 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         found = play(made.costs(paces))
     bubbles = tuple(b for b in found.bubbles for _ in range(case.data_parallel))
     if case.schedule == "naive":
-        host_times = made.host_times
-        host_s = None if host_times is None else host_times.step_s(case.layers)
-        if case.kind != "linear":
-            host_s = made.stages.launch_all_s() or host_s
+        host_s = host_of_step(made.stages.times, made.host_times)
         return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt))
     is_large = made.actions > MOST_EVENTS
     host_s = found.step_s * found.host_share if made.host_times and not is_large else None
@@ -166,16 +163,22 @@ class PipelineCosts:
     def _ending(self, gpu: int) -> Ending:
         size = self.stages.parameter_bytes(gpu)
         is_scaled = SCHEDULES[self.case.schedule].is_pipeline and self.case.parts > 1
-        times, replicas = self.calibrated.layers, self.case.data_parallel
-        collective = 0.0
-        if replicas > 1:
-            between = self.calibrated.between(1)
-            collective = collective_s(between, "all_reduce", size, replicas, 1)
+        times = self.calibrated.layers
         return Ending(
             update_s(times, "scaling", size) if is_scaled else 0.0,
-            collective,
+            self._all_reduce_s(gpu, size),
             update_s(times, "optimizer", size),
         )
+
+    def _all_reduce_s(self, gpu: int, size: float) -> float:
+        """Return the seconds of the all-reduce of a place's replicas, which may lie on nodes."""
+        replicas = self.case.data_parallel
+        if replicas == 1:
+            return 0.0
+        a_node = self.case.gpus // self.nodes
+        nodes = len({(gpu * replicas + replica) // a_node for replica in range(replicas)})
+        between = self.calibrated.between(nodes)
+        return collective_s(between, "all_reduce", size, replicas, nodes)
 
     @property
     def doubt(self) -> float:

@@ -136,15 +136,6 @@ class Stages:
         action = LAUNCHED[kind]
         return sum(self.times.launching_s(layer, action) for layer in self.layers[stage])
 
-    def launch_all_s(self) -> float:
-        """Return what one process takes to launch forward and backward of all layers."""
-        actions: tuple[LayerAction, ...] = ("forward", "backward_first")
-        return sum(
-            self.times.launching_s(layer, action)
-            for layer in range(self.case.layers)
-            for action in actions
-        )
-
     def of_gpu(self, gpu: int) -> list[int]:
         """Return the layers of a GPU of the first replica, by its place in the pipeline."""
         return [

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from predict.costs.host import HostTimes
+from predict.costs.layers import LayerTimes
+
 
 @dataclass(frozen=True)
 class Step:
@@ -26,6 +29,21 @@ class Step:
     def host_share(self) -> float | None:
         """The host's own seconds beside those of the step; None if unknown."""
         return None if self.host_s is None else min(1.0, self.host_s / self.seconds)
+
+
+def host_of_step(times: LayerTimes, host_times: HostTimes | None) -> float | None:
+    """Return the seconds in which a process launches a whole step; None if unknown.
+
+    The tiny layers were linear. Of other layers their own launching counts, if it takes longer.
+
+    Args:
+        times: of the layers.
+        host_times: steps of tiny layers under the schedule; None where there are none.
+    """
+    tiny_s = None if host_times is None else host_times.step_s(times.case.layers)
+    if times.case.kind == "linear":
+        return tiny_s
+    return max(times.launch_all_s(), tiny_s or 0.0) or None
 
 
 def launch_bound(step: Step) -> Step:

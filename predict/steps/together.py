@@ -12,7 +12,7 @@ from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s
 from predict.costs.work import Work
 from predict.steps.overlap import SideBySide
-from predict.steps.step import Step, launch_bound
+from predict.steps.step import Step, host_of_step, launch_bound
 from study.case import Case
 from study.results.calibration.layers import LayerAction
 from study.results.calibration.timing import Timing
@@ -95,7 +95,6 @@ def paced(made: Together, play: Play) -> Step:
     made.timings.clear()
     seconds, computed = play()
     work, case = Work.of(made.timings), made.case
-    host_times = HostTimes.of(case, made.calibrated.everything)
-    host_s = None if host_times is None else host_times.step_s(case.layers)
+    host_s = host_of_step(made.times, HostTimes.of(case, made.calibrated.everything))
     bubbles = (1 - computed / seconds,) * case.gpus
     return launch_bound(Step(seconds, bubbles, host_s, work.half_width_s / work.seconds))

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from study.case import Case
 from study.errors import ConfigError
+from study.models import KINDS
 from study.schedules import SCHEDULES
 from study.stages import chunks_of
 from study.values.calibrates import GRADIENTS, MOST, Calibrates
@@ -19,7 +20,6 @@ PAIR = 2
 OF_ONE_CASE = ("gpus", "batch_size", "split", "schedule", "micro_batches", "chunks_per_gpu",
                "balance", "gradients", "data_parallel", "execution", "seed", "warmup_steps",
                "steps", "time_limit_s", "ci_half_width", "repeat")  # fmt: skip
-ALIKE_IN_ALL_DEPTHS = ("linear", "gpt")  # between the first layer and the last
 
 
 def calibration_cases(
@@ -51,7 +51,7 @@ def calibration_cases(
 def _model_of(case: Case) -> Case:
     """Return what cases that one calibration predicts have in common."""
     defaults: dict[str, Any] = {key: DEFAULTS[key] for key in OF_ONE_CASE}
-    depth = 1 if case.kind in ALIKE_IN_ALL_DEPTHS else case.depth
+    depth = 1 if KINDS[case.kind].alike else case.depth
     return replace(case, **defaults | {"gpus": 1, "depth": depth})
 
 

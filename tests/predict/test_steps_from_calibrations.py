@@ -128,6 +128,19 @@ def test_replicas_add_a_sum_of_their_gradients():
     assert ms(two) == pytest.approx(ms(alone) + 4 * 0.1)
 
 
+def test_replicas_on_several_nodes_sum_their_gradients_between_nodes():
+    two = case(gpus=4, data_parallel=2, micro_batches=4)
+    far = calibration(2, 2)
+    slow = tuple(
+        msgspec.structs.replace(t, **{key: 10 * getattr(t, key) for key in TIMES})
+        for t in far.calibration.collectives
+    )
+    near, far = calibrated(), calibration(2, 2, collectives=slow, **NOTHING_BESIDE)
+    times = replace(near, over_nodes=far)
+    assert ms(two, times, nodes=2) == pytest.approx(ms(two))  # each pair of replicas on one
+    assert ms(two, times, nodes=4) == pytest.approx(ms(two) + 4 * (1.0 - 0.1))
+
+
 def test_a_step_whose_host_is_slower_than_its_gpu_takes_as_long_as_the_host():
     step = step_of(naive(1), calibrated())
     assert launch_bound(step) == step
@@ -177,6 +190,8 @@ def test_a_gpt_has_other_layers_at_its_ends_and_launches_them_as_they_were_launc
     share = step_of(split, found).host_share
     assert share is not None
     assert share > 0.5  # as long as the GPU computes, of which one waits for the other
+    apart = case(**sizes | {"gpus": 2, "batch_size": 2, "micro_batches": 1, "schedule": "ddp"})
+    assert step_of(apart, found).host_share > 0.5
 
 
 TIMES = ("seconds", "low_s", "high_s")
