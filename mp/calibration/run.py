@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from mp.calibration.beside import measure_beside
@@ -58,11 +59,12 @@ def calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback
     else:
         parts = _alone(setting, report)
     after: States = read_states(world.devices)
+    said = world.all_gather(setting.left_out, list[str])  # a part may be missing on one of them
     found = Calibration(
         gpus=case.gpus,
         nodes=nodes,
         measuring_s=deadline.passed_s,
-        left_out=tuple(dict.fromkeys(setting.left_out))[:MOST_NOTES],
+        left_out=tuple(dict.fromkeys(chain.from_iterable(said)))[:MOST_NOTES],
         **{name: tuple(its) for name, its in parts.items()},
     )
     return Calibrated(found, engine.describe_environment(before, after))

@@ -30,9 +30,11 @@ def measure_updates(setting: Setting, seconds: float) -> list[UpdateTime]:
         count = min(asked, _fitting(setting))
         if count < asked:
             setting.left_out.append(f"The optimizer is measured with {count} layers, not {asked}.")
-        if count and not setting.deadline.is_over():
+        if setting.deadline.is_over():
+            setting.left_out.append(f"No time was left for the optimizer with {asked} layers.")
+        elif count:
             found += _measure(setting, count, slot_s)
-        release_cache()
+            release_cache()
     return found
 
 

@@ -77,7 +77,7 @@ class HostTimes:
         most = max(layers_of_gpu)
         ending = self.action_s("scaling", most) + self.action_s("optimizer", most)
         once_s, operation_s = self._messages()
-        # Nobody knows how much of it comes before the first action: half of it is off by half.
+        # How much of it comes before the first action was not measured: half is at most half wrong.
         return Host(
             before_s=once_s / 2,
             action_s=of_kind,

@@ -1,5 +1,6 @@
 """Seconds of each layer of a case, from the kinds of layers that were calibrated."""
 
+import re
 from dataclasses import dataclass
 
 from predict.costs.refusal import Unpredictable
@@ -146,10 +147,11 @@ class LayerTimes:
 
     def _missing(self, layer: int, action: LayerAction, shares: int) -> Unpredictable:
         why = self._why_missing(layer, action, shares)
-        if not self.calibration.left_out:
+        its_name = re.compile(rf"\b{re.escape(self.kind(layer).name)}\b")
+        left = next(filter(its_name.search, self.calibration.left_out), None)
+        if left is None:
             return Unpredictable(why)
-        left = self.calibration.left_out[0].removesuffix(".")
-        return Unpredictable(f"{why} ({left})", "calibrate longer")
+        return Unpredictable(f"{why} ({left.removesuffix('.')})", "calibrate longer")
 
     def _why_missing(self, layer: int, action: LayerAction, shares: int) -> str:
         mine = [t for t in self.calibration.layers if t.kind == self.kind_of(layer)]

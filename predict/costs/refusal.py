@@ -13,7 +13,7 @@ _OPTIONS: dict[Remedy, str] = {
 
 
 class Unpredictable(Exception):
-    """Nobody can say what a step of the case takes.
+    """A step of the case cannot be predicted.
 
     Attributes:
         why: the end of "no prediction:", in words.

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from predict.costs.lines import points_of, seconds_at
-from predict.costs.refusal import Unpredictable
+from predict.costs.refusal import Remedy, Unpredictable
 from study.results.calibration.record import Calibration
 
 
@@ -31,4 +31,6 @@ def update_s(
         if timed:
             return seconds_at(points_of(timed), size)
     what = "the optimizer" if action == "optimizer" else "scaling of gradients"
-    raise Unpredictable(f"{what} was not calibrated", "calibrate again")
+    is_late = any("optimizer" in sentence for sentence in calibration.left_out)
+    remedy: Remedy = "calibrate longer" if is_late else "calibrate again"
+    raise Unpredictable(f"{what} was not calibrated", remedy)

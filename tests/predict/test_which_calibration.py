@@ -170,3 +170,9 @@ def test_a_part_that_no_time_was_left_for_asks_for_more_time():
     line = refusal(case(), *results).line("submit.py")
     assert "loss was not calibrated" in line
     assert "No time was left for loss); run submit.py --set time_limit_s=90" in line
+    other = "No time was left for the host's time of gpipe."
+    results = calibration(layers=layers, left_out=(other,)), calibration(2)
+    assert "gpipe" not in refusal(case(), *results).why
+    late = "No time was left for the optimizer with 8 layers."
+    results = calibration(updates=(), left_out=(late,)), calibration(2)
+    assert refusal(case(), *results).remedy == "calibrate longer"
