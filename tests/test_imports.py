@@ -23,8 +23,8 @@ ALLOWED = {
     "mp": {"mp", "study"},
     "jobs": {"jobs", "predict", "study"},
     "report": {"predict", "report", "study"},
-    "submit.py": {"jobs", "predict", "study"},
-    "collect.py": {"predict", "report", "study"},
+    "submit.py": {"jobs", "study"},
+    "collect.py": {"report", "study"},
 }
 WORKER = ROOT / "jobs/worker/__main__.py"
 INSPECTION = ROOT / "mp/inspection"  # says before a run what submit.py does
