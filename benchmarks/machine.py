@@ -24,8 +24,9 @@ from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.machines.batches import SECTIONS, batches
 from benchmarks.machines.grids import write_grids
-from benchmarks.machines.plan import SECTIONS, Planned, batches, parts_of
+from benchmarks.machines.plan import Planned, parts_of
 from benchmarks.machines.run import TO_PACK_S, Run, take_in_emulated
 from benchmarks.machines.slurm import Machine, private_slurm, write_profiles
 from benchmarks.machines.summary import is_complete, results_of, summary

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
-from benchmarks.machines.plan import MACHINE, Batch, Planned, seconds_of
+from benchmarks.machines.batches import MACHINE, Batch
+from benchmarks.machines.plan import Planned
+from benchmarks.machines.seconds import seconds_of
 from benchmarks.machines.slurm import PrivateSlurm
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.machines.plan import MACHINE, TWO_NODES
+from benchmarks.machines.batches import MACHINE, TWO_NODES
 from tests.cluster.cluster import NUMBER, Cluster
 
 WHOLE, HALVES = "whole", ("half1", "half2")

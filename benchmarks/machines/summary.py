@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks.machines.plan import Planned, seconds_of
+from benchmarks.machines.plan import Planned
+from benchmarks.machines.seconds import seconds_of
 from study.case import Case
 from study.results.file import read_result
 from study.results.result import Result

@@ -7,9 +7,11 @@ import pytest
 import yaml
 
 from benchmarks.machine import check, described, parse_arguments, plan
+from benchmarks.machines.batches import MACHINE, Batch, batches
 from benchmarks.machines.grids import EXAMPLE, write_grids
-from benchmarks.machines.plan import MACHINE, Batch, Queue, batches, parts_of, seconds_of
+from benchmarks.machines.plan import Queue, parts_of
 from benchmarks.machines.run import take_in_emulated
+from benchmarks.machines.seconds import seconds_of
 from benchmarks.machines.slurm import Machine, private_slurm
 from benchmarks.machines.summary import is_complete, summary
 from study.errors import ConfigError
