@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machines.batches import MACHINE, Batch
+from benchmarks.machines.batches import Batch
 from benchmarks.machines.seconds import seconds_of
 from study.case import Case
 
@@ -67,12 +67,12 @@ class Queue:
     def __init__(self, gpus: int) -> None:
         self.free_at_s = [0.0] * gpus
         self.begun_s = 0.0
-        self.profile = MACHINE
+        self.phase: object = None
 
     def submit(self, batch: Batch, cases: list[Case]) -> float:
         """Return when the last job ends, of these and of all before."""
-        if batch.profile != self.profile:
-            self.begun_s, self.profile = max(self.free_at_s), batch.profile
+        if batch.phase != self.phase:
+            self.begun_s, self.phase = max(self.free_at_s), batch.phase
         for case in cases:
             count = 1 if batch.emulated else case.gpus
             taken = [heapq.heappop(self.free_at_s) for _ in range(count)]

@@ -43,15 +43,15 @@ class Run:
 
         One is submitted when few jobs of those before wait, so that few are cancelled at the end.
         """
-        profile = MACHINE
+        phase = part[0].batch.phase if part else None
         for planned in part:
-            if planned.batch.profile != profile:
+            if planned.batch.phase != phase:
                 self.wait(seconds_of(planned.cases[0]))
-                profile = planned.batch.profile
+                phase = planned.batch.phase
             latest_s = self.ends_s - seconds_of(planned.cases[0])
             has_room = _becomes_true(self.slurm.has_few_waiting, latest_s)
             if not has_room or monotonic() > latest_s:
-                self.notes.append(f"not submitted, no time left: {_named(planned.batch)}")
+                self.notes.append(f"not submitted, no time left: {planned.batch.words}")
                 continue
             self.submit(planned.batch)
         self.wait(min((seconds_of(planned.cases[0]) for planned in part), default=0.0))
@@ -68,7 +68,7 @@ class Run:
         done = self._run(command)
         if done.returncode:
             words = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            self.notes.append(f"{_named(batch)}: {words[-1] if words else 'submit.py failed'}")
+            self.notes.append(f"{batch.words}: {words[-1] if words else 'submit.py failed'}")
 
     def _submit_emulated(self, batch: Batch) -> None:
         """Start a job with one GPU, in which submit.py runs the case by itself on that GPU."""
@@ -118,10 +118,6 @@ class Run:
             command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True,
         )  # fmt: skip
-
-
-def _named(batch: Batch) -> str:
-    return " ".join((batch.grid, *batch.sets))
 
 
 def _becomes_true(condition: Callable[[], bool], until_s: float) -> bool:

@@ -9,7 +9,7 @@ from benchmarks.machines.seconds import seconds_of
 from study.case import Case
 from study.results.file import read_result
 from study.results.result import Result
-from study.storage.ledger import attempts_of_each_case, read
+from study.storage.ledger import Attempt, attempts_of_each_case, read
 from study.storage.store import Store
 
 MOST_WORDS = 200  # characters of a reason
@@ -38,25 +38,36 @@ def summary(part: list[Planned], folder: Path, notes: Iterable[str], took_s: flo
         "| batch | ok of cases | GPUs | seconds of a job: estimated, median |",
         "|---|---|---|---|",
     ]
-    failed: list[str] = []
+    said: list[str] = []
+    predicted = 0
     for planned in part:
         profile = planned.batch.profile
-        found = results.get(profile, {})
+        found, attempts = results.get(profile, {}), _last_attempts(folder, profile)
         mine = {case: found[case] for case in planned.cases if case in found}
         lines.append(_row(planned, mine))
-        failed += _failures(planned, mine, _ends(folder, profile))
-    lines += ["", f"The command took {took_s:.0f} s.", *failed]
+        said += [*_failures(planned, mine, attempts), *_left_out(mine.values())]
+        predicted += sum(_is_predicted(attempts.get(case.case_id)) for case in planned.cases)
+    count = sum(len(planned.cases) for planned in part if not planned.batch.calibrated)
+    lines += ["", f"The command took {took_s:.0f} s."]
+    lines += [f"The ledger has predictions of {predicted} of {count} cases.", *said]
     return [*lines, *(f"note: {note}" for note in notes)]
 
 
-def _ends(folder: Path, profile: str) -> dict[str, str]:
-    """Return how the last job of each case ended, by case id."""
+def _last_attempts(folder: Path, profile: str) -> dict[str, Attempt]:
+    """Return the last attempt at each case, by case id."""
     events, _ = read(Store(folder / "results", profile).submissions)
-    last = {case_id: tries[-1].ended for case_id, tries in attempts_of_each_case(events).items()}
-    return {
-        case_id: f"{ended.outcome}: {ended.reason}" if ended else "submitted, its end is unknown"
-        for case_id, ended in last.items()
-    }
+    return {case_id: tries[-1] for case_id, tries in attempts_of_each_case(events).items()}
+
+
+def _is_predicted(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.submission.prediction is not None
+
+
+def _left_out(results: Iterable[Result]) -> Iterator[str]:
+    """Yield what calibrations had no time for, or could not measure."""
+    for result in results:
+        for note in result.calibration.left_out if result.calibration else ():
+            yield f"left out of {result.case_id}: {note}"
 
 
 def is_complete(part: list[Planned], folder: Path) -> bool:
@@ -70,7 +81,6 @@ def is_complete(part: list[Planned], folder: Path) -> bool:
 
 
 def _row(planned: Planned, found: dict[Case, Result]) -> str:
-    words = " ".join((planned.batch.grid, *planned.batch.sets))
     measured = [result for result in found.values() if result.error is None]
     took = [sum(phase.seconds for phase in result.phases or ()) for result in measured]
     estimated = median(map(seconds_of, planned.cases))
@@ -78,24 +88,28 @@ def _row(planned: Planned, found: dict[Case, Result]) -> str:
     emulated = " (emulated)" if planned.batch.emulated else ""
     seconds = f"{median(took):.1f}" if took else "–"
     count = f"{len(measured)} of {len(planned.cases)}"
-    return f"| {words} | {count} | {gpus}{emulated} | {estimated:.0f}, {seconds} |"
+    return f"| {planned.batch.words} | {count} | {gpus}{emulated} | {estimated:.0f}, {seconds} |"
 
 
-def _failures(planned: Planned, found: dict[Case, Result], ends: dict[str, str]) -> Iterator[str]:
+def _failures(
+    planned: Planned, found: dict[Case, Result], attempts: dict[str, Attempt]
+) -> Iterator[str]:
     """Yield a line for each case that a job did not measure; what had no job is in the table.
 
     Args:
         planned: the batch.
         found: its results.
-        ends: how the last job of each case ended, by case id.
+        attempts: the last at each case, by case id.
     """
     for case in planned.cases:
         result = found.get(case)
         if result is not None and result.error is not None:
             message = " ".join((result.error.message or result.error.type).split())
             yield f"{result.outcome}: {planned.batch.grid}: {_words(case)}: {message[:MOST_WORDS]}"
-        elif result is None and case.case_id in ends:
-            yield f"{ends[case.case_id][:MOST_WORDS]}: {planned.batch.grid}: {_words(case)}"
+        elif result is None and case.case_id in attempts:
+            ended = attempts[case.case_id].ended
+            how = f"{ended.outcome}: {ended.reason}" if ended else "submitted, its end is unknown"
+            yield f"{how[:MOST_WORDS]}: {planned.batch.grid}: {_words(case)}"
 
 
 def _words(case: Case) -> str:

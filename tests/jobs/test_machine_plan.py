@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from benchmarks.machine import check, described, parse_arguments, plan
+from benchmarks.machine import described, parse_arguments
 from benchmarks.machines.batches import MACHINE, Batch, batches
-from benchmarks.machines.grids import EXAMPLE, write_grids
+from benchmarks.machines.chosen import check, chosen, plan
+from benchmarks.machines.earlier import measured_before
+from benchmarks.machines.grids import EXAMPLE, HELD_OUT, write_grids
 from benchmarks.machines.plan import Queue, parts_of
+from benchmarks.machines.predicted import Predicted, write
 from benchmarks.machines.run import take_in_emulated
 from benchmarks.machines.seconds import seconds_of
 from benchmarks.machines.slurm import Machine, private_slurm
@@ -21,7 +24,7 @@ from study.storage.ledger import Ended, Submission, append
 from study.storage.store import Store
 from tests.cluster.cluster import PROGRAMS
 
-EVERYTHING = {"schedules", "homework", "nodes", "gpt"}
+EVERYTHING = {"calibration", "homework", "linear", "nodes", "transformers", "held-out"}
 sizes = pytest.mark.parametrize("gpus", [2, 4, 8])
 
 
@@ -48,12 +51,13 @@ def test_every_case_is_planned_once_and_every_part_fits_its_time(folders, gpus):
     assert {one.batch.section for one in planned} == EVERYTHING
     assert max(one.ends_s for one in planned) <= 540
     files = {path.stem for path in folders[gpus].glob("*.yaml")} - {"task5"}  # task 4's cases
-    assert {one.batch.grid for one in planned} == files
+    assert {one.batch.grid for one in planned} == files | {"calibration"}
 
 
 @sizes
 def test_all_cases_of_all_grids_are_run(folders, gpus):
-    planned = {case for part in parts(folders, gpus) for one in part for case in one.cases}
+    every = {case for part in parts(folders, gpus) for one in part for case in one.cases}
+    planned = {case for case in every if not case.is_calibration}
     grids = load_grids([str(path) for path in sorted(folders[gpus].glob("*.yaml"))])
     assert planned == {case for grid in grids for case in grid.cases()}
 
@@ -72,7 +76,7 @@ def test_task_3_is_run_on_every_number_of_gpus_and_five_are_emulated_on_four(
 
 
 def test_for_four_gpus_the_grids_are_those_of_the_example(folders):
-    for path in EXAMPLE.glob("*.yaml"):
+    for path in (*EXAMPLE.glob("*.yaml"), *HELD_OUT.glob("*.yaml")):
         written = yaml.safe_load((folders[4] / path.name).read_text())
         assert written == yaml.safe_load(path.read_text()), path
 
@@ -95,13 +99,14 @@ def test_jobs_start_in_order_each_as_soon_as_its_gpus_are_free(folders):
         Batch("schedules", "schedules", ("schedule=naive", f"gpus={n}")) for n in (1, 2, 4)
     )
     cases = {batch: batch.cases(folders[4]) for batch in (one, two, four)}
-    (job_s,) = {seconds_of(case) for found in cases.values() for case in found}
+    one_s, two_s, four_s = (seconds_of(cases[batch][0]) for batch in (one, two, four))
     queue = Queue(4)
-    assert queue.submit(two, cases[two]) == job_s
-    assert queue.submit(one, cases[one]) == job_s  # beside it
-    assert queue.submit(four, cases[four]) == 2 * job_s
-    assert queue.submit(one, cases[one]) == 3 * job_s  # though a GPU was free at first
-    assert queue.submit(replace(four, emulated=True), cases[four]) == 3 * job_s  # on one GPU
+    assert queue.submit(two, cases[two]) == two_s
+    assert queue.submit(one, cases[one]) == two_s  # beside it, and it ends earlier
+    assert queue.submit(four, cases[four]) == two_s + four_s
+    assert queue.submit(one, cases[one]) == two_s + four_s + one_s  # though a GPU was free at first
+    emulated = replace(four, emulated=True)  # on one GPU, beside the case before
+    assert queue.submit(emulated, cases[four]) == two_s + 2 * four_s
 
 
 def test_a_rehearsal_has_the_same_cases_in_small_but_no_graphs(tmp_path):
@@ -109,7 +114,7 @@ def test_a_rehearsal_has_the_same_cases_in_small_but_no_graphs(tmp_path):
     chosen = [*batches(4, on_cpus=True)]
     cases = [case for batch in chosen for case in batch.cases(tmp_path)]
     assert {case.execution for case in cases} == {"eager"}
-    assert max(case.dim for case in cases) <= 32
+    assert max(case.dim for case in cases) <= 64
     assert {batch.section for batch in chosen} == EVERYTHING
 
 
@@ -125,7 +130,8 @@ def test_two_pretended_nodes_share_the_gpus_of_the_machine():
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        (["--only", "task1"], "--only: 'task1' is not one of: homework, schedules, nodes, gpt"),
+        (["--only", "task9"], "--only: 'task9' is not one of: calibration, homework, linear, nodes"),
+        (["--predict"], "--predict: needs calibrations; name the --out that has them as --from"),
         (["--within", "5"], "--within: 5 s is too short"),
         (["--from", "nowhere"], "--from: nowhere has no folder results"),
         (["--part", "9", "--plan"], "--part: 9 is not 1 to "),
@@ -190,7 +196,9 @@ def test_what_emulated_gpus_gave_joins_the_other_results(folders, tmp_path):
 def test_the_plan_names_parts_batches_and_their_ends(folders):
     first, *others = described(parts(folders, 4))
     assert first == "part 1"
-    assert "1 cases  task1 gpus=2" in others[0]
+    assert others[0].endswith(" 2 cases  calibration of schedules, pipelines, graphs, "
+                              "held-out-deep, held-out-batch")  # fmt: skip
+    assert any("1 cases  task1 gpus=2" in line for line in others)
     assert "part 2" in others
 
 
