@@ -39,17 +39,18 @@ def summary(part: list[Planned], folder: Path, notes: Iterable[str], took_s: flo
         "|---|---|---|---|",
     ]
     said: list[str] = []
-    predicted = 0
+    submitted: list[Attempt] = []
     for planned in part:
         profile = planned.batch.profile
         found, attempts = results.get(profile, {}), _last_attempts(folder, profile)
         mine = {case: found[case] for case in planned.cases if case in found}
         lines.append(_row(planned, mine))
         said += [*_failures(planned, mine, attempts), *_left_out(mine.values())]
-        predicted += sum(_is_predicted(attempts.get(case.case_id)) for case in planned.cases)
-    count = sum(len(planned.cases) for planned in part if not planned.batch.calibrated)
+        ids = [case.case_id for case in planned.cases if not case.is_calibration]
+        submitted += [attempts[case_id] for case_id in ids if case_id in attempts]
+    count = sum(attempt.submission.prediction is not None for attempt in submitted)
     lines += ["", f"The command took {took_s:.0f} s."]
-    lines += [f"The ledger has predictions of {predicted} of {count} cases.", *said]
+    lines += [f"{count} of {len(submitted)} submitted cases were predicted before.", *said]
     return [*lines, *(f"note: {note}" for note in notes)]
 
 
@@ -57,10 +58,6 @@ def _last_attempts(folder: Path, profile: str) -> dict[str, Attempt]:
     """Return the last attempt at each case, by case id."""
     events, _ = read(Store(folder / "results", profile).submissions)
     return {case_id: tries[-1] for case_id, tries in attempts_of_each_case(events).items()}
-
-
-def _is_predicted(attempt: Attempt | None) -> bool:
-    return attempt is not None and attempt.submission.prediction is not None
 
 
 def _left_out(results: Iterable[Result]) -> Iterator[str]:

@@ -8,11 +8,9 @@ import yaml
 
 from benchmarks.machine import described, parse_arguments
 from benchmarks.machines.batches import MACHINE, Batch, batches
-from benchmarks.machines.chosen import check, chosen, plan
-from benchmarks.machines.earlier import measured_before
+from benchmarks.machines.chosen import check, plan
 from benchmarks.machines.grids import EXAMPLE, HELD_OUT, write_grids
 from benchmarks.machines.plan import Queue, parts_of
-from benchmarks.machines.predicted import Predicted, write
 from benchmarks.machines.run import take_in_emulated
 from benchmarks.machines.seconds import seconds_of
 from benchmarks.machines.slurm import Machine, private_slurm
@@ -130,7 +128,10 @@ def test_two_pretended_nodes_share_the_gpus_of_the_machine():
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        (["--only", "task9"], "--only: 'task9' is not one of: calibration, homework, linear, nodes"),
+        (
+            ["--only", "task9"],
+            "--only: 'task9' is not one of: calibration, homework, linear, nodes",
+        ),
         (["--predict"], "--predict: needs calibrations; name the --out that has them as --from"),
         (["--within", "5"], "--within: 5 s is too short"),
         (["--from", "nowhere"], "--from: nowhere has no folder results"),
@@ -173,6 +174,7 @@ def test_the_summary_tells_what_was_measured_and_why_the_rest_was_not(folders, t
     lines = summary([task2], tmp_path, ["a note"], 12.3)
     assert any(line.startswith("| task2 gpus=2 | 1 of 2 | 2 | 36, ") for line in lines)
     assert "The command took 12 s." in lines
+    assert "0 of 1 submitted cases were predicted before." in lines
     assert lines[-2].startswith("cancelled: no time: task2: depth 24, 2 GPUs, schedule naive")
     assert lines[-1] == "note: a note"
     assert not is_complete([task2], tmp_path)
