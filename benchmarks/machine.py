@@ -107,14 +107,22 @@ def described(parts: list[list[Planned]]) -> list[str]:
 
 
 def show_predictions(arguments: argparse.Namespace) -> int:
-    """Write the predictions of every grid that was chosen; 2 if there is none."""
-    profiles, _ = write_profiles(Machine(arguments.gpus, arguments.rehearse), arguments.out)
+    """Write the predictions of every grid that was chosen, and return 0.
+
+    Raises:
+        ConfigError: nothing can be predicted.
+    """
     cases = [batch for batch in chosen(arguments) if not batch.calibrated]
     grids = dict.fromkeys(batch.grid for batch in cases if batch.profile == MACHINE)
+    if not grids:
+        raise ConfigError("--only", f"{arguments.only} has no grid that is predicted")
+    profiles, _ = write_profiles(Machine(arguments.gpus, arguments.rehearse), arguments.out)
     paths = [arguments.out.resolve() / "grids" / f"{name}.yaml" for name in grids]
     found = predict(paths, (arguments.earlier / "results").resolve(), profiles.resolve())
-    print(*write(found, arguments.out / "predicted"), sep="\n")
-    return 0 if any(each.points or each.bounds for each in found) else 2
+    print(*write(found, arguments.out / "predicted"), sep="\n", flush=True)
+    if not any(each.points or each.bounds for each in found):
+        raise ConfigError("--from", f"{arguments.earlier} has no calibration that fits a grid")
+    return 0
 
 
 def run(arguments: argparse.Namespace, part: list[Planned]) -> int:
