@@ -99,8 +99,13 @@ def _fills_v(p: int, m: int) -> bool:
 
 
 def _of_unequal_parts(p: int, m: int, f: float, i: float, w: float) -> float:
-    """Return the bubble of ZB-H1, (p - 1) (F + I - W) beside m (F + I + W); 0 where W is larger."""
-    idle = (p - 1) * max(0.0, f + i - w)
+    """Return the bubble of ZB-H1, (p - 1) max(F, I, F + I - W) beside m (F + I + W).
+
+    Qi et al. 2023 give (p - 1) (F + I - W), which holds where W is at most F and I. However long W
+    is, the first micro-batch still takes (p - 1) F to the last GPU, and the last gradient (p - 1) I
+    back (tests/predict/test_events.py simulates both).
+    """
+    idle = (p - 1) * max(f, i, f + i - w)
     return idle / (m * (f + i + w) + idle)
 
 

@@ -56,6 +56,8 @@ def test_zero_bubble_idles_for_what_the_weight_gradients_do_not_fill(f, i, w):
         found = simulate(programs("zero_bubble", p, m), equal_stages(p, f, i, w))
         idle = (p - 1) * max(f, i, f + i - w)
         assert found.step_s == pytest.approx(m * (f + i + w) + idle)
+        formula = SCHEDULES["zero_bubble"].unequal_bubble(p, m, f, i, w)
+        assert found.bubbles == pytest.approx([formula] * p)
 
 
 def test_one_queue_a_gpu_delays_interleaved_stages_and_zbv_but_not_1f1b():

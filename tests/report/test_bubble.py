@@ -136,6 +136,7 @@ def test_parts_of_unequal_work_change_the_formula_of_zero_bubble_alone(schedule)
     assert unequal == expected
 
 
-def test_weights_that_take_longer_than_all_else_leave_no_bubble():
+@pytest.mark.parametrize(("parts", "idle"), [((1, 1, 5), 1), ((3, 1, 4), 3), ((1, 2, 2), 2)])
+def test_weights_that_take_longer_do_not_fill_the_way_of_the_first_and_the_last(parts, idle):
     made = case("pipeline", schedule="zero_bubble", gpus=5, micro_batches=10)
-    assert bubble_share(made, (1, 1, 5)) == 0
+    assert bubble_share(made, parts) == 4 * idle / (10 * sum(parts) + 4 * idle)
