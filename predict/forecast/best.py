@@ -38,6 +38,7 @@ class Candidate:
         parts = [f"with {case.micro_batches} micro-batches"] * has_key(
             "micro_batches", case.schedule
         )
+        parts += ["and fused gradients"] * (case.gradients == "fused")
         parts += [f"in {case.data_parallel} replicas"] * (case.data_parallel > 1)
         return " ".join([label, *parts, "on", count(case.gpus, "GPU")])
 
