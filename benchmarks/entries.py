@@ -73,8 +73,8 @@ def case_of(entry: Entry, sizes: Namespace) -> Case:
     keys |= {"schedule": entry.schedule or "gpipe"}
     if entry.micro_batches:
         keys |= {"micro_batches": entry.micro_batches, "balance": sizes.balance}
+        keys |= {"gradients": entry.gradients or "separate"}  # torch's own is separate
     if entry.who == "ours":
-        keys |= {"gradients": entry.gradients} if entry.gradients else {}
         keys |= {"execution": entry.execution}
     return make_case(keys, "sizes")
 

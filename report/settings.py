@@ -46,14 +46,14 @@ def kind_of(grid_table: GridTable) -> str:
 
 
 def setting_of(grid_table: GridTable) -> dict[str, Any]:
-    """Return the keys that are no axis of the table and that a case of it has.
+    """Return the keys that no two rows of the table differ in and that a case of it has.
 
     Limits of the measurement are of interest only where they were changed.
     """
     found, cases = {}, [row.case for row in grid_table.rows]
     for key in (*_keys(cases), *(key for key in LIMITS if key in grid_table.changed)):
         having = [case for case in cases if case.has_key(key) and not case.is_calibration]
-        if having and key not in grid_table.grid.axes:
+        if having and key not in grid_table.varied:
             found[key] = having[0].value(key)
     return found
 

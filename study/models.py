@@ -29,6 +29,7 @@ class ModelKind:
         item: what a user counts in a batch; None where only a job can tell.
         schedules: families of schedules that can run it.
         alike: whether all layers between the first and the last are, in models of any depth.
+        in_linear_layers: whether most of its weights are those of nn.Linear modules.
     """
 
     label: str
@@ -40,6 +41,7 @@ class ModelKind:
     item: str | None = None
     schedules: tuple[str, ...] = ("naive", "pipeline", "data")
     alike: bool = False
+    in_linear_layers: bool = False
 
 
 def _gpt(depth: int, dim: int, heads: int) -> dict[str, Any]:
@@ -57,11 +59,13 @@ KINDS: dict[str, ModelKind] = {
         item="sample",
         schedules=("naive", "pipeline", "tensor", "data"),
         alike=True,
+        in_linear_layers=True,
     ),
     # Radford et al. 2019, table 2; tied as there if `tied: true`.
     "gpt": ModelKind(
         label="GPT",
         alike=True,
+        in_linear_layers=True,
         keys=(*OF_TRAINING, "dim", "heads", "seq_len", "vocab", "tied"),
         defaults={"dim": 1024, "heads": 16, "seq_len": 1024, "vocab": 50257, "tied": False},
         presets={

@@ -10,6 +10,7 @@ from study.case import Case
 from study.results.layers import ModelProfile
 from study.schedules import SCHEDULES
 from study.stages import in_first_replica
+from study.values.gradients import gradients_under
 
 LEFT_OUT = (
     "They are the tensors that torch would allocate and 65 MiB for cuBLAS; CUDA and NCCL take "
@@ -44,7 +45,7 @@ def gpu_bytes(
         schedule=schedule,
         micro_batches=micro_batches,
         balance="layers",
-        gradients="separate",
+        gradients=gradients_under(case, schedule),
         data_parallel=case.data_parallel if is_shared else 1,
     )
     rows = max(1, tried.batch_size // tried.parts)

@@ -14,6 +14,7 @@ from study.case import Case
 from study.errors import CaseError, ConfigError
 from study.schedules import SCHEDULES, has_key
 from study.validation import check_together
+from study.values.gradients import gradients_under
 
 GPUS = (1, 2, 4, 8)
 
@@ -73,6 +74,7 @@ def _by_rules(case: Case, gpus: int, schedule: str) -> str | None:
         schedule=schedule,
         micro_batches=micro_batches,
         balance="layers",
+        gradients=gradients_under(case, schedule),
         data_parallel=case.data_parallel if has_key("data_parallel", schedule) else 1,
     )
     try:

@@ -26,6 +26,7 @@ from study.validation import check_together
 from study.values.keys import DEFAULTS, folded
 
 MAX_REASON = 300  # characters of an error message in a table
+GRADIENTS = "gradients"
 Setting = tuple[tuple[str, Any], ...]
 
 
@@ -86,6 +87,18 @@ class GridTable:
     def results(self) -> list[MeasuredCase]:
         """The measured cases, in the order of the rows."""
         return [row.measured for row in self.rows if row.measured is not None]
+
+    @property
+    def is_own_setting(self) -> bool:
+        """True for the setting of the grid, or its setting when all gradients were separate."""
+        before = {GRADIENTS: DEFAULTS[GRADIENTS]} if self.grid.leaves_gradients else {}
+        return self.changed in ({}, before)
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The keys that tell rows apart: the axes, and gradients where their defaults differ."""
+        defaults = {row.case.gradients for row in self.rows if row.case.has_key(GRADIENTS)}
+        return tuple(dict.fromkeys([*self.grid.axes, *[GRADIENTS] * (len(defaults) > 1)]))
 
 
 def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
@@ -192,12 +205,20 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
     for case in sorted(distinct, key=lambda case: len(grid.keys_of_others(case.schedule))):
         if not any(all(_fits(case, key, (v,), grid) for key, v in setting) for setting in found):
             found[_setting(grid, case)] = None
-    return sorted(found, key=lambda setting: setting != own)
+    having = {
+        setting: {c for c in distinct if all(_fits(c, key, (v,), grid) for key, v in setting)}
+        for setting in found
+    }
+    # Cases of before fit the default of gradients and `separate`; one table has them all.
+    whole = [s for s in found if not any(having[s] < others for others in having.values())]
+    return sorted(whole, key=lambda setting: setting != own)
 
 
 def _fits(case: Case, key: str, values: Sequence[Any], grid: Grid) -> bool:
     """Return True if the case has one of the values, or its schedule has no such key."""
-    return case.value(key) in values or key in grid.keys_of_others(case.schedule)
+    if case.value(key) in values or key in grid.keys_of_others(case.schedule):
+        return True
+    return key == GRADIENTS and None in values and _has_default_gradients(case, grid)
 
 
 def _setting(grid: Grid, case: Case) -> Setting:
@@ -207,15 +228,31 @@ def _setting(grid: Grid, case: Case) -> Setting:
     """
     not_its = grid.keys_of_others(case.schedule)
     return tuple(
-        (key, grid.setting.get(key, DEFAULTS[key]) if key in not_its else value)
-        for key, value in _own(case, grid)
+        (key, _of_grid(key, grid) if key in not_its else value) for key, value in _own(case, grid)
     )
 
 
+def _of_grid(key: str, grid: Grid) -> Any:
+    """Return the grid's value of a key; None for gradients that have the default of each case."""
+    if key == GRADIENTS and grid.leaves_gradients:
+        return None
+    return grid.setting.get(key, DEFAULTS[key])
+
+
 def _own(case: Case, grid: Grid) -> Setting:
-    """Return the case's values of the keys that are no axes, without `repeat`."""
-    values = case.flat().items()
-    return tuple((key, v) for key, v in values if key not in grid.axes and key != "repeat")
+    """Return the case's values of the keys that are no axes, without `repeat`.
+
+    That of gradients is None where it is what the grid leaves to the case.
+    """
+    values = case.flat()
+    if GRADIENTS in values and _has_default_gradients(case, grid):
+        values[GRADIENTS] = None
+    return tuple((key, v) for key, v in values.items() if key not in grid.axes and key != "repeat")
+
+
+def _has_default_gradients(case: Case, grid: Grid) -> bool:
+    default = grid.gradients_of(case.schedule, case.execution)
+    return grid.leaves_gradients and case.gradients == default
 
 
 def _make_table(grid: Grid, variant: Grid, profile: ProfileResults, setting: Setting) -> GridTable:
@@ -239,6 +276,9 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
         values_of_all = setting | dict(zip(grid.axes, values, strict=True))
         for key in grid.keys_of_others(values_of_all.get("schedule", DEFAULTS["schedule"])):
             values_of_all.pop(key, None)
+        if values_of_all.get(GRADIENTS, "") is None:
+            schedule = values_of_all.get("schedule", DEFAULTS["schedule"])
+            values_of_all[GRADIENTS] = grid.gradients_of(schedule, values_of_all.get("execution"))
         values_of_all.setdefault("depth", 1)  # a program has none
         case = Case(**{**KINDS[grid.kind].defaults, **folded(values_of_all)})
         with suppress(ConfigError):  # e.g. 5 GPUs with split: half

@@ -126,7 +126,7 @@ def _choose(
         by_name.setdefault(submission.grid, set()).add(submission.case)
     named = [t for t in candidates if by_name.get(t.grid.name, set()) & _cases([t])]
     twins = [t for t in candidates if any(_is_twin(t, other) for other in named)]
-    guessed = [t for t in candidates if not t.changed or t.grid.name in tasks]
+    guessed = [t for t in candidates if t.is_own_setting or t.grid.name in tasks]
     guessed = [t for t in guessed if not t.changed.keys() & t.grid.axes.keys()]
     complete = [t for t in guessed if all(row.is_started for row in t.rows)]
     chosen = [t for t in candidates if _is_in(t, (*named, *twins, *complete))]

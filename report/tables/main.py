@@ -62,8 +62,8 @@ def make_main_table(
 
 
 def _axes(row: Row, grid_table: GridTable) -> Words:
-    """Return the case's values of the grid's axes, and its GPUs."""
-    found = {heading(key): key_text(row.case, key) for key in grid_table.grid.axes}
+    """Return the case's values of the keys that vary, and its GPUs."""
+    found = {heading(key): key_text(row.case, key) for key in grid_table.varied}
     result = row.measured
     found["GPUs"] = gpu_count(row.case, result is not None and result.emulated)
     return found

@@ -63,6 +63,10 @@ _METAVARS = {
     "tied": "true|false",
     "factory": "FILE:FUNCTION",
 }
+_DEFAULT_WORDS = {
+    "gradients": "separate; fused for zero_bubble, zbv and every pipeline as a CUDA graph, of a "
+    "linear stack or a GPT",
+}
 NOT_OPTIONS = ("sha256", "command", "args", "calibrates")
 
 
@@ -164,7 +168,7 @@ def _help(key: str) -> str:
     values = allowed(key).removeprefix("a whole number from ")
     parts = [MEANINGS[key], *([values] if value_type(key) is int or key == "schedule" else [])]
     if DEFAULTS[key] is not None:
-        parts.append(f"default {DEFAULTS[key]}")
+        parts.append(f"default {_DEFAULT_WORDS.get(key, DEFAULTS[key])}")
     if not all(has_key(key, name) for name in SCHEDULES):
         having = schedules_with(key)
         pipelines = [name for name, schedule in SCHEDULES.items() if schedule.is_pipeline]

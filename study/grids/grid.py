@@ -16,6 +16,7 @@ from study.quoting import quoted
 from study.schedules import absent_keys, has_key
 from study.validation import make_case
 from study.values.completion import PRESET, factory_name, kind_of, possible_names, sha256_of
+from study.values.gradients import default_gradients
 from study.values.keys import DEFAULTS
 
 MAX_CASES = 100_000
@@ -71,8 +72,25 @@ class Grid:
     def case(self, values: dict[str, Any]) -> Case:
         """Return the case of these values, without the keys that its schedule does not have."""
         values = self.setting | self._file | values
-        not_its = self.keys_of_others(values.get("schedule", DEFAULTS["schedule"]))
+        schedule = values.get("schedule", DEFAULTS["schedule"])
+        not_its = self.keys_of_others(schedule)
+        if self.leaves_gradients and has_key("gradients", schedule):
+            values["gradients"] = self.gradients_of(schedule, values.get("execution"))
         return make_case({k: v for k, v in values.items() if k not in not_its}, self.source)
+
+    @property
+    def leaves_gradients(self) -> bool:
+        """True if its cases have the default of `gradients`, which depends on the case."""
+        return "gradients" not in {*self.setting, *self.axes}
+
+    def gradients_of(self, schedule: str, execution: str | None) -> str:
+        """Return the default of `gradients` for its cases with this schedule.
+
+        Where execution is an axis it is that of eager steps, so that a graph and the eager step
+        that it is compared with differ in nothing else.
+        """
+        is_compared = "execution" in self.axes
+        return default_gradients(self.kind, schedule, "eager" if is_compared else execution)
 
     def keys_of_others(self, schedule: str) -> set[str]:
         """Return the keys that other schedules of the grid have, and this one does not.
@@ -90,7 +108,10 @@ class Grid:
         }
 
     def contains(self, case: Case) -> bool:
-        """Return whether the grid has the case, or the one that it repeats, without making all."""
+        """Return whether the grid has the case, or the one that it repeats, without making all.
+
+        A grid without `gradients` has the cases of when their default was `separate`, too.
+        """
         if "repeat" not in self.setting:
             case = case.configuration
         if case.kind != self.kind:
@@ -99,7 +120,7 @@ class Grid:
         return all(
             value == DEFAULTS[key]
             if key in not_its
-            else _is_among(value, self.axes.get(key, self._values_of_all(key)))
+            else _is_among(value, self.axes.get(key, self._values_of_all(key, case)))
             for key, value in case.flat().items()
             # The file may have been edited since, unless this grid is of one state of it.
             if key != "sha256" or key in {*self.setting, *self.axes}
@@ -126,8 +147,10 @@ class Grid:
             sha256_of(self._file["factory"], self.source)
             raise ConfigError(self._file["factory"], "could not be read a moment ago; run again")
 
-    def _values_of_all(self, key: str) -> tuple[Any, ...]:
+    def _values_of_all(self, key: str, case: Case) -> tuple[Any, ...]:
         """Return the value that no axis varies; several for a factory file that is gone."""
+        if key == "gradients" and self.leaves_gradients:
+            return DEFAULTS[key], self.gradients_of(case.schedule, case.execution)
         if key == "factory" and self._file.get("sha256") == NO_FILE:
             return tuple(possible_names(str(self.setting["factory"])))
         return (self._value_of_all(key),)

@@ -13,6 +13,7 @@ from study.models import KINDS, absent_model_keys, kinds_with
 from study.paths import ROOT
 from study.quoting import quoted
 from study.storage.files import read_file
+from study.values.gradients import default_gradients
 from study.values.keys import folded
 
 PRESET = "preset"
@@ -38,6 +39,8 @@ def complete(values: dict[str, Any], source: object) -> dict[str, Any]:
     of_preset = _of_preset(kind, values.pop(PRESET), source) if PRESET in values else {}
     _check_keys_of(kind, values, source)
     filled = {**entry.defaults, **of_preset, **values}
+    if default_gradients(kind, filled.get("schedule"), filled.get("execution")) == "fused":
+        filled.setdefault("gradients", "fused")  # else the field's own default
     if kind == "linear":
         return filled
     filled["kind"] = kind

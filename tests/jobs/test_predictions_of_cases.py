@@ -35,7 +35,7 @@ def calibrate(store, *results):
 
 
 def order(folder, axes=None, name="local", **setting):
-    keys = MODEL | {"batch_size": 8192} | setting
+    keys = MODEL | {"batch_size": 8192, "gradients": "separate"} | setting
     grid = Grid("g", "g.yaml", "g", "schedules", axes or AXES, keys)
     profile = Profile(name, "cluster.yaml: profiles.local", "local", "cpu")
     executor = executor_of(profile, Store(folder, name))

@@ -41,6 +41,7 @@ SIZES = {
 def engine_of(world, family, schedule):
     keys = FAMILIES[family] | SIZES.get(FAMILIES[family].get("kind"), {})
     keys |= {"gpus": world.size, "schedule": schedule, "micro_batches": world.size}
+    keys |= {"gradients": "separate"}
     case = make_case({**keys, "batch_size": 8 * world.size}, "test")
     return DistributedEngine(case, world, ODD.get(family, workload_of))
 

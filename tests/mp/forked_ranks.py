@@ -33,6 +33,7 @@ def cases(ranks: int) -> list[Case]:
     """Each schedule with few and with many micro-batches, and an odd number of layers."""
     keys = {"depth": 2 * ranks + 1, "gpus": ranks, "dim": ranks, "batch_size": 4 * ranks}
     found = [make_case({**keys, "schedule": name}, "test") for name in NO_PIPELINES]
+    keys |= {"gradients": "separate"}  # torch's own; forked_fused_ranks.py has the others
     for schedule in PIPELINES:
         found += [
             make_case({**keys, "schedule": schedule, "micro_batches": m}, "test")

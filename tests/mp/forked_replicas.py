@@ -44,6 +44,7 @@ def engine_of(world, family, schedule, **more):
     known = FAMILIES | {"factory": OF_FACTORY}
     keys = known[family] | SIZES.get(known[family].get("kind"), {})
     keys |= {"gpus": 4, "data_parallel": 2, "micro_batches": 4, "batch_size": 16}
+    keys |= {"gradients": "separate"}
     case = make_case({**keys, "schedule": schedule, **more}, "test")
     return DistributedEngine(case, world, ODD.get(family, workload_of))
 

@@ -36,7 +36,7 @@ CASES = [
 @cache
 def run(model, schedule, gpus):
     """The result of a case by hand, once for all tests that look at it."""
-    pipeline = () if schedule == "naive" else ("--micro-batches=4",)
+    pipeline = () if schedule == "naive" else ("--micro-batches=4", "--gradients=separate")
     limit = ("--time-limit-s=3",)
     return run_options(
         f"--schedule={schedule}", f"--gpus={gpus}", *MODELS[model], *pipeline, *limit

@@ -39,7 +39,7 @@ def run(schedule, gpus, **keys):
     """The result of a case by hand, once for all tests that look at it."""
     keys = {"depth": DEPTH, "dim": DIM, "batch_size": BATCH, "steps": 10} | keys
     if schedule in PIPELINES:
-        keys["micro_batches"] = MICRO
+        keys = {"micro_batches": MICRO, "gradients": "separate"} | keys
     options = [f"--{key.replace('_', '-')}={value}" for key, value in keys.items()]
     return run_options(f"--schedule={schedule}", f"--gpus={gpus}", *options)
 

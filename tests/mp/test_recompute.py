@@ -157,8 +157,8 @@ def test_a_layer_takes_and_returns_tuples():
 @pytest.mark.parametrize(
     "keys",
     [
-        {"schedule": "zero_bubble", "micro_batches": 4},
-        {"schedule": "zbv", "micro_batches": 4},
+        {"schedule": "zero_bubble", "micro_batches": 4, "gradients": "separate"},
+        {"schedule": "zbv", "micro_batches": 4, "gradients": "separate"},
     ],
 )
 def test_what_would_run_layers_more_than_twice_is_refused_in_one_line(keys):

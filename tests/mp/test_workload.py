@@ -71,7 +71,7 @@ class ResidualNet(Workload):
 def case_of(gpus, schedule, **keys):
     keys = {"gpus": gpus, "schedule": schedule} | SIZES | keys
     if schedule in PIPELINES:
-        keys["micro_batches"] = MICRO
+        keys |= {"micro_batches": MICRO, "gradients": "separate"}
     return make_case(keys, "test")
 
 

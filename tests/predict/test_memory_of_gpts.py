@@ -13,7 +13,8 @@ from predict.memory.kinds.gpt import gpt_profile
 from predict.memory.peaks import peaks_of
 from study.validation import make_case
 
-GPT = {"kind": "gpt", "depth": 24, "dtype": "bfloat16", "optimizer": "adam", "batch_size": 32}
+GPT = {"kind": "gpt", "depth": 24, "dtype": "bfloat16", "optimizer": "adam", "batch_size": 32,
+       "gradients": "separate"}  # fmt: skip
 FUSED = {"gradients": "fused", "execution": "cuda_graph"}
 BY_FIVE = "4,3,3,4,3,4,4,1"
 # Schedule, GPUs, micro-batches, layers of each stage, other keys, and MiB that each GPU allocated.

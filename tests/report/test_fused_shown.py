@@ -43,9 +43,28 @@ def test_a_grid_of_fused_gradients_says_so_and_has_no_others(tmp_path):
 
 
 def test_separate_gradients_are_not_spoken_of(tmp_path):
-    section, _ = shown_in(tmp_path, GRID.format(axis="", setting=""), *RESULTS[:2])
+    grid = GRID.format(axis="", setting="pipeline: {gradients: separate}\n")
+    section, _ = shown_in(tmp_path, grid, *RESULTS[:2])
     assert [row["schedule"] for row in cells(section)] == ["naive", "ZB1P"]
     assert "separate" not in " ".join([*section.facts, text_of(section)])
+
+
+MIXED = GRID.format(axis="", setting="").replace("zero_bubble", "1f1b, zero_bubble")
+ONE_F = scheduled("1f1b", gpus=2, step_s=0.3)
+
+
+def test_defaults_that_differ_between_schedules_are_a_column(tmp_path):
+    section, _ = shown_in(tmp_path, MIXED, RESULTS[0], ONE_F, RESULTS[2])
+    rows = [(row["schedule"], row["weight gradients"]) for row in cells(section)]
+    assert rows == [("naive", "–"), ("1F1B", "separate"), ("ZB1P", "fused")]
+    assert "weight gradients" not in " ".join(section.facts)
+
+
+def test_results_of_when_all_were_separate_are_one_table_that_says_so(tmp_path):
+    section, _ = shown_in(tmp_path, MIXED, RESULTS[0], ONE_F, RESULTS[1])
+    assert [row["schedule"] for row in cells(section)] == ["naive", "1F1B", "ZB1P"]
+    facts = " ".join(section.facts)
+    assert "Changed from the usual setting of this table: weight gradients separate." in facts
 
 
 def test_a_case_names_them_where_they_are_fused():

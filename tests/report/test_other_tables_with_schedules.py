@@ -28,7 +28,8 @@ def grid_of(folder, table, pipeline=""):
     """The grid `pipeline`, but with another table."""
     content = yaml.safe_load((GRIDS / "pipeline.yaml").read_text())
     content["axes"] = {"gpus": [1, 2, 5], "schedule": list(SCHEDULES), "micro_batches": [10]}
-    content |= {"table": table, "pipeline": yaml.safe_load(pipeline)}
+    keys = {"gradients": "separate"} | (yaml.safe_load(pipeline) or {})
+    content |= {"table": table, "pipeline": keys}
     path = folder / "mine.yaml"
     path.write_text(yaml.safe_dump(content))
     (grid,) = load_grids([str(path)])

@@ -8,6 +8,7 @@ from report.data.load import load_results
 from report.data.selection import select_tables
 from report.data.submitted import select_submitted, without_replaced
 from tests.report.made_up import case, failed, grid, result, submit, write
+from tests.report.made_up_pipeline import scheduled
 
 
 def shown(folder):
@@ -88,6 +89,14 @@ def test_results_without_a_ledger_show_the_tables_that_they_fill_most(tmp_path):
     write(tmp_path, "slurm", result(gpus=2))
     tables, _ = shown(tmp_path)
     assert tables == [("task4", [2]), ("task5", [2])]
+
+
+def test_results_of_separate_gradients_are_those_of_the_grid_that_had_them_by_default(tmp_path):
+    before = grid("pipeline").with_overrides({"gradients": "separate"}).cases()
+    names = ("gpus", "schedule", "gradients", "micro_batches")
+    keys = [{name: getattr(one, name) for name in names} for one in before]
+    write(tmp_path, "slurm", *(scheduled(**each) for each in keys))
+    assert ("pipeline", [one.gpus for one in before]) in shown(tmp_path)[0]
 
 
 def test_a_grid_whose_file_is_not_known_has_the_axes_of_its_cases(tmp_path):

@@ -21,5 +21,8 @@ IDS = {
 
 @pytest.mark.parametrize("name", IDS)
 def test_the_cases_of_a_grid_of_linear_stacks_keep_their_ids(name):
-    ids = [case.case_id for grid in load_grids([name]) for case in grid.cases()]
+    (grid,) = load_grids([name])
+    if name == "pipeline":  # their default depends on the schedule now
+        grid = grid.with_overrides({"gradients": "separate"})
+    ids = [case.case_id for case in grid.cases()]
     assert (len(ids), hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]) == IDS[name]
