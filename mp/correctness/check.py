@@ -88,7 +88,8 @@ def _compare_with_whole_batch(
     if SCHEDULES[case.schedule].is_pipeline:
         notes.append(note_frozen(unsplit))
     if case.parts > 1:
-        notes.append(note_whole_batch(case, compute_unsplit(workload, 1, device), unsplit))
+        whole = compute_unsplit(workload, 1, device)
+        notes.append(note_whole_batch(case, workload, whole, unsplit))
     return [note for note in notes if note is not None]
 
 
