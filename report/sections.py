@@ -1,6 +1,7 @@
 """One table of a grid as a section of a document."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from report.analysis.comparison import CANNOT
 from report.calibrations import section as calibrations
@@ -12,7 +13,10 @@ from report.kinds import KINDS
 from report.listings import make_listings
 from report.tables.details import predictions
 from report.tables.main import make_main_table
+from report.wording.cautions import marks_in, numbered, spelled_out
 from study.calibration.grid import NAME as CALIBRATION
+
+SEVERAL = 2  # figures with a caution; from here on each has a number, and is said once
 
 
 def make_section(
@@ -53,7 +57,9 @@ def make_headlines(grid_table: GridTable) -> list[str]:
         return []
     kind = KINDS[grid_table.grid.table]
     found = [answer.sentences[0] for answer in kind.opening(grid_table)]
-    return [*found, *kind.headlines(grid_table.results)] if grid_table.results else found
+    if grid_table.results:
+        found += kind.headlines(grid_table.results)
+    return [spelled_out(text) for text in found]
 
 
 def _details(
@@ -86,5 +92,14 @@ def _answers(grid_table: GridTable, kind: Kind) -> list[Answer]:
     if not grid_table.results:
         nothing = [Answer("", [f"{kind.question} {CANNOT}: no case has been measured."])]
         return [*opening, *missing(grid_table)] if opening else nothing
-    answers = [*opening, *kind.answers(grid_table.results)]
+    answers = _cautions_last([*opening, *kind.answers(grid_table.results)])
     return [*answers, *remarks(grid_table), *missing(grid_table)]
+
+
+def _cautions_last(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers with each caution said once, below; a single one is said in words."""
+    if marks_in(text for answer in answers for text in answer.sentences) < SEVERAL:
+        return [replace(a, sentences=[spelled_out(text) for text in a.sentences]) for a in answers]
+    numbers: dict[str, int] = {}
+    found = [replace(a, sentences=numbered(a.sentences, numbers)) for a in answers]
+    return [*found, Answer("", [f"Caution {n}: {text}." for text, n in numbers.items()])]

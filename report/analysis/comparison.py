@@ -12,6 +12,7 @@ from report.analysis.verdicts.pairing import (
 from report.analysis.verdicts.rough import rough_words
 from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
+from report.wording.cautions import mark
 from study.case import ARGUMENT
 from study.statistics.comparison import Comparison
 
@@ -82,9 +83,9 @@ def is_disturbed(a: MeasuredCase, b: MeasuredCase) -> bool:
 def verdict_words(
     a: MeasuredCase, b: MeasuredCase, a_name: str, b_name: str, plural: bool = False
 ) -> str:
-    """Return the verdict with its cautions, as a sentence without its stop.
+    """Return the verdict, then a mark with its cautions, as a sentence without its stop.
 
-    Of measurements that something disturbed, the caution comes first and the figure is a rough one.
+    Of measurements that something disturbed, the figure is a rough one.
 
     Args:
         a: The measurement that b is compared to.
@@ -94,11 +95,6 @@ def verdict_words(
         plural: Whether b is several.
     """
     found = verdict(a, b)
-    about = find_cautions(a, b)
-    disturbing = [caution.text for caution in about if caution.disturbs]
-    minor = [caution.text for caution in about if not caution.disturbs]
-    words = found.words(a_name, b_name, plural)
-    if disturbing:
-        rough = rough_words(found, a_name, b_name, plural)
-        words = f"with caution, since {' and '.join(disturbing)}, {rough}"
-    return f"{words}; but {' and '.join(minor)}" if minor else words
+    names = (a_name, b_name, plural)
+    words = rough_words(found, *names) if is_disturbed(a, b) else found.words(*names)
+    return f"{words}{mark(cautions(a, b))}"

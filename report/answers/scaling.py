@@ -12,6 +12,7 @@ from report.answers.pipelines.ranking import quickest, step_s
 from report.data.labels import differs
 from report.data.measured import MeasuredCase
 from report.document import Answer
+from report.wording.cautions import mark
 from report.wording.names import schedule_name
 from report.wording.quantities import GPU_TIMES, range_words
 from report.wording.units import count_of, gpu_seconds, number, ratio, seconds
@@ -119,8 +120,7 @@ def _gain(few: MeasuredCase, many: MeasuredCase) -> str:
 
 
 def _cautions(few: MeasuredCase, many: MeasuredCase) -> str:
-    found = cautions(few, many, (f"on {_gpus(few)}", f"on {_gpus(many)}"))
-    return f"; with caution, since {' and '.join(found)}" if found else ""
+    return mark(cautions(few, many, (f"on {_gpus(few)}", f"on {_gpus(many)}")))
 
 
 def _cost_s(result: MeasuredCase) -> float:

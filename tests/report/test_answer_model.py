@@ -81,7 +81,7 @@ def test_more_gpus_that_ran_out_of_memory_are_not_left_out(tmp_path):
 def test_a_model_that_fits_nowhere_is_said_to(tmp_path):
     _, first, headlines = answers(tmp_path, out_of_memory("naive", 1), out_of_memory("gpipe", 2))
     assert first == (
-        "The model was measured on no number of GPUs: on 1 and 2 GPUs every case that was tried "
+        "No case was measured: on 1 and 2 GPUs every case that was tried "
         "ran out of memory; on 4 GPUs nothing was measured."
     )
     assert headlines == [first]
@@ -119,7 +119,8 @@ def test_what_pays_is_not_told_of_gpus_that_were_slowed_or_of_another_kind(tmp_p
     assert (
         "whether doubling from 1 to 2 GPUs and from 2 to 4 GPUs pays 80 % cannot be told" in first
     )
-    assert "with caution, the doubling pays about 57 %; GPU 0 ran at 700 of 1410 MHz on 2" in text
+    assert "the doubling pays about 57 % (caution 1)." in text
+    assert "Caution 1: GPU 0 ran at 700 of 1410 MHz on 2 GPUs." in text
     assert "What doubling from 2 to 4 GPUs pays cannot be told: they were measured on" in text
 
 

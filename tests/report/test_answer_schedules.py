@@ -65,7 +65,7 @@ def test_each_schedule_is_shown_at_its_best(tmp_path):
         scheduled("zbv", micro_batches=10, step_s=0.09),
         scheduled("zbv", micro_batches=20, step_s=0.08),
     )
-    assert "of 2 other cases, 2 are faster than naive." in answer
+    assert "On 5 GPUs both other cases are faster than naive." in answer
     assert "ZBV with 20 micro-batches is 3.75 times as fast" in answer
     assert "ZBV with 10 micro-batches is 3." not in answer
 
@@ -339,7 +339,7 @@ def test_a_caution_comes_with_the_figure_that_it_concerns(tmp_path):
         tmp_path, "pipeline", naive, scheduled("naive"), scheduled("zbv", step_s=0.1)
     )
     assert "about 3.0 times as fast as one GPU" in answer
-    assert "with caution, since GPU 0 ran at 700 to 1400 of 1410 MHz on 1 GPU" in answer
+    assert "Caution 1: GPU 0 ran at 700 to 1400 of 1410 MHz on 1 GPU." in answer
 
 
 def slowed(given):

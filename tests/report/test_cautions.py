@@ -8,6 +8,7 @@ import pytest
 from report.analysis.comparison import cautions, verdict_words, why_incomparable
 from report.analysis.speedup import factor_over
 from report.analysis.verdicts.disturbances import disturbances
+from report.wording.cautions import spelled_out
 from study.results.environment import RankPlace
 from tests.report.made_up import result
 from tests.report.made_up_conditions import (
@@ -29,7 +30,7 @@ def two_and_five(five_s, change=lambda given: given):
 
 
 def words(few, many):
-    return verdict_words(few, many, "2 GPUs", "5 GPUs", plural=True)
+    return spelled_out(verdict_words(few, many, "2 GPUs", "5 GPUs", plural=True))
 
 
 def figures_of(text):
@@ -52,23 +53,23 @@ def test_what_is_slower_by_more_than_its_clock_is_lower_is_slower():
     few, many = two_and_five(0.3, lambda given: at_clock(given, 1200))
     assert why_incomparable(few, many, "gpus") is None
     assert words(few, many) == (
-        "with caution, since GPU 0 ran at 1200 of 1410 MHz on 5 GPUs, "
-        "5 GPUs take about 3.0 times as long as 2 GPUs"
+        "5 GPUs take about 3.0 times as long as 2 GPUs "
+        "(caution: GPU 0 ran at 1200 of 1410 MHz on 5 GPUs)"
     )
 
 
 def test_what_is_faster_in_spite_of_its_clock_is_faster():
     few, many = two_and_five(0.05, lambda given: at_clock(given, 900))
     assert why_incomparable(few, many, "gpus") is None
-    assert words(few, many).endswith("5 GPUs are about 2.0 times as fast as 2 GPUs")
+    assert words(few, many).startswith("5 GPUs are about 2.0 times as fast as 2 GPUs (caution: ")
 
 
 def test_a_clock_that_the_same_power_cap_lowered_is_a_caution():
     few, many = two_and_five(0.13, lambda given: at_clock(given, 900, reasons=["sw_power_cap"]))
     assert why_incomparable(few, many, "gpus") is None
     assert words(few, many) == (
-        "with caution, since GPU 0 ran at 900 of 1410 MHz on 5 GPUs (power cap), "
-        "5 GPUs take about 30 % more time than 2 GPUs"
+        "5 GPUs take about 30 % more time than 2 GPUs "
+        "(caution: GPU 0 ran at 900 of 1410 MHz on 5 GPUs (power cap))"
     )
 
 
@@ -124,18 +125,17 @@ def test_where_nvml_told_nothing_at_all_each_case_has_it_in_its_notes():
 # --- warm-up and steps ---
 
 
-def test_a_warm_up_that_was_not_steady_is_told_before_a_rough_figure():
+def test_a_warm_up_that_was_not_steady_is_told_behind_a_rough_figure():
     few, many = two_and_five(0.2, lambda given: warmed_up(given, steady=False))
     text = words(few, many)
-    assert text.startswith(
-        "with caution, since warm-up was not steady on 5 GPUs, 5 GPUs take about"
-    )
+    assert text.startswith("5 GPUs take about")
+    assert text.endswith(" (caution: warm-up was not steady on 5 GPUs)")
     assert not figures_of(text)
 
 
 def test_a_warm_up_too_short_to_tell_is_told_behind_the_figure():
     few, many = two_and_five(0.2, lambda given: warmed_up(given, steady=None))
-    told = "; but warm-up was too short to tell whether it was steady on 5 GPUs"
+    told = "; caution: warm-up was too short to tell whether it was steady on 5 GPUs)"
     assert words(few, many).endswith(told)
 
 
@@ -159,10 +159,10 @@ def test_few_steps_have_a_rough_verdict():
     sgd = case_of(result(optimizer="sgd", gpu_name=None, steps_s=SLOW))
     adam = case_of(result(optimizer="adam", gpu_name=None, steps_s=QUIET))
     assert why_incomparable(sgd, adam, "optimizer") is None
-    text = verdict_words(sgd, adam, "optimizer sgd", "optimizer adam")
+    text = spelled_out(verdict_words(sgd, adam, "optimizer sgd", "optimizer adam"))
     assert text == (
-        "with caution, since there are only 7 timed steps with optimizer sgd, "
-        "optimizer adam is about 300 times as fast as optimizer sgd"
+        "optimizer adam is about 300 times as fast as optimizer sgd "
+        "(caution: there are only 7 timed steps with optimizer sgd)"
     )
 
 
@@ -178,7 +178,7 @@ def test_thirty_steps_are_not_few():
 
 def test_another_job_on_the_host_is_a_caution_and_changes_no_digit_on_gpus():
     few, many = case_of(result(gpus=2, step_s=0.1)), case_of(result(gpus=5, step_s=0.2), "node1")
-    assert words(few, many).endswith("; but another job ran on the same host on 5 GPUs")
+    assert words(few, many).endswith("; caution: another job ran on the same host on 5 GPUs)")
     assert "about" not in words(few, many)
     assert disturbances(many) == ["ran beside another job on host node1"]
 
@@ -188,9 +188,9 @@ def test_another_job_on_the_cpu_that_computes_leaves_a_rough_figure():
         result(depth=depth, gpus=2, gpu_name=None, step_s=s) for depth, s in ((6, 0.1), (24, 0.4))
     ]
     few, many = case_of(pair[0]), case_of(pair[1], "node1")
-    assert verdict_words(few, many, "depth 6", "depth 24") == (
-        "with caution, since another job used the CPU at depth 24, "
-        "depth 24 takes about 4.0 times as long as depth 6"
+    assert spelled_out(verdict_words(few, many, "depth 6", "depth 24")) == (
+        "depth 24 takes about 4.0 times as long as depth 6 "
+        "(caution: another job used the CPU at depth 24)"
     )
 
 

@@ -50,7 +50,8 @@ def test_other_code_is_in_the_sentence_on_adding_gpus(tmp_path):
     """`t4_mixed_commit`."""
     other = from_commit(result(gpus=5, step_s=0.13), "1")
     answer = answer_of(tmp_path, "task4", result(gpus=2, step_s=0.1), other)
-    assert re.search(r"\(95 % CI \S+ to \S+ %\); but commits differ \(0000000, 1111111\)", answer)
+    assert re.search(r"\(95 % CI \S+ to \S+ %; caution 1\)", answer)
+    assert "Caution 1: commits differ (0000000, 1111111)." in answer
 
 
 @pytest.mark.parametrize(("five_s", "percent"), [(0.0801, "19.9"), (0.0800, "20.0")])

@@ -11,6 +11,7 @@ from report.data.load import load_results
 from report.data.measured import measured
 from report.data.selection import select_tables
 from report.make import make_document
+from report.wording.cautions import spelled_out
 from study.grids.file import load_grids
 from tests.report.made_up import counts, depths, failed, measuring, result, write
 from tests.report.made_up_conditions import at_clock, warmed_up
@@ -101,15 +102,16 @@ def test_disturbed_depths_have_no_cost_of_a_layer(tmp_path, disturb):
     """The answer had a caution, and the reason below it a slope with three digits."""
     *others, deepest = depths({6: 0.03, 12: 0.06, 24: 0.12})
     answer = answer_of(tmp_path, "task2", *others, disturb(deepest))
-    assert "with caution, since" in answer
+    assert "(caution: " in answer or "(caution 1)" in answer
     assert (
         "What each layer adds cannot be told from these results, since something disturbed them: "
         "on average a layer takes 5 ms, 5 ms and "
     ) in answer
     assert "each extra layer adds" not in answer
     (line,) = step_time.headlines([measured(r) for r in [*others, disturb(deepest)]])
+    line = spelled_out(line)
     assert "each extra layer adds" not in line
-    assert "with caution, since" in line
+    assert "(caution: " in line
 
 
 def test_perfect_sharing_is_not_judged_where_something_disturbed(tmp_path):

@@ -21,6 +21,7 @@ from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Answer
+from report.wording.cautions import inner_mark
 from report.wording.hardware import shared_device
 from report.wording.layers import short_name
 from report.wording.quantities import GPU_TIMES, PLAIN, range_words
@@ -124,7 +125,7 @@ def _clause(pick: Pick | None, best: str, value: str, extra: Sequence[str]) -> s
     among = f" of the {pick.field} cases that can be compared" if pick.left_out else ""
     tie = EQUALLY.get(best, "equally good") if pick.are_equal else "cannot be told apart"
     tied = f"{',' if among else ''} and {tie}" if several else ""
-    since = f"; with caution, since {' and '.join(pick.cautions)}" if pick.cautions else ""
+    since = f"; {inner_mark(pick.cautions)}" if pick.cautions else ""
     verb = "are" if several else "is"
     return f"{_named(pick.cases, extra)} {verb} {best}{among}{tied} ({value}{since})"
 

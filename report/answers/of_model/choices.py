@@ -7,6 +7,7 @@ from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.answers.phrases import groups_of
 from report.answers.pipelines.ranking import leaders, names_of, quickest, step_s
 from report.data.measured import MeasuredCase
+from report.wording.cautions import mark
 from report.wording.names import schedule_name
 from report.wording.units import count_of, seconds
 from study.statistics.samples import are_enough
@@ -52,7 +53,7 @@ def _but(best: MeasuredCase, field: list[MeasuredCase]) -> str:
     """Return what makes the comparison with the next less than certain."""
     others = sorted((r for r in field if r is not best), key=step_s)
     found = cautions(best, others[0]) if others else []
-    return f", with caution, since {' and '.join(found)}" if found else ""
+    return mark(found)
 
 
 def _with_time(result: MeasuredCase) -> str:

@@ -53,7 +53,7 @@ class Doubling:
             return self.problem
         value = 1 / verdict(self.few, self.many).ratio / 2
         if self.is_rough:
-            return f"about {rough_digits(100 * value)} %; {' and '.join(self.cautions)}"
+            return f"about {rough_digits(100 * value)} %"
         low, high = self._interval
         digits = _digits((low, high))
         ends = [f"{100 * end:.{digits}f}" for end in (low, high)]

@@ -4,6 +4,7 @@ from report.answers.of_model.doublings import LEAST, Doubling, doublings
 from report.answers.of_model.tried import Counts, gpus_words, schedules_words
 from report.answers.phrases import listed
 from report.data.measured import MeasuredCase
+from report.wording.cautions import mark
 from report.wording.names import schedule_name
 from report.wording.units import count_of, seconds
 from study.case import Case
@@ -32,7 +33,9 @@ def _does_not_fit(counts: Counts) -> str:
     is_most = max([*counts.open, *counts.full]) in counts.full
     beyond = "; more GPUs were not tried" if is_most else ""
     words = "; ".join(_full_words(counts, counts.full))
-    return f"The model was measured on no number of GPUs: {words}{others}{beyond}."
+    is_clear = not counts.open and not any(map(counts.has_other_end, counts.full))
+    said = "No number of GPUs that was tried is enough" if is_clear else "No case was measured"
+    return f"{said}: {words}{others}{beyond}."
 
 
 def _fits(counts: Counts) -> str:
@@ -109,15 +112,7 @@ def _each(doubling: Doubling) -> str:
     if doubling.problem is not None:
         return f"What doubling from {doubling.counts} GPUs pays cannot be told: {doubling.problem}."
     few, many = map(_named, (doubling.few, doubling.many))
-    caution = "with caution, " if doubling.cautions else ""
-    return f"From {few} to {many}: {caution}the doubling pays {doubling.share}{_since(doubling)}."
-
-
-def _since(doubling: Doubling) -> str:
-    """Return the cautions of a doubling whose share does not name them."""
-    if doubling.is_rough or not doubling.cautions:
-        return ""
-    return f"; {' and '.join(doubling.cautions)}"
+    return f"From {few} to {many}: the doubling pays {doubling.share}{mark(doubling.cautions)}."
 
 
 def _named(result: MeasuredCase) -> str:

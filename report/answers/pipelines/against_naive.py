@@ -12,11 +12,13 @@ from report.analysis.verdicts.rough import rough_words
 from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import NAMED, naive_name, name_of, step_s
 from report.data.measured import MeasuredCase
+from report.wording.cautions import mark
 from report.wording.names import schedule_in_text, schedule_name
 from report.wording.quantities import range_words
 from report.wording.units import TIMES, count_of, data_size, percent
 from study.schedules import SCHEDULES
 
+PAIR = 2
 WORDS = {
     "faster": ("is faster than naive", "are faster than naive"),
     "same": ("takes as long", "take as long"),
@@ -38,9 +40,12 @@ def answer(naive: MeasuredCase, field: list[MeasuredCase]) -> list[str]:
 def _counts(naive: MeasuredCase, field: list[MeasuredCase]) -> str:
     kinds = [verdict(naive, result).kind for result in field]
     counts = {kind: kinds.count(kind) for kind in WORDS if kind in kinds}
+    cases, where = count_of(len(field), "other case"), f"On {name_of(field[0])}"
+    if len(counts) == 1 and len(field) > 1:
+        every = "both other cases" if len(field) == PAIR else f"all {cases}"
+        return f"{where} {every} {WORDS[kinds[0]][1]}."
     found = [f"{n} {WORDS[kind][n > 1]}{_named(kind, kinds, field)}" for kind, n in counts.items()]
-    cases = count_of(len(field), "other case")
-    return f"On {name_of(field[0])}, of {cases}, {', '.join(found)}."
+    return f"{where}, of {cases}, {', '.join(found)}."
 
 
 def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
@@ -51,18 +56,15 @@ def _named(kind: str, kinds: Sequence[str], field: list[MeasuredCase]) -> str:
 
 
 def _each(naive: MeasuredCase, best: list[MeasuredCase]) -> list[str]:
-    """Compare each with naive; those with one and the same caution in one sentence."""
-    told: dict[str, list[str]] = {}
-    for result in best:
-        since = " and ".join(cautions(naive, result, ("under naive", "there")))
-        told.setdefault(since, []).append(_words(naive, result))
-    clear = [f"{words[0].upper()}{words[1:]}." for words in told.pop("", [])]
-    return [*clear, *(f"With caution, since {s}: {'; '.join(w)}." for s, w in told.items())]
+    """Compare each with naive."""
+    told = [_words(naive, result) for result in best]
+    return [f"{words[0].upper()}{words[1:]}." for words in told]
 
 
 def _words(naive: MeasuredCase, result: MeasuredCase) -> str:
     found, names = verdict(naive, result), (naive_name(naive), schedule_in_text(result.case))
-    return rough_words(found, *names) if is_disturbed(naive, result) else found.words(*names)
+    words = rough_words(found, *names) if is_disturbed(naive, result) else found.words(*names)
+    return f"{words}{mark(cautions(naive, result))}"
 
 
 def _together(result: MeasuredCase) -> list[str]:

@@ -6,6 +6,7 @@ from report.analysis.verdicts.rough import rough_digits
 from report.answers.pipelines import waiting
 from report.answers.pipelines.ranking import Ranking, leaders, name_of, names_of, step_s
 from report.data.measured import MeasuredCase
+from report.wording.cautions import mark
 from report.wording.names import schedule_in_text
 from report.wording.units import data_size, number, ratio, seconds
 from study.schedules import SCHEDULES
@@ -93,9 +94,8 @@ def _times(one: MeasuredCase, best: MeasuredCase) -> str:
 
 
 def _with_caution(one: MeasuredCase, best: MeasuredCase) -> str:
-    """Return what makes the comparison less than certain, after a comma."""
-    found = cautions(one, best, (f"on {name_of(one)}", f"on {name_of(best)}"))
-    return f", with caution, since {' and '.join(found)}" if found else ""
+    """Return what makes the comparison less than certain, in a mark."""
+    return mark(cautions(one, best, (f"on {name_of(one)}", f"on {name_of(best)}")))
 
 
 def _whose(tied: list[MeasuredCase]) -> str:

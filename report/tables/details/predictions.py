@@ -8,6 +8,7 @@ from predict.forecast.words import interval_words, step_words
 from report.data.labels import Labels
 from report.data.selection import GridTable, Row
 from report.document import Table, join_cells, make_rows
+from report.wording.units import signed_percent
 
 CAPTION = "Predicted before the jobs ran, and measured"
 
@@ -34,7 +35,7 @@ def _cells(pair: Pair) -> dict[str, str]:
     return {
         "predicted (90 % interval)": interval_words(pair.prediction),
         "measured": step_words(pair.measured_s),
-        "error": f"{100 * pair.error:+.1f} %" if is_point else "–",
+        "error": signed_percent(pair.error) if is_point else "–",
         "inside": "yes" if pair.is_inside else "no",
         "note": "; ".join([*pair.prediction.labels, *_machine(pair)]) or "–",
     }
