@@ -4,9 +4,9 @@ from report.answers.phrases import case_words
 from report.data.labels import keys_of
 from report.data.selection import Row
 from report.document import Answer
-from report.wording.names import schedule_in_text, value_text
+from report.wording.names import HOW, schedule_in_text, value_text
 from report.wording.units import count_of
-from study.case import Case
+from study.case import ARGUMENT, Case
 from study.text import one_line
 
 NAMED = 5  # cases; of more that failed, the number is given besides
@@ -17,7 +17,10 @@ def answer(rows: list[Row]) -> list[Answer]:
     missing = [row for row in rows if row.measured is None]
     if not missing:
         return []
-    failed = [f"{_name(row.case)} ({row.outcome})" for row in missing if row.outcome is not None]
+    keys = [key for key in _differing(rows) if key not in ("depth", "gpus", *HOW)]
+    failed = [
+        f"{_name(row.case, keys)} ({row.outcome})" for row in missing if row.outcome is not None
+    ]
     more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
     named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
     named += _without_result([row.case for row in missing if row.outcome is None], rows)
@@ -33,15 +36,22 @@ def _without_result(cases: list[Case], rows: list[Row]) -> str:
     """
     if not 0 < len(cases) <= NAMED:
         return ""
-    every = [row.case for row in rows]
-    keys = [key for key in keys_of(every) if len({case.value(key) for case in every}) > 1]
-    names = [case_words(case, keys) for case in cases]
+    names = [case_words(case, _differing(rows)) for case in cases]
     return f" Without a result: {'; '.join(filter(None, names))}."
 
 
-def _name(case: Case) -> str:
+def _differing(rows: list[Row]) -> list[str]:
+    """Return the keys in which cases of the table differ."""
+    every = [row.case for row in rows]
+    return [key for key in keys_of(every) if len({case.value(key) for case in every}) > 1]
+
+
+def _name(case: Case, keys: list[str]) -> str:
+    """Return `depth 24 on 2 GPUs`, behind the values of these keys: `batch 160, depth 24 …`."""
     how = "" if case.schedule == "naive" else f" as {schedule_in_text(case)}"
     depth = f"depth {case.depth} " if case.has_key("depth") else ""
     own = [f"{name} {value_text(name, value)}" for name, value in case.arguments.items()]
     sizes = depth or (f"{one_line(', '.join(own))} " if case.kind == "program" and own else "")
+    more = [case_words(case, [key for key in keys if not key.startswith(ARGUMENT)])]
+    sizes = ", ".join(filter(None, [*more, sizes]))
     return f"{sizes}on {count_of(case.gpus, 'GPU')}{how}"

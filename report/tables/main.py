@@ -11,8 +11,9 @@ from report.tables.cells.step import Cells
 from report.tables.cells.throughput import mfu_notes
 from report.tables.columns import COLUMNS, check_columns, for_models, headings_of, telling
 from report.tables.details.one_gpu import kept_apart, where_they_are
+from report.tables.failures import brief, in_full
 from report.tables.notes import letters, notes_on
-from report.tables.turned import turn_wide
+from report.tables.turned import named, turn_wide
 from report.wording.names import gpu_count, heading, key_text
 from report.wording.quantities import in_words
 from report.wording.units import UNKNOWN
@@ -57,6 +58,8 @@ def make_main_table(
     headings = _headings(_widest_first(found), unknown)
     filled = [[row.get(heading, UNKNOWN) for heading in headings] for row in found]
     notes = [*lines, *(mfu_notes(field.results) if "mfu" in keys else ()), *where_they_are(apart)]
+    failed = [(r, first) for r, first in zip(rows, axes, strict=True) if _failed(r)]
+    notes += in_full([(named(first), row.reason or UNKNOWN) for row, first in failed])
     table = Table(headings, filled, notes=notes)
     return turn_wide(table, len(axes[0]) if axes else 0)
 
@@ -103,7 +106,15 @@ def _of(result: MeasuredCase, keys: Sequence[str]) -> list[str]:
 
 
 def _result(row: Row) -> Words:
-    return {RESULT: "ok" if row.measured is not None else row.reason or UNKNOWN}
+    if row.measured is not None:
+        return {RESULT: "ok"}
+    reason = row.reason or UNKNOWN
+    return {RESULT: brief(reason) if _failed(row) else reason}
+
+
+def _failed(row: Row) -> bool:
+    """Return True if the case has ended without a measurement, so that its reason is an error."""
+    return row.measured is None and row.outcome is not None
 
 
 def _widest_first(rows: Sequence[Words]) -> list[Words]:

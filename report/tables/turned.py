@@ -1,5 +1,6 @@
 """Tables of many GPUs, turned: a row for each GPU, and a column for each case."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from report.document import Table
@@ -18,16 +19,18 @@ def turn_wide(table: Table, first: int) -> Table:
     of_gpus = [name for name in table.columns if " of GPU " in name]
     if len(of_gpus) < MANY or len(table.rows) >= len(table.columns) - first:
         return table
-    names = [
-        ", ".join(_value(c, row[at]) for at, c in enumerate(table.columns[:first]))
-        for row in table.rows
-    ]
+    names = [named(dict(zip(table.columns[:first], row, strict=False))) for row in table.rows]
     rows = [
         [name, *(row[at] for row in table.rows)]
         for at, name in enumerate(table.columns)
         if at >= first
     ]
     return replace(table, columns=["", *names], rows=rows)
+
+
+def named(axes: Mapping[str, str]) -> str:
+    """Return a case by its cells of the axes: `depth 20, 8 GPUs`."""
+    return ", ".join(_value(heading, cell) for heading, cell in axes.items())
 
 
 def _value(heading: str, cell: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from study.storage.progress import Progress, write_progress
 from study.storage.store import Store
 from tests.report.made_up import HOMEWORK, case, end, failed, grid, result, submit, write
-from tests.report.shown import cells, only_section, sections
+from tests.report.shown import cells, only_section, sections, shown_in
 
 FIVE = case(gpus=5)
 ASK = "submit.py --status asks what became of it"
@@ -45,6 +45,35 @@ def test_a_case_whose_job_ended_without_a_result(tmp_path):
 def test_a_case_that_failed(tmp_path):
     write(tmp_path, "slurm", failed("oom_gpu", "out of memory on GPU 3", gpus=5))
     assert reason(tmp_path) == "failed: oom_gpu: out of memory on GPU 3"
+
+
+NO_ROOM = (
+    "CUDA out of memory. Tried to allocate 30.68 GiB. GPU 1 has a total capacity of 139.80 GiB of "
+    "which 16.44 GiB is free. Including non-PyTorch memory, this process has 123.35 GiB in use."
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "brief"),
+    [
+        (NO_ROOM, "failed: out of memory on GPU 1: 30.7 GiB asked, 16.4 GiB free"),
+        (f"[rank 1] {NO_ROOM}", "failed: out of memory on GPU 1: 30.7 GiB asked, 16.4 GiB free"),
+        ("word " * 40, "failed: oom_gpu: word word word word word word word word …"),
+    ],
+)
+def test_a_long_message_is_below_the_table_and_in_its_row_a_few_words(tmp_path, message, brief):
+    write(tmp_path, "slurm", result(gpus=2), failed("oom_gpu", message, gpus=5))
+    section = only_section(tmp_path)
+    assert cells(section)[-1]["result"] == brief
+    assert section.table.notes[-1] == f"depth 20, 5 GPUs: failed: oom_gpu: {message.strip()}"
+
+
+def test_a_failed_case_is_named_by_what_tells_it_from_the_others(tmp_path):
+    rows = [result(gpus=2, batch_size=64), failed(gpus=2, batch_size=128)]
+    grid = "axes: {depth: [20], gpus: [2], batch_size: [64, 128]}\nmodel: {split: even, dim: 4096}"
+    section, _ = shown_in(tmp_path, f"{grid}\nmeasure: {{time_limit_s: 20}}\n", *rows)
+    text = section.answers[-1].sentences[0]
+    assert text.endswith("Failed: batch 128, depth 20 on 2 GPUs (oom_gpu).")
 
 
 def test_a_result_counts_more_than_what_was_submitted(tmp_path):
