@@ -121,16 +121,18 @@ def select_started(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable
         for variant in _variants(known, profile)
         for setting in _settings(known, variant, profile)
     ]
-    return [table for table in found if not _is_part_of_another(table, found)]
+    return [table for at, table in enumerate(found) if not _is_in_another(at, found)]
 
 
-def _is_part_of_another(table: GridTable, found: list[GridTable]) -> bool:
-    cases = {row.case for row in table.rows}
-    return any(
-        other is not table and other.profile == table.profile
-        and cases < {row.case for row in other.rows}
-        for other in found
-    )  # fmt: skip
+def _is_in_another(at: int, found: list[GridTable]) -> bool:
+    """Return True if another table has all cases of this one and more, or one before it the same.
+
+    `--set gpus=4` gives task 4 a table to itself, which then has all GPU counts as the first does.
+    """
+    cases = {row.case for row in found[at].rows}
+    others = [(n, {r.case for r in t.rows}) for n, t in enumerate(found)
+              if n != at and t.profile == found[at].profile]  # fmt: skip
+    return any(cases < its or (cases == its and n < at) for n, its in others)
 
 
 def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:

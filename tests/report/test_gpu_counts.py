@@ -49,6 +49,16 @@ def test_other_kinds_of_tables_keep_their_rows(tmp_path):
     assert gpus(tables(tmp_path, "task2")[0]) == [2, 2, 2]
 
 
+def test_a_count_that_was_set_for_another_task_makes_no_table_of_the_same_cases(tmp_path):
+    """`--grid task3 --set gpus=4` once gave task 4 a second table, with every count as well."""
+    given = [result("task3", gpus=n) for n in (1, 2, 4, 5)]
+    write(tmp_path, "slurm", *given)
+    for one in given:
+        submit(tmp_path, "slurm", one.case, grid="task3", overrides={"gpus": one.case.gpus})
+    (table,) = tables(tmp_path)
+    assert (gpus(table), table.changed) == ([1, 2, 4, 5], {})
+
+
 def test_a_count_that_was_set_when_submitting_is_shown_once(tmp_path):
     given = [result(gpus=n) for n in (2, 4)]
     write(tmp_path, "slurm", *given)
