@@ -102,4 +102,5 @@ def _cautions_last(answers: Sequence[Answer]) -> list[Answer]:
         return [replace(a, sentences=[spelled_out(text) for text in a.sentences]) for a in answers]
     numbers: dict[str, int] = {}
     found = [replace(a, sentences=numbered(a.sentences, numbers)) for a in answers]
-    return [*found, Answer("", [f"Caution {n}: {text}." for text, n in numbers.items()])]
+    told = " ".join(f"Caution {n}: {text}." for text, n in numbers.items())
+    return [*found, Answer("", [told])]

@@ -17,6 +17,7 @@ from report.wording.names import (
 )
 from report.wording.units import count_of
 from study.case import ARGUMENT, Case
+from study.schedules import SCHEDULES
 from study.values.keys import KEYS
 
 OWN = tuple(key for key in KEYS if key != "args")
@@ -53,11 +54,24 @@ def differing(cases: Sequence[HasCase], *besides: str) -> list[str]:
     return [key for key in keys if key not in (*besides, "repeat") and differs(cases, key)]
 
 
+def telling(cases: Sequence[HasCase], *besides: str) -> list[str]:
+    """Return `differing` without keys that some cases lack and all others have alike.
+
+    Eight micro-batches of every pipeline tell none from another, and naive has none.
+    """
+    return [
+        key
+        for key in differing(cases, *besides)
+        if key in ("kind", "schedule")
+        or len({one.case.value(key) for one in cases if one.case.has_key(key)}) > 1
+    ]
+
+
 class Labels:
-    """The first cells of each row: GPUs, and the keys in which the cases differ, depth first."""
+    """The first cells of each row: GPUs, and the keys that tell the cases apart, depth first."""
 
     def __init__(self, cases: Sequence[HasCase]) -> None:
-        self.headings = {key: key_name(key) for key in differing(cases, "gpus")}
+        self.headings = {key: key_name(key) for key in telling(cases, "gpus")}
 
     def of(self, row: HasCase) -> dict[str, str]:
         """Return the cells of a case by the headings of their columns."""
@@ -91,9 +105,11 @@ def label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str = 
 
 def schedule_label(result: MeasuredCase, results: Sequence[MeasuredCase]) -> str:
     """Return the schedule and the keys in which the cases differ, without the GPU count."""
-    others = differing(results, *HOW, "gpus")
-    more = [f"{key_name(key)} {key_text(result.case, key)}" for key in others]
-    return ", ".join([schedule_name(result.case), *more])
+    keys = telling(results, "gpus")
+    has_settings = {*HOW} & {*keys} > {"schedule"}
+    name = schedule_name(result.case) if has_settings else SCHEDULES[result.case.schedule].label
+    more = [f"{key_name(key)} {key_text(result.case, key)}" for key in keys if key not in HOW]
+    return ", ".join([name, *more])
 
 
 def series(results: Sequence[MeasuredCase], key: str) -> dict[str, list[MeasuredCase]]:
@@ -110,7 +126,7 @@ def _rank(value: object) -> float:
 
 
 def _label(result: MeasuredCase, results: Sequence[MeasuredCase], besides: str) -> str:
-    keys = [key for key in ("gpus", *differing(results, "gpus")) if key != besides]
+    keys = [key for key in ("gpus", *telling(results, "gpus")) if key != besides]
     words = [_word(key, result.case) for key in keys if _shows(result.case, key)]
     if len({r.hardware for r in results}) > 1:
         words.append(result.hardware)

@@ -17,7 +17,8 @@ from study.schedules import SCHEDULES
 CAPTION = "Speed-up against GPUs"
 MARKERS = "os^Dv<>P"
 MIN_COUNTS = 3  # numbers of GPUs of a single series; two points are no curve
-MOST_SERIES = len(GPU_COLOURS)
+MOST_SERIES = len(SCHEDULES)
+LINES = ("-", ":")  # of the first as many series as there are colours, and of the others
 Series = dict[str, list[tuple[int, float]]]  # GPUs and speed-up of each point
 
 
@@ -34,7 +35,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     if len(counts) < (2 if len(found) > 1 else MIN_COUNTS) or len(bases) != 1:
         return None
     base = next(iter(bases)) or 0
-    shown = dict(list(found.items())[:MOST_SERIES])
+    shown = _fastest(found)
 
     def plot(drawing: Drawing) -> None:
         axes = drawing.subplots()
@@ -42,8 +43,9 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         axes.plot(ideal, [gpus / base for gpus in ideal], color=DIM, linestyle="--", linewidth=0.8,
                   label="ideal: perfect sharing")  # fmt: skip
         for at, (name, points) in enumerate(shown.items()):
-            axes.plot(*zip(*points, strict=True), color=GPU_COLOURS[at], linewidth=1,
-                      marker=MARKERS[at % len(MARKERS)], markersize=4,
+            turn, colour = divmod(at, len(GPU_COLOURS))
+            axes.plot(*zip(*points, strict=True), color=GPU_COLOURS[colour], linewidth=1,
+                      linestyle=LINES[turn], marker=MARKERS[at % len(MARKERS)], markersize=4,
                       markeredgecolor=BLACK, markeredgewidth=0.4, label=name)  # fmt: skip
         axes.set_xticks(counts)
         axes.set_xlabel("GPUs")
@@ -54,7 +56,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
 
     source = origin(real)
     points = "; ".join(f"{name}: {_in_words(points)}" for name, points in shown.items())
-    left_out = f" (the first {MOST_SERIES} of {len(found)})" if len(found) > MOST_SERIES else ""
+    left_out = f" (the {MOST_SERIES} fastest of {len(found)})" if len(found) > MOST_SERIES else ""
     each = f": each schedule{left_out} with its best setting on each number of GPUs"
     which = each if len(found) > 1 else ""
     return Figure(
@@ -62,6 +64,12 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
         svg=draw(2.5 + LEGEND_LINE * ceil((len(shown) + 1) / 3), source, plot),
         alt=f"{CAPTION} ({source}). {points}.",
     )
+
+
+def _fastest(found: Series) -> Series:
+    """Return the series that are fastest on their most GPUs, in the order of all."""
+    ranked = sorted(found, key=lambda name: found[name][-1], reverse=True)[:MOST_SERIES]
+    return {name: points for name, points in found.items() if name in ranked}
 
 
 def _in_words(points: list[tuple[int, float]]) -> str:

@@ -28,9 +28,26 @@ def test_every_schedule_is_a_row_and_every_gpu_count_a_panel():
     assert "2 GPUs" in drawn
     assert "5 GPUs" in drawn
     assert "1 GPU |" not in drawn
-    assert drawn.count("1F1B with 10 micro-batches") == 1
+    assert drawn.count("1F1B |") == 1
+    assert "(pipelines with 10 micro-batches)" in figure.caption
     assert drawn.count("not measured") == 2
-    assert "5 GPUs, 1F1B, 10 micro-batches 84 ms" in figure.alt
+    assert "5 GPUs, 1F1B 84 ms" in figure.alt
+
+
+def test_settings_that_pipelines_have_alike_are_in_no_row_and_others_are():
+    several = [*all_of("naive"), *all_of("1f1b", micro_batches=10)]
+    assert "1F1B with" not in words(schedules.make_figure(several))
+    several += all_of("1f1b", micro_batches=20)
+    drawn = schedules.make_figure(several)
+    assert {"1F1B with 10 micro-batches", "1F1B with 20 micro-batches"} <= {
+        *words(drawn).split(" | ")
+    }
+    assert "pipelines with" not in drawn.caption
+
+
+def test_one_schedule_alone_is_no_figure_for_the_first_page():
+    assert schedules.make_figure(all_of("naive", "1f1b")).headline > 0
+    assert schedules.make_figure(all_of("naive")).headline == 0
 
 
 def test_what_a_formula_allows_is_drawn_of_gpus_alone():
@@ -112,5 +129,5 @@ def test_an_interval_that_would_flatten_the_bars_is_cut_off_and_said_so():
     wild = scheduled("zbv", gpus=2, step_s=0.1)
     wild = measuring(wild, median_ci_s=(0.09, 5.0))
     figure = schedules.make_figure([*all_of("naive", "1f1b", gpus=2), measured(wild)])
-    assert figure.caption.endswith("10 micro-batches to 5 s).")
+    assert figure.caption.endswith("(2 GPUs, ZBV to 5 s).")
     assert " | 800" not in words(figure)  # milliseconds: the axis ends near twice the longest

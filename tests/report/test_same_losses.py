@@ -34,6 +34,11 @@ def test_losses_that_agree_are_said_to(tmp_path):
     assert "Yes: the loss of the first step is 4.8088 in 2 cases, within 0.033 %." in text
 
 
+def test_losses_that_hardly_differ_have_a_power_of_ten(tmp_path):
+    text, _, _ = answers(tmp_path, losing(gpt("naive", 1), 4.0), losing(gpt("gpipe", 2), 4.0000004))
+    assert "within 1 × 10⁻⁵ %." in text
+
+
 def test_losses_that_do_not_agree_are_a_warning_in_the_first_line(tmp_path):
     made = document(tmp_path, losing(gpt("naive", 1), 4.81), losing(gpt("gpipe", 2), 4.70))
     (section,) = made.sections

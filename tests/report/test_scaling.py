@@ -6,6 +6,7 @@ from report.analysis.metrics import Baselines, metrics
 from report.answers import scaling
 from report.data.measured import measured
 from report.figures import scaling as figure
+from study.schedules import SCHEDULES
 from tests.report.made_up import measuring, result, steady, write
 from tests.report.made_up_pipeline import scheduled
 from tests.report.shown import cells, details_of, only_section, sentences
@@ -133,6 +134,15 @@ def test_the_figure_has_a_line_for_each_schedule_and_the_ideal():
     assert "1F1B: 4 GPUs 2.00" in drawn.alt
     assert "ZBV: 2 GPUs 1.82, 4 GPUs 3.08, 8 GPUs 4.44" in drawn.alt
     assert "dashed line is perfect sharing" in drawn.caption
+
+
+def test_of_too_many_lines_the_fastest_are_drawn():
+    """Once the first were, and DDP, the fastest of all, was not among them."""
+    found = {str(n): [(1, 1.0), (4, n / 10)] for n in range(12)}
+    assert list(figure._fastest(found)) == [str(n) for n in range(12 - len(SCHEDULES), 12)]
+    one, four = ([scheduled(s, gpus=g, step_s=0.1) for s in SCHEDULES] for g in (1, 4))
+    drawn = figure.make_figure(of(*one, *four))
+    assert all(f"{schedule.label}: " in drawn.alt for schedule in SCHEDULES.values())
 
 
 def test_two_points_of_one_schedule_are_no_curve():

@@ -15,6 +15,7 @@ TOLERANCE = {"float32": 1e-4, "tf32": 1e-3, "bfloat16": 1e-3}  # relative
 # Keys that do not change the loss of the first step.
 NO_MATTER = (*HOW, "gpus", "repeat", "optimizer", "execution", "recompute", "warmup_steps",
              "steps", "time_limit_s", "ci_half_width")  # fmt: skip
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BEFORE = 1  # how weights were drawn before that was noted
 APART = (
     "NOTE: Weights of these models were drawn in different ways, since results are from before and "
@@ -80,13 +81,18 @@ def notes(results: Sequence[MeasuredCase]) -> list[str]:
 
 
 def _agree(losses: Losses) -> str:
-    digits = f"{100 * losses.spread:.2g} %" if losses.spread else ""
-    within = f"within {digits}" if digits else "exactly"
+    within = f"within {_small(100 * losses.spread)} %" if losses.spread else "exactly"
     cases = count_of(len(losses.known), "case")
     return (
         f"Yes: the loss of the first step is {number(losses.known[0][1], 5)} in {cases}, "
         f"{within}. Batch and first weights are the same in all of them."
     )
+
+
+def _small(value: float) -> str:
+    """Return two digits, with a power of ten where it is very small: `8.6 × 10⁻⁶`."""
+    digits, _, power = f"{value:.2g}".partition("e")
+    return f"{digits} × 10{str(int(power)).translate(RAISED)}" if power else digits
 
 
 def _warning(losses: Losses) -> str:

@@ -8,6 +8,7 @@ from predict.forecast.words import interval_words, step_words
 from report.data.labels import Labels
 from report.data.selection import GridTable, Row
 from report.document import Table, join_cells, make_rows
+from report.tables.notes import letters
 from report.wording.units import signed_percent
 
 CAPTION = "Predicted before the jobs ran, and measured"
@@ -19,15 +20,19 @@ def make_tables(grid_table: GridTable) -> list[Table]:
     if not rows:
         return []
     labels = Labels(grid_table.results)
-    cells = [
-        join_cells(labels.of(row.measured), _cells(job.pair))
+    pairs = [
+        (row.measured, job.pair)
         for row, job in rows
         if row.measured is not None and job.pair is not None
     ]
+    marks, lines = letters([_notes(pair) for _, pair in pairs])
+    cells = [
+        join_cells(labels.of(result), _cells(pair), {"notes": mark} if mark else {})
+        for (result, pair), mark in zip(pairs, marks, strict=True)
+    ]
     table = make_rows(CAPTION, cells)
-    pairs = [job.pair for _, job in rows if job.pair is not None]
-    notes = summary(pairs, _unpredicted(grid_table.rows))
-    return [Table(table.columns, table.rows, table.caption, notes)]
+    found = summary([pair for _, pair in pairs], _unpredicted(grid_table.rows))
+    return [Table(table.columns, table.rows, table.caption, [*lines, *found])]
 
 
 def _cells(pair: Pair) -> dict[str, str]:
@@ -37,12 +42,13 @@ def _cells(pair: Pair) -> dict[str, str]:
         "measured": step_words(pair.measured_s),
         "error": signed_percent(pair.error) if is_point else "–",
         "inside": "yes" if pair.is_inside else "no",
-        "note": "; ".join([*pair.prediction.labels, *_machine(pair)]) or "–",
     }
 
 
-def _machine(pair: Pair) -> list[str]:
-    return [f"other {pair.other_machine}"] if pair.other_machine else []
+def _notes(pair: Pair) -> list[str]:
+    """Return what to know of a prediction, as lines that other rows may share."""
+    other = [f"other {pair.other_machine}"] if pair.other_machine else []
+    return [f"{text[0].upper()}{text[1:]}." for text in (*pair.prediction.labels, *other)]
 
 
 def _unpredicted(rows: list[Row]) -> dict[str, int]:
