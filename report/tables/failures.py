@@ -1,4 +1,4 @@
-"""Why a case has no measurement: a few words in its row, the whole message below the table."""
+"""Reasons of missing measurements: a few words in the row, the whole message below the table."""
 
 import re
 from collections.abc import Sequence
