@@ -1,8 +1,8 @@
 """Steps of pipelines on several GPUs, predicted from results on one, beside what was measured.
 
-    python benchmarks/held_out.py docs/example/results/local
+    python benchmarks/held_out.py docs/example/results/machine
 
-    python benchmarks/held_out.py docs/example/results/local --queues pair --slowdown 1
+    python benchmarks/held_out.py docs/example/results/machine --queues pair --slowdown 1
 
 The folder holds linear stacks on 1 GPU under interleaved 1F1B and ZBV, at every number of
 micro-batches, and any pipelines on more. Seconds of layers come from the 1-GPU results, those of
@@ -53,7 +53,7 @@ def predictions(options: argparse.Namespace) -> Iterator[tuple[Result, Simulated
     """
     found = [read_result(path) for path in sorted(options.folder.glob("*-g*.json"))]
     measured = [r for r in found if r.measurement and r.measurement.breakdown and not r.emulated
-                and SCHEDULES[r.case.schedule].is_pipeline]  # fmt: skip
+                and r.case.kind == "linear" and SCHEDULES[r.case.schedule].is_pipeline]  # fmt: skip
     one = {(r.case.schedule, r.case.micro_batches): r for r in measured if r.case.gpus == 1}
     for result in sorted(measured, key=_order):
         if result.case.gpus > 1:

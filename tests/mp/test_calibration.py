@@ -1,6 +1,7 @@
 """Calibrations of a grid through submit.py: one process alone, and two ranks over Gloo."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,8 +166,11 @@ def test_collect_shows_where_and_when_each_was_measured_and_what_it_found(calibr
         assert "emulated: no step on GPUs follows from that" in done.stdout
 
 
-def test_a_folder_without_calibrations_is_named_with_the_command_that_measures_one():
-    folder = ROOT / "docs/example/results"
+def test_a_folder_without_calibrations_is_named_with_the_command_that_measures_one(tmp_path):
+    folder = tmp_path / "results"
+    (folder / "local").mkdir(parents=True)
+    for path in (ROOT / "docs/example/results").rglob("d20-g*.json"):
+        shutil.copy(path, folder / "local")
     done = python("collect.py", "--grid", "calibration", "--results", folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

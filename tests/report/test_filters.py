@@ -39,7 +39,7 @@ def test_only_cases_with_these_values_are_shown(collect, values, cases):
 
 def test_a_schedule_without_the_key_stays_beside_those_that_have_it(run):
     values = ("--set", "micro_batches=8", "--set", "gpus=2", "--format", "json")
-    grid = "docs/example/schedules.yaml"
+    grid = "docs/example/grids/schedules.yaml"
     done = run("collect.py", "--results", "docs/example/results", "--grid", grid, *values)
     rows = [row for table in json.loads(done.stdout) for row in table["rows"]]
     assert {"naive", "tensor", "1f1b"} <= {case["schedule"] for case in rows}

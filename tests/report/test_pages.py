@@ -40,7 +40,8 @@ def _filled(png):
 
 def test_every_page_of_the_example_but_the_last_is_two_thirds_full():
     profiles = load_results(SAMPLE, pytest.fail)
-    grids = load_grids(["homework", str(ROOT / "docs/example/schedules.yaml")])
+    names = (f"{ROOT}/docs/example/grids/{name}.yaml" for name in ("schedules", "gpt", "gpt-batch"))
+    grids = load_grids(["homework", *names])
     tables = [table for grid in grids for table in select_tables(grid, profiles)]
     shares = filled(make_document(tables, with_figures=True, with_details=True))
     assert len(shares) > 8

@@ -11,7 +11,7 @@ from study.results.plausible import _why_no_pipeline
 from study.results.validation import ResultError
 from study.validation import make_case
 
-EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/local"
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/machine"
 
 
 def schedule(name):
@@ -141,7 +141,9 @@ def test_weights_of_another_micro_batch_are_refused(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(EXAMPLE.glob("*.json")), ids=lambda path: path.stem)
 def test_what_was_measured_is_read(path):
-    assert read_result(path).outcome == "ok"
+    result = read_result(path)
+    is_too_large = result.case.batch_size == 160
+    assert result.outcome == ("oom_gpu" if is_too_large else "ok")
 
 
 def of_one_gpu(result):

@@ -1,0 +1,36 @@
+"""Predictions of the sample, shown beside what was measured after them."""
+
+import pytest
+
+from report.data.load import load_results
+from report.data.selection import select_tables
+from report.tables.details import predictions
+from study.grids.file import load_grids
+from tests.conftest import ROOT
+from tests.report.shown import cells
+
+
+@pytest.fixture(scope="module")
+def table():
+    profiles = load_results(ROOT / "docs/example/results", pytest.fail)
+    (grid,) = load_grids([str(ROOT / "docs/example/grids/gpt.yaml")])
+    (found,) = select_tables(grid, profiles)
+    (made,) = predictions.make_tables(found)
+    return made
+
+
+def test_what_to_know_of_a_prediction_is_a_letter_in_its_row_and_one_line_below(table):
+    assert {row["notes"] for row in cells(table)} == {"–", "a", "b", "a, b"}
+    assert table.notes[:2] == [
+        "a  Cut where the calibrated times balance; a job cuts by its own.",
+        "b  Extrapolated: 4 GPUs, seen 2.",
+    ]
+
+
+def test_settings_that_all_pipelines_share_have_no_column(table):
+    assert list(table.columns[:3]) == ["GPUs", "schedule", "predicted (90 % interval)"]
+
+
+def test_a_prediction_that_was_too_fast_has_a_minus_sign(table):
+    (fsdp,) = (r for r in cells(table) if r["schedule"] == "FSDP" and r["GPUs"] == "2")
+    assert (fsdp["error"], fsdp["inside"]) == ("−20.1 %", "no")
