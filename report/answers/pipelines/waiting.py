@@ -15,6 +15,7 @@ from report.answers.pipelines.slowest import EVEN, spread_words, stage_words, un
 from report.data.measured import MeasuredCase
 from report.wording.names import schedule_in_text
 from report.wording.units import percent, seconds, signed_percent
+from study.schedules import SCHEDULES
 
 LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
 MUCH_LONGER = 1.1  # times the compute of the naive schedule; more is worth a sentence
@@ -34,6 +35,8 @@ def answer(result: MeasuredCase, whose: str = "") -> list[str]:
     """
     found = bubbles(result)
     formula = found[0].formula if found else None
+    if SCHEDULES[result.case.schedule].is_on_all_gpus:
+        return _for_collectives(result, whose)
     if formula is None or any(getattr(bubble, part) is None for bubble in found for part in PARTS):
         return []
     measured = fmean(bubble.measured for bubble in found)
@@ -45,6 +48,19 @@ def answer(result: MeasuredCase, whose: str = "") -> list[str]:
     if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
         return [f"{text}, as the formula says ({percent(formula)}).{warning}"]
     return [f"{text} (theory: {percent(formula)}){_cause(result, excess, parts)}.{warning}"]
+
+
+def _for_collectives(result: MeasuredCase, whose: str) -> list[str]:
+    """Return how long GPUs wait, and how much of that for collectives, where no formula says it."""
+    found = bubbles(result)
+    waits = [bubble.communication for bubble in found if bubble.communication is not None]
+    if not waits:
+        return []
+    text = f"{whose}{_who(result)} wait for {percent(fmean(b.measured for b in found))} of a step"
+    return [
+        f"{text[0].upper()}{text[1:]}, {percent(fmean(waits))} for collectives."
+        f"{instrumentation_warning(result)}"
+    ]
 
 
 def _cause(result: MeasuredCase, excess: float, parts: dict[str, float]) -> str:
