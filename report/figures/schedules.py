@@ -45,7 +45,7 @@ COLOURS = {
 }  # all others are pipelines
 HEIGHT, ROW = 0.72, 0.17  # of a row; inches
 LEAST_ROWS = 4  # have room, so that a figure of one row is not all title and axis
-MAX_COUNTS, MAX_ROWS = 4, 40  # that fit
+MAX_COUNTS, MAX_ROWS, FEWEST = 4, 40, 2  # that fit; bars that show more than a number
 BESIDE_BARS = 1.2  # times the longest bar, for the number of a short one
 LETTER = 0.075  # inches
 WITHOUT_NAMES = 0.75  # of the width that panels have before the names of the rows take theirs
@@ -54,14 +54,14 @@ ALLOWED: dict[str, Any] = {"marker": "D", "markersize": 4.5, "markerfacecolor": 
 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
-    """Draw a row for each schedule and a panel for each GPU count above 1, on one scale."""
+    """Draw a row for each schedule and a panel for each GPU count above 1; None for one bar."""
     counts = sorted({r.case.gpus for r in results if r.case.gpus > 1})[-MAX_COUNTS:]
     shown = [result for result in results if result.case.gpus in counts]
     ranked = sorted(
         shown, key=lambda r: (list(SCHEDULES).index(r.case.schedule), r.case.micro_batches)
     )
     names = list(dict.fromkeys(schedule_label(result, shown) for result in ranked))[:MAX_ROWS]
-    if not shown:
+    if len(shown) < FEWEST:
         return None
     time_axis = TimeAxis(shown)
 
