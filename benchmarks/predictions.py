@@ -1,10 +1,13 @@
 """Predictions that a ledger has from before the jobs ran, against what the jobs measured.
 
     python benchmarks/predictions.py results/local
+    python benchmarks/predictions.py results/local --again
 
 Prints one line for each figure that predictions are held to: mean, nine in ten, largest, and the
 target. Steady cases are those whose host share is at most 75 % and whose measured median is known
-to 2 %; the figures of step times are over them, and over all cases next to it.
+to 2 %; the figures of step times are over them, and over all cases next to it. With --again the
+cases are predicted anew, after the runs: a row for each case, then the same figures. They show what
+a change of the predictor does to cases that it was made with, and hold nothing out.
 """
 
 import argparse
@@ -19,16 +22,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import msgspec
 
+from benchmarks.again import pairs_again
 from predict.forecast.accuracy import covered, points_of, spread_of
 from predict.forecast.pairs import Pair
+from predict.forecast.words import interval_words, step_words
 from report.analysis.bubble import bubbles
 from report.data.load import ProfileResults, load_results
 from report.data.measured import measured
 from study.case import Case
+from study.schedules import SCHEDULES
 from study.statistics.bootstrap import compare
 from study.values.keys import DEFAULTS
 
 STEADY = 0.02  # half of the interval of a measured median, as a share of it
+AFTERWARDS = "Predicted again, after the runs, from the folder's calibrations: nothing is held out."
 OF_SCHEDULES = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients", "repeat",
                 "data_parallel", "split")  # fmt: skip
 
@@ -39,15 +46,42 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("results", type=Path, help="a folder of results")
+    parser.add_argument(
+        "--again", action="store_true", help="predict anew from the folder's calibrations"
+    )
     options = parser.parse_args()
     profiles = load_results(options.results, lambda problem: print(problem, file=sys.stderr))
-    pairs = [pair for profile in profiles for pair in profile.pairs.values()]
+    before = [pair for profile in profiles for pair in profile.pairs.values()]
+    pairs = before
+    if options.again:
+        pairs = [pair for profile in profiles for pair in pairs_again(profile)]
     if not pairs:
-        print(f"{options.results}: no case was predicted before it ran", file=sys.stderr)
+        why = "has a calibration that fits it" if options.again else "was predicted before it ran"
+        print(f"{options.results}: no case {why}", file=sys.stderr)
         return 1
+    if options.again:
+        print(AFTERWARDS)
+        print("\n".join(_rows(pairs, before)))
     for line in [*_figures(pairs), *_unpredicted(profiles), *_calibrations(profiles)]:
         print(line)
     return 0
+
+
+def _rows(pairs: Iterable[Pair], before: Iterable[Pair]) -> Iterable[str]:
+    """Yield a row of Markdown for each case: what was predicted before, and again."""
+    old = {pair.case: pair for pair in before}
+    yield "| GPUs | schedule | micro-batches | before the run | again | measured | error |"
+    yield "|---|---|---|---|---|---|---|"
+    for pair in pairs:
+        case, entry = pair.case, SCHEDULES[pair.case.schedule]
+        earlier = interval_words(old[case].prediction) if case in old else "none"
+        error = "a bound" if pair.prediction.is_launch_bound else f"{100 * pair.error:+.1f} %"
+        if pair.prediction.is_launch_bound and not pair.is_inside:
+            error = "below its bound"
+        micro_batches = str(case.micro_batches) if entry.is_pipeline else "–"
+        cells = (str(case.gpus), entry.label, micro_batches, earlier,
+                 interval_words(pair.prediction), step_words(pair.measured_s), error)  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
 
 
 def _figures(pairs: list[Pair]) -> Iterable[str]:

@@ -1,12 +1,19 @@
 """The figures that predictions are held to, of pairs whose errors are known."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
+from benchmarks.again import LABEL, pairs_again
 from benchmarks.predictions import _figures, is_steady, main, of_peaks
 from predict.forecast.accuracy import spread_of, summary
 from predict.forecast.pairs import Pair
+from report.data.load import ProfileResults
+from study.storage.ledger import Submission
 from study.storage.prediction import Prediction
+from study.storage.store import Store
+from tests.predict.made_up_calibration import calibration, case
 from tests.report.made_up import MIB, result
 
 PEAKS = [100 * MIB, 200 * MIB]
@@ -65,6 +72,31 @@ def test_a_choice_by_prediction_is_held_against_the_best_measured():
     right = figures(pair(0.1, 0.0), pair(0.11, 0.0, schedule="1f1b"))
     assert right["chosen case against the best measured"].startswith("0.00 ")
     assert right["orders inverted that the test calls different"].startswith("0 of 1 ")
+
+
+def test_cases_that_have_run_can_be_predicted_again_and_the_ledger_stays_as_it_is(tmp_path):
+    made, one = case(gpus=1, schedule="naive", micro_batches=1), calibration()
+    measured = msgspec.structs.replace(
+        result("task4", step_s=0.2), case=made, case_id=made.case_id, job=one.job
+    )
+    before = Prediction(step_s=0.3, low_s=0.29, high_s=0.31, group="naive", host_share=0.1)
+    submitted = Submission(
+        case=made, case_id=made.case_id, grid="g", overrides={}, executor="local", job_id="1",
+        job_name="n", log="1.log", requested_gpus=1, timeout_min=None, prediction=before,
+        submitted_at=one.job.submitted_at or "",
+    )  # fmt: skip
+    measured = msgspec.structs.replace(
+        measured, job=msgspec.structs.replace(one.job, submitted_at=submitted.submitted_at)
+    )
+    folder = ProfileResults(
+        Store(tmp_path, "local"), {made: measured}, submissions=[submitted],
+        calibrations={one.case: one},
+    )  # fmt: skip
+    (again,) = pairs_again(folder)
+    assert again.prediction.step_s == pytest.approx(0.1864)
+    assert LABEL in again.prediction.labels
+    assert folder.pairs[made].prediction == before
+    assert pairs_again(replace(folder, calibrations={})) == []
 
 
 def test_peaks_are_compared_gpu_by_gpu_and_those_too_low_are_counted():
