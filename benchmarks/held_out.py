@@ -23,7 +23,7 @@ from benchmarks.layer_seconds import Layer, layer_of, measurement_of
 from benchmarks.step_errors import Error, bubbles_of, compare, summarize
 from predict.orders.action import Kind
 from predict.orders.lowering import programs
-from predict.simulation.costs import Costs, Ending, Host, Link, Queues
+from predict.simulation.costs import Costs, Ending, Host, Link, Queues, slowed_alike
 from predict.simulation.events import simulate
 from predict.simulation.result import Simulated
 from study.results.file import read_result
@@ -105,7 +105,7 @@ def predicted(result: Result, layer: Layer, options: argparse.Namespace) -> Simu
         work=work,
         link=_link(result, looped=looped),
         queues=options.queues or _queues(result),
-        slowdown=(options.slowdown,),
+        slowdown=slowed_alike(options.slowdown),
         host=Host() if looped else _host(layers, kinds, options.host_factor),
         endings=[Ending(own * layer.ending.scaling_s, 0.0, own * layer.ending.optimizer_s)]
         * case.gpus,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from predict.orders.action import Action
 from predict.orders.lowering import programs
-from predict.simulation.costs import Link, equal_stages
+from predict.simulation.costs import Link, equal_stages, slowed_alike
 from predict.simulation.events import simulate
 from predict.simulation.large import LARGE, simulate_large
 from study.schedules import IN_TWO_PARTS, SCHEDULES
@@ -69,7 +69,7 @@ def measure(schedule: str, rounds: int) -> tuple[float, float, int, float]:
     made = programs(schedule, *SMALL, chunks)
     actions = sum(isinstance(call, Action) for program in made for call in program.calls)
     crowded = replace(
-        equal_stages(SMALL[0] * chunks), link=Link(0.05), queues="pair", slowdown=(1.3,)
+        equal_stages(SMALL[0] * chunks), link=Link(0.05), queues="pair", slowdown=slowed_alike(1.3)
     )
     small_s = min(timed(lambda: simulate(made, crowded)) for _ in range(rounds))
     return large_s, most_mib, actions, small_s

@@ -41,6 +41,13 @@ class HostTimes:
         nearest = min({run.gpus for run in runs}, key=lambda gpus: abs(gpus - case.gpus))
         return cls(tuple(run for run in runs if run.gpus == nearest))
 
+    @classmethod
+    def of_naive(cls, calibrations: Sequence[Calibration]) -> "HostTimes | None":
+        """Return the times of one process that runs all layers; None if these were not taken."""
+        every = (run for calibration in calibrations for run in calibration.host)
+        runs = tuple(run for run in every if run.schedule == "naive" and run.gpus == 1)
+        return cls(runs) if runs else None
+
     def step_s(self, layers: int) -> float:
         """Return the seconds of a step in which a process launches so many layers."""
         timed = [(float(run.layers_per_gpu), median(run.step_times_s)) for run in self.runs]
@@ -56,6 +63,8 @@ class HostTimes:
         layers_of_stage: Sequence[int],
         layers_of_gpu: Sequence[int],
         launching: Launching | None,
+        *,
+        puts_off: bool = False,
     ) -> Host:
         """Return what a process of a pipeline takes for each call.
 
@@ -64,12 +73,11 @@ class HostTimes:
             layers_of_gpu: how many layers the stages of each GPU have.
             launching: returns what launching the layers of a stage takes; None for layers as in
                 these runs.
+            puts_off: whether the first stage computes its whole backward as its weight gradients.
         """
         of_kind: dict[Kind, list[float]] = {
             kind: [
-                self.action_s(kind, layers)
-                if launching is None
-                else self._without_layers(kind) + launching(kind, stage)
+                self._stage_s(kind, stage, layers, launching, puts_off=puts_off and not stage)
                 for stage, layers in enumerate(layers_of_stage)
             ]
             for kind in KINDS
@@ -77,17 +85,46 @@ class HostTimes:
         most = max(layers_of_gpu)
         ending = self.action_s("scaling", most) + self.action_s("optimizer", most)
         once_s, operation_s = self._messages()
-        # How much of it comes before the first action was not measured: half is at most half wrong.
+        # Half is at most half wrong, where how much comes before the first action was not measured.
+        before_s = self._once_s("before")
+        after_s = once_s / 2 if before_s is None else once_s
         return Host(
-            before_s=once_s / 2,
+            before_s=once_s / 2 if before_s is None else before_s,
             action_s=of_kind,
+            lead_s={kind: self._without_layers(kind) for kind in KINDS},
             operation_s=operation_s,
-            after_s=ending + once_s / 2,
+            after_s=ending + after_s,
         )
+
+    def _stage_s(
+        self, kind: Kind, stage: int, layers: float, launching: Launching | None, *, puts_off: bool
+    ) -> float:
+        """Return the seconds of one action of a stage."""
+        if puts_off and kind == "input_gradient":
+            return 0.0
+        if launching is not None:
+            return self._without_layers(kind) + launching(kind, stage)
+        is_whole = puts_off and kind == "weight_gradient" and self._by_layers("backward")
+        return self.action_s("backward" if is_whole else kind, layers)
+
+    @property
+    def forward_share(self) -> float:
+        """The share of forward in launching forward and backward; a half where that is unknown."""
+        forward_s, backward_s = self._once_s("forward"), self._once_s("backward")
+        if not forward_s or not backward_s:
+            return 0.5
+        return forward_s / (forward_s + backward_s)
+
+    def _once_s(self, kind: HostKind) -> float | None:
+        """Return the seconds of an action whatever the layers; None of what no run has."""
+        timed = [
+            action.seconds for run in self.runs for action in run.actions if action.kind == kind
+        ]
+        return median(timed) if timed else None
 
     def _by_layers(self, kind: HostKind) -> list[Point]:
         return points_of(
-            (_layers_of(run, action.per_step), action.seconds)
+            (_layers_of_action(run), action.seconds)
             for run in self.runs
             for action in run.actions
             if action.kind == kind
@@ -114,7 +151,7 @@ class HostTimes:
         return max(0.0, once_s), each_s
 
 
-def _layers_of(run: HostRun, per_step: int) -> float:
-    """Return how many layers an action has: its GPU's, divided over its stages."""
-    stages = max(1, per_step // max(1, run.micro_batches))
-    return run.layers_per_gpu / stages
+def _layers_of_action(run: HostRun) -> float:
+    """Return how many layers an action of a stage has: its GPU's, divided over its stages."""
+    most = max(action.per_step for action in run.actions)
+    return run.layers_per_gpu / max(1, most // max(1, run.micro_batches))

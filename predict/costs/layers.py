@@ -2,7 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from statistics import median
 
+from msgspec import structs
+
+from predict.costs.pace import PacedTime
 from predict.costs.refusal import Unpredictable
 from study.case import Case
 from study.results.calibration.layers import LayerAction, LayerKind, LayerTime
@@ -100,9 +104,19 @@ class LayerTimes:
         return self._find(self.kind_of(layer), action, self.paces, shares)
 
     def launching_s(self, layer: int, action: LayerAction) -> float:
-        """Return what a process takes to launch an action of a layer; 0 where it is unknown."""
-        found = self._find(self.kind_of(layer), action, ("host",))
-        return 0.0 if found is None else found.seconds
+        """Return what a process takes to launch an action of a layer; 0 where it is unknown.
+
+        The same kernels are launched whatever the rows, so it is the median over all of them: a
+        host is faster and slower by the moment, and each was timed in one.
+        """
+        kind = self.kind_of(layer)
+        timed = [
+            t
+            for t in self.calibration.layers
+            if (t.kind, t.action, t.pace, t.shares) == (kind, action, "host", 1)
+        ]
+        mine = [t.seconds for t in timed if t.gradients == self.case.gradients]
+        return median(mine or [t.seconds for t in timed] or [0.0])
 
     def launch_all_s(self) -> float:
         """Return what one process takes to launch forward and backward of all layers."""
@@ -142,7 +156,8 @@ class LayerTimes:
             for pace in paces:
                 found = times.get((kind, action, self.rows, gradients, pace, shares))
                 if found is not None:
-                    return found
+                    rested = times.get((kind, action, self.rows, gradients, "unthrottled", shares))
+                    return found if pace != "sustained" else _paced(found, rested)
         return None
 
     def _missing(self, layer: int, action: LayerAction, shares: int) -> Unpredictable:
@@ -165,3 +180,9 @@ class LayerTimes:
         if self.case.gradients not in {t.gradients for t in mine}:
             return f"gradients: {self.case.gradients} was not calibrated"
         return f"{action.replace('_', ' ')} of {self.kind(layer).name} was not calibrated"
+
+
+def _paced(loaded: LayerTime, rested: LayerTime | None) -> Timing:
+    if rested is None:
+        return loaded
+    return PacedTime(**structs.asdict(loaded), rested_s=min(rested.seconds, loaded.seconds))

@@ -1,11 +1,8 @@
-"""Seconds of messages and collectives between GPUs, and how much they slow computing."""
-
-from statistics import fmean
+"""Seconds of messages and collectives between GPUs."""
 
 from predict.costs.lines import line_at, points_of, seconds_at
 from predict.costs.refusal import Unpredictable
 from predict.simulation.costs import Link, Queues
-from study.results.calibration.links import BesideTime
 from study.results.calibration.record import Calibration
 
 QUEUE_A_PAIR = (2, 13)  # the torch from which on messages of a pair have a queue of their own
@@ -80,27 +77,3 @@ def collective_s(
 def ring_share(gpus: int) -> float:
     """Return how much of a tensor a GPU sends to reduce it around a ring, in halves."""
     return (gpus - 1) / gpus
-
-
-def slowdown(calibration: Calibration | None, beside: tuple[str, ...]) -> float:
-    """Return how many times as long computing takes beside a transfer; 1 where it is unknown.
-
-    Args:
-        calibration: of a pair.
-        beside: kinds of transfers (study/results/calibration/links.py), the first that there is.
-    """
-    timed = calibration.beside if calibration is not None else ()
-    alone = {_of(each): each.seconds for each in timed if each.beside == "nothing"}
-    for kind in beside:
-        factors = [
-            each.seconds / alone[_of(each)]
-            for each in timed
-            if each.beside == kind and _of(each) in alone
-        ]
-        if factors:
-            return max(1.0, fmean(factors))
-    return 1.0
-
-
-def _of(each: BesideTime) -> tuple[str, int, int, int]:
-    return each.action, each.kind, each.layers, each.rows

@@ -1,4 +1,4 @@
-"""Pace of a GPU that computes part of the time, beside one that computes all the time."""
+"""Pace of a GPU whose work takes part of the time, between a rested GPU and one under load."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,34 +11,46 @@ from study.results.calibration.timing import Timing
 ALWAYS = 1.0  # of the time
 
 
+class PacedTime(LayerTime, frozen=True, kw_only=True):
+    """A layer's time under load, and what the same took after a pause."""
+
+    rested_s: float
+
+
 @dataclass(frozen=True)
 class Pace:
-    """The seconds of computing on a busy GPU, over those that were calibrated.
+    """The slowing of a GPU by its power limit.
 
     Attributes:
-        sustained: of times that were taken under load.
-        unthrottled: of times that were taken after a pause.
+        limited: 0 for a rested GPU, 1 for one that computes all the time. A layer's time lies so
+            far between its own two: products are slowed, and what waits for memory is not.
+        sustained: the factor on a time under load that has no other.
+        unthrottled: the factor on a time after a pause that has no other.
     """
 
+    limited: float = 1.0
     sustained: float = 1.0
     unthrottled: float = 1.0
 
     def of(self, timing: Timing) -> float:
         """Return the factor on what was timed."""
+        if isinstance(timing, PacedTime):
+            rested = timing.rested_s / timing.seconds
+            return rested + self.limited * (1 - rested)
         is_rested = isinstance(timing, LayerTime) and timing.pace == "unthrottled"
         return self.unthrottled if is_rested else self.sustained
 
 
-def pace_at(calibration: Calibration, busy_share: float) -> Pace:
-    """Return the pace of a GPU that computes for a share of the time.
+def pace_at(calibration: Calibration, load: float) -> Pace:
+    """Return the pace of a GPU whose work, with nothing beside it, takes a share of the time.
 
-    One that waits in between keeps a higher clock under its power limit. A share is compared with
-    computing always, and for times after a pause with the least that was measured. Both are 1 where
-    no shares were measured.
+    One that waits in between keeps a higher clock under its power limit, and so does one whose
+    products a transfer slows: both draw less. A share is compared with computing always, and with
+    the least that was measured. Nothing changes where no shares were measured.
 
     Args:
         calibration: of one GPU.
-        busy_share: 0 to 1.
+        load: 0 to 1.
     """
     alike: dict[tuple[int, int, int], list[LoadedTime]] = {}
     for time in calibration.loaded:
@@ -46,10 +58,12 @@ def pace_at(calibration: Calibration, busy_share: float) -> Pace:
     sets = [times for times in alike.values() if len({time.busy_share for time in times}) > 1]
     if not sets:
         return Pace()
-    here = [_between(times, busy_share) for times in sets]
+    here = [_between(times, load) for times in sets]
     loaded = [_between(times, ALWAYS) for times in sets]
     rested = [_between(times, 0.0) for times in sets]
-    return Pace(_ratio(here, loaded), _ratio(here, rested))
+    slower, slowest = _ratio(here, rested) - 1, _ratio(loaded, rested) - 1
+    limited = slower / slowest if slowest > 0 else 1.0
+    return Pace(min(1.0, max(0.0, limited)), _ratio(here, loaded), 1 + slower)
 
 
 def _ratio(these: list[float], those: list[float]) -> float:

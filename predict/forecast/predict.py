@@ -7,8 +7,9 @@ import msgspec
 
 from predict.costs.calibrated import Calibrated
 from predict.costs.refusal import Unpredictable
-from predict.forecast.intervals import LAUNCH_BOUND, Residuals, group_of, half_width
+from predict.forecast.intervals import Residuals, group_of, half_width
 from predict.forecast.matching import Known
+from predict.forecast.words import step_words
 from predict.memory.fit import Layers
 from predict.memory.peaks import TooLong, peaks_of
 from predict.steps.of_case import step_of
@@ -57,13 +58,14 @@ class Predictor:
         calibrated, step = self._step(case)
         group = group_of(case)
         base, _ = self.residuals.half_width(group)
-        labels = [*self._labels(case, calibrated), *step.notes]
+        labels = [*self._labels(case, calibrated), *step.notes, *_launching(step)]
         half = half_width(base, step.doubt, doubled=any(map(is_extrapolated, labels)))
-        is_bound = step.host_share is not None and step.host_share > LAUNCH_BOUND
+        # How fast a host launches changes from job to job: only what the GPUs need is a bound.
+        least_s = step.gpus_s if step.is_launch_bound and step.gpus_s else step.seconds
         return Prediction(
             step_s=step.seconds,
-            low_s=step.seconds * (1 - half),
-            high_s=None if is_bound else step.seconds * (1 + half),
+            low_s=least_s * (1 - half),
+            high_s=None if step.is_launch_bound else step.seconds * (1 + half),
             group=group,
             host_share=step.host_share,
             bubbles=step.bubbles,
@@ -111,6 +113,12 @@ class Predictor:
             return self._step(msgspec.structs.replace(case, **defaults))[1].seconds
         except Unpredictable:
             return None
+
+
+def _launching(step: Step) -> list[str]:
+    if not step.is_launch_bound or step.host_s is None:
+        return []
+    return [f"launching takes about {step_words(step.host_s)}, as it was calibrated"]
 
 
 def _peaks(case: Case, calibrated: Calibrated) -> tuple[int, ...]:

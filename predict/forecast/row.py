@@ -1,6 +1,6 @@
 """One predicted case as a row: what a person who chooses wants to know of it."""
 
-from predict.forecast.words import digits, interval_words, of_each, percent
+from predict.forecast.words import digits, interval_words, of_each, percent, step_words
 from predict.memory.fit import GIB
 from study.case import Case
 from study.storage.prediction import Prediction
@@ -26,8 +26,17 @@ def row_of(case: Case, found: Prediction) -> tuple[str, ...]:
         of_each([digits(size / GIB) for size in found.peak_bytes], "GiB")
         if found.peak_bytes
         else UNKNOWN,
-        UNKNOWN if found.host_share is None else percent(found.host_share),
+        _host(found),
     )
+
+
+def _host(found: Prediction) -> str:
+    """Return the share of the step; of a launch-bound one, whose step is a bound, the seconds."""
+    if found.host_share is None:
+        return UNKNOWN
+    if found.is_launch_bound:
+        return f"about {step_words(found.host_share * found.step_s)}"
+    return percent(found.host_share)
 
 
 def _of_step(case: Case, found: Prediction) -> list[str]:

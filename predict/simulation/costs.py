@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from predict.orders.action import Action, Kind
+from predict.orders.action import KINDS, Action, Kind
 from predict.orders.program import Message
 
 Queues = Literal["rank", "pair", "none"]
@@ -51,6 +51,7 @@ class Host:
     Attributes:
         before_s: from the step's start to the first call.
         action_s: for an action, by kind and stage; a kind that is missing takes none.
+        lead_s: what of that comes before the first kernel, by kind; none of a kind that is missing.
         operation_s: for each send and each receive.
         after_s: for gradient scaling, collectives and the optimizer together.
         is_shared: whether one process serves all GPUs, as under the naive schedule.
@@ -58,6 +59,7 @@ class Host:
 
     before_s: float = 0.0
     action_s: Mapping[Kind, Sequence[float]] = field(default_factory=dict)
+    lead_s: Mapping[Kind, float] = field(default_factory=dict)
     operation_s: float = 0.0
     after_s: float = 0.0
     is_shared: bool = False
@@ -66,6 +68,10 @@ class Host:
         """Return the seconds for one action."""
         of_kind = self.action_s.get(action.kind)
         return of_kind[action.stage] if of_kind else 0.0
+
+    def lead(self, action: Action) -> float:
+        """Return the seconds of one action until its first kernel is launched."""
+        return min(self.of(action), self.lead_s.get(action.kind, 0.0))
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,8 @@ class Costs:
         queues: `rank`: all posts of a GPU go one after another, as in torch 2.11; `pair`: those
             that only send or only receive have a queue for each other GPU, as in torch 2.13;
             `none`: a message leaves when it is made, and slows nothing.
-        slowdown: how many times as long computing takes while one post of this GPU is under way,
-            two, and so on; the last holds for more. Waiting for the other end counts, too.
+        slowdown: how many times as long an action takes while posts of this GPU are under way, by
+            kind; 1 of a kind that is missing. Waiting for the other end counts, too.
         host: of each process.
         endings: of each GPU; none take no time.
     """
@@ -105,7 +111,7 @@ class Costs:
     link: Link = Link()
     links: Mapping[tuple[int, int], Link] = field(default_factory=dict)
     queues: Queues = "pair"
-    slowdown: Sequence[float] = ()
+    slowdown: Mapping[Kind, float] = field(default_factory=dict)
     host: Host = Host()
     endings: Sequence[Ending] = ()
 
@@ -125,13 +131,18 @@ class Costs:
         size = self.boundary_bytes[boundary] if self.boundary_bytes else 0.0
         return self.links.get((source, target), self.link).seconds(size)
 
-    def slowed(self, posts: int) -> float:
-        """Return the factor on computing while so many posts are under way."""
-        return self.slowdown[min(posts, len(self.slowdown)) - 1] if posts and self.slowdown else 1.0
+    def slowed(self, action: Action, posts: int) -> float:
+        """Return the factor on an action while so many posts are under way."""
+        return self.slowdown.get(action.kind, 1.0) if posts else 1.0
 
     def ending(self, gpu: int) -> Ending:
         """Return what follows the last action of a GPU."""
         return self.endings[gpu] if self.endings else Ending()
+
+
+def slowed_alike(factor: float) -> dict[Kind, float]:
+    """Return the same factor on every kind of action."""
+    return dict.fromkeys(KINDS, factor)
 
 
 def equal_stages(

@@ -83,7 +83,8 @@ class _Step:
             self._at(post.asked_s, partial(self._settle, gpu))
             return
         post.is_under_way = True
-        gpu.posts_under_way += 1
+        if any(not operation.sends for operation in post.operations):
+            gpu.slow(post)
         for operation in post.operations:
             other = self.under_way.pop(operation.message, None)
             if other is None:
@@ -94,6 +95,9 @@ class _Step:
 
     def _begin_message(self, message: Message, ends: tuple[_End, _End]) -> None:
         source, target = ends[0][0].number, ends[1][0].number
+        for gpu, post in ends:
+            gpu.slow(post)
+            self._set_pace(gpu)
         end_s = self.now + self.costs.message_s(message, source, target)
         self._at(end_s, partial(self._end_message, message, ends, self.now))
 
@@ -142,8 +146,8 @@ class _Step:
             start_s = gpu.free_s
             self._note_ending(gpu.number, ending, start_s)
             ends.append(max(start_s + ending.total_s, asked.end_s))
-            busy_s = gpu.busy_s + ending.scaling_s + ending.optimizer_s
-            uses.append(GpuUse(busy_s, asked.end_s))
+            ending_s = ending.scaling_s + ending.optimizer_s
+            uses.append(GpuUse(gpu.busy_s + ending_s, asked.end_s, gpu.work_s + ending_s))
         return Simulated(max(ends), tuple(uses), tuple(self.spans or ()))
 
     def _note_ending(self, gpu: int, ending: Ending, start_s: float) -> None:

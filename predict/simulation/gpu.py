@@ -19,6 +19,8 @@ class PostState:
         left: messages that have not ended.
         queue: the one that it is in; None where messages have no queues.
         is_under_way: whether it has begun.
+        slows: whether computing is slowed: while a receive waits, and while a message goes on. A
+            send that waits for its receiver does not: NCCL has put it into a buffer there.
     """
 
     operations: tuple[Operation, ...]
@@ -27,6 +29,7 @@ class PostState:
     left: int
     queue: int | None
     is_under_way: bool = False
+    slows: bool = False
 
 
 class Gpu:
@@ -43,10 +46,11 @@ class Gpu:
         leaving: without queues, the GPU that each message of this one goes to.
         arriving: without queues, what waits for each message to this one.
         position: how many of the actions and waits are done.
-        posts_under_way: how many there are now.
+        posts_that_slow: how many there are now.
         running: the action that it computes now.
         begun_s: when that began, or the last one did.
         busy_s: seconds of all that have ended.
+        work_s: what these take with nothing beside them.
         free_s: when the last action or wait ended.
         version: counts changes of when the running action ends.
     """
@@ -56,9 +60,9 @@ class Gpu:
         self.queues: list[list[PostState]] = []
         self.leaving: dict[Message, int] = {}
         self.arriving: dict[Message, PostState] = {}
-        self.position = self.posts_under_way = self.version = 0
+        self.position = self.posts_that_slow = self.version = 0
         self.running: Action | None = None
-        self.begun_s = self.busy_s = self.free_s = 0.0
+        self.begun_s = self.busy_s = self.work_s = self.free_s = 0.0
         self._asked = asked
         self._items: list[Action | PostState] = []
         self._actions = 0  # that have begun
@@ -137,8 +141,10 @@ class Gpu:
 
     def set_pace(self, now: float) -> float | None:
         """Go on at the pace that the posts under way allow; return a new end of the action."""
-        pace = self.costs.slowed(self.posts_under_way)
-        if self.running is None or pace == self._pace:
+        if self.running is None:
+            return None
+        pace = self.costs.slowed(self.running, self.posts_that_slow)
+        if pace == self._pace:
             return None
         if self._pace:
             self._left_s -= (now - self._since_s) / self._pace
@@ -153,6 +159,7 @@ class Gpu:
         self.running = None
         self.position += 1
         self.busy_s += now - self.begun_s
+        self.work_s += self.costs.seconds(action)
         self.free_s = now
         return action
 
@@ -160,4 +167,10 @@ class Gpu:
         """Count a post as done."""
         if post.queue is not None:
             self.queues[post.queue].pop()
-            self.posts_under_way -= 1
+        self.posts_that_slow -= post.slows
+
+    def slow(self, post: PostState) -> None:
+        """Let a post slow computing until it is done, where messages have queues."""
+        if post.queue is not None and not post.slows:
+            post.slows = True
+            self.posts_that_slow += 1

@@ -13,7 +13,7 @@ class Asked:
     """Seconds at which a process asks for things, since the step began.
 
     Attributes:
-        actions: when it begins to ask for each action, and when it has.
+        actions: when it has asked for the first kernel of each action, and for all of them.
         posts: when it has asked for each post.
         end_s: when it has asked for everything.
     """
@@ -35,7 +35,7 @@ def when_asked(programs: Sequence[Program], host: Host) -> list[Asked]:
     for gpu, call in _in_turn(programs) if host.is_shared else _one_by_one(programs):
         clock = 0 if host.is_shared else gpu
         if isinstance(call, Action):
-            begun = now[clock]
+            begun = now[clock] + host.lead(call)
             now[clock] += host.of(call)
             asked[gpu].actions.append((begun, now[clock]))
         else:

@@ -77,7 +77,8 @@ def _result(costs: Costs, ends: Floats, busy_s: Floats) -> Simulated:
     uses = []
     for gpu in gpus:
         ending = costs.ending(gpu)
-        uses.append(GpuUse(float(busy_s[gpu]) + ending.scaling_s + ending.optimizer_s))
+        its_s = float(busy_s[gpu]) + ending.scaling_s + ending.optimizer_s
+        uses.append(GpuUse(its_s, work_s=its_s))
     return Simulated(float(step_s), tuple(uses))
 
 

@@ -12,10 +12,12 @@ class GpuUse:
     Attributes:
         busy_s: seconds in which it computes, scales gradients and runs the optimizer.
         host_s: seconds until its process has asked for everything.
+        work_s: what is in `busy_s`, had no message slowed it and nothing waited for launches.
     """
 
     busy_s: float
     host_s: float = 0.0
+    work_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Simulated:
     def bubbles(self) -> tuple[float, ...]:
         """The share of the step, 0 to 1, in which each GPU computes nothing."""
         return tuple(1 - gpu.busy_s / self.step_s for gpu in self.gpus)
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """The share of the step, 0 to 1, that each GPU's work takes with nothing beside it."""
+        return tuple(min(1.0, gpu.work_s / self.step_s) for gpu in self.gpus)
 
     @property
     def host_share(self) -> float:

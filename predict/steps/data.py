@@ -2,6 +2,7 @@
 
 from predict.costs.calibrated import Calibrated
 from predict.costs.layers import LOSS
+from predict.orders.action import Kind
 from predict.steps.overlap import SideBySide
 from predict.steps.step import Step
 from predict.steps.together import Together, paced
@@ -24,21 +25,21 @@ def ddp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     """
     made = Together(case, calibrated, nodes)
 
-    def play() -> tuple[float, float]:
-        gpu = made.side_by_side()
+    def play() -> SideBySide:
+        gpu = SideBySide()
         for layer in [*made.layers, LOSS]:
-            gpu.compute(made.seconds(layer, "forward"))
-        gpu.compute(made.seconds(LOSS, "backward_first"))
+            made.compute(gpu, layer, "forward")
+        made.compute(gpu, LOSS, "backward_first")
         bucket, limit = 0, FIRST_BUCKET
         for layer in reversed(made.layers):
-            gpu.compute(made.seconds(layer, "backward_first"))
+            made.compute(gpu, layer, "backward_first")
             bucket += made.parameters([layer])
             if bucket >= limit or not layer:
                 gpu.collect(made.collective_s("all_reduce", bucket))
                 bucket, limit = 0, BUCKET
         gpu.wait_until(gpu.free_s)
         gpu.compute(made.optimizer_s(1))
-        return gpu.now, gpu.computed_s
+        return gpu
 
     return paced(made, play)
 
@@ -56,15 +57,15 @@ def fsdp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     """
     made = Together(case, calibrated, nodes)
 
-    def play() -> tuple[float, float]:
-        gpu = made.side_by_side()
+    def play() -> SideBySide:
+        gpu = SideBySide()
         _gathered(made, gpu, list(made.layers), "forward")
-        gpu.compute(made.seconds(LOSS, "forward"))
-        gpu.compute(made.seconds(LOSS, "backward_first"))
+        made.compute(gpu, LOSS, "forward")
+        made.compute(gpu, LOSS, "backward_first")
         _gathered(made, gpu, list(reversed(made.layers)), "backward_first")
         gpu.wait_until(gpu.free_s)
         gpu.compute(made.optimizer_s(case.gpus))
-        return gpu.now, gpu.computed_s
+        return gpu
 
     return paced(made, play)
 
@@ -83,7 +84,10 @@ def _gathered(made: Together, gpu: SideBySide, order: list[int], action: LayerAc
     for n, layer in enumerate(order):
         gpu.wait_until(ready)
         if n + 1 < len(order):
-            ready = gpu.collect(made.collective_s("all_gather", sizes[n + 1]))
-        gpu.compute(made.seconds(layer, action))
+            kind: Kind = "forward" if action == "forward" else "backward"
+            asked_s = gpu.asked_s + made.launching_s(kind)
+            gathered_s = made.collective_s("all_gather", sizes[n + 1])
+            ready = gpu.collect(gathered_s, max(gpu.now, asked_s))
+        made.compute(gpu, layer, action)
         if action != "forward":
             gpu.collect(made.collective_s("reduce_scatter", sizes[n]))

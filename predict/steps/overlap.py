@@ -1,4 +1,4 @@
-"""Computing and collectives of one GPU side by side: a queue of each, which slow one another."""
+"""Computing and collectives of one GPU side by side: a queue of each, and the process that asks."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,16 @@ class SideBySide:
     """A GPU that computes while collectives go one after another.
 
     Attributes:
-        slowdown: how many times as long computing takes beside a collective.
         now: when computing comes to its next part.
+        asked_s: when the process comes to its next part; it waits for no GPU.
         computed_s: seconds of computing so far, slowed ones included.
+        work_s: the same with nothing beside it.
     """
 
-    slowdown: float = 1.0
     now: float = 0.0
+    asked_s: float = 0.0
     computed_s: float = 0.0
+    work_s: float = 0.0
     _busy: list[tuple[float, float]] = field(default_factory=list)
 
     def collect(self, seconds: float, ready_s: float | None = None) -> float:
@@ -38,9 +40,18 @@ class SideBySide:
         """Let computing wait."""
         self.now = max(self.now, time)
 
-    def compute(self, seconds: float) -> None:
-        """Compute, more slowly where a collective goes on."""
-        begun, left = self.now, seconds
+    def compute(self, seconds: float, slowdown: float = 1.0, launching_s: float = 0.0) -> None:
+        """Compute, more slowly where a collective goes on, and no faster than it is asked for.
+
+        Args:
+            seconds: with nothing beside it.
+            slowdown: how many times as long it takes beside a collective.
+            launching_s: what the process takes to ask for it.
+        """
+        begun = self.now = max(self.now, self.asked_s)
+        self.asked_s += launching_s
+        self.work_s += seconds
+        left = seconds
         for start, end in self._busy:
             if end <= self.now:
                 continue
@@ -48,7 +59,8 @@ class SideBySide:
             self.now, left = self.now + alone, left - alone
             if not left:
                 break
-            beside = min(left * self.slowdown, end - self.now)
-            self.now, left = self.now + beside, left - beside / self.slowdown
+            beside = min(left * slowdown, end - self.now)
+            self.now, left = self.now + beside, left - beside / slowdown
         self.now += max(0.0, left)
         self.computed_s += self.now - begun
+        self.now = max(self.now, self.asked_s)

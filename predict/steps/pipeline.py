@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
 
+from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.layers import PACES, LayerTimes
-from predict.costs.links import collective_s, link_of, queues_of, slowdown
+from predict.costs.links import collective_s, link_of, queues_of
 from predict.costs.pace import Pace, pace_at
 from predict.costs.shapes import output_bytes
 from predict.costs.updates import update_s
@@ -24,13 +25,12 @@ from study.case import Case
 from study.schedules import SCHEDULES
 from study.stages import chunks_of
 
-# torch's runtime passes a message on where GPipe and 1F1B send many in a row.
-WAYS = {True: ("in a row", "relay", "from idle"), False: ("relay", "in a row", "from idle")}
-LOOPS = ("naive", "gpipe", "1f1b")  # the others are run by torch's runtime
+# A pipeline's GPU waits for a message from where it was made; the copies of a naive step do not.
+OF_PIPELINES, OF_COPIES = ("relay", "in a row", "from idle"), ("in a row", "relay", "from idle")
 MOST_EVENTS = 20_000  # actions; about a second
 TOO_LARGE = "extrapolated: a step so large is simulated without waits in queues and launching"
 CUT = "cut where the calibrated times balance; a job cuts by its own"
-PACED = 2  # rounds, until the pace is that of the bubbles it makes
+PACED = 2  # rounds, until the pace is that of the load it makes
 
 
 def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
@@ -49,16 +49,19 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     paces = [Pace()] * case.pipeline_gpus
     found = play(made.costs(paces))
     for _ in range(PACED if calibrated.layers.loaded else 0):
-        paces = [pace_at(calibrated.layers, 1 - bubble) for bubble in found.bubbles]
+        paces = [pace_at(calibrated.layers, load) for load in found.loads]
         found = play(made.costs(paces))
     bubbles = tuple(b for b in found.bubbles for _ in range(case.data_parallel))
     if case.schedule == "naive":
-        host_s = host_of_step(made.stages.times, made.host_times)
-        return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt))
+        host_s = host_of_step(made.stages.times, calibrated.everything)
+        return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt, gpus_s=found.step_s))
     is_large = made.actions > MOST_EVENTS
     host_s = found.step_s * found.host_share if made.host_times and not is_large else None
     notes = [TOO_LARGE] * is_large + [CUT] * made.stages.is_cut_by_time
-    return Step(found.step_s, bubbles, host_s, made.doubt, tuple(notes))
+    step = Step(found.step_s, bubbles, host_s, made.doubt, tuple(notes))
+    if not step.is_launch_bound:
+        return step
+    return replace(step, gpus_s=play(replace(made.costs(paces), host=Host())).step_s)
 
 
 def _by_events(case: Case) -> Callable[[Costs], Simulated]:
@@ -70,7 +73,7 @@ def _large(case: Case) -> Callable[[Costs], Simulated]:
     """Return what simulates a step without queues, slowing and processes."""
     sizes = case.schedule, case.pipeline_gpus, case.micro_batches, chunks_of(case)
     return lambda costs: simulate_large(
-        *sizes, replace(costs, queues="none", slowdown=(), host=Host())
+        *sizes, replace(costs, queues="none", slowdown={}, host=Host())
     )
 
 
@@ -125,7 +128,8 @@ class PipelineCosts:
         case = self.case
         lasts = [layers[-1] for layers in self.stages.layers[:-1]]
         sizes = [output_bytes(case, self.calibrated.model, layer) for layer in lasts]
-        ways, size = WAYS[case.schedule in LOOPS], fmean(sizes)
+        ways = OF_COPIES if case.schedule == "naive" else OF_PIPELINES
+        size = fmean(sizes)
         link = link_of(self.calibrated.between(1), size, 1, ways)
         far = {
             pair: link_of(self.calibrated.between(self.nodes), size, 2, ways)
@@ -134,14 +138,15 @@ class PipelineCosts:
         if case.schedule == "naive":  # one process copies, and nothing waits meanwhile
             return replace(costs, boundary_bytes=sizes, link=link, links=far)
         environment = self.calibrated.one.environment
-        beside = slowdown(self.calibrated.pair_record, ("pending receive", "receive", "send"))
+        waiting = ("pending receive", "receive", "send")
+        beside = slowdowns(self.calibrated.pair_record, waiting, self.stages.times.rows)
         return replace(
             costs,
             boundary_bytes=sizes,
             link=link,
             links=far,
             queues=queues_of(None if environment is None else environment.torch),
-            slowdown=(beside,) if beside > 1 else (),
+            slowdown=beside,
         )
 
     def _pairs_over_nodes(self) -> list[tuple[int, int]]:
@@ -158,7 +163,8 @@ class PipelineCosts:
         of_gpu = [len(self.stages.of_gpu(gpu)) for gpu in range(self.case.pipeline_gpus)]
         launching = None if self.case.kind == "linear" else self.stages.launching_s
         of_stage = [len(each) for each in self.stages.layers]
-        return self.host_times.of_pipeline(of_stage, of_gpu, launching)
+        puts_off = self.stages.puts_off
+        return self.host_times.of_pipeline(of_stage, of_gpu, launching, puts_off=puts_off)
 
     def _ending(self, gpu: int) -> Ending:
         size = self.stages.parameter_bytes(gpu)

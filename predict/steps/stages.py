@@ -48,6 +48,14 @@ class Stages:
         is_pipeline = SCHEDULES[self.case.schedule].is_pipeline
         return is_pipeline and self.case.balance == "time" and len(self.gpu_of_stage) > 1
 
+    @property
+    def puts_off(self) -> bool:
+        """True if the first stage computes all gradients where others compute those of weights.
+
+        torch computes nothing in the first part of a backward whose input needs no gradient.
+        """
+        return self.case.schedule in IN_TWO_PARTS and self.case.gradients == "separate"
+
     @cached_property
     def layers(self) -> list[list[int]]:
         """The numbers of the layers of each stage, in order."""
@@ -86,8 +94,7 @@ class Stages:
 
     def _timings(self, kind: Kind, stage: int, is_first: bool) -> Iterator[Timing]:
         layers = [*self.layers[stage], *([LOSS] if stage == len(self.gpu_of_stage) - 1 else [])]
-        # torch computes nothing in the first part of a backward whose input needs no gradient.
-        is_put_off = stage == 0 and self.case.gradients == "separate"
+        is_put_off = stage == 0 and self.puts_off
         if kind == "forward":
             yield from (self.times.time(layer, "forward") for layer in layers)
         elif kind == "backward" or (kind == "weight_gradient" and is_put_off):
@@ -133,7 +140,8 @@ class Stages:
             kind: of the action.
             stage: of the model.
         """
-        action = LAUNCHED[kind]
+        is_whole = kind == "weight_gradient" and stage == 0 and self.puts_off
+        action = LAUNCHED["backward" if is_whole else kind]
         return sum(self.times.launching_s(layer, action) for layer in self.layers[stage])
 
     def of_gpu(self, gpu: int) -> list[int]:

@@ -1,9 +1,13 @@
 """A predicted step, without the doubt about it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from predict.costs.host import HostTimes
 from predict.costs.layers import LayerTimes
+from study.results.calibration.record import Calibration
+
+LAUNCH_BOUND = 0.75  # host share above which medians vary from job to job
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Step:
         doubt: half of the 90 % interval that the spread of the calibration alone makes, as a share
             of the step.
         notes: what is not as it was calibrated, as clauses.
+        gpus_s: seconds of the step if launching took no time, of one that is launch-bound.
     """
 
     seconds: float
@@ -24,26 +29,37 @@ class Step:
     host_s: float | None
     doubt: float
     notes: tuple[str, ...] = ()
+    gpus_s: float | None = None
 
     @property
     def host_share(self) -> float | None:
         """The host's own seconds beside those of the step; None if unknown."""
         return None if self.host_s is None else min(1.0, self.host_s / self.seconds)
 
+    @property
+    def is_launch_bound(self) -> bool:
+        """True if launching takes so much of the step that its median is nobody's to predict."""
+        return self.host_share is not None and self.host_share > LAUNCH_BOUND
 
-def host_of_step(times: LayerTimes, host_times: HostTimes | None) -> float | None:
+
+def host_of_step(times: LayerTimes, calibrations: Sequence[Calibration]) -> float | None:
     """Return the seconds in which a process launches a whole step; None if unknown.
 
-    The tiny layers were linear. Of other layers their own launching counts, if it takes longer.
+    The tiny layers were linear. Of other layers their own launching counts, and what the schedule
+    adds to a naive step of tiny layers.
 
     Args:
         times: of the layers.
-        host_times: steps of tiny layers under the schedule; None where there are none.
+        calibrations: that have steps of tiny layers, those of most GPUs first.
     """
-    tiny_s = None if host_times is None else host_times.step_s(times.case.layers)
-    if times.case.kind == "linear":
-        return tiny_s
-    return max(times.launch_all_s(), tiny_s or 0.0) or None
+    case = times.case
+    tiny = HostTimes.of(case, calibrations)
+    tiny_s = 0.0 if tiny is None else tiny.step_s(case.layers)
+    if case.kind == "linear":
+        return tiny_s or None
+    naive = HostTimes.of_naive(calibrations)
+    added_s = 0.0 if naive is None else max(0.0, tiny_s - naive.step_s(case.layers))
+    return max(times.launch_all_s() + added_s, tiny_s) or None
 
 
 def launch_bound(step: Step) -> Step:
@@ -52,4 +68,5 @@ def launch_bound(step: Step) -> Step:
         return step
     longer = step.host_s / step.seconds
     bubbles = tuple(1 - (1 - bubble) / longer for bubble in step.bubbles)
-    return Step(step.host_s, bubbles, step.host_s, step.doubt, step.notes)
+    gpus_s = step.gpus_s or step.seconds
+    return replace(step, seconds=step.host_s, bubbles=bubbles, gpus_s=gpus_s)

@@ -1,21 +1,18 @@
 """The step of tensor parallelism."""
 
-from collections.abc import Iterator
-from math import fsum
-
 from predict.costs.calibrated import Calibrated
 from predict.costs.layers import LOSS
 from predict.costs.shapes import output_bytes
+from predict.steps.overlap import SideBySide
 from predict.steps.step import Step
 from predict.steps.together import Together, paced
 from study.case import Case
-from study.results.calibration.layers import LayerAction
-
-ACTIONS: tuple[LayerAction, ...] = ("forward", "backward_first")
 
 
 def tensor_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     """Return the step of tensor parallelism, which waits for each of its all-reduces.
+
+    Rows are summed forward, behind odd layers, and columns backward, before even ones.
 
     Args:
         case: the configuration.
@@ -26,24 +23,29 @@ def tensor_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         Unpredictable: something that it takes was not calibrated.
     """
     made = Together(case, calibrated, nodes, shares=case.gpus)
-    sums = fsum(_sums_of(made))
+    last = made.case.layers - 1
 
-    def play() -> tuple[float, float]:
-        computed = fsum(
-            made.seconds(layer, action) for layer in [*made.layers, LOSS] for action in ACTIONS
-        )
-        computed += made.optimizer_s(case.gpus)
-        return computed + sums, computed
+    def play() -> SideBySide:
+        gpu = SideBySide()
+        for layer in made.layers:
+            made.compute(gpu, layer, "forward")
+            if layer % 2:
+                _wait(made, gpu, "all_reduce", layer)
+            elif layer == last:
+                _wait(made, gpu, "all_gather", layer)
+        made.compute(gpu, LOSS, "forward")
+        made.compute(gpu, LOSS, "backward_first")
+        for layer in reversed(made.layers):
+            made.compute(gpu, layer, "backward_first")
+            if layer and layer % 2 == 0:
+                _wait(made, gpu, "all_reduce", layer)
+        gpu.compute(made.optimizer_s(case.gpus))
+        return gpu
 
     return paced(made, play)
 
 
-def _sums_of(made: Together) -> Iterator[float]:
-    """Yield the seconds of each collective: rows are summed forward, columns backward."""
-    last = made.case.layers - 1
-    for layer in made.layers:
-        size = output_bytes(made.case, made.calibrated.model, layer)
-        if layer > 0:
-            yield made.collective_s("all_reduce", size)
-        if layer == last and layer % 2 == 0:
-            yield made.collective_s("all_gather", size)
+def _wait(made: Together, gpu: SideBySide, operation: str, layer: int) -> None:
+    """Let a GPU wait for a collective of a layer's output, which begins now."""
+    size = output_bytes(made.case, made.calibrated.model, layer)
+    gpu.wait_until(gpu.now + made.collective_s(operation, size))

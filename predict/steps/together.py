@@ -1,23 +1,26 @@
 """Times of schedules in which all GPUs have all layers, and do the same."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
-from predict.costs.links import collective_s, slowdown
+from predict.costs.links import collective_s
 from predict.costs.pace import Pace, pace_at
 from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s
 from predict.costs.work import Work
+from predict.orders.action import Kind
 from predict.steps.overlap import SideBySide
 from predict.steps.step import Step, host_of_step, launch_bound
 from study.case import Case
 from study.results.calibration.layers import LayerAction
 from study.results.calibration.timing import Timing
 
-Play = Callable[[], tuple[float, float]]
+Play = Callable[[], SideBySide]
 
 
 class Together:
@@ -36,6 +39,12 @@ class Together:
         self.layers = range(case.layers)
         self.timings: list[Timing] = []
         self.pace = Pace()
+        self.host_s = host_of_step(self.times, calibrated.everything)
+        self.launches = True
+        tiny = HostTimes.of(case, calibrated.everything)
+        self._forward_share = 0.5 if tiny is None else tiny.forward_share
+        beside = ("all_reduce", "receive")
+        self._slowdowns = slowdowns(calibrated.pair_record, beside, self.times.rows)
 
     def seconds(self, layer: int, action: LayerAction) -> float:
         """Return what an action of a layer takes, at the pace of this GPU."""
@@ -78,23 +87,44 @@ class Together:
         """Return the seconds of the optimizer on a part of all parameters."""
         return update_s(self.calibrated.layers, "optimizer", self.parameters(self.layers) / parts)
 
-    def side_by_side(self) -> SideBySide:
-        """Return a GPU at the beginning of a step."""
-        return SideBySide(slowdown(self.calibrated.pair_record, ("all_reduce", "receive")))
+    def launching_s(self, kind: Kind) -> float:
+        """Return what the process takes to ask for forward of a layer, or for its backward.
+
+        Layers share a step's launching equally.
+        """
+        if not self.launches or not self.host_s:
+            return 0.0
+        share = self._forward_share if kind == "forward" else 1 - self._forward_share
+        return self.host_s * share / self.case.layers
+
+    def compute(self, gpu: SideBySide, layer: int, action: LayerAction) -> None:
+        """Let a GPU compute an action of a layer.
+
+        Args:
+            gpu: that computes.
+            layer: its number, or LOSS, whose launching counts as nothing.
+            action: of the layer.
+        """
+        kind: Kind = "forward" if action == "forward" else "backward"
+        launching_s = 0.0 if layer == LOSS else self.launching_s(kind)
+        gpu.compute(self.seconds(layer, action), self._slowdowns.get(kind, 1.0), launching_s)
 
 
 def paced(made: Together, play: Play) -> Step:
-    """Return the step at the pace of its own bubbles.
+    """Return the step at the pace of the load that it makes.
 
     Args:
         made: the times.
-        play: returns the seconds of a step, and those of computing in it.
+        play: returns a GPU at the end of a step.
     """
-    seconds, computed = play()
-    made.pace = pace_at(made.calibrated.layers, min(1.0, computed / seconds))
+    gpu = play()
+    made.pace = pace_at(made.calibrated.layers, min(1.0, gpu.work_s / gpu.now))
     made.timings.clear()
-    seconds, computed = play()
-    work, case = Work.of(made.timings), made.case
-    host_s = host_of_step(made.times, HostTimes.of(case, made.calibrated.everything))
-    bubbles = (1 - computed / seconds,) * case.gpus
-    return launch_bound(Step(seconds, bubbles, host_s, work.half_width_s / work.seconds))
+    gpu = play()
+    work = Work.of(made.timings)
+    bubbles = (1 - gpu.computed_s / gpu.now,) * made.case.gpus
+    step = launch_bound(Step(gpu.now, bubbles, made.host_s, work.half_width_s / work.seconds))
+    if not step.is_launch_bound:
+        return step
+    made.launches = False
+    return replace(step, gpus_s=play().now)

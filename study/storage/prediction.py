@@ -21,9 +21,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """The step of a case before it ran.
 
     Attributes:
-        step_s: the predicted median.
+        step_s: the predicted median, launching as it was calibrated.
         low_s: the lower end of its 90 % interval.
-        high_s: the upper end; None if launching takes so much of the step that it is only a bound.
+        high_s: the upper end; None if launching takes so much of the step that there is only a
+            bound, `low_s`: what the GPUs would take if launching took no time.
         group: schedules that are predicted alike: `one stage` are GPipe and 1F1B, `runtime` those
             of torch's runtime, `together` tensor and data parallelism.
         host_share: the host's own seconds beside the step's; None if unknown.

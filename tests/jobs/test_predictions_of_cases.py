@@ -50,8 +50,10 @@ def test_predictions_are_rows_with_a_choice_and_a_condition_and_submit_nothing(t
     assert lines[0].split()[:3] == ["case", "what", "step"]
     rows = {line.split()[0]: line for line in lines[1:5]}
     assert set(rows) == {each.case_id for grid in made.grids for each in grid.cases()}
-    assert sum("best" in row for row in rows.values()) == 1
-    assert lines[5].startswith("For the shortest step ask for ZBV with 8 micro-batches on 2 GPUs:")
+    assert sum("best" in row for row in rows.values()) == 2
+    assert lines[5].startswith(
+        "For the shortest step ask for ZBV with 8 micro-batches on 2 GPUs or "
+    )
     assert lines[6].startswith("Holds on the machine of calibration-d8-g1-")
     assert "the CPU, where GPUs are emulated" in lines[6]
     assert "A calibration is older than 30 days" not in lines[8]

@@ -8,7 +8,15 @@ import pytest
 from predict.orders.action import Action
 from predict.orders.lowering import programs
 from predict.orders.program import Message, Operation, Program
-from predict.simulation.costs import Costs, Ending, Host, Link, Work, equal_stages
+from predict.simulation.costs import (
+    Costs,
+    Ending,
+    Host,
+    Link,
+    Work,
+    equal_stages,
+    slowed_alike,
+)
 from predict.simulation.events import simulate
 from study.schedules import SCHEDULES
 
@@ -103,13 +111,45 @@ def two_gpus(slowdown):
         "forward": [Work(1.0, 1.0), Work(4.0, 4.0)],
         "weight_gradient": [Work(0.0, 0.0), Work(2.0, 2.0)],
     }
-    return [first, last], Costs(work=work, link=Link(0.5), slowdown=slowdown)
+    return [first, last], Costs(work=work, link=Link(0.5), slowdown=slowed_alike(slowdown))
 
 
 def test_computing_is_slowed_while_a_message_is_waited_for():
-    assert simulate(*two_gpus(())).step_s == pytest.approx(6.0)
+    assert simulate(*two_gpus(1.0)).step_s == pytest.approx(6.0)
     # 1.0 of the 2.0 is done by 1.5, at two thirds of the pace; the rest takes until 2.5.
-    assert simulate(*two_gpus((1.5,))).step_s == pytest.approx(6.5)
+    assert simulate(*two_gpus(1.5)).step_s == pytest.approx(6.5)
+
+
+def test_a_send_that_waits_for_its_receiver_slows_nothing():
+    message = Message(False, 0, 0)
+    first, last = Program(), Program()
+    first.compute(Action("forward", 0, 0))
+    sent = first.post(Operation(True, message, 1))
+    first.compute(Action("weight_gradient", 0, 0))  # from 1 on; the message goes from 2 to 2.5
+    first.wait(sent)
+    last.compute(Action("weight_gradient", 1, 0))
+    last.post_and_wait(Operation(False, message, 0))
+    work = {
+        "forward": [Work(1.0, 1.0), Work(0.0, 0.0)],
+        "weight_gradient": [Work(4.0, 4.0), Work(2.0, 2.0)],
+    }
+    costs = Costs(work=work, link=Link(0.5), slowdown={"weight_gradient": 1.25})
+    found = simulate([first, last], costs)
+    assert found.step_s == pytest.approx(1 + 4 + 0.5 * 0.2)
+    assert found.loads[0] == pytest.approx(5 / found.step_s)  # nothing beside it
+    assert found.bubbles[0] == pytest.approx(0)
+
+
+def test_kinds_of_actions_are_slowed_each_by_its_own_factor():
+    programs_of, costs = two_gpus(1.0)
+    slowed = replace(costs, slowdown={"forward": 3.0})
+    assert simulate(programs_of, slowed).step_s == pytest.approx(6.0)  # no forward beside it
+
+
+def test_a_gpu_waits_for_the_first_kernel_of_an_action_though_not_for_the_rest():
+    host = Host(action_s={"forward": [0.5], "backward": [0.5]}, lead_s={"forward": 0.25})
+    costs = replace(equal_stages(1), host=host)
+    assert simulate(programs("gpipe", 1, 2), costs).step_s == pytest.approx(0.25 + 6)
 
 
 def test_nothing_begins_before_its_process_has_asked_for_it():
@@ -153,7 +193,7 @@ def test_the_first_micro_batch_has_its_own_seconds_and_gpus_end_with_their_own_w
 
 
 def test_spans_of_a_gpu_do_not_overlap_and_hold_every_action():
-    costs = replace(equal_stages(8), link=Link(0.1), slowdown=(1.3,), queues="rank")
+    costs = replace(equal_stages(8), link=Link(0.1), slowdown=slowed_alike(1.3), queues="rank")
     made = programs("zbv", 4, 8, 2)
     found = simulate(made, costs, with_spans=True)
     for gpu in range(4):

@@ -90,8 +90,8 @@ def test_stages_that_a_job_cuts_by_its_own_times_are_said_to_be_cut_by_the_calib
 def test_errors_of_ten_earlier_predictions_take_the_place_of_the_default():
     nine = [pair(0.004 * n) for n in range(9)]
     assert half(predictor(nine).of(case())) == pytest.approx(DEFAULTS["one stage"], rel=0.01)
-    ten = [*nine, pair(0.05)]
-    assert half(predictor(ten).of(case())) == pytest.approx(0.05, rel=0.01)
+    ten = [*nine, pair(0.07)]
+    assert half(predictor(ten).of(case())) == pytest.approx(0.07, rel=0.01)
     twenty = [pair(0.001 * n) for n in range(20)]
     assert half(predictor(twenty).of(case())) == pytest.approx(0.018, rel=0.01)
     others = predictor(ten).of(case(schedule="zbv"))
@@ -99,9 +99,13 @@ def test_errors_of_ten_earlier_predictions_take_the_place_of_the_default():
 
 
 def test_pairs_of_other_machines_and_bare_bounds_are_no_errors():
-    away = [replace(pair(0.05), other_machine="GPU (A and B)") for _ in range(10)]
-    bounds = [pair(0.05, high_s=None) for _ in range(10)]
-    assert half(predictor([*away, *bounds]).of(case())) == pytest.approx(0.02, rel=0.01)
+    away = [replace(pair(0.3), other_machine="GPU (A and B)") for _ in range(10)]
+    bounds = [pair(0.3, high_s=None) for _ in range(10)]
+    found = half(predictor([*away, *bounds]).of(case()))
+    assert found == pytest.approx(DEFAULTS["one stage"], rel=0.01)
+
+
+TO_PREDICT = (Residuals(), lambda case: 1, lambda case: Layers())
 
 
 def test_a_step_that_is_launched_for_three_quarters_of_it_is_only_bounded():
@@ -116,14 +120,19 @@ def test_a_step_that_is_launched_for_three_quarters_of_it_is_only_bounded():
         for run in calibration(2).calibration.host
     )
     known = Known((calibration(), calibration(2, host=slow)))
-    found = Predictor(known, Residuals(), lambda case: 1, lambda case: Layers()).of(case())
+    found = Predictor(known, *TO_PREDICT).of(case())
     assert found.host_share > 0.75
     assert found.high_s is None
+    quick = Predictor(Known((calibration(), calibration(2))), *TO_PREDICT).of(case())
+    assert found.step_s > 2 * quick.step_s
+    assert found.low_s == pytest.approx(quick.low_s, rel=0.02)  # what the GPUs take by themselves
     assert found.contains(10 * found.step_s)
-    assert not found.contains(0.9 * found.step_s)
+    assert not found.contains(0.9 * quick.step_s)
+    assert any("launching takes about" in label for label in found.labels)
     row = dict(zip(TITLES, row_of(case(), found), strict=True))
     assert row["step (90 % interval)"].startswith("at least ")
     assert row["speed-up"] == row["bubble"] == "–"
+    assert row["host"].startswith("about ")
     assert "launch-bound" in notes_of(found, "fits")
     assert choose([Candidate(case(), found)], "time") == []
     assert "no case can be named" in sentence([], [Candidate(case(), found)], "time")
@@ -155,14 +164,19 @@ def candidates(**fits) -> list[Candidate]:
 
 def test_a_set_is_named_where_intervals_overlap_and_the_best_alone_where_not():
     found = choose(candidates(), "time")
-    assert [each.case.schedule for each in found] == ["zbv", "zero_bubble"]
+    assert [each.case.schedule for each in found] == ["zbv", "zero_bubble", "1f1b", "gpipe"]
     said = sentence(found, candidates(), "time")
     assert said.startswith(
-        "For the shortest step ask for ZBV with 8 micro-batches on 2 GPUs or ZB1P with 8 "
-        "micro-batches on 2 GPUs: 103 to 107 ms a step predicted (1.75 to 1.81 times as fast as "
-        "1 GPU, 87 to 90 % efficiency)"
+        "For the shortest step ask for ZBV with 8 micro-batches on 2 GPUs, ZB1P with 8 "
+        "micro-batches on 2 GPUs, 1F1B with 8 micro-batches on 2 GPUs or GPipe with 8 "
+        "micro-batches on 2 GPUs: 103 to 113 ms a step predicted (1.65 to 1.81 times as fast as "
+        "1 GPU, 82 to 90 % efficiency)"
     )
-    assert "These 2 cannot be told apart by prediction." in said
+    assert "These 4 cannot be told apart by prediction." in said
+    two = [each for each in candidates() if each.case.schedule in ("naive", "zbv")]
+    (alone,) = choose(two, "time")
+    assert alone.case.schedule == "zbv"
+    assert "told apart" not in sentence([alone], two, "time")
 
 
 def test_fewest_gpu_hours_take_one_gpu_and_least_memory_the_leanest_order():

@@ -7,7 +7,15 @@ import pytest
 
 from predict.orders.action import KINDS
 from predict.orders.lowering import programs
-from predict.simulation.costs import Costs, Ending, Host, Link, Work, equal_stages
+from predict.simulation.costs import (
+    Costs,
+    Ending,
+    Host,
+    Link,
+    Work,
+    equal_stages,
+    slowed_alike,
+)
 from predict.simulation.events import simulate
 from predict.simulation.large import LARGE, simulate_large
 from study.schedules import SCHEDULES
@@ -63,7 +71,7 @@ def test_a_large_pipeline_of_equal_stages_has_the_bubble_of_the_formula(schedule
         (("zero_bubble", 2, 4, 2), equal_stages(4), "with 2 stages a GPU"),
         (("interleaved_1f1b", 4, 2, 2), equal_stages(8), "does not take 2 micro-batches"),
         (("gpipe", 2, 4, 1), replace(equal_stages(2), queues="pair"), "no queues"),
-        (("gpipe", 2, 4, 1), replace(equal_stages(2), slowdown=(2.0,)), "no slowing"),
+        (("gpipe", 2, 4, 1), replace(equal_stages(2), slowdown=slowed_alike(2.0)), "no slowing"),
         (("gpipe", 2, 4, 1), replace(equal_stages(2), host=Host(operation_s=1.0)), "no processes"),
     ],
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.refusal import Unpredictable
@@ -63,6 +64,21 @@ def test_times_after_a_pause_are_scaled_from_a_rested_gpu_and_never_get_faster_t
     assert turns == pytest.approx(ms(naive(2)), rel=0.001)
 
 
+def test_what_the_power_limit_does_not_slow_keeps_its_seconds_at_any_load():
+    paces = {"loaded": loaded({0.25: 0.8, 0.75: 0.8, 1.0: 1.0})}
+    under_load = calibration().calibration.layers
+    rested = tuple(msgspec.structs.replace(t, pace="unthrottled") for t in under_load)
+    same = calibrated(layers=(*under_load, *rested), **paces)
+    assert ms(naive(2), same) == pytest.approx(ms(naive(2)))
+    half = tuple(
+        msgspec.structs.replace(t, **{key: 0.5 * getattr(t, key) for key in TIMES}) for t in rested
+    )
+    faster = calibrated(layers=(*under_load, *half), **paces)
+    computed = 8 * 23 + 1.6
+    assert ms(naive(2)) - ms(naive(2), faster) == pytest.approx(0.5 * computed)
+    assert ms(naive(1), faster) == pytest.approx(ms(naive(1)), rel=0.01)
+
+
 def test_gpipe_fills_and_drains_with_first_and_later_micro_batches():
     forwards = 4 + 8 * (MESSAGE + 4.1)
     backwards = 8.1 + 7 * 8.5 + MESSAGE + 7.4
@@ -90,6 +106,25 @@ def test_a_pending_receive_slows_the_schedules_of_the_runtime_alone():
     }
     assert grown["gpipe"] < 1.005
     assert grown["interleaved_1f1b"] > 1.01
+
+
+def test_slowing_is_that_of_the_action_with_the_nearest_rows():
+    def timed_with(rows, factors):
+        for each in calibration(2).calibration.beside:
+            for action, factor in factors.items():
+                seconds = 1.0 if each.beside == "nothing" else factor
+                made = dict.fromkeys(TIMES, seconds)
+                yield msgspec.structs.replace(each, action=action, rows=rows, **made)
+
+    near = timed_with(1024, {"forward": 1.4, "backward_later": 1.5})
+    far = timed_with(512, {"forward": 1.8, "backward_later": 1.6})
+    made = calibration(2, beside=(*near, *far)).calibration
+    found = slowdowns(made, ("pending receive",), 2048)
+    assert found == {"forward": 1.4} | dict.fromkeys(
+        ("backward", "input_gradient", "weight_gradient"), 1.5
+    )
+    assert slowdowns(made, ("pending receive",), 8)["forward"] == 1.8
+    assert slowdowns(None, ("pending receive",), 8) == {}
 
 
 def test_queues_of_a_rank_make_a_relay_slower_than_those_of_a_pair():
@@ -120,6 +155,23 @@ def test_fsdp_puts_the_next_layer_together_while_it_computes():
     made = case(schedule="fsdp", micro_batches=1)
     expected = 4 * 23 + 0.8 + 0.1 + 0.1 + 0.1 + 0.4  # first and last collectives are seen
     assert ms(made) == pytest.approx(expected, rel=0.005)
+
+
+def test_a_forward_that_is_launched_slowly_makes_fsdp_longer_though_the_step_is_not_bound_by_it():
+    made = case(schedule="fsdp", micro_batches=1, batch_size=16384)
+    runs = calibration().calibration.host
+
+    def with_host(step_ms):
+        slow = tuple(
+            msgspec.structs.replace(run, step_times_s=(run.layers_per_gpu * step_ms / 8 * MS,))
+            for run in runs
+        )
+        return step_of(made, calibrated(pair=NOTHING_BESIDE | {"host": slow}, host=slow))
+
+    quick, slow = with_host(1), with_host(8 * 18)
+    assert not slow.is_launch_bound
+    # Half of the launching is forward's: 9 ms for a layer that computes for 8.
+    assert (slow.seconds - quick.seconds) / MS == pytest.approx(8 * (9 - 8), rel=0.1)
 
 
 def test_replicas_add_a_sum_of_their_gradients():
@@ -221,6 +273,30 @@ def test_a_step_of_very_many_actions_is_simulated_all_at_once():
 def test_what_was_not_calibrated_is_refused_and_named(changes, part, said):
     with pytest.raises(Unpredictable, match=said):
         step_of(case(**changes), calibrated(**part))
+
+
+def test_the_first_stage_of_zero_bubble_is_launched_as_a_whole_backward():
+    runs = [r for r in calibration(2).calibration.host if r.schedule == "zero_bubble"]
+    factor = {"backward": 3.0, "input_gradient": 1.0, "weight_gradient": 2.0, "before": 7.0}
+
+    def made(run):
+        kept = [a for a in run.actions if a.kind in factor]
+        once = msgspec.structs.replace(kept[0], kind="before", per_step=1)
+        return msgspec.structs.replace(
+            run,
+            actions=tuple(
+                msgspec.structs.replace(a, **dict.fromkeys(TIMES, factor[a.kind] * MS))
+                for a in (*kept, once)
+            ),
+        )
+
+    times = HostTimes(tuple(map(made, runs)))
+    host = times.of_pipeline([4, 4], [4, 4], None, puts_off=True)
+    assert host.action_s["input_gradient"] == [0.0, pytest.approx(MS)]
+    assert host.action_s["weight_gradient"] == [pytest.approx(3 * MS), pytest.approx(2 * MS)]
+    assert host.before_s == pytest.approx(7 * MS)
+    together = times.of_pipeline([4, 4], [4, 4], None)
+    assert together.action_s["input_gradient"] == pytest.approx([MS, MS])
 
 
 def test_host_time_of_messages_is_told_from_what_comes_once_in_a_step():

@@ -15,6 +15,7 @@ HostKind = Literal[
     "weight_gradient",
     "scaling",
     "optimizer",
+    "before",
     "between",
 ]
 
@@ -22,8 +23,11 @@ HostKind = Literal[
 class HostAction(Timing, frozen=True):
     """Seconds of the host in one action, of all GPUs and steps together.
 
-    `per_step` is how many a GPU has in a step, at most. `between` is once in a step: the time in
-    none of the others, for sends and receives and for the loop of the schedule.
+    `per_step` is how many a GPU has in a step, at most. `before` is once in a step: the time until
+    the first action. `between` is, too: the time in none of the others, for sends and receives and
+    for the loop of the schedule. Under zero bubble with separate gradients `backward` is that of
+    the first stage, which torch computes as its weight gradients, and its input gradients, which
+    take no time, are in `between`; calibrations without `before` have both among the others.
     """
 
     kind: HostKind
@@ -33,7 +37,8 @@ class HostAction(Timing, frozen=True):
 class HostRun(Record, frozen=True):
     """Steps of tiny layers under one schedule, with all processes at once.
 
-    `actions` are those of a pipeline; of another schedule the whole step is all that is known.
+    `actions` are those of a pipeline. DDP and FSDP have forward, backward and optimizer, each once
+    in a step; of another schedule the whole step is all that is known.
     `messages` is the number of sends and receives of the GPU that has most. Each of `step_times_s`
     is as long as its slowest process took.
     """
