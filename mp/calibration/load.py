@@ -10,10 +10,9 @@ import torch
 from mp.calibration.rounds import Slots
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
-from mp.calibration.stopwatch import AHEAD, Stopwatch
+from mp.calibration.stopwatch import AHEAD, Stopwatch, cycles_per_s
 from mp.hardware import nvml
 from mp.hardware.memory import release_cache
-from mp.profiling.layer_seconds import FIRST_CYCLES
 from study.results.calibration.layers import LoadedTime
 from study.results.calibration.timing import timed
 from study.results.environment import GpuState
@@ -82,7 +81,7 @@ class _Load:
     def __init__(self, stack: Stack, share: float) -> None:
         self.stack, self.share, self.watch = stack, share, Stopwatch(stack.x.device)
         self.on_gpu = self.watch.on_gpu
-        self.cycles_per_s = self._cycles_per_s() if self.on_gpu else 0.0
+        self.cycles_per_s = cycles_per_s(self.watch.device) if self.on_gpu else 0.0
         for _ in range(2):
             self._pass()
         passes_s = self.watch.seconds()["pass"][-1]
@@ -136,10 +135,3 @@ class _Load:
         cycles = int(self.pause_s * self.cycles_per_s)
         pause = (lambda: torch.cuda._sleep(cycles)) if self.on_gpu else lambda: sleep(self.pause_s)
         self.watch.run([(None, pause)])
-
-    def _cycles_per_s(self) -> float:
-        """Return how fast the GPU counts while it spins."""
-        watch = Stopwatch(self.watch.device)
-        for _ in range(2):
-            watch.run([("spin", lambda: torch.cuda._sleep(FIRST_CYCLES))])
-        return FIRST_CYCLES / watch.seconds()["spin"][-1]

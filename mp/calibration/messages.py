@@ -1,5 +1,10 @@
-"""Seconds of messages between GPUs: from idle, in a row, as a relay, and both ways at once."""
+"""Seconds of messages between GPUs: from idle, in a row, as a relay, and both ways at once.
 
+In a row and as a relay they are the GPUs' own time: GPUs spin until their processes have posted all
+of them, which takes longer than many a message does.
+"""
+
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -9,7 +14,7 @@ from torch.distributed.pipelining.schedules import _batch_p2p
 from mp.activations import parts_of
 from mp.calibration.rounds import Slots, rounds
 from mp.calibration.setting import Setting
-from mp.calibration.stopwatch import Stopwatch
+from mp.calibration.stopwatch import MOST_CYCLES, Stopwatch, cycles_per_s, is_gpu
 from study.results.calibration.links import MessageTime
 from study.results.calibration.timing import timed
 
@@ -18,6 +23,7 @@ LARGEST = {"cuda": 2**30, "cpu": 2**24}  # bytes
 MOST_SIZES = 8
 SMALLEST = 8  # bytes: the latency
 SENDER, TAKER = 0, 1
+SPARE = 2.0  # a GPU spins so many times as long as its process took to post the same before
 
 
 def measure_messages(setting: Setting, nodes: int, seconds: float) -> list[MessageTime]:
@@ -38,7 +44,9 @@ def measure_messages(setting: Setting, nodes: int, seconds: float) -> list[Messa
             if setting.deadline.is_over():
                 setting.left_out.append(f"No time was left for messages of {size} bytes, {name}.")
                 continue
-            run(link)  # the first makes the connection
+            run(link)  # the first makes the connection, which takes long
+            link.posting_s = 0.0
+            run(link)
             samples = [s for _ in rounds(setting.world, slot_s) for s in run(link)]
             samples = setting.world.broadcast(_of_taker(setting, samples), list[float])
             found.append(timed(MessageTime, samples, way=name, bytes=size, nodes=nodes))
@@ -69,6 +77,9 @@ class Link:
     Args:
         setting: of the calibration.
         size: in bytes.
+
+    Attributes:
+        posting_s: what this process took to post the messages of the last run.
     """
 
     def __init__(self, setting: Setting, size: int) -> None:
@@ -77,6 +88,8 @@ class Link:
         self.out, self.into = (
             torch.zeros(size, dtype=torch.uint8, device=self.device) for _ in range(2)
         )
+        self.posting_s = 0.0
+        self._cycles_per_s = cycles_per_s(self.device) if is_gpu(self.device) else 0.0
 
     @property
     def peer(self) -> int:
@@ -87,6 +100,14 @@ class Link:
         """Wait for all ranks, and return a stopwatch."""
         self.world.devices.synchronize()
         self.world.all_reduce_max(0.0)
+        return Stopwatch(self.device)
+
+    def begin_spinning(self) -> Stopwatch:
+        """Wait for all ranks, let GPUs spin while messages are posted, and return a stopwatch."""
+        self.world.devices.synchronize()
+        seconds = SPARE * self.world.all_reduce_max(self.posting_s)
+        if cycles := min(int(self._cycles_per_s * seconds), MOST_CYCLES):
+            torch.cuda._sleep(cycles)
         return Stopwatch(self.device)
 
     def send(self, to: int) -> list[Any]:
@@ -121,7 +142,7 @@ def _from_idle(link: Link) -> list[float]:
 
 def _in_a_row(link: Link) -> list[float]:
     """Return the mean time from the end of one message to that of the next."""
-    watch, marks = link.begin(), list[Any]()
+    watch, marks, began = link.begin_spinning(), list[Any](), perf_counter()
     if link.rank == SENDER:
         for works in [link.send(TAKER) for _ in range(IN_A_ROW)]:
             await_all(works)
@@ -129,15 +150,15 @@ def _in_a_row(link: Link) -> list[float]:
         for works in [link.receive(SENDER) for _ in range(IN_A_ROW)]:
             await_all(works)
             marks.append(watch.mark())
+    link.posting_s = perf_counter() - began
     link.world.devices.synchronize()
     return [watch.between(marks[0], marks[-1]) / (IN_A_ROW - 1)] if marks else []
 
 
 def _relay(link: Link) -> list[float]:
     """Return the mean time of a hop: every rank receives from the one before, then sends on."""
-    watch = link.begin()
+    watch, marks, began = link.begin_spinning(), list[Any](), perf_counter()
     before, behind = (link.rank - 1) % link.ranks, (link.rank + 1) % link.ranks
-    begun = watch.mark()
     for _ in range(IN_A_ROW):
         if link.rank == SENDER:
             sent = link.send(behind)
@@ -146,9 +167,10 @@ def _relay(link: Link) -> list[float]:
             await_all(link.receive(before))
             sent = link.send(behind)
         await_all(sent)
-    ended = watch.mark()
+        marks.append(watch.mark())
+    link.posting_s = perf_counter() - began
     link.world.devices.synchronize()
-    return [watch.between(begun, ended) / (IN_A_ROW * link.ranks)]
+    return [watch.between(marks[0], marks[-1]) / ((IN_A_ROW - 1) * link.ranks)]
 
 
 def _exchange(link: Link) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mp.calibration.beside import measure_beside
 from mp.calibration.collectives import measure_collectives
-from mp.calibration.host_steps import measure_host
+from mp.calibration.host.steps import measure_host
 from mp.calibration.layers import measure_layers
 from mp.calibration.load import measure_loaded
 from mp.calibration.memory import measure_memory

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
+from mp.calibration.inputs import make_inputs, part_of
 from mp.calibration.rounds import Deadline
-from mp.calibration.stacks import LAYERS, Alike, Stack, find_kinds
+from mp.calibration.stacks import LAYERS, Alike, Stack, find_kinds, input_like
 from mp.engine import Communicator, Engine
 from mp.families.registry import workload_of
 from mp.hardware.memory import release_cache
@@ -70,6 +71,12 @@ class Setting:
             range(len(entries)), key=lambda i: (len(entries[i].layers), entries[i].parameter_bytes)
         )
 
+    @cached_property
+    def inputs(self) -> dict[int, torch.Tensor]:
+        """Inputs of the kinds of layers as training has them, with the most rows."""
+        workload = self.workload(self.wanted.gradients[0])
+        return make_inputs(workload, self.kinds, self.wanted.rows[-1], self.device)
+
     def workload(self, gradients: str) -> Workload:
         """Return the model, with weight gradients computed in this way."""
         return workload_of(replace(self.case, gradients=gradients))
@@ -83,11 +90,13 @@ class Setting:
             gradients: separate or fused.
             shares: over how many GPUs each layer is split.
         """
-        alike = self.kinds[kind]
+        alike, workload = self.kinds[kind], self.workload(gradients)
+        like = input_like(workload, alike, rows)
         counts = (LAYERS, 2) if shares > 1 else sorted({alike.most, 1}, reverse=True)
         for count in counts:
             with suppress(torch.OutOfMemoryError):
-                stack = Stack(self.workload(gradients), alike, rows, self.device, count, shares)
+                x = part_of(self.inputs, kind, like, self.device)
+                stack = Stack(workload, alike, rows, self.device, count, shares, x)
                 stack.try_all()
                 return stack
             release_cache()  # once the error, which holds the layers, has gone

@@ -46,6 +46,11 @@ class Alike:
         return self.entry.layers[0] if self.entry.layers else None
 
     @property
+    def middle(self) -> int | None:
+        """The number of the middle one of them; None of the loss."""
+        return self.entry.layers[len(self.entry.layers) // 2] if self.entry.layers else None
+
+    @property
     def most(self) -> int:
         """The number of layers that run one after another."""
         return min(LAYERS, len(self.entry.layers)) if self.keeps_shape else 1
@@ -102,6 +107,7 @@ class Stack:
         device: where they run.
         count: how many layers; an even number of shares.
         shares: over how many GPUs each layer is split; one of the shares is run.
+        x: their input; drawn if None.
 
     Attributes:
         parameters: those that are trained.
@@ -115,12 +121,13 @@ class Stack:
         device: torch.device,
         count: int,
         shares: int = 1,
+        x: torch.Tensor | None = None,
     ) -> None:
         self.alike, self.count = alike, count
         self.store = WeightGradients() if workload.case.gradients == "fused" else None
         self.runs: list[Callable[[torch.Tensor], torch.Tensor]] = []
         self.parameters: list[nn.Parameter] = []
-        like = _input_of(workload, alike, rows)
+        like = input_like(workload, alike, rows)
         if alike.number is None:
             with torch.device(device):
                 target = workload.cast(workload.batch(rows)[1]).to(device)
@@ -136,7 +143,7 @@ class Stack:
                     self.store.take_over(layer)
                 self.runs.append(partial(output_of, workload.run_layer, layer))
                 self.parameters += [p for p in layer.parameters() if p.requires_grad]
-            self.x = draw_input(workload, alike.number, like, device)
+            self.x = draw_input(workload, alike.number, like, device) if x is None else x
         if alike.has_input_gradient and self.x.is_floating_point():
             self.x.requires_grad_(True)
         self.output: torch.Tensor = torch.empty(())
@@ -217,7 +224,13 @@ class Stack:
         return [("forward", self.forward), ("backward_later", self.backward)]
 
 
-def _input_of(workload: Workload, alike: Alike, rows: int) -> torch.Tensor:
-    """Return a tensor without data like the input."""
+def input_like(workload: Workload, alike: Alike, rows: int) -> torch.Tensor:
+    """Return a tensor without data like the input of layers.
+
+    Args:
+        workload: what is calibrated.
+        alike: their kind.
+        rows: of the micro-batch.
+    """
     activations = single_tensors(workload.activations(rows), workload.names())
     return activations[-1 if alike.number is None else alike.number]

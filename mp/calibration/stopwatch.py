@@ -13,6 +13,7 @@ from mp.calibration.rounds import FEWEST
 Action = tuple[str | None, Callable[[], object]]  # a name, or None of what is not timed
 Seconds = dict[str, list[float]]  # by the name of the action
 
+FIRST_CYCLES = 2_000_000  # about a millisecond
 SPIN_CYCLES = 20_000_000  # about 10 ms, in which the clock of an idle GPU rises
 MOST_CYCLES = 400_000_000  # about 0.2 s, in which the host launches all actions
 BURST_S = 0.04  # of actions after one pause: a power limit looks back for longer
@@ -91,13 +92,21 @@ class Stopwatch:
         return busy / self.between(self.marks[0][1], self.marks[-1][2])
 
 
+def cycles_per_s(device: torch.device) -> float:
+    """Return how fast a GPU counts while it spins."""
+    watch = Stopwatch(device)
+    for _ in range(2):
+        watch.run([("spin", lambda: torch.cuda._sleep(FIRST_CYCLES))])
+    return FIRST_CYCLES / watch.seconds()["spin"][-1]
+
+
 def time_unthrottled(
     actions: Sequence[Action], device: torch.device, seconds: float
 ) -> tuple[Seconds, Seconds]:
     """Return the times of actions on the device, and those of their launching.
 
     On a GPU every few actions begin after a pause, and the GPU spins while the host launches, so
-    that no kernel waits for its launch. On a CPU both are the same.
+    that no kernel waits for its launch. Launching is timed before. On a CPU both are the same.
 
     Args:
         actions: in order; they leave everything as it was.
@@ -106,7 +115,7 @@ def time_unthrottled(
     """
     bursts = _bursts(actions, device)
     found: Seconds = defaultdict(list)
-    host: Seconds = defaultdict(list)
+    host = _launching(actions, device) if is_gpu(device) else defaultdict(list)
     began, cycles, times = perf_counter(), SPIN_CYCLES, 0
     while times < MOST_TIMES and (times < FEWEST or perf_counter() - began < seconds):
         watch = Stopwatch(device)
@@ -117,10 +126,26 @@ def time_unthrottled(
                 continue
         else:
             watch.run(actions)
+            _extend(host, watch.host)
         _extend(found, watch.seconds())
-        _extend(host, watch.host)
         times += 1
     return found, host
+
+
+def _launching(actions: Sequence[Action], device: torch.device) -> Seconds:
+    """Return the times in which the host launches each action on a GPU that has nothing to do.
+
+    As in a step: without a pause, behind which a host is slower, and without a full queue, for
+    which it waits.
+    """
+    found: Seconds = defaultdict(list)
+    for _ in range(FEWEST):
+        for action in actions:
+            watch = Stopwatch(device)
+            watch.run([action])
+            _extend(found, watch.host)
+            torch.cuda.synchronize(device)
+    return found
 
 
 def _bursts(actions: Sequence[Action], device: torch.device) -> list[list[Action]]:

@@ -22,7 +22,7 @@ ACTIONS: tuple[tuple[LayerAction, str], ...] = (
 WAYS = ("from idle", "in a row", "relay", "exchange")
 BESIDE = ("pending receive", "receive", "send", "all_reduce")
 OF_HOST = ("forward", "backward", "input_gradient", "weight_gradient", "scaling", "optimizer",
-           "between")  # fmt: skip
+           "before", "between")  # fmt: skip
 
 
 def layers(found: Found) -> Table:

@@ -56,6 +56,18 @@ def test_a_gpt_has_its_blocks_as_one_kind_and_its_ends_apart():
     assert setting_of(**GPT).usual == 1
 
 
+def test_layers_get_what_the_layers_before_the_middle_one_make_of_the_batch():
+    setting = setting_of()
+    workload = setting.workload("separate")
+    x = workload.cast(workload.draw_batch(8, CPU)[0])
+    for number in range(3):
+        x = workload.draw_layer(number)(x)
+    assert list(setting.inputs) == [1]  # the first layer has the batch, and the loss drawn numbers
+    torch.testing.assert_close(setting.inputs[1], x.detach())
+    torch.testing.assert_close(setting.stack(1, 4, "separate").x.detach(), x[:4].detach())
+    assert list(setting_of(**GPT).inputs) == [1, 2]
+
+
 @pytest.mark.parametrize("gradients", ["separate", "fused"])
 def test_backward_in_two_parts_gives_the_gradients_of_backward_in_one(gradients):
     stack = stack_of(gradients)

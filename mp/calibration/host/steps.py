@@ -5,26 +5,22 @@ All processes run at once, on the same CPU cores, as in the steps that are to be
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from mp.calibration.host.recorder import Recorder, time_step
 from mp.calibration.rounds import Slots, rounds
 from mp.calibration.setting import Setting
 from mp.calibration.stopwatch import LEAST_S
-from mp.distributed.pipeline import PipelineStep
-from mp.distributed.step_listener import SILENT, StepListener
 from mp.engine import Communicator, Step
 from mp.hardware.memory import release_cache
 from mp.timing.timer import no_garbage_collection
 from study.case import Case
-from study.results.calibration.host import HostAction, HostKind, HostRun
+from study.results.calibration.host import HostAction, HostRun
 from study.results.calibration.timing import timed
-from study.results.measurement import SpanKind
-from study.results.result import Phase
-from study.schedules import SCHEDULES
+from study.schedules import IN_TWO_PARTS, SCHEDULES
 from study.values.keys import DEFAULTS
 
 DIM, ROWS = 64, 8  # of a layer, and of its micro-batch: microseconds on a GPU
@@ -32,38 +28,6 @@ FEW, MANY = 2, 6  # layers of each GPU
 WARM_UP = 3
 OF_MODELS = ("heads", "seq_len", "vocab", "tied", "width", "image", "classes", "norm", "factory",
              "sha256", "args", "calibrates")  # fmt: skip
-KINDS: dict[SpanKind, HostKind] = {
-    "forward": "forward",
-    "backward": "backward",
-    "input_gradient": "input_gradient",
-    "weight_gradient": "weight_gradient",
-    "scaling": "scaling",
-    "optimizer": "optimizer",
-}
-
-
-@dataclass
-class _Recorder(StepListener):
-    """Notes when the host was in which action, and to whom it sent how often."""
-
-    spans: list[list[Any]] = field(default_factory=list)  # kind, begin, end
-    sends: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # by rank
-
-    def begin(
-        self, kind: SpanKind, stage: int | None = None, micro_batch: int | None = None
-    ) -> None:
-        now = perf_counter()
-        self.spans.append([kind, now, now])
-
-    def end(self) -> None:
-        self.spans[-1][2] = perf_counter()
-
-    def extend(self) -> None:
-        self.end()
-
-    def on_send(self, phase: Phase, stage: int, operations: list[Any]) -> None:
-        for operation in operations:
-            self.sends[operation.peer] += 1
 
 
 @dataclass
@@ -97,7 +61,7 @@ def measure_host(setting: Setting, seconds: float) -> list[HostRun]:
             setting.left_out.append(f"No time was left for the host's time of {case.schedule}.")
             continue
         engine = setting.engine_of(case)
-        seen = _run(engine.build(case), setting.world, slot_s)
+        seen = _run(engine.build(case), setting.world, slot_s, puts_off=_puts_off(case))
         found.append(_entry(case, layers, _of_all(seen, setting.world)))
         release_cache()
     return found
@@ -137,22 +101,27 @@ def _cases(setting: Setting, schedule: str) -> list[tuple[Case, int]]:
     return found
 
 
-def _run(step: Step, world: Communicator, seconds: float) -> _Seen:
+def _puts_off(case: Case) -> bool:
+    """Return whether the first stage computes all gradients where others do those of weights."""
+    return case.schedule in IN_TWO_PARTS and case.gradients == "separate"
+
+
+def _run(step: Step, world: Communicator, seconds: float, *, puts_off: bool) -> _Seen:
     """Run steps until the time is over.
 
     Args:
         step: this rank's part.
         world: all ranks.
         seconds: after which no step begins.
+        puts_off: whether the first stage has its whole backward as its weight gradients.
     """
-    seen, recorder = _Seen(), _Recorder()
+    seen, recorder = _Seen(), Recorder()
     for _ in range(WARM_UP):
         step()
     with no_garbage_collection():
         for _ in rounds(world, seconds):
-            recorder = _Recorder()
-            is_pipeline = isinstance(step, PipelineStep)
-            took_s = _timed_pipeline(step, world, recorder) if is_pipeline else _timed(step, world)
+            recorder = Recorder(puts_off)
+            took_s = time_step(step, world, recorder)
             seen.steps_s.append(world.all_reduce_max(took_s))
             _note(seen, recorder)
     counts = world.all_gather(dict(recorder.sends), dict[int, int])
@@ -163,45 +132,10 @@ def _run(step: Step, world: Communicator, seconds: float) -> _Seen:
     return seen
 
 
-def _timed(step: Step, world: Communicator) -> float:
-    world.devices.synchronize()
-    world.all_reduce_max(0.0)  # begin together
-    began = perf_counter()
-    step()
-    world.devices.synchronize()
-    return perf_counter() - began
-
-
-def _timed_pipeline(step: Any, world: Communicator, recorder: _Recorder) -> float:
-    """Return the seconds of a step, whose actions are recorded; `between` is what none of them has.
-
-    Args:
-        step: this rank's part.
-        world: all ranks.
-        recorder: of this step.
-    """
-    step.listen(recorder)
-    world.devices.synchronize()
-    world.all_reduce_max(0.0)
-    began = perf_counter()
-    step.compute_gradients()
-    computed = perf_counter()
-    within = sum(ended - begun for _, begun, ended in recorder.spans)
-    recorder.begin("optimizer")
-    step.optimizer.step()
-    recorder.end()
-    world.devices.synchronize()
-    done = perf_counter()
-    step.listen(SILENT)
-    recorder.spans.append(["between", 0.0, max(LEAST_S, computed - began - within)])
-    return done - began
-
-
-def _note(seen: _Seen, recorder: _Recorder) -> None:
+def _note(seen: _Seen, recorder: Recorder) -> None:
     seen.per_step = {}
-    for kind, begun, ended in recorder.spans:
-        name = KINDS.get(kind, kind)
-        if name in (*KINDS.values(), "between"):
+    for name, begun, ended in recorder.spans:
+        if name is not None:
             seen.actions[name].append(max(LEAST_S, ended - begun))
             seen.per_step[name] = seen.per_step.get(name, 0) + 1
 

@@ -1,0 +1,1 @@
+"""Time of the host: steps of tiny layers under each schedule."""
