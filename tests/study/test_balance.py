@@ -37,3 +37,12 @@ def test_equal_layers_are_dealt_as_evenly_as_they_can_be():
 def test_a_layer_that_costs_more_than_all_others_has_a_stage_of_its_own():
     assert balanced_map([1, 1, 1, 9], 2) == [0, 0, 0, 1]
     assert balanced_map([9, 1, 1, 1], 2) == [0, 1, 1, 1]
+
+
+def test_of_several_best_cuts_rounding_does_not_choose_one():
+    found = [
+        balanced_map([0.336, *[block] * 24, 13.2], 8)
+        for block in (0.9601, 0.9623, 0.9642, 0.9647, 0.9687, 0.9699, 0.9703)
+    ]
+    assert [found[0].count(stage) for stage in range(8)] == [4, 3, 3, 3, 4, 4, 4, 1]
+    assert all(each == found[0] for each in found)
