@@ -10,7 +10,6 @@ from mp.distributed.data.step import DataParallelStep
 from mp.distributed.graph.check import check_graph
 from mp.distributed.graph.step import GraphedStep, RankStep
 from mp.distributed.instruments import HostOffset, compare_hosts, record_timeline
-from mp.distributed.layer_times import measure_layers
 from mp.distributed.p2p import measure_links
 from mp.distributed.pipeline import PipelineStep
 from mp.distributed.stages import costs_of, make_stages
@@ -29,7 +28,6 @@ from study.results.ceilings import CopyRate
 from study.results.environment import Environment, RankPlace
 from study.results.result import Placement, Transfers
 from study.schedules import SCHEDULES
-from study.storage.progress import Progress
 
 
 class DistributedEngine(Engine[RankStep]):
@@ -62,10 +60,7 @@ class DistributedEngine(Engine[RankStep]):
             counts = [self.case.layers] * self.case.gpus
             return Placement(gpu_of_layer=[], layers_per_gpu=counts)
         balance = self.case.balance
-        if balance == "time" and self.case.kind == "linear":
-            report(Progress(phase="time the layers"))
-            self.stages = make_stages(self.case, measure_layers(self.workload, self.world))
-        elif balance in ("parameters", "flops", "time"):
+        if balance in ("parameters", "flops", "time"):
             self.stages = make_stages(self.case, costs_of(balance, self.profile(report)))
         return self.stages.placement()
 

@@ -12,7 +12,6 @@ OF_PROGRESS: dict[str, PhaseName] = {
     "check copies": "checks",
     "check against the unsplit model": "checks",
     "check a graph against eager steps": "checks",
-    "time the layers": "profile",
     "profile the layers": "profile",
     "matrix products": "products",
     "build": "drawing",

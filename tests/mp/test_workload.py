@@ -169,7 +169,7 @@ def test_a_model_added_here_has_the_gradients_of_one_piece_on_ranks(ranks, sched
     assert f"{schedule}: equal" in ranks
 
 
-def test_a_model_added_here_is_measured_on_ranks_with_stages_of_equal_times(ranks):
+def test_a_model_added_here_is_measured_on_ranks(ranks):
     assert f"measured: 3 steps, {DEPTH} layers, moves {MICRO}" in ranks
 
 
@@ -189,7 +189,7 @@ def as_rank(rank, ranks, port):
         if rank == 0:
             print(f"{schedule}: {'equal' if worst < 1e-5 else worst}", flush=True)
     known = []
-    engine = DistributedEngine(case_of(ranks, "1f1b", balance="time"), world, ResidualNet)
+    engine = DistributedEngine(case_of(ranks, "1f1b"), world, ResidualNet)
     run_benchmark(engine, lambda progress: None, known.append)
     found = known[-1]
     assert all(a <= b for a, b in pairwise(found.placement.stage_of_layer))
