@@ -10,13 +10,14 @@ from jobs.executors import make_pollers
 from jobs.fit.forecast import make_fits
 from jobs.plan import RerunPolicy, make_plan
 from jobs.planned import PlannedCase, to_run
-from jobs.predictions.folder import make_predictor
+from jobs.predictions.folder import known_of, make_predictor
 from jobs.predictions.of_plan import with_predictions
 from jobs.profile import Profile
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes
 from jobs.status.case_status import Snapshot
 from jobs.status.tracker import JobTracker
 from jobs.terminal.next_steps import CommandLine
+from predict.forecast.matching import Known
 from predict.forecast.predict import Predictor
 from predict.memory.fit import Fits
 from study.errors import ConfigError
@@ -73,13 +74,18 @@ class SubmitOrder:
     def fits(self) -> Fits:
         """The memory that cases take, against that of the GPUs that they are to get."""
         size, is_emulated = self.executor.gpu_size(), self.executor.emulates_gpus
-        return make_fits(size, self.store, is_emulated=is_emulated)
+        return make_fits(size, self.store, self.known.cuts_of, is_emulated=is_emulated)
+
+    @cached_property
+    def known(self) -> Known:
+        """The calibrations that are there now."""
+        return known_of(self.store, self.profile)
 
     @cached_property
     def predictor(self) -> Predictor:
         """The predictions of cases, from the calibrations that are there now."""
         nodes_of, layers_of = self.executor.nodes_of, self.fits.layers_of
-        return make_predictor(self.store, self.profile, nodes_of, layers_of)
+        return make_predictor(self.store, self.known, nodes_of, layers_of)
 
     def plan(self, record: bool = True, needed: bool = True) -> Plan:
         """Return what to run, given the status of every case now.

@@ -18,18 +18,26 @@ UNKNOWN_SIZE = (
 )
 
 
-def make_fits(size: GpuSize | None, store: Store, *, is_emulated: bool = False) -> Fits:
+def make_fits(
+    size: GpuSize | None,
+    store: Store,
+    cuts_of: Callable[[Case], Sequence[Sequence[int]]] = lambda case: (),
+    *,
+    is_emulated: bool = False,
+) -> Fits:
     """Return what follows the cases of a plan.
 
     Args:
         size: of a GPU that they are to get; None if unknown.
         store: the folder of results, which may have measured layers of models of one's own.
+        cuts_of: returns the cuts into stages that a job may make by time, as calibrations tell.
         is_emulated: whether they get none.
     """
     measured = MeasuredLayers(store)
     return Fits(
         size,
         lambda case: layers_of(case) or measured.of(case),
+        cuts_of,
         note="" if is_emulated else UNKNOWN_SIZE,
     )
 

@@ -21,9 +21,21 @@ CALIBRATIONS = "calibration-*.json"
 MOST_PAIRS = 500  # earlier predictions whose errors count, the newest: each takes milliseconds
 
 
+def known_of(store: Store, profile: Profile) -> Known:
+    """Return the calibrations of a folder, as it is now.
+
+    Args:
+        store: the folder of the profile's results.
+        profile: where jobs run.
+    """
+    paths = sorted(store.folder.glob(CALIBRATIONS))
+    found = tuple(result for path in paths if (result := _read(path)) is not None)
+    return Known(found, _newest(store) if found else None, profile.device)
+
+
 def make_predictor(
     store: Store,
-    profile: Profile,
+    known: Known,
     nodes_of: Callable[[Case], int],
     layers_of: Callable[[Case], Layers],
 ) -> Predictor:
@@ -31,14 +43,12 @@ def make_predictor(
 
     Args:
         store: the folder of the profile's results.
-        profile: where jobs run.
+        known: its calibrations.
         nodes_of: on how many nodes a case runs.
         layers_of: the sizes of a case's layers.
     """
-    paths = sorted(store.folder.glob(CALIBRATIONS))
-    calibrations = tuple(result for path in paths if (result := _read(path)) is not None)
-    if not calibrations:
-        return Predictor(Known((), device=profile.device), Residuals(), nodes_of, layers_of)
+    if not known.results:
+        return Predictor(known, Residuals(), nodes_of, layers_of)
     submissions = _submissions(store)
     predicted = {s.case_id: s.case for s in submissions if s.prediction is not None}
     measured = {
@@ -46,8 +56,7 @@ def make_predictor(
         for case_id, case in list(predicted.items())[-MOST_PAIRS:]
         if (result := _read(store.result_path(case))) is not None
     }
-    measured |= {result.case_id: result for result in calibrations}
-    known = Known(calibrations, _newest(store), profile.device)
+    measured |= {result.case_id: result for result in known.results}
     residuals = Residuals(pairs_of(submissions, measured))
     return Predictor(known, residuals, nodes_of, layers_of, commit_of())
 

@@ -93,7 +93,7 @@ def sentence(chosen: Sequence[Candidate], candidates: Sequence[Candidate], by: B
 
 def _figures(chosen: Sequence[Candidate], by: By) -> str:
     if by == "memory":
-        peaks = [max(each.prediction.peak_bytes) / GIB for each in chosen]
+        peaks = [(each.prediction.fullest_bytes or 0) / GIB for each in chosen]
         return f"{_range(peaks, 1)} GiB on the fullest GPU predicted"
     steps = [each.prediction.step_s for each in chosen]
     words = f"{_range(steps, 1e3)} ms a step predicted"
@@ -103,7 +103,7 @@ def _figures(chosen: Sequence[Candidate], by: By) -> str:
     if by == "gpu-hours":
         hours = [each.case.gpus * each.prediction.step_s / 3.6 for each in chosen]
         words += f", {_range(hours, 1)} GPU-hours for 1000 steps"
-    peaks = [max(each.prediction.peak_bytes) / GIB for each in chosen if each.prediction.peak_bytes]
+    peaks = [size / GIB for each in chosen if (size := each.prediction.fullest_bytes)]
     if len(peaks) == len(chosen):
         words += f", {_range(peaks, 1)} GiB on the fullest GPU"
     return words
@@ -158,8 +158,9 @@ def _of_gpu_hours(each: Candidate) -> _Interval:
 
 
 def _of_memory(each: Candidate) -> _Interval:
-    peak = max(each.prediction.peak_bytes)
-    return peak * (1 - MEMORY), peak * (1 + MEMORY)
+    found = each.prediction
+    low = max(found.peak_low_bytes or found.peak_bytes)
+    return low * (1 - MEMORY), (found.fullest_bytes or low) * (1 + MEMORY)
 
 
 _INTERVALS: dict[By, Callable[[Candidate], _Interval]] = {

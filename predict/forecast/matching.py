@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from predict.costs.calibrated import Calibrated
+from predict.costs.calibrated import Calibrated, record_of
+from predict.costs.cuts import Cut, cuts_by_time, is_cut_by_time
 from predict.costs.refusal import Unpredictable
 from predict.forecast.machine import difference, heat_of
 from study.case import Case
@@ -52,6 +53,15 @@ class Known:
             why = f"it runs on {nodes} nodes, and no link between nodes was calibrated"
             raise Unpredictable(why) from None
         return Calibrated(one, pair, self._beside(one, far))
+
+    def cuts_of(self, case: Case) -> tuple[Cut, ...]:
+        """Return the cuts into stages that a job may make by time; none where nobody can know."""
+        if not is_cut_by_time(case):
+            return ()
+        try:
+            return cuts_by_time(case, record_of(self._choose(case, gpus=1, nodes=1)))
+        except Unpredictable:
+            return ()
 
     def _pair_if_any(self, case: Case, one: Result) -> Result | None:
         """Return what one GPU in a process of its own takes from a pair: the host's times."""

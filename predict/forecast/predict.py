@@ -11,7 +11,7 @@ from predict.forecast.intervals import Residuals, group_of, half_width
 from predict.forecast.matching import Known
 from predict.forecast.words import step_words
 from predict.memory.fit import Layers
-from predict.memory.peaks import TooLong, peaks_of
+from predict.memory.peaks import TooLong, peaks_of_cuts
 from predict.steps.of_case import step_of
 from predict.steps.step import Step
 from study.case import Case
@@ -69,7 +69,8 @@ class Predictor:
             group=group,
             host_share=step.host_share,
             bubbles=step.bubbles,
-            peak_bytes=_peaks(case, calibrated),
+            **_memory(case, calibrated, step),
+            layers_per_stage=step.layers_per_stage,
             one_gpu_s=self._one_gpu_s(case),
             labels=tuple(labels),
             calibrations=calibrated.ids,
@@ -121,11 +122,20 @@ def _launching(step: Step) -> list[str]:
     return [f"launching takes about {step_words(step.host_s)}, as it was calibrated"]
 
 
-def _peaks(case: Case, calibrated: Calibrated) -> tuple[int, ...]:
-    """Return the peak of each GPU; empty where the sizes of layers are not known."""
+def _memory(case: Case, calibrated: Calibrated, step: Step) -> dict[str, tuple[int, ...]]:
+    """Return the fields on the peak of each GPU; none where the sizes of layers are not known."""
     if case.kind != "linear" and calibrated.model is None:
-        return ()
+        return {}
     try:
-        return tuple(peak.allocated for peak in peaks_of(case, calibrated.model))
+        found = [
+            [peak.allocated for peak in peaks]
+            for peaks in peaks_of_cuts(case, calibrated.model, step.cuts)
+        ]
     except TooLong:
-        return ()
+        return {}
+    known = {"peak_bytes": tuple(found[0])}
+    if len(found) > 1:
+        of_gpu = list(zip(*found, strict=True))
+        known |= {"peak_low_bytes": tuple(map(min, of_gpu)),
+                  "peak_high_bytes": tuple(map(max, of_gpu))}  # fmt: skip
+    return known

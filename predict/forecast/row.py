@@ -1,6 +1,13 @@
 """One predicted case as a row: what a person who chooses wants to know of it."""
 
-from predict.forecast.words import digits, interval_words, of_each, percent, step_words
+from predict.forecast.words import (
+    digits,
+    interval_words,
+    of_each,
+    percent,
+    ranges_of_each,
+    step_words,
+)
 from predict.memory.fit import GIB
 from study.case import Case
 from study.storage.prediction import Prediction
@@ -23,9 +30,7 @@ def row_of(case: Case, found: Prediction) -> tuple[str, ...]:
         of_each([f"{100 * bubble:.0f}" for bubble in found.bubbles], "%")
         if found.bubbles and not found.is_launch_bound
         else UNKNOWN,
-        of_each([digits(size / GIB) for size in found.peak_bytes], "GiB")
-        if found.peak_bytes
-        else UNKNOWN,
+        _peaks(found),
         _host(found),
     )
 
@@ -37,6 +42,17 @@ def _host(found: Prediction) -> str:
     if found.is_launch_bound:
         return f"about {step_words(found.host_share * found.step_s)}"
     return percent(found.host_share)
+
+
+def _peaks(found: Prediction) -> str:
+    """Return the peak of each GPU; from the least to the most where the cut may differ."""
+    if not found.peak_bytes:
+        return UNKNOWN
+    if not found.peak_high_bytes:
+        return of_each([digits(size / GIB) for size in found.peak_bytes], "GiB")
+    ends = zip(found.peak_low_bytes, found.peak_high_bytes, strict=True)
+    words = [[digits(size / GIB) for size in pair] for pair in ends]
+    return ranges_of_each(words, "GiB")
 
 
 def _of_step(case: Case, found: Prediction) -> list[str]:

@@ -48,3 +48,15 @@ def of_each(values: Sequence[str], unit: str) -> str:
         return f"{' / '.join(values)} {unit}"
     ordered = sorted(values, key=lambda value: float(value.replace(",", "")))
     return f"{ordered[0]} to {ordered[-1]} {unit}"
+
+
+def ranges_of_each(ranges: Sequence[Sequence[str]], unit: str) -> str:
+    """Return the range of each GPU, e.g. `5–7 / 4 GiB`, or of many the ends.
+
+    Args:
+        ranges: the low and the high end of each, without their unit, in the order of the GPUs.
+        unit: of all of them.
+    """
+    if len(ranges) > SHOWN:
+        return of_each([end for ends in ranges for end in ends], unit)
+    return of_each(["–".join(dict.fromkeys(ends)) for ends in ranges], unit)

@@ -1,18 +1,21 @@
 """The fit of a case into the memory of a GPU, by the peak of the fullest GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Literal
 
 from predict.memory.least import least_of
-from predict.memory.peaks import Peak, TooLong, memory_case, peaks_of
+from predict.memory.peaks import Peak, TooLong, memory_case, peaks_of_cuts
 from study.case import Case
 from study.results.layers import ModelProfile
 
 GIB = 2**30
 # torch reserves more than it gives out: 1.00 to 1.27 times as much on H100s, where nothing ran out.
 RESERVED = 1.27
+# Where no times are known a cut by operations is followed. A job that cuts by time may put more on
+# one GPU: up to 1.32 times as much, of a GPT on two and four H200s.
+OTHER_CUT = 1.35
 Answer = Literal["fits", "may not fit", "cannot fit"]
 
 
@@ -52,11 +55,13 @@ class Fit:
     """Memory that a case takes, against that of a GPU.
 
     Attributes:
-        peak: of the fullest GPU; None where it is not known.
+        peak: of the fullest GPU; None where it is not known. Of several cuts into stages that a
+            job may make, with the likeliest.
         at_least: bytes that it takes at least; 0 where nothing is known.
         answer: whether it fits; None where the peak or the size of a GPU is not known.
         unknown: why the peak is not known.
         is_about: whether the peak is an estimate.
+        ends: the least and the most bytes of the fullest GPU over these cuts; None if there is one.
     """
 
     peak: Peak | None = None
@@ -64,17 +69,22 @@ class Fit:
     answer: Answer | None = None
     unknown: str = ""
     is_about: bool = False
+    ends: tuple[int, int] | None = None
 
     @property
     def words(self) -> str:
         """The figure and whether it fits, e.g. `17.3 GiB, fits`."""
         if self.peak is not None:
-            figure = f"{'about ' if self.is_about else ''}{in_gib(self.peak.allocated)}"
+            figure = f"{'about ' if self.is_about else ''}{self._figure(self.peak)}"
         elif self.at_least:
             figure = f"at least {in_gib(self.at_least)}"
         else:
             return "memory unknown"
         return f"{figure}, {self.answer}" if self.answer else figure
+
+    def _figure(self, peak: Peak) -> str:
+        low, high = map(in_gib, self.ends or (peak.allocated, peak.allocated))
+        return low if low == high else f"{low.removesuffix(' GiB')} to {high}"
 
 
 def in_gib(size: int) -> str:
@@ -91,11 +101,14 @@ class Fits:
     Attributes:
         size: of a GPU; None if unknown.
         layers_of: returns the layers of a case's model.
+        cuts_of: returns the stage of each layer as a job may cut by time, the likeliest first;
+            nothing where it does not, or where no times are known.
         note: what a plan says where the size is unknown.
     """
 
     size: GpuSize | None
     layers_of: Callable[[Case], Layers]
+    cuts_of: Callable[[Case], Sequence[Sequence[int]]] = lambda case: ()
     note: str = ""
     _known: dict[Case, Fit] = field(default_factory=dict)
 
@@ -115,15 +128,23 @@ class Fits:
         layers = self.layers_of(case)
         if layers.unknown:
             return Fit(unknown=layers.unknown)
+        cuts = self.cuts_of(case)
         try:
-            peaks = peaks_of(case, layers.model)
+            of_cuts = peaks_of_cuts(case, layers.model, cuts)
         except TooLong:
             return self._at_least(case, layers)
-        peak = max(peaks, key=lambda peak: peak.needed)
+        fullest = [max(peaks, key=lambda peak: peak.needed) for peaks in of_cuts]
+        peak, most = fullest[0], max(fullest, key=lambda peak: peak.needed)
+        is_known = bool(cuts) or peak.is_sure
         # However a job cuts the layers, the fullest GPU has the mean of what none can be without.
-        sure = peak.needed if peak.is_sure else mean(peak.held for peak in peaks)
-        answer = self._answer(peak, (1 - layers.off) * sure)
-        return Fit(peak, peak.allocated, answer, is_about=layers.off > 0 or not peak.is_sure)
+        is_sure = not cuts and peak.is_sure
+        sure = peak.needed if is_sure else mean(peak.held for peak in of_cuts[0])
+        high = most.allocated if is_known else OTHER_CUT * most.allocated
+        answer = self._answer(RESERVED * high + most.beside, (1 - layers.off) * sure)
+        sizes = [each.allocated for each in fullest]
+        ends = (min(sizes), max(sizes)) if len(cuts) > 1 else None
+        is_about = layers.off > 0 or not is_known
+        return Fit(peak, peak.allocated, answer, is_about=is_about, ends=ends)
 
     def _at_least(self, case: Case, layers: Layers) -> Fit:
         """Return the fit of a case whose step is too long to be followed."""
@@ -132,11 +153,10 @@ class Fits:
         why = "a step has too many actions to follow them"
         return Fit(at_least=size, answer="cannot fit" if is_more else None, unknown=why)
 
-    def _answer(self, peak: Peak, sure: float) -> Answer | None:
-        """Return whether a peak fits, of which so many bytes are sure."""
+    def _answer(self, at_most: float, sure: float) -> Answer | None:
+        """Return whether a case fits that takes so many bytes at most, of which some are sure."""
         if self.size is None:
             return None
         if sure > self.size.size:
             return "cannot fit"
-        reserved = RESERVED * peak.allocated + peak.beside
-        return "may not fit" if reserved > self.size.size else "fits"
+        return "may not fit" if at_most > self.size.size else "fits"

@@ -23,8 +23,9 @@ def least_of(case: Case, model: ModelProfile | None) -> int:
         return max(_held(case, model, everywhere).values()) // shares
     if not schedule.is_pipeline:
         return max(_held(case, model, gpu_of_layer(case)).values())
-    stages, gpus = stage_of_layer(case, model)[0], gpu_of_stage(case)
-    return max(_held(case, model, [gpus[stage] for stage in stages]).values())
+    (stages, is_sure), gpus = stage_of_layer(case, model), gpu_of_stage(case)
+    held = _held(case, model, [gpus[stage] for stage in stages]).values()
+    return max(held) if is_sure else sum(held) // case.pipeline_gpus  # however a job cuts
 
 
 def _held(case: Case, model: ModelProfile | None, places: list[int]) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """Peak memory of each GPU of a case before it runs: from its layers, its stages and its order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -107,6 +107,23 @@ def peaks_of(
         )
         for gpu, parts in found.items()
     ]
+
+
+def peaks_of_cuts(
+    case: Case, model: ModelProfile | None, cuts: Sequence[Sequence[int]]
+) -> list[list[Peak]]:
+    """Return the peaks of each GPU with each cut into stages, or with the only one there is.
+
+    Args:
+        case: the configuration.
+        model: its layers with one part of the batch; None for the linear stack.
+        cuts: the stage of each layer, as a job may cut by time; none where it does not, or where
+            no times are known.
+
+    Raises:
+        TooLong: there are more actions than `MOST_ACTIONS`.
+    """
+    return [peaks_of(case, model, list(cut)) for cut in cuts] or [peaks_of(case, model)]
 
 
 def _together(case: Case, model: ModelProfile | None) -> list[MemoryBreakdown]:

@@ -21,8 +21,8 @@ def gpu_of_layer(case: Case) -> list[int]:
 def stage_of_layer(case: Case, model: ModelProfile | None) -> tuple[list[int], bool]:
     """Return the stage of each layer of a pipeline, and whether a job is sure to cut there.
 
-    With `balance: time` a job measures its layers first. Here the cut is by operations, or where
-    those are unknown into equally many layers.
+    With `balance: time` a job measures its layers first. Here the cut is by the times of an earlier
+    job, without them by operations, or where those are unknown into equally many layers.
 
     Args:
         case: of a pipeline.
@@ -44,7 +44,8 @@ def _costs_of(case: Case, model: ModelProfile | None) -> list[float] | None:
     """Return what each layer costs by the case's balance; None where nobody knows."""
     by = "flops" if case.balance == "time" else case.balance
     if model is not None:
-        return known_costs(model, by)
+        times = known_costs(model, "time") if case.balance == "time" else None
+        return times if times and sum(times) > 0 else known_costs(model, by)
     if by == "parameters":
         return [1.0] * case.layers
     return [2.0, *[3.0] * (case.layers - 1)]  # the first layer's input needs no gradient

@@ -6,6 +6,7 @@ from statistics import fmean
 
 from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
+from predict.costs.cuts import is_cut_by_time
 from predict.costs.host import HostTimes
 from predict.costs.layers import PACES, LayerTimes
 from predict.costs.links import collective_s, link_of, queues_of
@@ -29,7 +30,7 @@ from study.stages import chunks_of
 OF_PIPELINES, OF_COPIES = ("relay", "in a row", "from idle"), ("in a row", "relay", "from idle")
 MOST_EVENTS = 20_000  # actions; about a second
 TOO_LARGE = "extrapolated: a step so large is simulated without waits in queues and launching"
-CUT = "cut where the calibrated times balance; a job cuts by its own"
+CUT = "cut by calibrated times of layers; a job cuts by its own, and 2 % would move the cut"
 PACED = 2  # rounds, until the pace is that of the load it makes
 
 
@@ -57,8 +58,17 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt, gpus_s=found.step_s))
     is_large = made.actions > MOST_EVENTS
     host_s = found.step_s * found.host_share if made.host_times and not is_large else None
-    notes = [TOO_LARGE] * is_large + [CUT] * made.stages.is_cut_by_time
-    step = Step(found.step_s, bubbles, host_s, made.doubt, tuple(notes))
+    cuts = made.stages.cuts if is_cut_by_time(case) else ()
+    notes = [TOO_LARGE] * is_large + [CUT] * (len(cuts) > 1)
+    step = Step(
+        found.step_s,
+        bubbles,
+        host_s,
+        made.doubt,
+        tuple(notes),
+        layers_per_stage=tuple(map(len, made.stages.layers)),
+        cuts=cuts,
+    )
     if not step.is_launch_bound:
         return step
     return replace(step, gpus_s=play(replace(made.costs(paces), host=Host())).step_s)

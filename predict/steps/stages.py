@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from functools import cached_property
 
+from predict.costs.cuts import Cut, cuts_by_time, is_cut_by_time
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.shapes import parameter_bytes
 from predict.costs.work import Work
 from predict.memory.places import gpu_of_layer, stage_of_layer
 from predict.orders.action import Kind
-from study.balance import balanced_map
 from study.case import Case
 from study.results.calibration.layers import LayerAction
 from study.results.calibration.timing import Timing
@@ -43,12 +43,6 @@ class Stages:
         )
 
     @property
-    def is_cut_by_time(self) -> bool:
-        """True if a job measures its layers first and cuts by their seconds."""
-        is_pipeline = SCHEDULES[self.case.schedule].is_pipeline
-        return is_pipeline and self.case.balance == "time" and len(self.gpu_of_stage) > 1
-
-    @property
     def puts_off(self) -> bool:
         """True if the first stage computes all gradients where others compute those of weights.
 
@@ -68,15 +62,14 @@ class Stages:
     def _stage_of_layer(self, case: Case) -> list[int]:
         if not SCHEDULES[case.schedule].is_pipeline:
             return gpu_of_layer(case)
-        if not self.is_cut_by_time:
+        if not is_cut_by_time(case):
             return stage_of_layer(case, self.model)[0]
-        costs = [Work.of(self._alone(number)).seconds for number in range(case.layers)]
-        costs[-1] += Work.of(self._alone(LOSS)).seconds
-        return balanced_map(costs, len(self.gpu_of_stage))
+        return list(self.cuts[0])
 
-    def _alone(self, layer: int) -> list[Timing]:
-        """Return forward and backward of a layer, by which a job cuts where it goes by time."""
-        return [self.times.time(layer, "forward"), *self._backwards([layer], is_first=True)]
+    @cached_property
+    def cuts(self) -> tuple[Cut, ...]:
+        """The cuts that a job may make where it goes by time, the likeliest first."""
+        return cuts_by_time(self.case, self.times.calibration)
 
     def kinds(self) -> tuple[Kind, ...]:
         """Return the kinds of actions of the schedule."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from predict.costs.cuts import Cut
 from predict.costs.host import HostTimes
 from predict.costs.layers import LayerTimes
 from study.results.calibration.record import Calibration
@@ -22,6 +23,9 @@ class Step:
             of the step.
         notes: what is not as it was calibrated, as clauses.
         gpus_s: seconds of the step if launching took no time, of one that is launch-bound.
+        layers_per_stage: of a pipeline.
+        cuts: the stage of each layer, where a job cuts by time: the likeliest first, then those
+            that cannot be told apart from it.
     """
 
     seconds: float
@@ -30,6 +34,8 @@ class Step:
     doubt: float
     notes: tuple[str, ...] = ()
     gpus_s: float | None = None
+    layers_per_stage: tuple[int, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def host_share(self) -> float | None:

@@ -9,7 +9,9 @@ Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 Share = Annotated[float, Meta(ge=-1, le=1)]
 Text = Annotated[str, Meta(max_length=2000)]
 Group = Literal["one stage", "runtime", "naive", "together"]
+Size = Annotated[int, Meta(ge=0)]
 MOST = Meta(max_length=4096)
+MOST_STAGES = Meta(max_length=100_002)
 
 
 def is_extrapolated(label: str) -> bool:
@@ -31,6 +33,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         bubbles: the share of the step in which each GPU computes nothing.
         peak_bytes: the most that torch's allocator holds on each GPU; of replicas, and of GPUs that
             hold the same, of the first; empty if unknown.
+        peak_low_bytes: the same of each GPU with the cut into stages that gives it the least, of
+            those that cannot be told apart; empty where there is one.
+        peak_high_bytes: with the cut that gives it the most.
+        layers_per_stage: the cut into stages; empty of what has none.
         one_gpu_s: the predicted step of one GPU, naive, with the same batch; None if unknown.
         labels: why it is less certain than others, as clauses.
         calibrations: the case and the start of each calibration that it is made from.
@@ -43,7 +49,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     group: Group
     host_share: Annotated[float, Meta(ge=0, le=1)] | None
     bubbles: Annotated[tuple[Share, ...], MOST] = ()
-    peak_bytes: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], MOST] = ()
+    peak_bytes: Annotated[tuple[Size, ...], MOST] = ()
+    peak_low_bytes: Annotated[tuple[Size, ...], MOST] = ()
+    peak_high_bytes: Annotated[tuple[Size, ...], MOST] = ()
+    layers_per_stage: Annotated[tuple[Size, ...], MOST_STAGES] = ()
     one_gpu_s: Seconds | None = None
     labels: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
     calibrations: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
@@ -53,6 +62,11 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     def is_launch_bound(self) -> bool:
         """True if the step is given as "at least" alone."""
         return self.high_s is None
+
+    @property
+    def fullest_bytes(self) -> int | None:
+        """The most that a GPU holds, with whichever cut; None if unknown."""
+        return max(self.peak_high_bytes or self.peak_bytes, default=None)
 
     @property
     def is_extrapolated(self) -> bool:

@@ -14,6 +14,7 @@ from jobs.predictions import of_plan
 from jobs.preview.show import show_predictions
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
+from predict.memory.fit import in_gib
 from study.command_line.choices import each_choice, without_lists
 from study.errors import ConfigError
 from study.grids.grid import Grid
@@ -87,6 +88,24 @@ def test_a_dry_run_has_the_same_rows_where_a_calibration_fits(tmp_path, capsys):
     calibrate(again.store)
     assert show_dry_run(again) == 0
     assert "step (90 % interval)" in capsys.readouterr().out
+
+
+def test_a_plan_has_the_memory_of_the_cut_by_calibrated_times(tmp_path, capsys):
+    axes = {"gpus": (2,), "schedule": ("gpipe",), "micro_batches": (8,)}
+    made = order(tmp_path, axes, balance="time")
+    (case,) = made.grids[0].cases()
+    assert made.fits.of(case).words.startswith("about ")
+    again = order(tmp_path, axes, balance="time")
+    layers = calibration(**ON_CPU).calibration.layers
+    slow_loss = tuple(
+        msgspec.structs.replace(t, seconds=2e-3, low_s=2e-3, high_s=2e-3) if t.kind == 2 else t
+        for t in layers
+    )
+    calibrate(again.store, calibration(layers=slow_loss, **ON_CPU), calibration(2, **ON_CPU))
+    found = again.predictor.of(case)
+    assert found.layers_per_stage == (5, 3)
+    assert again.fits.of(case).words == in_gib(found.fullest_bytes)
+    assert again.fits.of(case).words != made.fits.of(case).words.removeprefix("about ")
 
 
 def test_a_calibration_of_before_is_read_and_its_age_is_told(tmp_path, capsys):

@@ -79,12 +79,37 @@ def test_more_gpus_than_were_ever_seen_double_it_and_are_called_extrapolated():
     assert other.is_extrapolated
 
 
-def test_stages_that_a_job_cuts_by_its_own_times_are_said_to_be_cut_by_the_calibrated_ones():
-    found = predictor().of(case(balance="time"))
-    assert found.labels == ("cut where the calibrated times balance; a job cuts by its own",)
+def with_loss(seconds: float) -> tuple:
+    """The layers of a calibration, with so many seconds of the loss each way."""
+    return tuple(
+        msgspec.structs.replace(t, seconds=seconds) if t.kind == 2 else t
+        for t in calibration().calibration.layers
+    )
+
+
+def test_stages_are_cut_by_calibrated_times_and_memory_is_that_of_this_cut():
+    timed = predictor(layers=with_loss(2 * MS)).of(case(balance="time"))
+    assert timed.layers_per_stage == (5, 3)  # 2.1 + 4 * 3.1 ms, and 3 * 3.1 + 4
+    assert timed.labels == ()
+    by_hand = predictor().of(case(balance="5,3"))
+    assert timed.peak_bytes == by_hand.peak_bytes
+    assert timed.peak_bytes[0] > predictor().of(case()).peak_bytes[0]
+    assert predictor().of(case(gpus=1, balance="time")).labels == ()
+
+
+def test_cuts_that_times_cannot_tell_apart_are_said_and_memory_is_their_range():
+    found = predictor(layers=with_loss(1.06 * MS)).of(case(balance="time"))
+    assert found.layers_per_stage == (5, 3)  # 14.5 ms, and 4 * 3.1 + 2.12 with a layer more
+    (label,) = found.labels
+    assert label.startswith("cut by calibrated times")
     assert half(found) == pytest.approx(DEFAULTS["one stage"], rel=0.01)
     assert notes_of(found, "fits") == "fits, cut may differ"
-    assert predictor().of(case(gpus=1, balance="time")).labels == ()
+    cuts = [predictor().of(case(balance=balance)).peak_bytes for balance in ("5,3", "4,4")]
+    assert found.peak_bytes == cuts[0]
+    assert found.peak_low_bytes == (cuts[1][0], cuts[0][1])
+    assert found.peak_high_bytes == (cuts[0][0], cuts[1][1])
+    assert found.fullest_bytes == max(map(max, cuts))
+    assert "–" in row_of(case(), found)[TITLES.index("peak")]
 
 
 def test_errors_of_ten_earlier_predictions_take_the_place_of_the_default():

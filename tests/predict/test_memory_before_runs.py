@@ -153,6 +153,26 @@ def test_an_estimate_refuses_only_what_no_cut_could_make_fit():
         assert fit.words.startswith("about ")
 
 
+def test_where_cuts_by_time_are_known_memory_is_theirs():
+    given = case(schedule="1f1b", balance="time", dim=4096, gpus=2)
+    one, other = (tuple(int(n >= layers) for n in range(given.layers)) for layers in (4, 6))
+    of_one, of_other = (
+        max(peak.needed for peak in peaks_of(given, None, list(cut))) for cut in (one, other)
+    )
+    assert of_one != of_other
+    size = GpuSize(80 * GIB, "")
+    fit = Fits(size, lambda case: Layers(), lambda case: (one,)).of(given)
+    assert fit.words == f"{in_gib(fit.peak.allocated)}, fits"
+    assert fit.peak.needed == of_one
+    both = Fits(size, lambda case: Layers(), lambda case: (one, other)).of(given)
+    assert re.fullmatch(r"[\d.]+ to [\d.]+ GiB, fits", both.words)
+    at_most = max(of_one, of_other)
+    small = GpuSize(int(0.99 * at_most), "")
+    assert Fits(small, lambda case: Layers(), lambda case: (one, other)).of(given).answer == (
+        "may not fit"
+    )
+
+
 def test_a_step_of_too_many_actions_is_bounded_from_below():
     given = case(schedule="gpipe", dim=4096, batch_size=2**20, micro_batches=2**19)
     fit = fits(80).of(given)
