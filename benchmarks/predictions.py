@@ -12,7 +12,7 @@ a change of the predictor does to cases that it was made with, and hold nothing 
 
 import argparse
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import combinations
@@ -27,6 +27,7 @@ from predict.forecast.accuracy import covered, points_of, spread_of
 from predict.forecast.pairs import Pair
 from predict.forecast.words import interval_words, step_words
 from report.analysis.bubble import bubbles
+from report.analysis.profiled.stage_balance import stages_of
 from report.data.load import ProfileResults, load_results
 from report.data.measured import measured
 from study.case import Case
@@ -34,6 +35,7 @@ from study.schedules import SCHEDULES
 from study.statistics.bootstrap import compare
 from study.values.keys import DEFAULTS
 
+ALIKE, OTHER, UNKNOWN = "cut as predicted", "cut otherwise", "by time, predicted cut not noted"
 STEADY = 0.02  # half of the interval of a measured median, as a share of it
 AFTERWARDS = "Predicted again, after the runs, from the folder's calibrations: nothing is held out."
 OF_SCHEDULES = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients", "repeat",
@@ -97,9 +99,11 @@ def _figures(pairs: list[Pair]) -> Iterable[str]:
         its = [pair for pair in steady if pair.prediction.group == group]
         yield _line(f"step, {group}", errors(its), target)
     yield _line("bubble of each GPU, points", of_bubbles(steady), "1 / - / 3")
-    peaks = of_peaks(pairs)
-    yield _line("peak of each GPU", peaks, "0.5 / - / 2 %")
-    yield f"peaks more than 1 % too low: {sum(error < -0.01 for error in peaks)} (target 0)"
+    for cut, its in by_cut(pairs).items():
+        if its or cut == ALIKE:
+            peaks = of_peaks(its)
+            yield _line(f"peak of each GPU, {cut}", peaks, "0.5 / - / 2 %")
+            yield f"more than 1 % too low, {cut}: {sum(p < -0.01 for p in peaks)} (target 0)"
     yield from _choices(steady)
     inside = covered(points)
     said = "none" if inside is None else f"{100 * inside:.0f} % of {len(points)}"
@@ -141,6 +145,22 @@ def of_bubbles(pairs: list[Pair]) -> list[float]:
         seen = bubbles(measured(pair.result))
         predicted = pair.prediction.bubbles
         found += [its - each.measured for its, each in zip(predicted, seen, strict=False)]
+    return found
+
+
+def by_cut(pairs: list[Pair]) -> dict[str, list[Pair]]:
+    """Return the cases whose job had the predicted stages, or has none, and those of another cut.
+
+    An error of their memory is one of memory, or of the cut.
+    """
+    found: dict[str, list[Pair]] = {ALIKE: [], OTHER: [], UNKNOWN: []}
+    for pair in pairs:
+        stages = stages_of(measured(pair.result))
+        is_sure = stages is None or pair.case.balance != "time"
+        predicted = pair.prediction.layers_per_stage
+        counts = () if stages is None else tuple(Counter(stages).values())
+        alike = is_sure or counts == predicted
+        found[ALIKE if alike else OTHER if predicted else UNKNOWN].append(pair)
     return found
 
 

@@ -102,7 +102,22 @@ def test_cases_that_have_run_can_be_predicted_again_and_the_ledger_stays_as_it_i
 def test_peaks_are_compared_gpu_by_gpu_and_those_too_low_are_counted():
     found = pair(0.1, 0.0, peaks=(1.01, 0.98))
     assert of_peaks([found]) == [pytest.approx(0.01), pytest.approx(-0.02)]
-    assert figures(found)["peaks more than 1 % too low"].startswith("1 ")
+    assert figures(found)["more than 1 % too low, cut as predicted"].startswith("1 ")
+
+
+def test_peaks_of_another_cut_than_the_predicted_are_told_apart():
+    def cut(layers_per_stage):
+        made = pair(0.1, 0.0, layers_per_stage=layers_per_stage)
+        case = msgspec.structs.replace(made.case, balance="time")
+        return Pair(case, made.prediction, msgspec.structs.replace(made.result, case=case))
+
+    counts = tuple(pair(0.1, 0.0).result.placement.layers_per_gpu)
+    other = (counts[0] + 1, counts[1] - 1)
+    found = figures(cut(counts), cut(other), cut(other), cut(()))
+    assert "largest of 2;" in found["peak of each GPU, cut as predicted"]
+    assert "largest of 4;" in found["peak of each GPU, cut otherwise"]
+    assert "largest of 2;" in found["peak of each GPU, by time, predicted cut not noted"]
+    assert "peak of each GPU, cut otherwise" not in figures(cut(counts))
 
 
 def test_a_median_that_is_not_known_well_enough_judges_no_prediction():
