@@ -155,7 +155,8 @@ def by_cut(pairs: list[Pair]) -> dict[str, list[Pair]]:
     """
     found: dict[str, list[Pair]] = {ALIKE: [], OTHER: [], UNKNOWN: []}
     for pair in pairs:
-        stages = stages_of(measured(pair.result))
+        seen = measured(pair.result)
+        stages = None if seen is None else stages_of(seen)
         is_sure = stages is None or pair.case.balance != "time"
         predicted = pair.prediction.layers_per_stage
         counts = () if stages is None else tuple(Counter(stages).values())

@@ -14,7 +14,12 @@ from study.results.result import Result
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/results.md"
 TOP = "result"
-SHARED = {"environment.gpus[].after": "environment.gpus[].before"}  # one table for both
+SHARED = {  # one table for both
+    "environment.gpus[].after": "environment.gpus[].before",
+    "calibration.sizes[].model": "model",
+    "calibration.sizes[].model.layers[]": "model.layers[]",
+    "calibration.sizes[].model.loss": "model.loss",
+}
 
 
 def held_in(hint):

@@ -1,4 +1,4 @@
-"""Layers of models of one's own, as earlier jobs of the same results folder measured them."""
+"""Layers of models of one's own, as earlier jobs and calibrations of a folder measured them."""
 
 from collections.abc import Hashable, Iterator
 from itertools import islice
@@ -35,13 +35,12 @@ class MeasuredLayers:
         """
         rows = case.batch_size // case.parts
         best: tuple[tuple[bool, bool], ModelProfile] | None = None
+        wanted = _key(case, case.gradients, in_two_parts=case.schedule in IN_TWO_PARTS)
         for result in self._results(case):
-            model = result.model
-            if model is None or _key(result.case) != _key(case):
-                continue
-            rank = not result.emulated, model.rows == rows
-            if best is None or rank > best[0]:
-                best = rank, model
+            for key, model in _models(result):
+                rank = not result.emulated, model.rows == rows
+                if key == wanted and (best is None or rank > best[0]):
+                    best = rank, model
         if best is None:
             return Layers(unknown=_unknown(case))
         return Layers(scaled(best[1], rows), off=0.0 if all(best[0]) else OFF)
@@ -49,7 +48,9 @@ class MeasuredLayers:
     def _results(self, case: Case) -> list[Result]:
         key = case.kind, case.depth
         if key not in self._found:
-            self._found[key] = [*self._read(f"{case.kind}-d{case.depth}-g*.json")]
+            name = f"{case.kind}-d{case.depth}-g"
+            self._found[key] = [*self._read(f"{name}*.json"),
+                                *self._read(f"calibration-{name}1-*.json")]  # fmt: skip
         return self._found[key]
 
     def _read(self, names: str) -> Iterator[Result]:
@@ -64,8 +65,25 @@ class MeasuredLayers:
                 continue
 
 
-def _key(case: Case) -> Hashable:
-    """Return what two cases have in common whose layers take the same for as many rows."""
+def _models(result: Result) -> Iterator[tuple[Hashable, ModelProfile]]:
+    """Yield the layers that a job has measured, with what they hold for."""
+    case = result.case
+    if result.model is not None:
+        key = _key(case, case.gradients, in_two_parts=case.schedule in IN_TWO_PARTS)
+        yield key, result.model
+    for sizes in result.calibration.sizes if result.calibration is not None else ():
+        for in_two_parts in {False, sizes.in_two_parts}:
+            yield _key(case, sizes.gradients, in_two_parts=in_two_parts), sizes.model
+
+
+def _key(case: Case, gradients: str, *, in_two_parts: bool) -> Hashable:
+    """Return what two cases have in common whose layers take the same for as many rows.
+
+    Args:
+        case: of a model.
+        gradients: separate or fused.
+        in_two_parts: whether backward is.
+    """
     return (
         case.kind,
         case.depth,
@@ -74,13 +92,13 @@ def _key(case: Case) -> Hashable:
         case.args,
         case.dtype,
         case.recompute,
-        case.gradients,
-        case.schedule in IN_TWO_PARTS,
+        gradients,
+        in_two_parts,
     )
 
 
 def _unknown(case: Case) -> str:
     return (
         f"no job has measured the layers of {given(case.factory)} yet, as this case would run "
-        "them; python -m mp --inspect tells about how much they take"
+        "them; a calibration does, and python -m mp --inspect tells about how much they take"
     )

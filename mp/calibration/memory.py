@@ -1,12 +1,15 @@
-"""Memory in use on each rank's GPU that torch's allocator does not hold."""
+"""Memory: of each layer of a user's model, and in use on a GPU without torch's allocator."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
 from mp.calibration.setting import Setting
 from mp.hardware.memory import driver_used, release_cache
-from study.results.calibration.layers import MemoryBesideTorch
+from mp.profiling.profile import measure_profile
+from study.results.calibration.layers import MeasuredSizes, MemoryBesideTorch
+from study.schedules import IN_TWO_PARTS, SCHEDULES
 
 
 def measure_memory(
@@ -30,3 +33,54 @@ def measure_memory(
         for rank, its in enumerate(every)
         if its is not None
     ]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    rows: int
+    gradients: str
+    schedule: str
+
+    @property
+    def in_two_parts(self) -> bool:
+        return self.schedule in IN_TWO_PARTS
+
+
+def measure_sizes(setting: Setting, seconds: float) -> list[MeasuredSizes]:
+    """Return the sizes with each size of micro-batch; none of a built-in model.
+
+    Args:
+        setting: of the calibration.
+        seconds: after which no other size of micro-batch begins.
+    """
+    if setting.case.kind != "factory":
+        return []
+    found, until_s = list[MeasuredSizes](), setting.deadline.passed_s + seconds
+    for one in _chosen(setting):
+        named = f"the memory of layers with {one.rows} rows, {one.gradients}"
+        is_known = any(its.gradients == one.gradients for its in found)  # with other rows
+        if is_known and setting.deadline.passed_s > until_s:
+            setting.left_out.append(f"No time was left for {named}.")
+            continue
+        try:
+            workload = setting.workload(one.gradients)
+            model = measure_profile(
+                workload, setting.device, one.rows, schedule=one.schedule, is_timed=False
+            )
+            found.append(MeasuredSizes(one.gradients, one.in_two_parts, model))  # type: ignore[arg-type]
+        except torch.OutOfMemoryError:
+            setting.left_out.append(f"There is too little memory for {named}.")
+        release_cache()
+    return found
+
+
+def _chosen(setting: Setting) -> list[_Chosen]:
+    """Return what is measured: one schedule tells the sizes for all that it is like."""
+    wanted, schedules = setting.wanted, dict[str, str]()
+    for gradients in wanted.gradients:
+        # Layers that run again have two parts with fused gradients alone.
+        has_parts = gradients == "fused" or setting.case.recompute == "none"
+        order = [s for s in wanted.schedules if has_parts and s in IN_TWO_PARTS]
+        order += [s for s in wanted.schedules if SCHEDULES[s].is_pipeline and s not in IN_TWO_PARTS]
+        schedules[gradients] = [*order, "naive"][0]
+    return [_Chosen(rows, *each) for rows in wanted.rows for each in schedules.items()]

@@ -11,7 +11,7 @@ from mp.calibration.collectives import measure_collectives
 from mp.calibration.host.steps import measure_host
 from mp.calibration.layers import measure_layers
 from mp.calibration.load import measure_loaded
-from mp.calibration.memory import measure_memory
+from mp.calibration.memory import measure_memory, measure_sizes
 from mp.calibration.messages import measure_messages
 from mp.calibration.rounds import Deadline
 from mp.calibration.setting import EngineOf, Setting
@@ -79,6 +79,7 @@ def _alone(setting: Setting, report: ProgressCallback) -> dict[str, list[Any]]:
 
     return {
         "kinds": [alike.entry for alike in setting.kinds],
+        "sizes": part("calibrate memory", 0.2, measure_sizes),
         "host": part("calibrate the host", 0.1, measure_host),
         "layers": part("calibrate layers", 0.65, measure_layers),
         "updates": part("calibrate updates", 0.35, measure_updates),

@@ -19,12 +19,8 @@ MOST_CYCLES = 100_000_000  # a layer that waits for its GPU is never launched ah
 
 def time_layer(subject: Subject) -> tuple[float, float]:
     """Return the median seconds of forward and of backward; of backward 0 where there is none."""
-    x = subject.make_input().requires_grad_(subject.has_input_gradient)
-    output = subject.run(x)  # the first call chooses kernels
-    learns = output.requires_grad
-    gradient = torch.ones_like(output)
-    if learns:
-        output.backward(gradient)
+    x, output = run_once(subject)
+    gradient, learns = torch.ones_like(output), output.requires_grad
     timer = _timer(subject.device)
     times: list[tuple[float, float]] = []
     held: dict[str, Any] = {"output": output}
@@ -40,6 +36,15 @@ def time_layer(subject: Subject) -> tuple[float, float]:
             times.append((forward_s, backward_s))
     forwards, backwards = zip(*times, strict=True)
     return median(forwards), median(backwards)
+
+
+def run_once(subject: Subject) -> tuple[torch.Tensor, torch.Tensor]:
+    """Run forward and backward, which chooses kernels; return input and output."""
+    x = subject.make_input().requires_grad_(subject.has_input_gradient)
+    output = subject.run(x)
+    if output.requires_grad:
+        output.backward(torch.ones_like(output))
+    return x, output
 
 
 def _timer(device: torch.device) -> "HostTimer | BusyGpuTimer":

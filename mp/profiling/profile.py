@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from msgspec.structs import replace
 
 from mp.activations import single_tensors
 from mp.hardware.memory import release_cache
@@ -11,7 +12,7 @@ from mp.hardware.precision import converted
 from mp.profiling.alone import count_layer, draw_input, output_of, taken_over, without_data_or_on
 from mp.profiling.footprint import Footprint, measure_footprint
 from mp.profiling.input_gradient import InputGradient, input_gradients
-from mp.profiling.layer_seconds import time_layer
+from mp.profiling.layer_seconds import run_once, time_layer
 from mp.profiling.likeness import looks_like
 from mp.profiling.operations import Operations, count_operations
 from mp.profiling.parameters import Parameters, own_parameters
@@ -25,11 +26,24 @@ from study.schedules import IN_TWO_PARTS
 class _Found:
     operations: Operations
     footprint: Footprint
-    forward_s: float
-    backward_s: float
+    forward_s: float | None
+    backward_s: float | None
 
 
-def measure_profile(workload: Workload, device: torch.device, rows: int) -> ModelProfile:
+@dataclass(frozen=True)
+class _How:
+    in_two_parts: bool
+    is_timed: bool
+
+
+def measure_profile(
+    workload: Workload,
+    device: torch.device,
+    rows: int,
+    *,
+    schedule: str | None = None,
+    is_timed: bool = True,
+) -> ModelProfile:
     """Return every layer, and the loss, measured with one micro-batch on this device.
 
     Layers that are alike are measured once. One is on the device at a time.
@@ -38,25 +52,31 @@ def measure_profile(workload: Workload, device: torch.device, rows: int) -> Mode
         workload: what the case trains.
         device: a real one.
         rows: of a micro-batch.
+        schedule: under which layers run; None is that of the case.
+        is_timed: whether seconds are measured; else they are null.
     """
+    case = workload.case if schedule is None else replace(workload.case, schedule=schedule)
+    how = _How(case.schedule in IN_TWO_PARTS, is_timed)
     names = workload.names()
     activations = single_tensors(workload.activations(rows), names)
     with torch.device("meta"):
         layers = list(workload.layers())
     found: dict[tuple[object, ...], _Found] = {}
     profiles, unknown, is_held = [], set[str](), True
-    own, gradients = own_parameters(layers, workload.dtype), input_gradients(workload.case, layers)
+    own, gradients = own_parameters(layers, workload.dtype), input_gradients(case, layers)
     for number, (layer, like) in enumerate(zip(layers, activations[:-1], strict=True)):
         key = (looks_like(layer), like.shape, like.dtype, number == 0, gradients[number], is_held)
         if key not in found:
-            found[key] = _measure_layer(workload, number, like, gradients[number], is_held, device)
+            found[key] = _measure_layer(
+                workload, number, like, gradients[number], is_held, device, how
+            )
             if device.type == "cuda":
                 release_cache()
         its = found[key]
         is_held = its.footprint.keeps_output
         unknown |= set(its.operations.unknown)
         profiles.append(_entry(names[number], own[number], its))
-    loss = _measure_loss(workload, rows, activations[-1], is_held, device)
+    loss = _measure_loss(workload, rows, activations[-1], is_held, device, how)
     release_cache()
     x, target = _batch_bytes(workload, rows)
     return ModelProfile(
@@ -99,6 +119,7 @@ def _measure_layer(
     gradient: InputGradient,
     is_held: bool,
     device: torch.device,
+    how: _How,
 ) -> _Found:
     with torch.device(device):
         layer = converted(workload.layer(number), workload.dtype, device)
@@ -113,13 +134,16 @@ def _measure_layer(
         device=device,
         store=store,
     )
-    return _measure(
-        workload, subject, count_layer(workload, number, like, device, gradient.is_needed)
-    )
+    return _measure(subject, count_layer(workload, number, like, device, gradient.is_needed), how)
 
 
 def _measure_loss(
-    workload: Workload, rows: int, like: torch.Tensor, is_held: bool, device: torch.device
+    workload: Workload,
+    rows: int,
+    like: torch.Tensor,
+    is_held: bool,
+    device: torch.device,
+    how: _How,
 ) -> _Found:
     def count(where: torch.device) -> Operations:
         run = partial(workload.loss, target=_target(workload, rows, where))
@@ -135,7 +159,7 @@ def _measure_loss(
         holds_input=is_held,
         device=device,
     )
-    return _measure(workload, subject, operations)
+    return _measure(subject, operations, how)
 
 
 def _target(workload: Workload, rows: int, device: torch.device) -> torch.Tensor:
@@ -143,8 +167,12 @@ def _target(workload: Workload, rows: int, device: torch.device) -> torch.Tensor
         return workload.cast(workload.batch(rows)[1]).to(device)
 
 
-def _measure(workload: Workload, subject: Subject, operations: Operations) -> _Found:
-    seconds = time_layer(subject)
-    in_two_parts = workload.case.schedule in IN_TWO_PARTS
-    footprint = measure_footprint(subject, in_two_parts=in_two_parts)
-    return _Found(operations, footprint, *seconds)
+def _measure(subject: Subject, operations: Operations, how: _How) -> _Found:
+    forward_s: float | None = None
+    backward_s: float | None = None
+    if how.is_timed:
+        forward_s, backward_s = time_layer(subject)
+    else:
+        run_once(subject)
+    footprint = measure_footprint(subject, in_two_parts=how.in_two_parts)
+    return _Found(operations, footprint, forward_s, backward_s)

@@ -19,6 +19,7 @@ OF_PROGRESS: dict[str, PhaseName] = {
     "warm-up": "warm-up",
     "timing": "timing",
     "where the time goes": "instruments",
+    "calibrate memory": "profile",
     "calibrate the host": "timing",
     "calibrate layers": "timing",
     "calibrate updates": "timing",

@@ -26,8 +26,8 @@ def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:
     if case.kind == "gpt":
         return float(rows * int(case.value("seq_len")) * case.dim * ELEMENT_BYTES[case.dtype])
     if model is None or len(model.layers) != case.layers:
-        why = "the sizes of what its layers send to one another are known once a job has run"
-        raise Unpredictable(why, "measure")
+        why = "the sizes of what its layers send to one another were not calibrated"
+        raise Unpredictable(why, "calibrate again")
     return model.layers[layer].output_bytes * rows / model.rows
 
 

@@ -25,11 +25,13 @@ from predict.memory.fit import GIB, GpuSize
 from predict.memory.linear.profile import linear_profile
 from study.errors import ConfigError
 from study.grids.grid import Grid
+from study.results.calibration.layers import MeasuredSizes
 from study.results.file import encode
 from study.storage.store import Store
 from study.validation import make_case
 from tests.jobs.fake_slurm import FakeSlurm
 from tests.jobs.test_profile import SLURM, write
+from tests.predict.made_up_calibration import calibration
 from tests.report import made_up
 
 SIZE = GpuSize(80 * GIB, "gpu_memory_gb")
@@ -181,7 +183,7 @@ def test_a_plan_counts_what_fits_and_names_what_is_unknown():
         "Memory of the fullest GPU against 80 GiB (gpu_memory_gb): 2 fit, 1 cannot fit."
     )
     why = "no job has measured the layers of m.py:build yet, as this case would run them"
-    assert lines[1].startswith(f"Memory unknown: {why}; python -m mp --inspect ")
+    assert lines[1].startswith(f"Memory unknown: {why}; a calibration does, and ")
     assert lines[1].endswith("(1 case).")
     assert fit_lines(cases[-1:], fits_of(SIZE)) == []
 
@@ -317,6 +319,33 @@ def test_a_model_of_ones_own_is_known_from_an_earlier_job(tmp_path, keys, emulat
     leave_result(tmp_path, model, emulated=emulated)
     fit = fits_of(SIZE, tmp_path).of(own(**keys))
     assert fit.words.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "0.13 GiB, fits"),
+        ({"gpus": 2, "schedule": "1f1b", "micro_batches": 2, "batch_size": 16}, "0.11"),
+        ({"gpus": 2, "schedule": "ddp", "batch_size": 32}, "about 0."),
+        ({"gpus": 2, "schedule": "gpipe", "gradients": "fused"}, "memory unknown"),
+        ({"args.width": 3}, "memory unknown"),
+    ],
+)
+def test_a_model_of_ones_own_is_known_from_its_calibration(tmp_path, keys, words):
+    model = linear_profile(make_case({"depth": 2, "gpus": 1, "dim": 2048, "batch_size": 8}, "t"))
+    layers = [msgspec.structs.replace(one, parameters=2048**2 + 2048) for one in model.layers]
+    model = msgspec.structs.replace(model, layers=tuple(layers))
+    sizes = MeasuredSizes(gradients="separate", in_two_parts=True, model=model)
+    kinds = calibration().calibration.kinds
+    kinds = (*(msgspec.structs.replace(kind, layers=(n,)) for n, kind in enumerate(kinds[:2])),
+             kinds[2])  # fmt: skip
+    of_model = msgspec.structs.asdict(own(batch_size=16))
+    of_model = {key: of_model[key] for key in of_model.keys() - {"gpus", "calibrates"}}
+    made = calibration(sizes=(sizes,), kinds=kinds, **of_model)
+    store = Store(tmp_path, "mine")
+    store.prepare()
+    store.result_path(made.case).write_bytes(encode(made))
+    assert fits_of(SIZE, tmp_path).of(own(**keys)).words.startswith(words)
 
 
 def test_what_is_no_result_is_no_measurement(tmp_path):

@@ -1,6 +1,7 @@
 """Parts of a calibration in this process: layers as a stage runs them, and how they are timed."""
 
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from mp.calibration.layers import measure_layers
 from mp.calibration.load import SHARES, measure_loaded
+from mp.calibration.memory import measure_sizes
 from mp.calibration.rounds import Deadline, Slots, rounds
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack, find_kinds
@@ -16,15 +18,18 @@ from mp.calibration.updates import measure_updates
 from mp.engine import Communicator
 from mp.families.registry import workload_of
 from mp.hardware.devices import choose_devices
+from mp.profiling.profile import measure_profile
 from study.validation import make_case
 
 CPU = torch.device("cpu")
+MLP = f"{Path(__file__).resolve().parent.parent.parent}/models/mlp.py:build"
 WANTED = "rows=4,8 gradients=separate,fused schedules=gpipe,zero_bubble,tensor layers=2,3 shares=2"
 GPT = {"kind": "gpt", "depth": 3, "dim": 16, "heads": 2, "seq_len": 4, "vocab": 11}
 
 
 def case_of(calibrates=WANTED, **keys):
-    values = {"depth": 6, "dim": 16, "batch_size": 8, "gpus": 1, "time_limit_s": 100.0} | keys
+    values = {"depth": 6, "batch_size": 8, "gpus": 1, "time_limit_s": 100.0} | keys
+    values |= {} if "factory" in keys else {"dim": 16}
     return msgspec.structs.replace(make_case(values, "here"), calibrates=calibrates)
 
 
@@ -157,6 +162,37 @@ def test_every_kind_has_times_for_every_size_of_micro_batch_and_way_of_gradients
     }  # fmt: skip
     assert {t.shares for t in found} == {1, 2}
     assert not setting.left_out
+
+
+def test_sizes_of_an_own_models_layers_are_those_that_each_job_would_measure():
+    own = {"factory": MLP, "depth": 6, "args.width": 16, "batch_size": 8}
+    setting = setting_of(calibrates=WANTED.replace(",tensor", "").replace(" shares=2", ""), **own)
+    found = measure_sizes(setting, 100.0)
+    assert {(its.model.rows, its.gradients) for its in found} == {
+        (rows, gradients) for rows in (4, 8) for gradients in ("separate", "fused")
+    }
+    for its in found:
+        assert its.in_two_parts
+        case = case_of(
+            gradients=its.gradients, schedule="zero_bubble", micro_batches=8 // its.model.rows,
+            **own,
+        )  # fmt: skip
+        of_job = measure_profile(workload_of(case), CPU, its.model.rows)
+        untimed = [
+            msgspec.structs.replace(layer, forward_s=None, backward_s=None)
+            for layer in of_job.layers
+        ]
+        assert list(its.model.layers) == untimed
+    assert not setting.left_out
+    assert measure_sizes(setting_of(), 100.0) == []
+
+
+def test_sizes_that_there_was_no_time_for_are_named():
+    wanted = "rows=4,8 gradients=separate schedules=naive layers=6"
+    setting = setting_of(calibrates=wanted, factory=MLP)
+    (found,) = measure_sizes(setting, 0.0)
+    assert found.model.rows == 4
+    assert setting.left_out == ["No time was left for the memory of layers with 8 rows, separate."]
 
 
 def test_a_layer_that_there_was_no_time_for_is_named():

@@ -1,11 +1,11 @@
-"""Seconds of each kind of layer, and of what a step does with all parameters."""
+"""Seconds of each kind of layer and of what a step does with all parameters, and memory."""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from study.results.calibration.timing import Timing
-from study.results.layers import MOST_LAYERS, Name
+from study.results.layers import MOST_LAYERS, ModelProfile, Name
 from study.results.record import Bytes, Count, Hertz, Record
 
 BusyShare = Annotated[float, Meta(gt=0, le=1)]
@@ -93,3 +93,14 @@ class MemoryBesideTorch(Record, frozen=True):
     after: Literal["layers", "messages", "collectives"]
     rank: Count
     bytes: Bytes
+
+
+class MeasuredSizes(Record, frozen=True):
+    """The layers of a model of one's own, each alone with one micro-batch, without their seconds.
+
+    `in_two_parts`: those of a backward in two parts are among them.
+    """
+
+    gradients: Literal["separate", "fused"]
+    in_two_parts: bool
+    model: ModelProfile

@@ -9,6 +9,7 @@ from study.results.calibration.layers import (
     LayerKind,
     LayerTime,
     LoadedTime,
+    MeasuredSizes,
     MemoryBesideTorch,
     UpdateTime,
 )
@@ -39,6 +40,7 @@ class Calibration(Record, frozen=True):
     collectives: Annotated[tuple[CollectiveTime, ...], MOST] = ()
     beside: Annotated[tuple[BesideTime, ...], MOST] = ()
     memory: Annotated[tuple[MemoryBesideTorch, ...], MOST] = ()
+    sizes: Annotated[tuple[MeasuredSizes, ...], MOST] = ()
     left_out: Annotated[tuple[Note, ...], MOST] = ()
 
     @property
