@@ -139,7 +139,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Annotated[
             str,
             _text(
-                r"\A[a-z]+=[a-z0-9_,]+( [a-z]+=[a-z0-9_,]+)*\Z",
+                r"\A[a-z_]+=[a-z0-9_,]+( [a-z_]+=[a-z0-9_,]+)*\Z",
                 "what to calibrate, e.g. rows=512 gradients=separate schedules=1f1b layers=5",
             ),
         ]

@@ -43,18 +43,20 @@ def measure_layers(setting: Setting, seconds: float) -> list[LayerTime]:
 
 
 def _chosen(setting: Setting) -> list[_Chosen]:
-    """Return what is measured, kinds with most layers first, and shares of the largest batch."""
+    """Return what is measured: kinds with most layers first, then shares of layers."""
     wanted, entries = setting.wanted, [alike.entry for alike in setting.kinds]
     order = sorted(range(len(entries)), key=lambda kind: -len(entries[kind].layers))
     whole = [
         _Chosen(kind, rows, gradients)
         for kind in order
         for rows in wanted.rows
-        for gradients in wanted.gradients
-        if gradients == wanted.gradients[0] or entries[kind].parameters
+        for place, gradients in enumerate(wanted.gradients_with(rows))
+        if not place or entries[kind].parameters
     ]
     split = (
-        _Chosen(setting.usual, wanted.rows[-1], "separate", shares) for shares in wanted.shares
+        _Chosen(setting.usual, rows, "separate", shares)
+        for shares in wanted.shares
+        for rows in wanted.rows_of_shares
     )
     return [*whole, *split]
 
@@ -77,14 +79,21 @@ def _measure_each(
 
 
 def _late(setting: Setting, one: _Chosen, *, is_loaded: bool) -> str:
-    name, how = setting.kinds[one.kind].entry.name, "under load" if is_loaded else "unthrottled"
-    return f"No time was left for {name} with {one.rows} rows, {one.gradients}, {how}."
+    how = "under load" if is_loaded else "unthrottled"
+    return f"No time was left for {_named(setting, one)} rows, {one.gradients}, {how}."
+
+
+def _named(setting: Setting, one: _Chosen) -> str:
+    """Return the layer and its rows, e.g. `layer 1 in 2 shares with 512`."""
+    split = f" in {one.shares} shares" if one.shares > 1 else ""
+    return f"{setting.kinds[one.kind].entry.name}{split} with {one.rows}"
 
 
 def _measure(
     setting: Setting, one: _Chosen, stack: Stack, seconds: float, *, is_loaded: bool
 ) -> list[LayerTime]:
-    actions = stack.actions(in_two_parts=setting.in_two_parts and one.shares == 1)
+    in_two_parts = setting.wanted.is_in_two_parts(one.rows) and one.shares == 1
+    actions = stack.actions(in_two_parts=in_two_parts)
     found: dict[Pace, Seconds] = {}
     try:
         if is_loaded:
@@ -94,8 +103,7 @@ def _measure(
             found["unthrottled"], host = time_unthrottled(actions, setting.device, seconds)
             found |= {"host": host} if is_gpu(setting.device) else {}
     except torch.OutOfMemoryError:
-        name = setting.kinds[one.kind].entry.name
-        setting.left_out.append(f"{name} with {one.rows} rows runs out of memory.")
+        setting.left_out.append(f"{_named(setting, one)} rows runs out of memory.")
     return [
         timed(
             LayerTime,

@@ -17,7 +17,7 @@ from mp.families.registry import workload_of
 from mp.hardware.memory import release_cache
 from mp.workload import Workload
 from study.case import Case, given
-from study.schedules import IN_TWO_PARTS, SCHEDULES
+from study.schedules import SCHEDULES
 from study.values.calibrates import Calibrates, parse_calibrates
 
 EngineOf = Callable[[Case], Engine[Any]]
@@ -40,6 +40,7 @@ class Setting:
     engine_of: EngineOf
     deadline: Deadline
     left_out: list[str] = field(default_factory=list)
+    _workloads: dict[str, Workload] = field(default_factory=dict)
 
     @cached_property
     def wanted(self) -> Calibrates:
@@ -50,11 +51,6 @@ class Setting:
     def device(self) -> torch.device:
         """The first device of this process."""
         return self.world.devices.real_device(0)
-
-    @property
-    def in_two_parts(self) -> bool:
-        """True if a schedule has backward in two parts."""
-        return any(name in IN_TWO_PARTS for name in self.wanted.schedules)
 
     @cached_property
     def kinds(self) -> list[Alike]:
@@ -78,8 +74,10 @@ class Setting:
         return make_inputs(workload, self.kinds, self.wanted.rows[-1], self.device)
 
     def workload(self, gradients: str) -> Workload:
-        """Return the model, with weight gradients computed in this way."""
-        return workload_of(replace(self.case, gradients=gradients))
+        """Return the model, with weight gradients computed in this way; drawn once for each."""
+        if gradients not in self._workloads:
+            self._workloads[gradients] = workload_of(replace(self.case, gradients=gradients))
+        return self._workloads[gradients]
 
     def stack(self, kind: int, rows: int, gradients: str, shares: int = 1) -> Stack | None:
         """Return layers of a kind, as many as fit; None, with a sentence, where not one does.

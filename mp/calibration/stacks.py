@@ -1,9 +1,9 @@
 """Layers of one kind, run one after another as a stage runs them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -232,5 +232,9 @@ def input_like(workload: Workload, alike: Alike, rows: int) -> torch.Tensor:
         alike: their kind.
         rows: of the micro-batch.
     """
-    activations = single_tensors(workload.activations(rows), workload.names())
-    return activations[-1 if alike.number is None else alike.number]
+    return _activations(workload, rows)[-1 if alike.number is None else alike.number]
+
+
+@lru_cache(maxsize=128)  # to run a whole model without data takes a tenth of a second and more
+def _activations(workload: Workload, rows: int) -> Sequence[torch.Tensor]:
+    return single_tensors(workload.activations(rows), workload.names())

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from study.case import Case
 from study.errors import ConfigError
 from study.models import KINDS
-from study.schedules import SCHEDULES
+from study.schedules import IN_TWO_PARTS, SCHEDULES
 from study.stages import chunks_of
 from study.values.calibrates import GRADIENTS, MOST, Calibrates
 from study.values.keys import DEFAULTS
@@ -74,7 +74,7 @@ def _cases_of(
 
 
 def _wanted(cases: Sequence[Case], source: object) -> Calibrates:
-    rows = sorted({case.batch_size // case.parts for case in cases})
+    rows = sorted({*map(_rows_of, cases)})
     if len(rows) > MOST:
         raise ConfigError(
             "--for",
@@ -91,7 +91,30 @@ def _wanted(cases: Sequence[Case], source: object) -> Calibrates:
         schedules=tuple(name for name in SCHEDULES if name in schedules),
         layers=tuple(dict.fromkeys((layers[0], layers[-1]))),
         shares=tuple(sorted({c.gpus for c in cases if _is_split(c)})),
+        **_rows_of_some(cases, rows),
     )
+
+
+def _rows_of_some(cases: Sequence[Case], rows: list[int]) -> dict[str, Any]:
+    """Return which rows only some measurements are asked for with; nothing where all are.
+
+    Args:
+        cases: to be predicted.
+        rows: all of theirs, sorted.
+    """
+    asked = {
+        "separate_rows": [case for case in cases if case.gradients == "separate"],
+        "fused_rows": [case for case in cases if case.gradients == "fused"],
+        "two_part_rows": [case for case in cases if case.schedule in IN_TWO_PARTS],
+        "share_rows": [case for case in cases if _is_split(case)],
+    }
+    found = {name: sorted({*map(_rows_of, its)}) for name, its in asked.items()}
+    usual = dict.fromkeys(found, rows) | {"share_rows": rows[-1:]}
+    return {name: tuple(its) for name, its in found.items() if its and its != usual[name]}
+
+
+def _rows_of(case: Case) -> int:
+    return case.batch_size // case.parts
 
 
 def _is_split(case: Case) -> bool:

@@ -1,6 +1,6 @@
 """The key `calibrates`: all that a calibration measures, so that no prediction extrapolates.
 
-rows=512,1024 gradients=separate schedules=1f1b,zbv layers=5,10 shares=2 nodes=2
+rows=512,1024 gradients=separate schedules=1f1b,zbv layers=5,10 shares=2 two_part_rows=512 nodes=2
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import get_args
 
 from study.errors import ConfigError
 from study.quoting import quoted
-from study.schedules import SCHEDULES
+from study.schedules import IN_TWO_PARTS, SCHEDULES
 
 GRADIENTS = ("separate", "fused")
 MOST = 64  # values of one word
@@ -21,11 +21,15 @@ class Calibrates:
     """All that is calibrated. Values are sorted, and none is there twice.
 
     Attributes:
-        rows: of micro-batches.
+        rows: of micro-batches, and of batches that are not cut.
         gradients: by whom weight gradients are computed.
         schedules: whose actions and host times are measured.
         layers: on one GPU, for what a step does with all parameters.
         shares: over how many GPUs layers are split, apart from whole ones.
+        separate_rows: those of `rows` that separate gradients are asked for with; all if empty.
+        fused_rows: those that fused gradients are asked for with; all if empty.
+        two_part_rows: those that a backward in two parts is asked for with; all if empty.
+        share_rows: those that shares of layers are asked for with; the largest alone if empty.
         nodes: on how many nodes its job runs.
     """
 
@@ -34,7 +38,26 @@ class Calibrates:
     schedules: tuple[str, ...]
     layers: tuple[int, ...]
     shares: tuple[int, ...] = ()
+    separate_rows: tuple[int, ...] = ()
+    fused_rows: tuple[int, ...] = ()
+    two_part_rows: tuple[int, ...] = ()
+    share_rows: tuple[int, ...] = ()
     nodes: int = 1
+
+    def gradients_with(self, rows: int) -> tuple[str, ...]:
+        """Return in which ways weight gradients are computed with so many rows."""
+        of_rows = {"separate": self.separate_rows, "fused": self.fused_rows}
+        return tuple(way for way in self.gradients if rows in (of_rows[way] or self.rows))
+
+    def is_in_two_parts(self, rows: int) -> bool:
+        """Return whether a schedule has a backward in two parts with so many rows."""
+        has_any = any(name in IN_TWO_PARTS for name in self.schedules)
+        return has_any and rows in (self.two_part_rows or self.rows)
+
+    @property
+    def rows_of_shares(self) -> tuple[int, ...]:
+        """The rows with which shares of layers are measured."""
+        return self.share_rows or self.rows[-1:]
 
     @property
     def text(self) -> str:
@@ -62,7 +85,7 @@ def parse_calibrates(text: str, source: object) -> Calibrates:
     words = [word.partition("=") for word in text.split(" ")]
     values = {name: tuple(value.split(",")) for name, _, value in words}
     problem = _problem(values) or (
-        "names a word twice" if len(values) < len(words) else _unsorted(values)
+        "names a word twice" if len(values) < len(words) else _unsorted(values) or _foreign(values)
     )
     if problem:
         raise ConfigError(
@@ -98,4 +121,12 @@ def _unsorted(values: dict[str, tuple[str, ...]]) -> str | None:
         order = [list(place).index(one) if place else int(one) for one in its]
         if order != sorted(set(order)):
             return f"has {name}= unsorted, or a value twice"
+    return None
+
+
+def _foreign(values: dict[str, tuple[str, ...]]) -> str | None:
+    """Return which rows of one word are not among all rows, as the end of a sentence."""
+    for name, its in values.items():
+        if name.endswith("_rows") and (others := {*its} - {*values["rows"]}):
+            return f"has {name}={min(others, key=int)}, which is not in rows="
     return None

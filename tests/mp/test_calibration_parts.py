@@ -33,8 +33,8 @@ def case_of(calibrates=WANTED, **keys):
     return msgspec.structs.replace(make_case(values, "here"), calibrates=calibrates)
 
 
-def setting_of(**keys):
-    case, world = case_of(**keys), Communicator(choose_devices(1, "cpu"))
+def setting_of(calibrates=WANTED, **keys):
+    case, world = case_of(calibrates, **keys), Communicator(choose_devices(1, "cpu"))
     return Setting(case, world, lambda case: None, Deadline(case.time_limit_s, world))
 
 
@@ -195,11 +195,25 @@ def test_sizes_that_there_was_no_time_for_are_named():
     assert setting.left_out == ["No time was left for the memory of layers with 8 rows, separate."]
 
 
+def test_rows_are_measured_with_what_they_are_asked_for_with_alone():
+    words = "rows=4,8 gradients=separate,fused schedules=zbv,tensor layers=2 shares=2"
+    setting = setting_of(f"{words} fused_rows=4 two_part_rows=4 share_rows=4,8")
+    found = [t for t in measure_layers(setting, 0.1) if t.kind == 1]
+    assert {(t.rows, t.gradients) for t in found} == {
+        (4, "separate"), (4, "fused"), (8, "separate"),
+    }  # fmt: skip
+    assert {t.rows for t in found if t.action == "weight_later"} == {4}
+    assert {t.rows for t in found if t.shares == 2} == {4, 8}
+
+
 def test_a_layer_that_there_was_no_time_for_is_named():
     setting = setting_of(time_limit_s=1e-6)
     assert measure_layers(setting, 0.0) == []
     assert setting.left_out[0] == (
         "No time was left for layer 1 with 4 rows, separate, unthrottled."
+    )
+    assert setting.left_out[-1] == (
+        "No time was left for layer 1 in 2 shares with 8 rows, separate, unthrottled."
     )
 
 

@@ -39,6 +39,42 @@ def test_the_rows_are_those_of_every_micro_batch_and_the_schedules_those_of_the_
     assert set(wanted.schedules) == {case.schedule for case in cases}
 
 
+GRID = """
+table: schedules
+axes: {schedule: [naive, 1f1b, zbv, tensor], gpus: [2, 4], micro_batches: [4],
+       gradients: [separate, fused], batch_size: [64, 128]}
+model: {depth: 16, dim: 32}
+"""
+
+
+def test_rows_are_asked_for_with_what_their_cases_do_with_them(tmp_path):
+    path = tmp_path / "mixed.yaml"
+    path.write_text(GRID)
+    cases = load_grids([str(path)])[0].cases()
+    wanted = parse_calibrates(made_for(str(path))[0].calibrates, "here")
+    assert wanted.rows == (16, 32, 64, 128)
+    for case in cases:  # what each of them needs is measured
+        rows = case.batch_size // case.parts
+        assert case.gradients in wanted.gradients_with(rows)
+        assert case.schedule != "zbv" or wanted.is_in_two_parts(rows)
+        assert case.schedule != "tensor" or (
+            case.gpus in wanted.shares and rows in wanted.rows_of_shares
+        )
+    assert wanted.share_rows == (64, 128)  # and nothing else
+    assert [wanted.gradients_with(rows) for rows in (16, 128)] == [
+        ("separate", "fused"), ("separate",),
+    ]  # fmt: skip
+    assert [wanted.is_in_two_parts(rows) for rows in wanted.rows] == [True, True, False, False]
+
+
+def test_a_calibration_that_asks_for_all_rows_alike_says_nothing_of_some():
+    text = "rows=8,16 gradients=separate,fused schedules=zbv,tensor layers=2 shares=2"
+    wanted = parse_calibrates(text, "here")
+    assert all(wanted.is_in_two_parts(rows) for rows in wanted.rows)
+    assert all(wanted.gradients_with(rows) == wanted.gradients for rows in wanted.rows)
+    assert wanted.rows_of_shares == (16,)
+
+
 def test_set_belongs_to_the_grid_that_is_calibrated_for():
     one, _ = made_for("task4", dim=1024, dtype="bfloat16")
     assert (one.dim, one.dtype) == (1024, "bfloat16")
@@ -123,6 +159,7 @@ def test_no_other_grid_has_the_case_of_a_calibration():
         ("rows=8 rows=8 gradients=separate schedules=1f1b layers=1", "names a word twice"),
         ("rows=8 gradients=separate schedules=1f1b layers=1 speed=2", "has speed=, which is not"),
         ("rows=8 gradients=separate schedules=1f1b layers=1 nodes=2,3", "has 2 values of nodes="),
+        ("rows=8 gradients=fused schedules=zbv layers=1 two_part_rows=4", "has two_part_rows=4, "),
     ],
 )
 def test_a_result_of_a_calibration_of_nothing_known_is_refused(text, problem):
