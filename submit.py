@@ -40,7 +40,7 @@ with first_contact(needs_linux=True):
     from study.calibration.grid import NAME as CALIBRATION
     from study.calibration.grid import calibration_for, check_for, load_all
     from study.case import MAX_REPEATS
-    from study.command_line.choices import each_choice, without_lists
+    from study.command_line.choices import each_choice, with_lists, without_lists
     from study.command_line.parser import OneLineParser, parse_overrides
     from study.errors import ConfigError, explain
     from study.grids.file import known_grids, load_grids, option_for
@@ -106,7 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     add("--predict", action="store_true",
         help="submit nothing; show what each case would take, from a calibration; --set may have "
-        "several values, e.g. gpus=2,4")  # fmt: skip
+        "several values, e.g. gpus=2,4, as with --for")  # fmt: skip
     add("--status", action="store_true", help="show the status of every submitted case")
     add("--watch", action="store_true",
         help="--status, live, until all jobs have ended; with --grid, submit first")  # fmt: skip
@@ -142,8 +142,10 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_idle_options(arguments)
     ignored = drop_outer_job_variables()
     drop_outer_rank_variables()
-    choices = each_choice(arguments.set) if arguments.predict else [arguments.set]
-    overrides = parse_overrides(choices[0])
+    may_choose = arguments.predict or arguments.calibrated
+    choices = each_choice(arguments.set) if may_choose else [arguments.set]
+    single = without_lists(arguments.set)
+    overrides = parse_overrides(single if arguments.calibrated else choices[0])
     check_repeats(arguments.repeats)
     is_submitting = not (arguments.status or arguments.cancel)
     check_for(arguments.grid, arguments.calibrated, is_needed=is_submitting)
@@ -153,13 +155,13 @@ def run(arguments: argparse.Namespace) -> int:
         for grid in load_all(arguments.grid)
     ]
     if arguments.calibrated:
-        grids = [calibrations_of(arguments, overrides)]
+        grids = [calibrations_of(arguments, [parse_overrides(sets) for sets in choices])]
     policy = parse_policy(arguments)
     if arguments.status:
         return show_status(Monitor(arguments.results, arguments.cluster, grids))
     typed = CommandLine(
-        arguments.grid, without_lists(arguments.set), arguments.repeats, arguments.retries,
-        arguments.cluster, arguments.results, arguments.calibrated,
+        arguments.grid, single, arguments.repeats, arguments.retries,
+        arguments.cluster, arguments.results, arguments.calibrated, with_lists(arguments.set),
     )  # fmt: skip
     if arguments.only:
         check_results(arguments.results)  # nothing has failed where nothing was submitted
@@ -189,16 +191,27 @@ def run(arguments: argparse.Namespace) -> int:
     return submit_and_watch(order) if arguments.watch else launch(order)
 
 
-def calibrations_of(arguments: argparse.Namespace, overrides: dict[str, Any]) -> Grid:
+def calibrations_of(arguments: argparse.Namespace, choices: list[dict[str, Any]]) -> Grid:
     """Return the calibrations that `--for` asks for.
 
+    Args:
+        arguments: of the command line.
+        choices: the `--set` values, once for each combination of those that are several.
+
     Raises:
-        ConfigError: a grid of `--for`, or the profile, is not there or wrong.
+        ConfigError: a grid of `--for`, or the profile, is not there or wrong, or there are several
+            limits of time.
     """
-    grids = [grid.with_overrides(overrides) for grid in load_grids(arguments.calibrated, "--for")]
+    if len({choice.get("time_limit_s") for choice in choices}) > 1:
+        raise ConfigError("--set", "time_limit_s has several values; a calibration takes one")
+    grids = [
+        grid.with_overrides(choice)
+        for grid in load_grids(arguments.calibrated, "--for")
+        for choice in choices
+    ]
     profile = choose_profile(arguments.cluster)
     executor = executor_of(profile, Store(arguments.results, profile.name), arguments.requeue)
-    made = calibration_for(grids, overrides, executor.nodes_of)
+    made = calibration_for(grids, choices[0], executor.nodes_of)
     return made.with_repeats(arguments.repeats)
 
 

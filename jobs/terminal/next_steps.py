@@ -17,7 +17,10 @@ WIDTH = 240
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The options by which a person chose the cases, so that our commands choose the same."""
+    """The options by which a person chose the cases, so that our commands choose the same.
+
+    `choices` are those `--set` that have several values, as cases that are predicted have.
+    """
 
     grids: Sequence[str] = ()
     sets: Sequence[str] = ()
@@ -26,6 +29,7 @@ class CommandLine:
     cluster: str = "auto"
     results: Path = Path("results")
     calibrated: Sequence[str] = ()
+    choices: Sequence[str] = ()
 
     def submit(self, *more: str) -> str:
         """Return the command line of submit.py with these cases and more options."""
@@ -41,8 +45,9 @@ class CommandLine:
         return f"{_line('collect.py', *cases, *self._where())} > tables.md"
 
     def calibrate(self) -> str:
-        """Return the command line that calibrates for these cases."""
-        sets = [word for text in self.sets for word in ("--set", text)]
+        """Return the command line that calibrates for these cases; its time is its own."""
+        kept = [t for t in (*self.sets, *self.choices) if not t.startswith("time_limit_s=")]
+        sets = [word for text in kept for word in ("--set", text)]
         cases = [word for grid in self.grids for word in ("--for", grid)]
         cluster = ["--cluster", self.cluster] if self.cluster != "auto" else []
         where = self._where()
@@ -51,7 +56,8 @@ class CommandLine:
     def _cases(self) -> list[str]:
         grids = [word for grid in self.grids for word in ("--grid", grid)]
         grids += [word for grid in self.calibrated for word in ("--for", grid)]
-        return grids + [word for text in self.sets for word in ("--set", text)]
+        sets = (*self.sets, *self.choices) if self.calibrated else self.sets
+        return grids + [word for text in sets for word in ("--set", text)]
 
     def _where(self) -> list[str]:
         return ["--results", str(self.results)] if self.results != Path("results") else []

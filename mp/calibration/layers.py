@@ -80,13 +80,8 @@ def _measure_each(
 
 def _late(setting: Setting, one: _Chosen, *, is_loaded: bool) -> str:
     how = "under load" if is_loaded else "unthrottled"
-    return f"No time was left for {_named(setting, one)} rows, {one.gradients}, {how}."
-
-
-def _named(setting: Setting, one: _Chosen) -> str:
-    """Return the layer and its rows, e.g. `layer 1 in 2 shares with 512`."""
-    split = f" in {one.shares} shares" if one.shares > 1 else ""
-    return f"{setting.kinds[one.kind].entry.name}{split} with {one.rows}"
+    which = setting.named(one.kind, one.rows, one.shares)
+    return f"No time was left for {which}, {one.gradients}, {how}."
 
 
 def _measure(
@@ -103,7 +98,8 @@ def _measure(
             found["unthrottled"], host = time_unthrottled(actions, setting.device, seconds)
             found |= {"host": host} if is_gpu(setting.device) else {}
     except torch.OutOfMemoryError:
-        setting.left_out.append(f"{_named(setting, one)} rows runs out of memory.")
+        which = setting.named(one.kind, one.rows, one.shares)
+        setting.left_out.append(f"{which} runs out of memory.")
     return [
         timed(
             LayerTime,

@@ -98,6 +98,17 @@ class Setting:
                 stack.try_all()
                 return stack
             release_cache()  # once the error, which holds the layers, has gone
-        name = alike.entry.name
-        self.left_out.append(f"{name} with {rows} rows does not fit on {self.device}.")
+        which = self.named(kind, rows, shares)
+        self.left_out.append(f"{which} does not fit on {self.device}.")
         return None
+
+    def named(self, kind: int, rows: int, shares: int = 1) -> str:
+        """Return a layer with its rows, e.g. `layer 1 in 2 shares with 512 rows`.
+
+        Args:
+            kind: its index.
+            rows: of the micro-batch.
+            shares: over how many GPUs it is split.
+        """
+        split = f" in {shares} shares" if shares > 1 else ""
+        return f"{self.kinds[kind].entry.name}{split} with {rows} rows"

@@ -7,7 +7,7 @@ from statistics import median
 from msgspec import structs
 
 from predict.costs.pace import PacedTime
-from predict.costs.refusal import Unpredictable
+from predict.costs.refusal import Unpredictable, not_calibrated
 from study.case import Case
 from study.results.calibration.layers import LayerAction, LayerKind, LayerTime
 from study.results.calibration.record import Calibration
@@ -162,21 +162,23 @@ class LayerTimes:
 
     def _missing(self, layer: int, action: LayerAction, shares: int) -> Unpredictable:
         why = self._why_missing(layer, action, shares)
-        its_name = re.compile(rf"\b{re.escape(self.kind(layer).name)}\b")
-        left = next(filter(its_name.search, self.calibration.left_out), None)
-        if left is None:
-            return Unpredictable(why)
-        return Unpredictable(f"{why} ({left.removesuffix('.')})", "calibrate longer")
+        name = re.escape(self.kind(layer).name)
+        its = rf" in {shares} shares" if shares > 1 else rf"(?<!\w){name}"
+        said = re.compile(rf"{its} with {self.rows} rows")
+        return not_calibrated(why, self.calibration.left_out, said.search, "calibrate")
 
     def _why_missing(self, layer: int, action: LayerAction, shares: int) -> str:
         mine = [t for t in self.calibration.layers if t.kind == self.kind_of(layer)]
-        rows = sorted({t.rows for t in mine})
+        rows = {t.rows for t in mine}
         if self.rows not in rows:
-            known = ", ".join(map(str, rows)) or "none"
             name = self.kind(layer).name
-            return f"{name} was not calibrated with {self.rows} rows (calibrated: {known})"
-        if shares not in {t.shares for t in mine}:
-            return f"layers split over {shares} GPUs were not calibrated"
+            return f"{name} was not calibrated with {self.rows} rows (calibrated: {_words(rows)})"
+        split = {t.rows for t in self.calibration.layers if t.shares == shares}
+        if self.rows not in split:
+            return (
+                f"layers split over {shares} GPUs were not calibrated with {self.rows} rows "
+                f"(calibrated: {_words(split)})"
+            )
         if self.case.gradients not in {t.gradients for t in mine}:
             return f"gradients: {self.case.gradients} was not calibrated"
         return f"{action.replace('_', ' ')} of {self.kind(layer).name} was not calibrated"
@@ -186,3 +188,7 @@ def _paced(loaded: LayerTime, rested: LayerTime | None) -> Timing:
     if rested is None:
         return loaded
     return PacedTime(**structs.asdict(loaded), rested_s=min(rested.seconds, loaded.seconds))
+
+
+def _words(rows: set[int]) -> str:
+    return ", ".join(map(str, sorted(rows))) or "none"

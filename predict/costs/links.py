@@ -1,7 +1,7 @@
 """Seconds of messages and collectives between GPUs."""
 
 from predict.costs.lines import line_at, points_of, seconds_at
-from predict.costs.refusal import Unpredictable
+from predict.costs.refusal import not_calibrated
 from predict.simulation.costs import Link, Queues
 from study.results.calibration.record import Calibration
 
@@ -38,7 +38,8 @@ def link_of(calibration: Calibration, size: float, nodes: int, ways: tuple[str, 
             latency_s, slope = line_at(points_of(timed), size)
             return Link(max(0.0, latency_s), 1 / slope if slope else float("inf"))
     between = "between nodes" if nodes > 1 else "between GPUs"
-    raise Unpredictable(f"no message {between} was calibrated")
+    why, left_out = f"no message {between} was calibrated", calibration.left_out
+    raise not_calibrated(why, left_out, lambda said: "messages" in said, "calibrate again")
 
 
 def collective_s(
@@ -71,7 +72,9 @@ def collective_s(
             factor = ring_share(gpus) / ring_share(nearest)
             return factor * seconds_at(points_of(points), size)
     between = " between nodes" if nodes > 1 else ""
-    raise Unpredictable(f"no {operation.replace('_', '-')}{between} was calibrated")
+    why = f"no {operation.replace('_', '-')}{between} was calibrated"
+    left_out = calibration.left_out
+    raise not_calibrated(why, left_out, lambda said: operation in said, "calibrate again")
 
 
 def ring_share(gpus: int) -> float:

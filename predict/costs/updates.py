@@ -3,7 +3,7 @@
 from typing import Literal
 
 from predict.costs.lines import points_of, seconds_at
-from predict.costs.refusal import Remedy, Unpredictable
+from predict.costs.refusal import not_calibrated
 from study.results.calibration.record import Calibration
 
 
@@ -31,6 +31,6 @@ def update_s(
         if timed:
             return seconds_at(points_of(timed), size)
     what = "the optimizer" if action == "optimizer" else "scaling of gradients"
-    is_late = any("optimizer" in sentence for sentence in calibration.left_out)
-    remedy: Remedy = "calibrate longer" if is_late else "calibrate again"
-    raise Unpredictable(f"{what} was not calibrated", remedy)
+    left_out = calibration.left_out
+    why = f"{what} was not calibrated"
+    raise not_calibrated(why, left_out, lambda said: "optimizer" in said, "calibrate again")

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from predict.costs.calibrated import Calibrated, record_of
 from predict.costs.cuts import Cut, cuts_by_time, is_cut_by_time
-from predict.costs.refusal import Unpredictable
+from predict.costs.refusal import Remedy, Unpredictable, not_calibrated
+from predict.forecast.complete import completeness
 from predict.forecast.machine import difference, heat_of
-from study.case import Case
+from study.case import Case, given
 from study.models import KINDS
 from study.results.result import Result
 from study.schedules import SCHEDULES
+from study.values.calibrates import parse_calibrates
 
 # Of a case and its calibration alike, in this order: the later one differs, the nearer they are.
 _MODEL = ("kind", "factory", "sha256", "args", "dim", "heads", "seq_len", "vocab", "tied", "width",
@@ -47,12 +49,10 @@ class Known:
         pair = self._beside(one, self._choose(case, gpus=2, nodes=1))
         if nodes == 1:
             return Calibrated(one, pair)
-        try:
-            far = self._choose(case, gpus=2, nodes=2)
-        except Unpredictable:
+        if not any(_size_of(result) == (2, 2) for result in self.results):
             why = f"it runs on {nodes} nodes, and no link between nodes was calibrated"
-            raise Unpredictable(why) from None
-        return Calibrated(one, pair, self._beside(one, far))
+            raise Unpredictable(why)
+        return Calibrated(one, pair, self._beside(one, self._choose(case, gpus=2, nodes=2)))
 
     def cuts_of(self, case: Case) -> tuple[Cut, ...]:
         """Return the cuts into stages that a job may make by time; none where nobody can know."""
@@ -78,12 +78,15 @@ class Known:
         if not of_size:
             raise Unpredictable(f"no calibration of {what} is there")
         nearest: tuple[int, Unpredictable] | None = None
+        fitting = list[Result]()
         for result in sorted(of_size, key=lambda result: result.job.finished_at, reverse=True):
             place, why = next(self._problems(case, result), (0, None))
             if why is None:
-                return result
-            if nearest is None or place > nearest[0]:
+                fitting.append(result)
+            elif nearest is None or place > nearest[0]:
                 nearest = place, why
+        if fitting:  # the newest of those that have most of what the case takes
+            return max(fitting, key=lambda result: completeness(case, result))
         assert nearest is not None
         raise nearest[1]
 
@@ -107,9 +110,11 @@ class Known:
             return Unpredictable(f"{name} was interrupted ({ended})", "calibrate again")
         has_gpus = result.environment is not None and bool(result.environment.gpus)
         if result.emulated and (has_gpus or self.device == "cuda"):
-            return Unpredictable(f"{name} is emulated, on fewer GPUs than it is for")
+            why = f"{name} is emulated, on fewer GPUs than it is for"
+            return Unpredictable(why, "calibrate again")
         if has_gpus and self.device == "cpu":
-            return Unpredictable(f"{name} ran on a GPU, and the profile has device: cpu")
+            why = f"{name} ran on a GPU, and the profile has device: cpu"
+            return Unpredictable(why, "calibrate again")
         if heat := heat_of(result):
             return Unpredictable(f"{name} was slowed by {heat}", "calibrate again")
         if differs := self._since(result):
@@ -129,14 +134,18 @@ class Known:
     @staticmethod
     def _by_rows(case: Case, result: Result) -> Unpredictable | None:
         """Return whether the case's rows are missing, where layers were timed at all."""
-        timed = result.calibration.layers if result.calibration is not None else ()
+        found = result.calibration
         wanted = case.batch_size // case.parts
-        known = sorted({layer.rows for layer in timed})
-        if result.case.gpus > 1 or wanted in known:
+        known = sorted({layer.rows for layer in found.layers}) if found is not None else []
+        if found is None or result.case.gpus > 1 or wanted in known:
             return None
         what = "micro-batches" if SCHEDULES[case.schedule].is_pipeline else "batches"
         calibrated = ", ".join(map(str, known)) or "none"
-        return Unpredictable(f"{what} of {wanted} rows are not calibrated ({calibrated} are)")
+        why = f"{what} of {wanted} rows are not calibrated ({calibrated} are)"
+        is_asked = wanted in parse_calibrates(given(result.case.calibrates), "its case").rows
+        left_out = found.left_out if is_asked else ()
+        otherwise: Remedy = "calibrate again" if is_asked else "calibrate"
+        return not_calibrated(why, left_out, lambda said: f" {wanted} rows" in said, otherwise)
 
     @staticmethod
     def _beside(one: Result, other: Result) -> Result:
@@ -148,9 +157,9 @@ class Known:
 
 
 def _size_of(result: Result) -> tuple[int, int]:
-    """Return the GPUs and the nodes of a calibration; of one that failed, one node."""
-    found = result.calibration
-    return (result.case.gpus, 1) if found is None else (found.gpus, found.nodes)
+    """Return the GPUs and the nodes of a calibration."""
+    found, case = result.calibration, result.case
+    return (case.gpus, case.least_nodes) if found is None else (found.gpus, found.nodes)
 
 
 def _other_model(key: str, case: Case, its: Case) -> Unpredictable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from predict.costs.calibrated import Calibrated
-from predict.costs.refusal import Unpredictable
+from predict.costs.refusal import LONGER_S, Unpredictable
 from predict.forecast.intervals import Residuals, group_of, half_width
 from predict.forecast.matching import Known
 from predict.forecast.words import step_words
@@ -22,6 +22,7 @@ from study.values.keys import DEFAULTS
 Predicted = Prediction | Unpredictable
 # Keys that change no step.
 _NEUTRAL = ("seed", "warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat")
+LONGER = 2  # times as long as calibrations that had too little time
 
 
 @dataclass
@@ -87,6 +88,8 @@ class Predictor:
                 calibrated = replace(self.known.for_case(case, nodes), model=model)
                 self._steps[case] = calibrated, step_of(case, calibrated, nodes)
             except Unpredictable as why:
+                limits = (each.case.time_limit_s for each in self.known.results)
+                why.limit_s = max([LONGER_S, *(LONGER * limit_s for limit_s in limits)])
                 self._steps[case] = why
         found = self._steps[case]
         if isinstance(found, Unpredictable):

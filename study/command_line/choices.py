@@ -31,6 +31,11 @@ def without_lists(texts: list[str]) -> list[str]:
     return [text for text in texts if len(_values(text)) == 1]
 
 
+def with_lists(texts: list[str]) -> list[str]:
+    """Return those that have several."""
+    return [text for text in texts if len(_values(text)) > 1]
+
+
 def _values(text: str) -> list[str]:
     key, equals, value = text.partition("=")
     if not equals or not is_list(key, value):

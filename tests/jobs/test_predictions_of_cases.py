@@ -134,6 +134,13 @@ def test_several_values_of_a_key_are_all_looked_at():
         each_choice([f"{key}=1,2,3,4" for key in "abcde"])
 
 
+def test_the_command_that_calibrates_has_every_value_and_a_time_of_its_own():
+    sets = {"sets": ["dim=1024", "time_limit_s=5"], "choices": ["batch_size=64,128"]}
+    assert CommandLine(["g"], **sets).calibrate() == (
+        "python submit.py --grid calibration --for g --set dim=1024 --set batch_size=64,128"
+    )
+
+
 def test_a_plan_that_is_too_long_is_not_predicted_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(of_plan, "MOST", 3)
     made = order(tmp_path)
