@@ -123,7 +123,7 @@ class Stack:
         shares: int = 1,
         x: torch.Tensor | None = None,
     ) -> None:
-        self.alike, self.count = alike, count
+        self.alike, self.count, self.rows = alike, count, rows
         self.store = WeightGradients() if workload.case.gradients == "fused" else None
         self.runs: list[Callable[[torch.Tensor], torch.Tensor]] = []
         self.parameters: list[nn.Parameter] = []

@@ -52,6 +52,11 @@ class Stopwatch:
         """True on a GPU."""
         return is_gpu(self.device)
 
+    @property
+    def waits_for_host(self) -> bool:
+        """True if a GPU came to too many actions before the host had launched them."""
+        return self.waited_for > MOST_WAITED_FOR * len(self.marks)
+
     def mark(self) -> Any:
         """Return this moment: an event of the GPU, or the host's clock."""
         if not self.on_gpu:
@@ -207,8 +212,8 @@ def time_sustained(
         if len(ended) > AHEAD:
             ended[-AHEAD - 1].synchronize()
     found = watch.seconds()
-    is_ahead = watch.waited_for <= MOST_WAITED_FOR * len(watch.marks)
-    return found if is_ahead and watch.busy_share >= LEAST_BUSY else None
+    is_loaded = not watch.waits_for_host and watch.busy_share >= LEAST_BUSY
+    return found if is_loaded else None
 
 
 def _extend(found: Seconds, more: Seconds) -> None:

@@ -12,7 +12,7 @@ import torch
 from mp.calibration import layers, load, stopwatch, updates
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import time_sustained, time_unthrottled
-from tests.mp.test_calibration_parts import CPU, setting_of
+from tests.mp.test_calibration_parts import CPU, setting_of, stack_of
 
 CYCLES_PER_S = 2e9
 
@@ -126,6 +126,44 @@ def test_a_gpu_that_comes_to_actions_before_they_are_launched_is_not_under_load(
 ):
     monkeypatch.setattr(Event, "is_reached", True)
     assert time_sustained([("a", lasting(0.01, []))], CPU, 0.05) is None
+
+
+@pytest.mark.parametrize("number", range(len(load.SHARES)))
+def test_a_share_at_which_the_gpu_waits_for_its_host_is_no_time_of_a_gpu(monkeypatch, number):
+    late = load.SHARES[number]
+    monkeypatch.setattr(load, "SLOT_S", {"cpu": (0.0, 0.01)})
+    monkeypatch.setattr(load.Load, "waits_for_host", property(lambda its: its.share == late))
+    found = load.measure_loaded(setting_of(), 0.05)
+    assert len(found) == len(load.SHARES) - 1
+
+
+def test_a_pass_that_the_gpu_came_to_before_its_launch_is_counted(monkeypatch):
+    made = load.Load(stack_of(), 1.0)
+    made.measure(0.02)
+    assert not made.waits_for_host
+    monkeypatch.setattr(Event, "is_reached", True)
+    made.measure(0.02)
+    assert made.waits_for_host
+
+
+def test_a_load_takes_rows_that_the_host_launches_in_time(monkeypatch):
+    words = "rows=2,4,8,16 gradients=separate schedules=gpipe layers=2"
+    tried = []
+
+    def is_ahead(its):
+        tried.append(its.stack.rows)
+        return its.stack.rows >= enough
+
+    monkeypatch.setattr(
+        load.Load, "is_ahead", property(is_ahead, lambda its, value: None), raising=False
+    )
+    enough = 8
+    assert load._stack_ahead(setting_of(words)).rows == 8
+    enough = 16
+    assert load._stack_ahead(setting_of(words)).rows == 16
+    enough = 32  # no rows are enough: the most have the longest times
+    assert load._stack_ahead(setting_of(words)).rows == 16
+    assert tried == [8, 8, 8]  # the most need no try
 
 
 def test_layers_that_fit_forward_alone_are_fewer(monkeypatch):
