@@ -49,13 +49,15 @@ def measure_beside(
         fits = [its for its in setting.world.all_gather(stack is not None, bool) if its]
         if len(fits) < setting.world.size or stack is None or not stack.learns:
             continue
-        every = _Turns(setting, stack, _rate(messages)).measure(slot_s)
+        turns = _Turns(setting, stack, _rate(messages))
+        link = setting.with_room(turns.make_link, f"transfers beside layers with {rows} rows")
+        every = {} if link is None else turns.measure(link, slot_s)
         found += [
             timed(BesideTime, samples, beside=beside, action=action, kind=kind, rows=rows,
                   layers=stack.count)
             for (beside, action), samples in every.items()
         ]  # fmt: skip
-        del stack
+        del stack, turns, link
         release_cache()
     return found
 
@@ -85,15 +87,20 @@ class _Turns:
         long_s = alone_s + spin_s
         wanted = int(self.world.all_reduce_max(MARGIN * long_s * bytes_per_s))
         wanted = max(8, min(wanted, MOST * LARGEST if is_gpu(setting.device) else ON_A_CPU))
-        self.link = Link(setting, min(wanted, LARGEST))
-        self.count = -(-wanted // LARGEST)
+        self.size, self.count = min(wanted, LARGEST), -(-wanted // LARGEST)
 
-    def measure(self, seconds: float) -> dict[tuple[Beside, str], list[float]]:
+    def make_link(self) -> Link:
+        """Return the buffers of a transfer."""
+        return Link(self.setting, self.size)
+
+    def measure(self, link: Link, seconds: float) -> dict[tuple[Beside, str], list[float]]:
         """Return the seconds of a layer, by what was beside it and the action.
 
         Args:
+            link: what is transferred.
             seconds: after which no round begins.
         """
+        self.link = link
         found: dict[tuple[Beside, str], list[float]] = defaultdict(list)
         for beside in BESIDES:  # the first of each kind makes its connection
             self._turn(beside)

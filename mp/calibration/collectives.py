@@ -1,7 +1,9 @@
 """Seconds of the collectives of tensor and data parallelism, by the bytes of the whole tensor."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from typing import Any, Literal, get_args
 
 import torch
 import torch.distributed as dist
@@ -33,26 +35,35 @@ def measure_collectives(setting: Setting, nodes: int, seconds: float) -> list[Co
         seconds: for all of them.
     """
     sizes = _sizes(setting)
-    slots, found = Slots(seconds, 3 * len(WAYS) * len(sizes)), list[CollectiveTime]()
-    for size in sizes:
-        for operation, run in _operations(setting, size).items():
-            for way in WAYS:
-                slot_s = slots.next()
-                if setting.deadline.is_over():
-                    setting.left_out.append(f"No time was left for {operation} of {size} bytes.")
-                    continue
-                found.append(
-                    timed(
-                        CollectiveTime,
-                        _times(setting, run, way, slot_s),
-                        operation=operation,
-                        way=way,
-                        gpus=setting.world.size,
-                        nodes=nodes,
-                        bytes=size,
-                    )
-                )
-    return found
+    slots = Slots(seconds, 3 * len(WAYS) * len(sizes))
+    return [time for size in sizes for time in _of_size(setting, size, nodes, slots)]
+
+
+def _of_size(setting: Setting, size: int, nodes: int, slots: Slots) -> Iterator[CollectiveTime]:
+    """Yield the times of all operations of one size, whose buffers go with it.
+
+    Args:
+        setting: of the calibration.
+        size: in bytes, of the whole tensor.
+        nodes: on which the GPUs lie.
+        slots: of all collectives.
+    """
+    what = f"{', '.join(get_args(Operation))} of {size} bytes"
+    operations = setting.with_room(partial(_operations, setting, size), what) or {}
+    for (operation, run), way in product(operations.items(), WAYS):
+        slot_s = slots.next()
+        if setting.deadline.is_over():
+            setting.left_out.append(f"No time was left for {operation} of {size} bytes.")
+            continue
+        yield timed(
+            CollectiveTime,
+            _times(setting, run, way, slot_s),
+            operation=operation,
+            way=way,
+            gpus=setting.world.size,
+            nodes=nodes,
+            bytes=size,
+        )
 
 
 def _sizes(setting: Setting) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from study.schedules import SCHEDULES
 from study.values.calibrates import Calibrates, parse_calibrates
 
 EngineOf = Callable[[Case], Engine[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,23 @@ class Setting:
             release_cache()  # once the error, which holds the layers, has gone
         which = self.named(kind, rows, shares)
         self.left_out.append(f"{which} does not fit on {self.device}.")
+        return None
+
+    def with_room(self, make: Callable[[], T], what: str) -> T | None:
+        """Return what every rank has made; None, with a sentence, where one has no memory for it.
+
+        Args:
+            make: allocates it on this rank; all ranks call it together.
+            what: it is for, in words.
+        """
+        made: T | None = None
+        with suppress(torch.OutOfMemoryError):
+            made = make()
+        if all(self.world.all_gather(made is not None, bool)):
+            return made
+        made = None
+        release_cache()
+        self.left_out.append(f"No memory was left for {what}.")
         return None
 
     def named(self, kind: int, rows: int, shares: int = 1) -> str:

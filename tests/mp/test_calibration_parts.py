@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import torch
 
+from mp.calibration import beside, collectives, messages
 from mp.calibration.layers import measure_layers
 from mp.calibration.load import SHARES, measure_loaded
 from mp.calibration.memory import measure_sizes
@@ -215,6 +216,31 @@ def test_a_layer_that_there_was_no_time_for_is_named():
     assert setting.left_out[-1] == (
         "No time was left for layer 1 in 2 shares with 8 rows, separate, unthrottled."
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "allocated", "measure"),
+    [
+        (messages, "Link", lambda setting: messages.measure_messages(setting, 1, 0.0)),
+        (
+            collectives,
+            "_operations",
+            lambda setting: collectives.measure_collectives(setting, 1, 0.0),
+        ),
+        (beside, "Link", lambda setting: beside.measure_beside(setting, [], 0.0)),
+    ],
+)
+def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(
+    monkeypatch, module, allocated, measure
+):
+    def too_large(*_):
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(module, allocated, too_large)
+    setting = setting_of()
+    assert measure(setting) == []
+    assert setting.left_out
+    assert all(its.startswith("No memory was left for ") for its in setting.left_out)
 
 
 def test_updates_are_timed_for_the_fewest_and_the_most_layers_of_a_gpu():
