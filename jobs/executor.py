@@ -17,7 +17,7 @@ from jobs.planned import PlannedCase
 from jobs.profile import Profile
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes
 from jobs.status.case_status import CaseStatus, Snapshot
-from predict.memory.fit import GpuSize
+from predict.memory.gpu_size import GpuSize
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.ledger import Attempt, Submission

@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from jobs.fit.calibrated import calibrated_beside
 from jobs.fit.measured import MeasuredLayers
 from jobs.planned import PlannedCase
-from predict.memory.fit import Answer, Fits, GpuSize, in_gib
+from predict.memory.beside import Beside
+from predict.memory.fit import Answer, Fits, in_gib
+from predict.memory.gpu_size import GpuSize
 from predict.memory.instead import what_would_fit
 from predict.memory.kinds.of_case import layers_of
 from study.case import Case
@@ -15,6 +18,15 @@ from study.storage.store import Store
 UNKNOWN_SIZE = (
     "Memory of the fullest GPU: compared with nothing, since the size of a GPU is not known here; "
     "gpu_memory_gb in cluster.yaml gives it."
+)
+# Of a GPU that is no H100 or H200.
+ELSEWHERE = (
+    "What CUDA and NCCL take besides tensors was measured on H100s and H200s; of this GPU it is a "
+    "guess, so only tensors count for cannot fit, less a tenth."
+)
+OF_CALIBRATION = (
+    "What CUDA and NCCL take besides tensors was measured on H100s and H200s; for cannot fit what "
+    "this folder's calibrations found counts, and tensors less a tenth."
 )
 
 
@@ -39,6 +51,7 @@ def make_fits(
         lambda case: layers_of(case) or measured.of(case),
         cuts_of,
         note="" if is_emulated else UNKNOWN_SIZE,
+        beside=Beside(size, calibrated_beside(store, size)),
     )
 
 
@@ -60,7 +73,15 @@ def fit_lines(planned: Sequence[PlannedCase], fits: Fits) -> list[str]:
         return [fits.note, *lines] if fits.note else lines
     answers = Counter(fit.answer for fit in found if fit.answer)
     counts = ", ".join(f"{count} {_plural(answer, count)}" for answer, count in answers.items())
-    return [f"Memory of the fullest GPU against {fits.size}: {counts}.", *lines]
+    beside = _beside_line(fits)
+    return [f"Memory of the fullest GPU against {fits.size}: {counts}.", *beside, *lines]
+
+
+def _beside_line(fits: Fits) -> list[str]:
+    """Return what a plan says where CUDA and NCCL may take other memory than on H100s."""
+    if fits.beside is None or fits.beside.is_measured:
+        return []
+    return [OF_CALIBRATION if fits.beside.calibrated else ELSEWHERE]
 
 
 def _plural(answer: Answer, count: int) -> str:
@@ -113,8 +134,6 @@ def _needs(case: Case, fits: Fits) -> str:
     assert fit is not None
     if fit.peak is None:
         return f"a GPU would need {in_gib(fit.at_least)} and more, and has {fits.size}"
-    tensors, beside = in_gib(fit.peak.allocated), in_gib(fit.peak.beside)
-    return (
-        f"GPU {fit.peak.gpu} would need {tensors} for tensors and {beside} for CUDA and NCCL, "
-        f"and has {fits.size}"
-    )
+    tensors = f"{in_gib(fit.peak.allocated)} for tensors"
+    needs = f"{tensors} and {in_gib(fit.beside)} for CUDA and NCCL" if fit.beside else tensors
+    return f"GPU {fit.peak.gpu} would need {needs}, and has {fits.size}"

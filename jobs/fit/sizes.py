@@ -3,7 +3,7 @@
 import re
 
 from jobs.profile import Profile
-from predict.memory.fit import GIB, GpuSize
+from predict.memory.gpu_size import GIB, GpuSize
 
 # GiB of types that exist with one size, or almost: the memory of the card, which error correction
 # may make a little smaller. Others, as a100 and v100, are known only with a size in their name.
@@ -32,9 +32,10 @@ _BARE_SIZE = re.compile(r"(?<=[a-z]\d{2}[-_]|\d{3}[-_])(\d{2,3})$")  # h100-96, 
 
 def size_by_profile(profile: Profile) -> GpuSize | None:
     """Return the size that the profile gives, or its typed `gpu_request`; None if neither does."""
+    kind = profile.gpu_request.partition(":")[2].replace("{n}", "")
     if profile.gpu_memory_gb is not None:
-        return GpuSize(int(profile.gpu_memory_gb * GIB), "gpu_memory_gb")
-    return size_by_type(profile.gpu_request.partition(":")[2].replace("{n}", ""))
+        return GpuSize(int(profile.gpu_memory_gb * GIB), "gpu_memory_gb", kind)
+    return size_by_type(kind)
 
 
 def size_by_type(name: str) -> GpuSize | None:
@@ -43,18 +44,18 @@ def size_by_type(name: str) -> GpuSize | None:
     Args:
         name: a type as Slurm or a driver has it.
     """
-    words = name.lower()
+    words, source = name.lower(), f"type {name.strip(':')}"
     if "gh200" in words:
         size = _OF_GH200["144g" in words]
-        return GpuSize(size * GIB, f"type {name.strip(':')}")
+        return GpuSize(size * GIB, source, name)
     if found := _SIZE.findall(words) or _BARE_SIZE.findall(words.strip(":")):
-        return GpuSize(int(found[-1]) * GIB, f"type {name.strip(':')}")
+        return GpuSize(int(found[-1]) * GIB, source, name)
     parts = re.split(r"[^a-z0-9]+", words)
     if "h100" in parts and "nvl" in parts:
         parts = ["h100nvl"]
     for part in parts:
         if part in _OF_TYPE:
-            return GpuSize(_OF_TYPE[part] * GIB, f"type {name.strip(':')}")
+            return GpuSize(_OF_TYPE[part] * GIB, source, name)
     return None
 
 

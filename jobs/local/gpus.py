@@ -7,7 +7,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from predict.memory.fit import GpuSize
+from predict.memory.gpu_size import GpuSize
 
 # By these files a driver shows GPUs: NVIDIA's, on Windows' Linux, on Tegra, and AMD's.
 DEVICES = ("nvidia[0-9]*", "dxg", "nvhost-gpu", "nvgpu", "kfd")
@@ -35,15 +35,19 @@ def largest_gpu() -> GpuSize | None:
     """Return the memory of this machine's largest GPU, by NVIDIA's driver; None if unknown."""
     import pynvml
 
-    sizes = []
+    found = list[tuple[int, str]]()
     try:
         pynvml.nvmlInit()
         try:
             for number in range(pynvml.nvmlDeviceGetCount()):
                 handle = pynvml.nvmlDeviceGetHandleByIndex(number)
-                sizes.append(int(pynvml.nvmlDeviceGetMemoryInfo(handle).total))
+                size = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+                found.append((size, str(pynvml.nvmlDeviceGetName(handle))))
         finally:
             pynvml.nvmlShutdown()
     except pynvml.NVMLError:
         return None
-    return GpuSize(max(sizes), "by this machine's driver") if sizes else None
+    if not found:
+        return None
+    size, kind = max(found)
+    return GpuSize(size, "by this machine's driver", kind)

@@ -24,7 +24,7 @@ from jobs.profile import Profile
 from jobs.status.case_status import CaseStatus
 from jobs.status.results import ResultFiles, archive_old_results
 from jobs.worker.rank import VARIABLES
-from predict.memory.fit import GpuSize
+from predict.memory.gpu_size import GpuSize
 from study.case import Case
 from study.errors import ConfigError, explain
 from study.outcome import Outcome

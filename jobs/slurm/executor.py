@@ -20,7 +20,7 @@ from jobs.slurm.submission import Lanes, make_batches
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes
 from jobs.status.case_status import Snapshot
 from jobs.status.results import archive_old_results
-from predict.memory.fit import GpuSize
+from predict.memory.gpu_size import GpuSize
 from study.case import Case
 from study.errors import ConfigError
 from study.storage.ledger import Submission, append

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from predict.forecast.words import digits, percent
-from predict.memory.fit import GIB
+from predict.memory.gpu_size import GIB
 from study.case import Case
 from study.schedules import SCHEDULES, has_key
 from study.storage.prediction import Prediction

@@ -8,7 +8,7 @@ from predict.forecast.words import (
     ranges_of_each,
     step_words,
 )
-from predict.memory.fit import GIB
+from predict.memory.gpu_size import GIB
 from study.case import Case
 from study.storage.prediction import Prediction
 

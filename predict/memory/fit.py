@@ -5,34 +5,19 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import Literal
 
+from predict.memory.beside import Beside
+from predict.memory.gpu_size import GIB, GpuSize
 from predict.memory.least import least_of
 from predict.memory.peaks import Peak, TooLong, memory_case, peaks_of_cuts
 from study.case import Case
 from study.results.layers import ModelProfile
 
-GIB = 2**30
 # torch reserves more than it gives out: 1.00 to 1.27 times as much on H100s, where nothing ran out.
 RESERVED = 1.27
 # Where no times are known a cut by operations is followed. A job that cuts by time may put more on
 # one GPU: up to 1.32 times as much, of a GPT on two and four H200s.
 OTHER_CUT = 1.35
 Answer = Literal["fits", "may not fit", "cannot fit"]
-
-
-@dataclass(frozen=True)
-class GpuSize:
-    """Memory of a GPU.
-
-    Attributes:
-        size: bytes.
-        source: what says so, for people.
-    """
-
-    size: int
-    source: str
-
-    def __str__(self) -> str:
-        return f"{self.size / GIB:.3g} GiB ({self.source})"
 
 
 @dataclass(frozen=True)
@@ -62,6 +47,7 @@ class Fit:
         unknown: why the peak is not known.
         is_about: whether the peak is an estimate.
         ends: the least and the most bytes of the fullest GPU over these cuts; None if there is one.
+        beside: bytes that CUDA and NCCL take for sure, on that GPU.
     """
 
     peak: Peak | None = None
@@ -70,6 +56,7 @@ class Fit:
     unknown: str = ""
     is_about: bool = False
     ends: tuple[int, int] | None = None
+    beside: int = 0
 
     @property
     def words(self) -> str:
@@ -104,12 +91,14 @@ class Fits:
         cuts_of: returns the stage of each layer as a job may cut by time, the likeliest first;
             nothing where it does not, or where no times are known.
         note: what a plan says where the size is unknown.
+        beside: what CUDA and NCCL take besides; by default what they took on H100s and H200s.
     """
 
     size: GpuSize | None
     layers_of: Callable[[Case], Layers]
     cuts_of: Callable[[Case], Sequence[Sequence[int]]] = lambda case: ()
     note: str = ""
+    beside: Beside | None = None
     _known: dict[Case, Fit] = field(default_factory=dict)
 
     def of(self, case: Case) -> Fit | None:
@@ -137,14 +126,14 @@ class Fits:
         peak, most = fullest[0], max(fullest, key=lambda peak: peak.needed)
         is_known = bool(cuts) or peak.is_sure
         # However a job cuts the layers, the fullest GPU has the mean of what none can be without.
-        is_sure = not cuts and peak.is_sure
-        sure = peak.needed if is_sure else mean(peak.held for peak in of_cuts[0])
+        is_sure, beside = not cuts and peak.is_sure, self.beside or Beside(self.size)
+        sure = beside.needed(case, peak) if is_sure else mean(peak.held for peak in of_cuts[0])
         high = most.allocated if is_known else OTHER_CUT * most.allocated
         answer = self._answer(RESERVED * high + most.beside, (1 - layers.off) * sure)
         sizes = [each.allocated for each in fullest]
         ends = (min(sizes), max(sizes)) if len(cuts) > 1 else None
-        is_about = layers.off > 0 or not is_known
-        return Fit(peak, peak.allocated, answer, is_about=is_about, ends=ends)
+        is_about, least = layers.off > 0 or not is_known, beside.least(case, peak)
+        return Fit(peak, peak.allocated, answer, is_about=is_about, ends=ends, beside=least)
 
     def _at_least(self, case: Case, layers: Layers) -> Fit:
         """Return the fit of a case whose step is too long to be followed."""

@@ -44,7 +44,7 @@ class Peak:
     Attributes:
         gpu: its number.
         parts: bytes of torch's tensors, without cuBLAS's workspace.
-        beside: bytes that CUDA and NCCL take besides.
+        beside: bytes that CUDA and NCCL take besides on H100s and H200s.
         is_sure: whether a job is sure to do what was followed; otherwise it is an estimate.
     """
 
@@ -65,7 +65,7 @@ class Peak:
 
     @property
     def needed(self) -> int:
-        """Bytes of the GPU that are in use at least."""
+        """Bytes of an H100 or H200 that are in use at least."""
         return self.allocated + self.beside
 
 

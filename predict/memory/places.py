@@ -53,14 +53,14 @@ def _costs_of(case: Case, model: ModelProfile | None) -> list[float] | None:
 
 @lru_cache(maxsize=256)
 def neighbours_of(case: Case, gpu: int) -> int | None:
-    """Return how many GPUs one exchanges activations with; None where all work together.
+    """Return how many GPUs one exchanges activations with; None where several work together.
 
     Args:
         case: the configuration.
         gpu: of the first replica.
     """
     if not SCHEDULES[case.schedule].is_pipeline:
-        return None
+        return None if case.gpus > 1 else 0
     order = gpu_of_stage(case)
     pairs = [pair for pair in pairwise(order) if gpu in pair]
     return len({one for pair in pairs for one in pair} - {gpu})

@@ -21,11 +21,11 @@ from jobs.profile import Profile
 from jobs.profiles import choose_profile
 from jobs.slurm.nodes import gpu_types
 from jobs.terminal.next_steps import CommandLine
-from predict.memory.fit import GIB, GpuSize
+from predict.memory.gpu_size import GIB, GpuSize
 from predict.memory.linear.profile import linear_profile
 from study.errors import ConfigError
 from study.grids.grid import Grid
-from study.results.calibration.layers import MeasuredSizes
+from study.results.calibration.layers import MeasuredSizes, MemoryBesideTorch
 from study.results.file import encode
 from study.storage.store import Store
 from study.validation import make_case
@@ -34,7 +34,8 @@ from tests.jobs.test_profile import SLURM, write
 from tests.predict.made_up_calibration import calibration
 from tests.report import made_up
 
-SIZE = GpuSize(80 * GIB, "gpu_memory_gb")
+SIZE = GpuSize(80 * GIB, "gpu_memory_gb", "h100")
+OTHER = GpuSize(80 * GIB, "gpu_memory_gb", "a100-80g")
 HUGE = {"depth": 20, "dim": 65536, "batch_size": 64}
 
 
@@ -157,11 +158,13 @@ def test_the_driver_tells_the_size_of_a_gpu_here(monkeypatch, tmp_path):
         ("nvmlDeviceGetCount", lambda: 2),
         ("nvmlDeviceGetHandleByIndex", lambda number: number),
         ("nvmlDeviceGetMemoryInfo", memory_of),
+        ("nvmlDeviceGetName", lambda number: ("NVIDIA A10", "NVIDIA H100 80GB HBM3")[number]),
     ):
         monkeypatch.setattr(pynvml, name, answer)
     monkeypatch.setattr(runner, "why_no_gpu", lambda: None)
     profile = Profile("m", "s", "local", "auto")
-    assert executor_of(profile, Store(tmp_path, "m")).gpu_size().size == 80 * GIB
+    size = executor_of(profile, Store(tmp_path, "m")).gpu_size()
+    assert (size.size, size.is_measured) == (80 * GIB, True)
 
     def fail():
         raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
@@ -220,6 +223,51 @@ def test_what_cannot_fit_is_refused_with_the_fewest_gpus_that_would_do():
         "0.75 GiB for CUDA and NCCL, and has 80 GiB (gpu_memory_gb); 20 GPUs (10 may) would fit; "
         "nothing was submitted; --force submits it all the same"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "is_measured"),
+    [
+        ("nvidia_h100_80gb_hbm3", True),
+        ("NVIDIA H200", True),
+        ("gpu:h100", True),
+        ("h100_nvl", True),
+        ("h100-47", False),
+        ("nvidia_h100_80gb_hbm3_1g.10gb", False),
+        ("a100-40g", False),
+        ("nvidia_gh200_480gb", False),
+        ("", False),
+    ],
+)
+def test_memory_besides_tensors_is_known_of_whole_h100s_and_h200s(name, is_measured):
+    assert GpuSize(80 * GIB, "test", name).is_measured is is_measured
+
+
+def test_of_other_gpus_only_tensors_count_and_the_plan_says_so():
+    cases = planned({}, HUGE)
+    size, beside = fit_lines(cases, fits_of(OTHER))
+    assert size.endswith(": 1 fits, 1 cannot fit.")
+    assert "of this GPU it is a guess, so only tensors count" in beside
+    with pytest.raises(ConfigError, match="would need 320 GiB for tensors, and has 80 GiB"):
+        refuse_what_cannot_fit(cases, fits_of(OTHER), lambda case: None)
+
+
+def test_of_other_gpus_a_calibration_of_theirs_says_what_is_taken_besides(tmp_path):
+    memory = tuple(
+        MemoryBesideTorch(after=after, rank=rank, bytes=size * GIB + rank)
+        for after, size in (("layers", 1), ("messages", 3), ("collectives", 4))
+        for rank in range(2)
+    )
+    found = calibration(2, memory=memory)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / f"{found.case_id}.json").write_bytes(encode(found))
+    fits = fits_of(OTHER, tmp_path)
+    assert "this folder's calibrations" in fit_lines(planned(HUGE), fits)[1]
+    pipeline = {"schedule": "1f1b", "micro_batches": 4}
+    assert [fits.of(each.case).beside // GIB for each in planned({}, pipeline)] == [1, 3]
+    assert fits_of(GpuSize(40 * GIB, "t", "a100-40g"), tmp_path).beside.calibrated == {}
+    assert fits_of(SIZE, tmp_path).of(planned({})[0].case).beside == 767 * 2**20
 
 
 def test_gpus_that_no_node_has_are_not_proposed():

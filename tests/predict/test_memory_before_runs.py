@@ -6,7 +6,8 @@ from statistics import mean
 import msgspec
 import pytest
 
-from predict.memory.fit import GIB, Fits, GpuSize, Layers, in_gib
+from predict.memory.fit import Fits, Layers, in_gib
+from predict.memory.gpu_size import GIB, GpuSize
 from predict.memory.instead import what_would_fit
 from predict.memory.kernels import MIB, row_sum_bytes
 from predict.memory.kinds.of_case import layers_of
@@ -29,8 +30,8 @@ def case(**keys):
     return make_case(keys, "test")
 
 
-def fits(size_gib=None):
-    size = None if size_gib is None else GpuSize(int(size_gib * GIB), "gpu_memory_gb")
+def fits(size_gib=None, kind="h100"):
+    size = None if size_gib is None else GpuSize(int(size_gib * GIB), "gpu_memory_gb", kind)
     return Fits(size, lambda case: Layers())
 
 
@@ -58,7 +59,7 @@ def test_every_peak_of_the_sample_is_predicted_from_its_case_alone():
 
 def test_what_ran_out_of_memory_was_known_not_to_fit():
     """GPTs of up to 160 rows on H200s: 139.8 GiB each, of which 96 rows on one took 130."""
-    known, found = Fits(GpuSize(H200, "gpu_memory_gb"), layers_of), set()
+    known, found = Fits(GpuSize(H200, "gpu_memory_gb", "h200"), layers_of), set()
     for path in EXAMPLE.glob("gpt-*.json"):
         result = read_result(path)
         found.add((result.case.batch_size, result.outcome, known.of(result.case).answer))
@@ -139,6 +140,22 @@ def test_the_verdict_counts_what_cuda_takes_and_what_torch_reserves():
     ):
         assert fits(size).of(given).answer == answer
     assert fits().of(given).answer is None
+
+
+def test_on_another_gpu_only_what_tensors_hold_for_sure_cannot_fit():
+    given = case(dim=8192, gpus=1)
+    (peak,) = peaks_of(given)
+    sure = 0.9 * (peak.parts.total - peak.parts.temporaries) / GIB
+    likely = (1.27 * peak.allocated + peak.beside) / GIB
+    answers = {0.999 * sure: "cannot fit", 1.001 * sure: "may not fit", 1.001 * likely: "fits"}
+    for size, answer in answers.items():
+        assert fits(size, kind="a100").of(given).answer == answer
+
+
+def test_one_gpu_of_data_or_tensor_parallelism_has_nobody_to_talk_to():
+    for schedule in ("ddp", "fsdp", "tensor"):
+        (peak,) = peaks_of(case(schedule=schedule, gpus=1))
+        assert peak.beside == 1309 * MIB  # as on H200s, where it was 1306
 
 
 def test_an_estimate_refuses_only_what_no_cut_could_make_fit():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from predict.memory.fit import Fits, GpuSize
+from predict.memory.fit import Fits
+from predict.memory.gpu_size import GpuSize
 from predict.memory.kernels import MIB
 from predict.memory.kinds.conv import conv_profile
 from predict.memory.kinds.of_case import layers_of
@@ -52,6 +53,6 @@ def test_only_what_is_too_large_by_a_tenth_cannot_fit():
     case = resnet()
     (peak,) = peaks_of(case, conv_profile(case))
     for share, answer in ((0.89, "cannot fit"), (0.91, "may not fit"), (1.5, "fits")):
-        fits = Fits(GpuSize(int(share * peak.needed), "test"), layers_of)
+        fits = Fits(GpuSize(int(share * peak.needed), "test", "h100"), layers_of)
         assert fits.of(case).answer == answer
     assert fits.of(case).words.startswith("about 10.6 GiB")

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from predict.memory.fit import Fits, GpuSize
+from predict.memory.fit import Fits
+from predict.memory.gpu_size import GpuSize
 from study.calibration.cases import TIME_LIMIT_S
 from study.calibration.grid import NAME, all_calibrations, calibration_for, check_for
 from study.errors import ConfigError
