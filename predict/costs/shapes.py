@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.refusal import Unpredictable
+from predict.costs.shared import counted_twice, shared_weights
 from predict.memory.parts import ELEMENT_BYTES
 from study.case import Case
 from study.results.layers import ModelProfile
@@ -31,6 +32,21 @@ def output_bytes(case: Case, model: ModelProfile | None, layer: int) -> float:
     return model.layers[layer].output_bytes * rows / model.rows
 
 
-def parameter_bytes(times: LayerTimes, layers: Iterable[int]) -> int:
-    """Return the bytes of the parameters of some layers."""
-    return sum(times.kind(layer).parameter_bytes for layer in layers if layer != LOSS)
+def parameter_bytes(
+    times: LayerTimes,
+    layers: Iterable[int],
+    model: ModelProfile | None = None,
+    held: Iterable[int] | None = None,
+) -> int:
+    """Return the bytes of the parameters of some layers; what they share counts once.
+
+    Args:
+        times: of the layers.
+        layers: by number.
+        model: their sizes; None where they follow from the case, or are unknown.
+        held: all layers of the GPU; these if None.
+    """
+    counted = [layer for layer in layers if layer != LOSS]
+    total = sum(times.kind(layer).parameter_bytes for layer in counted)
+    shared = shared_weights(times.case, model)
+    return total - counted_twice(shared, counted, counted if held is None else held)

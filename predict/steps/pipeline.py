@@ -12,6 +12,7 @@ from predict.costs.layers import PACES, LayerTimes
 from predict.costs.links import collective_s, link_of, queues_of
 from predict.costs.pace import Pace, pace_at
 from predict.costs.shapes import output_bytes
+from predict.costs.shared import shared_weights
 from predict.costs.updates import update_s
 from predict.costs.work import NOTHING
 from predict.orders.action import Kind
@@ -182,7 +183,7 @@ class PipelineCosts:
         times = self.calibrated.layers
         return Ending(
             update_s(times, "scaling", size) if is_scaled else 0.0,
-            self._all_reduce_s(gpu, size),
+            self._all_reduce_s(gpu, size) + self._shared_s(gpu),
             update_s(times, "optimizer", size),
         )
 
@@ -195,6 +196,21 @@ class PipelineCosts:
         nodes = len({(gpu * replicas + replica) // a_node for replica in range(replicas)})
         between = self.calibrated.between(nodes)
         return collective_s(between, "all_reduce", size, replicas, nodes)
+
+    def _shared_s(self, gpu: int) -> float:
+        """Return the seconds of adding up gradients of weights that places in a pipeline share."""
+        if self.case.schedule == "naive":  # whose layers may share on one GPU alone
+            return 0.0
+        held = [{*self.stages.of_gpu(place)} for place in range(self.case.pipeline_gpus)]
+        seconds = 0.0
+        for shared in shared_weights(self.case, self.calibrated.model):
+            places = [place for place, its in enumerate(held) if its & {*shared.layers}]
+            if len(places) > 1 and gpu in places:
+                a_node = self.case.gpus // self.nodes
+                nodes = len({place * self.case.data_parallel // a_node for place in places})
+                between = self.calibrated.between(nodes)
+                seconds += collective_s(between, "all_reduce", shared.bytes, len(places), nodes)
+        return seconds
 
     @property
     def doubt(self) -> float:

@@ -148,4 +148,4 @@ class Stages:
 
     def parameter_bytes(self, gpu: int) -> int:
         """Return the bytes of the parameters of a GPU, by its place in the pipeline."""
-        return parameter_bytes(self.times, self.of_gpu(gpu))
+        return parameter_bytes(self.times, self.of_gpu(gpu), self.model)

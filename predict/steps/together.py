@@ -74,7 +74,7 @@ class Together:
 
     def parameters(self, layers: Iterable[int]) -> int:
         """Return the bytes of the parameters of some layers."""
-        return parameter_bytes(self.times, layers)
+        return parameter_bytes(self.times, layers, self.calibrated.model, self.layers)
 
     def collective_s(self, operation: str, size: float) -> float:
         """Return the seconds of a collective of all GPUs."""
