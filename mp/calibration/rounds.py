@@ -55,17 +55,17 @@ class Deadline:
         return self.world.broadcast(self.passed_s > overtime * self.limit_s, bool)
 
 
-def rounds(world: Communicator, seconds: float, least: int = FEWEST) -> Iterator[int]:
+def rounds(world: Communicator, seconds: float, most: int = MOST) -> Iterator[int]:
     """Yield the numbers of rounds until the time is over; all ranks go on or end together.
 
     Args:
         world: all ranks.
         seconds: after which no round begins.
-        least: rounds in any case.
+        most: rounds in any case.
     """
     began = perf_counter()
-    for number in range(MOST):
-        goes_on = number < least or perf_counter() - began < seconds
+    for number in range(most):
+        goes_on = number < FEWEST or perf_counter() - began < seconds
         if not world.broadcast(goes_on, bool):
             return
         yield number
