@@ -86,9 +86,26 @@ def test_layers_are_timed_at_every_pace():
     assert {t.pace for t in alone().updates} >= {"unthrottled", "host"}
 
 
+def under_load(action, **which):
+    """The median under load, or after a pause where the host was too slow to load the GPU."""
+    found = {
+        t.pace: t.seconds for t in alone().layers
+        if (t.action, t.kind, t.rows, t.gradients, t.shares)
+        == (action, which["kind"], which["rows"], "separate", 1)
+    }  # fmt: skip
+    return found.get("sustained", found["unthrottled"])
+
+
 def test_a_gpu_under_load_is_no_faster_than_after_a_pause():
-    for action in ("forward", "backward_later", "weight_later"):
-        assert seconds(action, "sustained") > 0.95 * seconds(action, "unthrottled")
+    for action in ("forward", "backward_later"):
+        loaded = seconds(action, "sustained", rows=BATCH)  # so many rows keep any host ahead
+        assert loaded > 0.95 * seconds(action, "unthrottled", rows=BATCH)
+
+
+def test_rows_have_no_times_that_no_case_asks_for():
+    found = {(t.rows, t.gradients, t.action) for t in alone().layers if t.kind == 1}
+    assert {rows for rows, gradients, _ in found if gradients == "fused"} == {ROWS}
+    assert {rows for rows, _, action in found if action == "weight_later"} == {ROWS}
 
 
 def test_no_layer_is_faster_than_the_hardware():
@@ -134,7 +151,7 @@ def test_a_naive_step_is_the_sum_of_its_layers_and_its_optimizer():
     measured_s = median(step.measurement.step_times_s)
     actions = ("forward", "backward_first")
     layers_s = sum(
-        count * seconds(action, "sustained", kind=kind, rows=BATCH)
+        count * under_load(action, kind=kind, rows=BATCH)
         for action in actions
         for kind, count in ((0, 1), (1, DEPTH - 1), (2, 1))
     )
