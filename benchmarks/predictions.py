@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import msgspec
 
 from benchmarks.again import pairs_again
-from predict.forecast.accuracy import covered, points_of, spread_of
+from predict.forecast.accuracy import covered, given_as_points, spread_of
 from predict.forecast.pairs import Pair
 from predict.forecast.words import interval_words, step_words
 from report.analysis.bubble import bubbles
@@ -87,7 +87,8 @@ def _rows(pairs: Iterable[Pair], before: Iterable[Pair]) -> Iterable[str]:
 
 
 def _figures(pairs: list[Pair]) -> Iterable[str]:
-    points, steady = points_of(pairs), [pair for pair in points_of(pairs) if is_steady(pair)]
+    points = given_as_points(pairs)
+    steady = [pair for pair in points if is_steady(pair)]
     yield _line("step, steady cases", errors(steady), "2 / 4 / 6 %")
     yield _line("step, all cases", errors(points), "none")
     for group, target in (

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from mp.calibration.messages import Link, await_all
+from mp.calibration.messages import Buffers, await_all
 from mp.calibration.rounds import Slots, rounds
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
@@ -53,7 +53,7 @@ def measure_beside(
         if len(fits) < setting.world.size or stack is None or not stack.learns:
             continue
         turns = _Turns(setting, stack, _rate(messages))
-        link = setting.with_room(turns.make_link, f"transfers beside layers with {rows} rows")
+        link = setting.with_room(turns.make_buffers, f"transfers beside layers with {rows} rows")
         every = {} if link is None else turns.measure(link, slot_s)
         found += [
             timed(BesideTime, samples, beside=beside, action=action, kind=kind, rows=rows,
@@ -92,11 +92,11 @@ class _Turns:
         wanted = max(8, min(wanted, MOST * LARGEST if is_gpu(setting.device) else ON_A_CPU))
         self.size, self.count = min(wanted, LARGEST), -(-wanted // LARGEST)
 
-    def make_link(self) -> Link:
+    def make_buffers(self) -> Buffers:
         """Return the buffers of a transfer."""
-        return Link(self.setting, self.size)
+        return Buffers(self.setting, self.size)
 
-    def measure(self, link: Link, seconds: float) -> dict[tuple[Beside, str], list[float]]:
+    def measure(self, link: Buffers, seconds: float) -> dict[tuple[Beside, str], list[float]]:
         """Return the seconds of a layer, by what was beside it and the action.
 
         Args:

@@ -9,7 +9,7 @@ from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import Seconds, is_gpu, time_sustained, time_unthrottled
 from mp.hardware.memory import release_cache
-from study.results.calibration.layers import LayerTime, Pace
+from study.results.calibration.layers import LayerTime, PaceName
 from study.results.calibration.timing import timed
 
 UNTHROTTLED_SHARE = 0.4  # of the time; the rest is for layers under load
@@ -89,7 +89,7 @@ def _measure(
 ) -> list[LayerTime]:
     in_two_parts = setting.wanted.is_in_two_parts(one.rows) and one.shares == 1
     actions = stack.actions(in_two_parts=in_two_parts)
-    found: dict[Pace, Seconds] = {}
+    found: dict[PaceName, Seconds] = {}
     try:
         if is_loaded:
             if (under_load := time_sustained(actions, setting.device, seconds)) is not None:

@@ -39,7 +39,7 @@ def measure_messages(setting: Setting, nodes: int, seconds: float) -> list[Messa
     sizes = _sizes(setting)
     slots, found = Slots(seconds, len(ways) * len(sizes)), list[MessageTime]()
     for size in sizes:
-        link = setting.with_room(partial(Link, setting, size), f"messages of {size} bytes")
+        link = setting.with_room(partial(Buffers, setting, size), f"messages of {size} bytes")
         if link is None:
             continue
         for name, run in ways.items():
@@ -75,7 +75,7 @@ def _sizes(setting: Setting) -> list[int]:
     return sorted({sizes[i * (len(sizes) - 1) // (MOST_SIZES - 1)] for i in range(MOST_SIZES)})
 
 
-class Link:
+class Buffers:
     """Messages of one size between the ranks.
 
     Args:
@@ -129,7 +129,7 @@ def await_all(works: Any) -> None:
         work.wait()
 
 
-def _from_idle(link: Link) -> list[float]:
+def _from_idle(link: Buffers) -> list[float]:
     """Return half of the time there and back."""
     watch = link.begin()
     begun = watch.mark()
@@ -144,7 +144,7 @@ def _from_idle(link: Link) -> list[float]:
     return [watch.between(begun, ended) / 2]
 
 
-def _in_a_row(link: Link) -> list[float]:
+def _in_a_row(link: Buffers) -> list[float]:
     """Return the mean time from the end of one message to that of the next."""
     watch, marks, began = link.begin_spinning(), list[Any](), perf_counter()
     if link.rank == SENDER:
@@ -159,7 +159,7 @@ def _in_a_row(link: Link) -> list[float]:
     return [watch.between(marks[0], marks[-1]) / (IN_A_ROW - 1)] if marks else []
 
 
-def _relay(link: Link) -> list[float]:
+def _relay(link: Buffers) -> list[float]:
     """Return the mean time of a hop: every rank receives from the one before, then sends on."""
     watch, marks, began = link.begin_spinning(), list[Any](), perf_counter()
     before, behind = (link.rank - 1) % link.ranks, (link.rank + 1) % link.ranks
@@ -177,7 +177,7 @@ def _relay(link: Link) -> list[float]:
     return [watch.between(marks[0], marks[-1]) / ((IN_A_ROW - 1) * link.ranks)]
 
 
-def _exchange(link: Link) -> list[float]:
+def _exchange(link: Buffers) -> list[float]:
     """Return the mean time in which a message goes each way at once."""
     watch, marks = link.begin(), list[Any]()
     if link.rank in (SENDER, TAKER):

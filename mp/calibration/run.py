@@ -27,14 +27,16 @@ from study.storage.progress import Progress
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibratedMachine:
     """A calibration, and the environment in which it holds."""
 
     calibration: Calibration
     environment: Environment
 
 
-def calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback) -> Calibrated:
+def calibrate(
+    engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback
+) -> CalibratedMachine:
     """Measure what the engine's case asks for; every rank does.
 
     Args:
@@ -56,7 +58,9 @@ def calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback
         gc.unfreeze()
 
 
-def _calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback) -> Calibrated:
+def _calibrate(
+    engine: Engine[Any], engine_of: EngineOf, report: ProgressCallback
+) -> CalibratedMachine:
     case, world = engine.case, engine.world
     set_precision(case)
     deadline = Deadline(case.time_limit_s, world)
@@ -77,7 +81,7 @@ def _calibrate(engine: Engine[Any], engine_of: EngineOf, report: ProgressCallbac
         left_out=tuple(dict.fromkeys(chain.from_iterable(said)))[:MOST_NOTES],
         **{name: tuple(its) for name, its in parts.items()},
     )
-    return Calibrated(found, engine.describe_environment(before, after))
+    return CalibratedMachine(found, engine.describe_environment(before, after))
 
 
 def _alone(setting: Setting, report: ProgressCallback) -> dict[str, list[Any]]:

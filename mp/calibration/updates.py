@@ -9,7 +9,7 @@ from mp.calibration.stopwatch import Action, Seconds, is_gpu, time_sustained, ti
 from mp.hardware.memory import release_cache
 from mp.hardware.precision import converted
 from mp.workload import make_optimizer
-from study.results.calibration.layers import Pace, UpdateTime
+from study.results.calibration.layers import PaceName, UpdateTime
 from study.results.calibration.timing import timed
 
 COPIES = 5  # of a parameter: itself, its gradient, two of Adam, and one that comes and goes
@@ -56,7 +56,7 @@ def _measure(setting: Setting, count: int, seconds: float) -> list[UpdateTime]:
         ("optimizer", optimizer.step),
         ("scaling", lambda: torch._foreach_div_(gradients, 1)),  # by 1, so that nothing vanishes
     ]
-    found: dict[Pace, Seconds] = {}
+    found: dict[PaceName, Seconds] = {}
     found["unthrottled"], host = time_unthrottled(actions, setting.device, seconds / 2)
     if is_gpu(setting.device):
         found["host"] = host

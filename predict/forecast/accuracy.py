@@ -29,7 +29,7 @@ def spread_of(errors: Sequence[float]) -> Spread | None:
     return Spread(len(ordered), fmean(ordered), ordered[at], ordered[-1])
 
 
-def points_of(pairs: Sequence[Pair]) -> list[Pair]:
+def given_as_points(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs that were given as a point, on the machine they were made for."""
     return [p for p in pairs if not p.prediction.is_launch_bound and p.other_machine is None]
 
@@ -47,7 +47,7 @@ def summary(pairs: Sequence[Pair], unpredicted: dict[str, int]) -> list[str]:
         unpredicted: how many cases had no prediction, by the reason.
     """
     said = []
-    points, bounds = points_of(pairs), [p for p in pairs if p.prediction.is_launch_bound]
+    points, bounds = given_as_points(pairs), [p for p in pairs if p.prediction.is_launch_bound]
     if spread := spread_of([pair.error for pair in points]):
         inside = sum(pair.is_inside for pair in points)
         steps, lie = ("step", "lies in its") if spread.count == 1 else ("steps", "lie in their")

@@ -221,13 +221,13 @@ def test_a_layer_that_there_was_no_time_for_is_named():
 @pytest.mark.parametrize(
     ("module", "allocated", "measure"),
     [
-        (messages, "Link", lambda setting: messages.measure_messages(setting, 1, 0.0)),
+        (messages, "Buffers", lambda setting: messages.measure_messages(setting, 1, 0.0)),
         (
             collectives,
             "_operations",
             lambda setting: collectives.measure_collectives(setting, 1, 0.0),
         ),
-        (beside, "Link", lambda setting: beside.measure_beside(setting, [], 0.0)),
+        (beside, "Buffers", lambda setting: beside.measure_beside(setting, [], 0.0)),
     ],
 )
 def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(

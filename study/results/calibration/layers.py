@@ -17,7 +17,7 @@ LayerAction = Literal[
     "weight_first",
     "weight_later",
 ]
-Pace = Literal["unthrottled", "sustained", "host"]
+PaceName = Literal["unthrottled", "sustained", "host"]
 
 
 class LayerKind(Record, frozen=True):
@@ -49,7 +49,7 @@ class LayerTime(Timing, frozen=True):
     action: LayerAction
     rows: Count
     gradients: Literal["separate", "fused"]
-    pace: Pace
+    pace: PaceName
     shares: Count = 1
 
 
@@ -63,7 +63,7 @@ class UpdateTime(Timing, frozen=True):
     parameters: Count
     tensors: Count
     bytes: Bytes
-    pace: Pace
+    pace: PaceName
 
 
 class LoadedTime(Timing, frozen=True):
