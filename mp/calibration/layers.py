@@ -87,7 +87,8 @@ def _late(setting: Setting, one: _Chosen, *, is_loaded: bool) -> str:
 def _measure(
     setting: Setting, one: _Chosen, stack: Stack, seconds: float, *, is_loaded: bool
 ) -> list[LayerTime]:
-    in_two_parts = setting.wanted.is_in_two_parts(one.rows) and one.shares == 1
+    asked = setting.wanted.is_in_two_parts(one.rows, one.gradients)
+    in_two_parts = asked and one.shares == 1
     actions = stack.actions(in_two_parts=in_two_parts)
     found: dict[PaceName, Seconds] = {}
     try:

@@ -76,11 +76,14 @@ def measure_sizes(setting: Setting, seconds: float) -> list[MeasuredSizes]:
 
 def _chosen(setting: Setting) -> list[_Chosen]:
     """Return what is measured: one schedule tells the sizes for all that it is like."""
-    wanted, schedules = setting.wanted, dict[str, str]()
-    for gradients in wanted.gradients:
-        # Layers that run again have two parts with fused gradients alone.
-        has_parts = gradients == "fused" or setting.case.recompute == "none"
-        order = [s for s in wanted.schedules if has_parts and s in IN_TWO_PARTS]
-        order += [s for s in wanted.schedules if SCHEDULES[s].is_pipeline and s not in IN_TWO_PARTS]
-        schedules[gradients] = [*order, "naive"][0]
-    return [_Chosen(rows, *each) for rows in wanted.rows for each in schedules.items()]
+    wanted, found = setting.wanted, list[_Chosen]()
+    for rows in wanted.rows:
+        for gradients in wanted.gradients_with(rows):
+            names = [s for s in wanted.schedules if gradients in wanted.gradients_under(s)]
+            # Layers that run again have two parts with fused gradients alone.
+            has_parts = gradients == "fused" or setting.case.recompute == "none"
+            has_parts = has_parts and wanted.is_in_two_parts(rows, gradients)
+            order = [s for s in names if has_parts and s in IN_TWO_PARTS]
+            order += [s for s in names if SCHEDULES[s].is_pipeline and s not in IN_TWO_PARTS]
+            found.append(_Chosen(rows, gradients, [*order, "naive"][0]))
+    return found

@@ -91,26 +91,33 @@ def _wanted(cases: Sequence[Case], source: object) -> Calibrates:
         schedules=tuple(name for name in SCHEDULES if name in schedules),
         layers=tuple(dict.fromkeys((layers[0], layers[-1]))),
         shares=tuple(sorted({c.gpus for c in cases if _is_split(c)})),
-        **_rows_of_some(cases, rows),
+        **_of_some(cases, rows),
     )
 
 
-def _rows_of_some(cases: Sequence[Case], rows: list[int]) -> dict[str, Any]:
-    """Return which rows only some measurements are asked for with; nothing where all are.
+def _of_some(cases: Sequence[Case], rows: list[int]) -> dict[str, Any]:
+    """Return the rows and schedules that only some measurements are asked for with.
+
+    Nothing where all are: so a calibration of a grid whose cases are alike has a short name.
 
     Args:
         cases: to be predicted.
         rows: all of theirs, sorted.
     """
-    asked = {
-        "separate_rows": [case for case in cases if case.gradients == "separate"],
-        "fused_rows": [case for case in cases if case.gradients == "fused"],
-        "two_part_rows": [case for case in cases if case.schedule in IN_TWO_PARTS],
-        "share_rows": [case for case in cases if _is_split(case)],
-    }
-    found = {name: sorted({*map(_rows_of, its)}) for name, its in asked.items()}
-    usual = dict.fromkeys(found, rows) | {"share_rows": rows[-1:]}
-    return {name: tuple(its) for name, its in found.items() if its and its != usual[name]}
+    asked = {way: [case for case in cases if case.gradients == way] for way in GRADIENTS}
+    asked["two_part"] = [case for case in cases if case.schedule in IN_TWO_PARTS]
+    asked["share"] = [case for case in cases if _is_split(case)]
+    found: dict[str, Any] = {}
+    for what, its in asked.items():
+        usual = rows[-1:] if what == "share" else rows
+        if its and (mine := sorted({*map(_rows_of, its)})) != usual:
+            found[f"{what}_rows"] = tuple(mine)
+    every = {case.schedule for case in cases}
+    for way in GRADIENTS:
+        mine_of = {case.schedule for case in asked[way]}
+        if mine_of and mine_of != every:
+            found[f"{way}_schedules"] = tuple(name for name in SCHEDULES if name in mine_of)
+    return found
 
 
 def _rows_of(case: Case) -> int:

@@ -5,7 +5,7 @@ rows=512,1024 gradients=separate schedules=1f1b,zbv layers=5,10 shares=2 two_par
 
 import re
 from dataclasses import dataclass, fields
-from typing import get_args
+from typing import Any, get_args
 
 from study.errors import ConfigError
 from study.quoting import quoted
@@ -26,6 +26,9 @@ class Calibrates:
         schedules: whose actions and host times are measured.
         layers: on one GPU, for what a step does with all parameters.
         shares: over how many GPUs layers are split, apart from whole ones.
+        separate_schedules: those of `schedules` that separate gradients are asked for under; all if
+            empty.
+        fused_schedules: those that fused gradients are asked for under; all if empty.
         separate_rows: those of `rows` that separate gradients are asked for with; all if empty.
         fused_rows: those that fused gradients are asked for with; all if empty.
         two_part_rows: those that a backward in two parts is asked for with; all if empty.
@@ -38,6 +41,8 @@ class Calibrates:
     schedules: tuple[str, ...]
     layers: tuple[int, ...]
     shares: tuple[int, ...] = ()
+    separate_schedules: tuple[str, ...] = ()
+    fused_schedules: tuple[str, ...] = ()
     separate_rows: tuple[int, ...] = ()
     fused_rows: tuple[int, ...] = ()
     two_part_rows: tuple[int, ...] = ()
@@ -49,9 +54,18 @@ class Calibrates:
         of_rows = {"separate": self.separate_rows, "fused": self.fused_rows}
         return tuple(way for way in self.gradients if rows in (of_rows[way] or self.rows))
 
-    def is_in_two_parts(self, rows: int) -> bool:
-        """Return whether a schedule has a backward in two parts with so many rows."""
-        has_any = any(name in IN_TWO_PARTS for name in self.schedules)
+    def gradients_under(self, schedule: str) -> tuple[str, ...]:
+        """Return in which ways weight gradients are computed under one of the schedules."""
+        of_schedule = {"separate": self.separate_schedules, "fused": self.fused_schedules}
+        if not SCHEDULES[schedule].is_pipeline:
+            return ("separate",)
+        every = self.schedules
+        return tuple(way for way in self.gradients if schedule in (of_schedule[way] or every))
+
+    def is_in_two_parts(self, rows: int, gradients: str) -> bool:
+        """Return whether a backward in two parts is asked for, with these rows and gradients."""
+        names = [name for name in self.schedules if name in IN_TWO_PARTS]
+        has_any = any(gradients in self.gradients_under(name) for name in names)
         return has_any and rows in (self.two_part_rows or self.rows)
 
     @property
@@ -73,6 +87,7 @@ class Calibrates:
 
 
 NAMES = tuple(field.name for field in fields(Calibrates))
+_OF_SCHEDULES = tuple(name for name in NAMES if name.endswith("schedules"))
 NUMBERS = tuple(f.name for f in fields(Calibrates) if int in (f.type, *get_args(f.type)))
 
 
@@ -91,11 +106,11 @@ def parse_calibrates(text: str, source: object) -> Calibrates:
         raise ConfigError(
             source, f"calibrates: {quoted(text)} {problem}; submit.py --grid calibration writes it"
         )
-    numbers = {name: tuple(map(int, values[name])) for name in NUMBERS if name in values}
-    nodes = numbers.pop("nodes", (1,))[0]
-    return Calibrates(
-        **numbers, gradients=values["gradients"], schedules=values["schedules"], nodes=nodes
-    )
+    found: dict[str, Any] = {
+        name: tuple(map(int, its)) if name in NUMBERS else its for name, its in values.items()
+    }
+    (nodes,) = found.pop("nodes", (1,))
+    return Calibrates(**found, nodes=nodes)
 
 
 def _problem(values: dict[str, tuple[str, ...]]) -> str | None:
@@ -103,7 +118,7 @@ def _problem(values: dict[str, tuple[str, ...]]) -> str | None:
     for name in ("rows", "gradients", "schedules", "layers"):
         if name not in values:
             return f"lacks {name}="
-    known = {"gradients": GRADIENTS, "schedules": tuple(SCHEDULES)}
+    known = dict.fromkeys(_OF_SCHEDULES, tuple(SCHEDULES)) | {"gradients": GRADIENTS}
     for name, its in values.items():
         if name not in NAMES:
             return f"has {name}=, which is not one of: {', '.join(NAMES)}"
@@ -125,8 +140,10 @@ def _unsorted(values: dict[str, tuple[str, ...]]) -> str | None:
 
 
 def _foreign(values: dict[str, tuple[str, ...]]) -> str | None:
-    """Return which rows of one word are not among all rows, as the end of a sentence."""
+    """Return which value of a word is not among those of all, as the end of a sentence."""
     for name, its in values.items():
-        if name.endswith("_rows") and (others := {*its} - {*values["rows"]}):
-            return f"has {name}={min(others, key=int)}, which is not in rows="
+        every = name.rpartition("_")[2]
+        others = [one for one in its if every != name and one not in values[every]]
+        if others:
+            return f"has {name}={others[0]}, which is not in {every}="
     return None

@@ -57,7 +57,8 @@ def test_rows_are_asked_for_with_what_their_cases_do_with_them(tmp_path):
     for case in cases:  # what each of them needs is measured
         rows = case.batch_size // case.parts
         assert case.gradients in wanted.gradients_with(rows)
-        assert case.schedule != "zbv" or wanted.is_in_two_parts(rows)
+        assert case.gradients in wanted.gradients_under(case.schedule)
+        assert case.schedule != "zbv" or wanted.is_in_two_parts(rows, case.gradients)
         assert case.schedule != "tensor" or (
             case.gpus in wanted.shares and rows in wanted.rows_of_shares
         )
@@ -65,13 +66,26 @@ def test_rows_are_asked_for_with_what_their_cases_do_with_them(tmp_path):
     assert [wanted.gradients_with(rows) for rows in (16, 128)] == [
         ("separate", "fused"), ("separate",),
     ]  # fmt: skip
-    assert [wanted.is_in_two_parts(rows) for rows in wanted.rows] == [True, True, False, False]
+    in_two_parts = [wanted.is_in_two_parts(rows, "fused") for rows in wanted.rows]
+    assert in_two_parts == [True, True, False, False]
+
+
+def test_gradients_are_asked_for_under_the_schedules_that_have_them(tmp_path):
+    path = tmp_path / "defaults.yaml"
+    path.write_text(GRID.replace("gradients: [separate, fused], ", ""))
+    wanted = parse_calibrates(made_for(str(path))[0].calibrates, "here")
+    assert wanted.gradients == ("separate", "fused")  # of zero bubble alone
+    assert {name: wanted.gradients_under(name) for name in wanted.schedules} == {
+        "naive": ("separate",), "1f1b": ("separate",), "zbv": ("fused",), "tensor": ("separate",),
+    }  # fmt: skip
+    assert [wanted.is_in_two_parts(16, way) for way in wanted.gradients] == [False, True]
 
 
 def test_a_calibration_that_asks_for_all_rows_alike_says_nothing_of_some():
     text = "rows=8,16 gradients=separate,fused schedules=zbv,tensor layers=2 shares=2"
     wanted = parse_calibrates(text, "here")
-    assert all(wanted.is_in_two_parts(rows) for rows in wanted.rows)
+    assert all(wanted.is_in_two_parts(rows, "fused") for rows in wanted.rows)
+    assert wanted.gradients_under("zbv") == wanted.gradients
     assert all(wanted.gradients_with(rows) == wanted.gradients for rows in wanted.rows)
     assert wanted.rows_of_shares == (16,)
 
@@ -161,6 +175,10 @@ def test_no_other_grid_has_the_case_of_a_calibration():
         ("rows=8 gradients=separate schedules=1f1b layers=1 speed=2", "has speed=, which is not"),
         ("rows=8 gradients=separate schedules=1f1b layers=1 nodes=2,3", "has 2 values of nodes="),
         ("rows=8 gradients=fused schedules=zbv layers=1 two_part_rows=4", "has two_part_rows=4, "),
+        (
+            "rows=8 gradients=fused schedules=zbv layers=1 fused_schedules=1f1b",
+            "has fused_schedules=1f1b, which is not in schedules=",
+        ),
     ],
 )
 def test_a_result_of_a_calibration_of_nothing_known_is_refused(text, problem):

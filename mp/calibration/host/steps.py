@@ -80,7 +80,7 @@ def _cases(setting: Setting, schedule: str) -> list[tuple[Case, int]]:
     """Return cases of a linear stack under a schedule, with the layers of each of their GPUs."""
     gpus, entry = setting.world.size, SCHEDULES[schedule]
     batches = [(FEW, 2), (MANY, 2), (FEW, 4)] if entry.is_pipeline else [(FEW, 1), (MANY, 1)]
-    ways = setting.wanted.gradients if entry.is_pipeline else ("separate",)
+    ways = setting.wanted.gradients_under(schedule)
     defaults: dict[str, Any] = {key: DEFAULTS[key] for key in ("kind", "recompute")}
     defaults |= dict.fromkeys(OF_MODELS, UNSET)
     found = []
