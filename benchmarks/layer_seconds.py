@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from predict.orders.action import Kind
-from predict.simulation.costs import Ending, Work
+from predict.simulation.costs import ActionSeconds, Ending
 from study.results.measurement import Breakdown, Measurement, TimeSpan
 from study.results.result import Result
 
@@ -27,12 +27,12 @@ class Layer:
     forward: float
     loss: float
     begin: float
-    backward: Work
+    backward: ActionSeconds
     input_gradient: float
     loss_gradient: float
     ending: Ending
 
-    def work(self, layers: int, kind: Kind, *, is_first: bool, is_last: bool) -> Work:
+    def work(self, layers: int, kind: Kind, *, is_first: bool, is_last: bool) -> ActionSeconds:
         """Return the seconds of a stage.
 
         Args:
@@ -43,17 +43,17 @@ class Layer:
         """
         if kind == "forward":
             later = layers * self.forward + is_last * self.loss
-            return Work(later + is_first * self.begin, later)
+            return ActionSeconds(later + is_first * self.begin, later)
         inputs = (layers - is_first) * self.input_gradient + is_last * self.loss_gradient
         if kind == "input_gradient":
-            return Work(0.0, 0.0) if is_first else Work(inputs, inputs)
+            return ActionSeconds(0.0, 0.0) if is_first else ActionSeconds(inputs, inputs)
         rest = [layers * (all_ - self.input_gradient) for all_ in _both(self.backward)]
         if kind == "weight_gradient" and not is_first:
-            return Work(*rest)
-        return Work(*(each + inputs for each in rest))
+            return ActionSeconds(*rest)
+        return ActionSeconds(*(each + inputs for each in rest))
 
 
-def _both(work: Work) -> tuple[float, float]:
+def _both(work: ActionSeconds) -> tuple[float, float]:
     return work.first_s, work.later_s
 
 
@@ -88,7 +88,7 @@ def layer_of(one: dict[tuple[str, int], Result], micro_batches: int) -> Layer:
         forward=f0 / layers,
         loss=f1 - f0,
         begin=max(0.0, _first(spans, "forward", 0) - f0),
-        backward=Work(first, (b0 + i) / layers),
+        backward=ActionSeconds(first, (b0 + i) / layers),
         input_gradient=i,
         loss_gradient=b1 - b0 - i,
         ending=Ending(

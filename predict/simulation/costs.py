@@ -11,7 +11,7 @@ Queues = Literal["rank", "pair", "none"]
 
 
 @dataclass(frozen=True)
-class Work:
+class ActionSeconds:
     """Seconds of one kind of action of one stage, without anything beside it.
 
     Attributes:
@@ -106,7 +106,7 @@ class Costs:
         endings: of each GPU; none take no time.
     """
 
-    work: Mapping[Kind, Sequence[Work]]
+    work: Mapping[Kind, Sequence[ActionSeconds]]
     boundary_bytes: Sequence[float] = ()
     link: Link = Link()
     links: Mapping[tuple[int, int], Link] = field(default_factory=dict)
@@ -167,5 +167,5 @@ def equal_stages(
         "input_gradient": input_gradient_s,
         "weight_gradient": weight_gradient_s,
     }
-    work = {kind: [Work(each, each)] * stages for kind, each in seconds.items()}
+    work = {kind: [ActionSeconds(each, each)] * stages for kind, each in seconds.items()}
     return Costs(work=work, queues="none")

@@ -17,7 +17,7 @@ from predict.costs.updates import update_s
 from predict.costs.work import NOTHING
 from predict.orders.action import Kind
 from predict.orders.lowering import programs
-from predict.simulation.costs import Costs, Ending, Host, Work
+from predict.simulation.costs import ActionSeconds, Costs, Ending, Host
 from predict.simulation.events import simulate
 from predict.simulation.large import simulate_large
 from predict.simulation.result import Simulated
@@ -120,9 +120,9 @@ class PipelineCosts:
     def costs(self, paces: list[Pace]) -> Costs:
         """Return the costs if each GPU computes at its pace."""
         places = self.stages.gpu_of_stage
-        work: dict[Kind, list[Work]] = {
+        work: dict[Kind, list[ActionSeconds]] = {
             kind: [
-                Work(*(each.at(paces[places[stage]]) for each in both))
+                ActionSeconds(*(each.at(paces[places[stage]]) for each in both))
                 for stage, both in enumerate(of_stage)
             ]
             for kind, of_stage in self._work.items()

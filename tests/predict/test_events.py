@@ -9,11 +9,11 @@ from predict.orders.action import Action
 from predict.orders.lowering import programs
 from predict.orders.program import Message, Operation, Program
 from predict.simulation.costs import (
+    ActionSeconds,
     Costs,
     Ending,
     Host,
     Link,
-    Work,
     equal_stages,
     slowed_alike,
 )
@@ -108,8 +108,8 @@ def two_gpus(slowdown):
     last.wait(receive)
     last.compute(Action("forward", 1, 0))
     work = {
-        "forward": [Work(1.0, 1.0), Work(4.0, 4.0)],
-        "weight_gradient": [Work(0.0, 0.0), Work(2.0, 2.0)],
+        "forward": [ActionSeconds(1.0, 1.0), ActionSeconds(4.0, 4.0)],
+        "weight_gradient": [ActionSeconds(0.0, 0.0), ActionSeconds(2.0, 2.0)],
     }
     return [first, last], Costs(work=work, link=Link(0.5), slowdown=slowed_alike(slowdown))
 
@@ -130,8 +130,8 @@ def test_a_send_that_waits_for_its_receiver_slows_nothing():
     last.compute(Action("weight_gradient", 1, 0))
     last.post_and_wait(Operation(False, message, 0))
     work = {
-        "forward": [Work(1.0, 1.0), Work(0.0, 0.0)],
-        "weight_gradient": [Work(4.0, 4.0), Work(2.0, 2.0)],
+        "forward": [ActionSeconds(1.0, 1.0), ActionSeconds(0.0, 0.0)],
+        "weight_gradient": [ActionSeconds(4.0, 4.0), ActionSeconds(2.0, 2.0)],
     }
     costs = Costs(work=work, link=Link(0.5), slowdown={"weight_gradient": 1.25})
     found = simulate([first, last], costs)
@@ -184,7 +184,7 @@ def test_one_process_for_all_gpus_asks_for_one_after_another():
 
 
 def test_the_first_micro_batch_has_its_own_seconds_and_gpus_end_with_their_own_work():
-    work = {"forward": [Work(1.0, 2.0)], "backward": [Work(3.0, 5.0)]}
+    work = {"forward": [ActionSeconds(1.0, 2.0)], "backward": [ActionSeconds(3.0, 5.0)]}
     costs = Costs(work=work, endings=[Ending(0.5, 0.25, 1.0)])
     found = simulate(programs("gpipe", 1, 3), costs, with_spans=True)
     assert found.step_s == pytest.approx(1 + 2 * 2 + 3 + 2 * 5 + 1.75)

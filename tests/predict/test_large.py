@@ -8,11 +8,11 @@ import pytest
 from predict.orders.action import KINDS
 from predict.orders.lowering import programs
 from predict.simulation.costs import (
+    ActionSeconds,
     Costs,
     Ending,
     Host,
     Link,
-    Work,
     equal_stages,
     slowed_alike,
 )
@@ -27,7 +27,7 @@ def uneven(stages, gpus, drawn):
     """Every stage, kind, first micro-batch and boundary takes its own time."""
 
     def work():
-        return Work(drawn.uniform(0.3, 2), drawn.uniform(0.3, 2))
+        return ActionSeconds(drawn.uniform(0.3, 2), drawn.uniform(0.3, 2))
 
     return Costs(
         work={kind: [work() for _ in range(stages)] for kind in KINDS},
