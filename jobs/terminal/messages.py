@@ -124,3 +124,5 @@ def print_how_to_watch(
         return
     print(f"Until they have ended, with phase and outcome:  {typed.submit('--watch')}")
     print(f"Then:  {typed.collect()}", flush=True)
+    if typed.calibrated:
+        print(f"And:  {typed.predict()}", flush=True)

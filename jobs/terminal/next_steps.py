@@ -46,12 +46,20 @@ class CommandLine:
 
     def calibrate(self) -> str:
         """Return the command line that calibrates for these cases; its time is its own."""
+        cases = [word for grid in self.grids for word in ("--for", grid)]
+        return _line("submit.py", "--grid", "calibration", *cases, *self._of_any_time())
+
+    def predict(self) -> str:
+        """Return the command line that predicts what these calibrations are for."""
+        cases = [word for grid in self.calibrated for word in ("--grid", grid)]
+        return _line("submit.py", *cases, *self._of_any_time(), "--predict")
+
+    def _of_any_time(self) -> list[str]:
+        """Return the options that a grid and its calibration have in common."""
         kept = [t for t in (*self.sets, *self.choices) if not t.startswith("time_limit_s=")]
         sets = [word for text in kept for word in ("--set", text)]
-        cases = [word for grid in self.grids for word in ("--for", grid)]
         cluster = ["--cluster", self.cluster] if self.cluster != "auto" else []
-        where = self._where()
-        return _line("submit.py", "--grid", "calibration", *cases, *sets, *cluster, *where)
+        return [*sets, *cluster, *self._where()]
 
     def _cases(self) -> list[str]:
         grids = [word for grid in self.grids for word in ("--grid", grid)]
@@ -83,6 +91,8 @@ def print_next_steps(statuses: list[CaseStatus], typed: CommandLine) -> None:
         print(f"\nOnce the cause is fixed, run again what failed:  {typed.submit(*_again(failed))}")
     if any(o.outcome == "ok" or o.has_earlier_result for o in statuses):
         print(f"\nTables:  {typed.collect()}")
+        if typed.calibrated:
+            print(f"Predictions:  {typed.predict()}")
 
 
 def _waiting(statuses: list[CaseStatus]) -> list[str]:
