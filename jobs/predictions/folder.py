@@ -11,6 +11,7 @@ from predict.forecast.predict import Predictor
 from predict.memory.fit import Layers
 from study.case import Case
 from study.commit import commit_of
+from study.errors import explain
 from study.results.file import read_result
 from study.results.result import Result
 from study.results.validation import ResultError
@@ -28,9 +29,16 @@ def known_of(store: Store, profile: Profile) -> Known:
         store: the folder of the profile's results.
         profile: where jobs run.
     """
-    paths = sorted(store.folder.glob(CALIBRATIONS))
-    found = tuple(result for path in paths if (result := _read(path)) is not None)
-    return Known(found, _newest(store) if found else None, profile.device)
+    found, unreadable = list[Result](), list[str]()
+    for path in sorted(store.folder.glob(CALIBRATIONS)):
+        try:
+            found.append(read_result(path))
+        except ResultError as error:
+            unreadable.append(f"{path} {error}")
+        except OSError as error:
+            unreadable.append(explain(error))
+    newest = _newest(store) if found else None
+    return Known(tuple(found), newest, profile.device, tuple(unreadable))
 
 
 def make_predictor(

@@ -54,6 +54,8 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
     Returns:
         Whether any case has a prediction.
     """
+    for problem in order.predictor.known.unreadable:
+        print(one_line(f"note: {problem}; left out"), file=sys.stderr)
     found = {case: order.predictor.of(case) for case in cases}
     _print_refusals(found, order.typed)
     candidates = [

@@ -27,11 +27,13 @@ class Known:
         results: of calibrations, failed ones too.
         newest: the newest measurement of the folder; None without one.
         device: what the profile has.
+        unreadable: for each file of a calibration that is no result: the file, and why.
     """
 
     results: tuple[Result, ...]
     newest: Result | None = None
     device: str = "auto"
+    unreadable: tuple[str, ...] = ()
 
     def for_case(self, case: Case, nodes: int) -> Calibrated:
         """Return the newest calibrations that fit a case.

@@ -121,7 +121,30 @@ def test_files_that_are_no_calibrations_are_passed_over(tmp_path, capsys):
     calibrate(made.store)
     (made.store.folder / "calibration-d8-g1-00000000.json").write_text("{")
     assert show_predictions(made, None) == 0
-    assert "Holds on the machine" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "Holds on the machine" in said.out
+    assert said.err.startswith(
+        f"note: {made.store.folder}/calibration-d8-g1-00000000.json is not a "
+    )
+    assert said.err.endswith("; left out\n")
+
+
+def test_a_calibration_whose_file_is_spoilt_is_named_where_it_is_missed(tmp_path, capsys):
+    made = order(tmp_path)
+    slow = calibration(**ON_CPU).calibration.layers
+    slow = tuple(msgspec.structs.replace(t, seconds=1e9, low_s=1e9, high_s=1e9) for t in slow)
+    calibrate(made.store, calibration(layers=slow, **ON_CPU))
+    assert show_predictions(made, None) == 2
+    note, refusal = capsys.readouterr().err.splitlines()
+    assert note.endswith(".json has a time of 1000000000.0 s, which nothing takes; left out")
+    assert "no calibration of one GPU is there; run python submit.py --grid calib" in refusal
+
+
+def test_a_calibration_says_how_to_predict_what_it_is_for():
+    sets = ["dim=64", "time_limit_s=90"]
+    typed = CommandLine(["calibration"], sets, calibrated=["g.yaml"], choices=["gpus=2,4"])
+    line = "python submit.py --grid g.yaml --set dim=64 --set gpus=2,4 --predict"
+    assert typed.predict() == line
 
 
 def test_several_values_of_a_key_are_all_looked_at():

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from study.case import Case
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
-from study.results.model_check import find_model_problem
+from study.results.model_check import LONGEST_S, find_model_problem
 
 
 def find_calibration_problem(case: Case, found: Calibration) -> str | None:
@@ -22,6 +22,8 @@ def find_calibration_problem(case: Case, found: Calibration) -> str | None:
     for timing in timings(found):
         if not 0 < timing.low_s <= timing.seconds <= timing.high_s or timing.count < 1:
             return f"has a time of {timing.seconds} s that does not lie between its quartiles"
+        if timing.high_s > LONGEST_S:
+            return f"has a time of {timing.high_s} s, which nothing takes"
     for sizes in found.sizes:
         of_rows = replace(case, batch_size=max(1, sizes.model.rows))
         if (problem := find_model_problem(of_rows, sizes.model)) is not None:
