@@ -48,7 +48,10 @@ def check_value(key: str, value: Any, source: object) -> Any:
     try:
         converted = msgspec.convert(value, type=kind)
     except msgspec.ValidationError:
-        raise ConfigError(source, f"{key}: {quoted(value)} is not {allowed(key)}") from None
+        problem = f"{key}: {quoted(value)} is not {allowed(key)}"
+        if isinstance(value, list):
+            problem += f"; several values are an axis, e.g. axes: {{{key}: {quoted(value)}}}"
+        raise ConfigError(source, problem) from None
     if isinstance(converted, float) and not math.isfinite(converted):
         raise ConfigError(source, f"{key}: {quoted(value)} is not {allowed(key)}")
     return 0.0 if converted == 0.0 and isinstance(converted, float) else converted  # not -0.0

@@ -88,6 +88,11 @@ def test_a_value_of_the_wrong_kind_is_named(tmp_path, text, key, value):
     assert complaint(tmp_path, text).startswith(f"{key}: {value} is not ")
 
 
+def test_several_values_of_a_key_are_sent_to_the_axes(tmp_path):
+    said = complaint(tmp_path, AXES + "pipeline: {micro_batches: [4, 8]}")
+    assert said.endswith("; several values are an axis, e.g. axes: {micro_batches: [4, 8]}")
+
+
 @pytest.mark.parametrize(
     ("text", "start"),
     [
