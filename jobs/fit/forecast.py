@@ -114,7 +114,7 @@ def refuse_what_cannot_fit(
         lambda case: None if (fit := fits.of(case)) is None else fit.answer,
         lambda case: why_not(case) is None,
     )
-    others = f", nor can {_cases(len(too_large) - 1)} more" if len(too_large) > 1 else ""
+    others = f", nor can {len(too_large) - 1} more" if len(too_large) > 1 else ""
     would = f"{instead} would fit" if instead else "no more GPUs or micro-batches would do"
     raise ConfigError(
         first.grid,

@@ -280,7 +280,7 @@ def test_gpus_that_no_node_has_are_not_proposed():
 
 def test_of_several_that_cannot_fit_one_is_named_and_the_others_counted():
     cases = planned(HUGE, HUGE | {"depth": 22}, HUGE | {"depth": 24}, {})
-    with pytest.raises(ConfigError, match=r"cannot fit, nor can 2 cases more: GPU 1 "):
+    with pytest.raises(ConfigError, match=r"cannot fit, nor can 2 more: GPU 1 "):
         refuse_what_cannot_fit(cases, fits_of(SIZE), lambda case: None)
 
 

@@ -24,7 +24,7 @@ def test_a_plan_says_when_slurm_would_start_and_submits_nothing_that_cannot_fit(
         assert (refused.returncode, desk.cluster.ask("squeue", "--noheader")) == (2, "")
         (line,) = refused.stderr.splitlines()
         assert "d20-g2-" in line
-        assert "cannot fit, nor can 1 case more: GPU 1 would need 320 GiB for tensors" in line
+        assert "cannot fit, nor can 1 more: GPU 1 would need 320 GiB for tensors" in line
         assert "nothing was submitted; --force submits it all the same" in line
         assert not desk.store.exists()
         job = desk.cluster.ask(*FULL, "--time=30").strip()
