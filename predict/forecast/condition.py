@@ -9,13 +9,15 @@ OLD_DAYS = 30
 
 
 def conditions(results: Sequence[Result], now: datetime) -> list[str]:
-    """Return a sentence for each calibration, and one more if some are old.
+    """Return a sentence for each calibration, one before if some are emulated, one if some are old.
 
     Args:
         results: of the calibrations that were used.
         now: with its time zone.
     """
-    said = [f"Holds on the machine of {_words(result, now)}." for result in results]
+    emulated = "EMULATED: calibrated without GPUs. No step on GPUs follows from that."
+    said = [emulated] if any(result.emulated for result in results) else []
+    said += [f"Holds on the machine of {_words(result, now)}." for result in results]
     if any(_days(result, now) > OLD_DAYS for result in results):
         said.append(f"A calibration is older than {OLD_DAYS} days; --force makes a new one.")
     return said

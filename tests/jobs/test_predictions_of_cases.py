@@ -55,9 +55,10 @@ def test_predictions_are_rows_with_a_choice_and_a_condition_and_submit_nothing(t
     assert lines[5].startswith(
         "For the shortest step ask for ZBV with 8 micro-batches on 2 GPUs or "
     )
-    assert lines[6].startswith("Holds on the machine of calibration-d8-g1-")
-    assert "the CPU, where GPUs are emulated" in lines[6]
-    assert "A calibration is older than 30 days" not in lines[8]
+    assert lines[6].startswith("EMULATED: calibrated without GPUs.")
+    assert lines[7].startswith("Holds on the machine of calibration-d8-g1-")
+    assert "the CPU, where GPUs are emulated" in lines[7]
+    assert "A calibration is older than 30 days" not in lines[9]
     assert lines[-1] == "Predicted: nothing was submitted."
     assert not made.store.submissions.exists()
 
