@@ -1,6 +1,7 @@
 """Pages of a PDF: well filled, and set in letters that one can read."""
 
 import io
+import re
 
 import matplotlib.image
 import pypdf
@@ -9,7 +10,7 @@ import typst
 
 from report.data.load import load_results
 from report.data.selection import select_tables
-from report.document import Document, Section, Table
+from report.document import Answer, Details, Document, Figure, Section, Table
 from report.formats.pdf import TEMPLATE, render_pdf, template_inputs
 from report.make import make_document
 from study.grids.file import load_grids
@@ -104,8 +105,28 @@ def test_a_row_for_each_of_64_gpus_fits_on_a_page():
 def test_the_lines_below_a_long_table_stay_with_its_last_row():
     for count in range(40, 60):
         rows = [[f"row {at}", "a" * 40, "word " * 8, "word " * 8] for at in range(count)]
-        table = Table(["x", "y", "z", "w"], rows, "Caption", ["a: one"])
+        table = Table(["x", "y", "z", "w"], rows, "Caption", ["a: one", "b: " + "word " * 30])
         data = render_pdf(Document("T", [], [Section("T", [], [], table)]))
         last = pypdf.PdfReader(io.BytesIO(data)).pages[-1].extract_text()
         assert "a: one" in last
         assert f"row {count - 1}" in last
+
+
+def test_no_figure_leaves_its_section_and_none_comes_before_its_heading():
+    bar = '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="260"></svg>'
+    rows = [[f"row {at}", "1"] for at in range(12)]
+
+    def section(name):
+        shown, kept = (Figure(f"{where} of {name}", bar, "") for where in ("drawing", "detail"))
+        details = Details([], [Table(["x", "y"], rows, f"table of {name}")], figures=[kept])
+        answers = [Answer("Why?", ["So. " * 200])]
+        return Section(
+            f"Part {name}", [], answers, Table(["x"], [["1"]], "T"), [shown], details=details
+        )
+
+    data = render_pdf(Document("T", [], list(map(section, "ABC"))))
+    text = " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
+    found = re.findall(r"Part [ABC]|drawing of [ABC]|detail of [ABC]", text)
+    shown = [[f"Part {name}", f"drawing of {name}"] for name in "ABC"]
+    kept = [[f"Part {name}", f"detail of {name}"] for name in "ABC"]
+    assert found == sum([*shown, *kept], [])
