@@ -4,7 +4,7 @@ report/wording/quantities.py writes the numbers of a column alike.
 """
 
 from collections.abc import Sequence
-from math import floor, log10
+from math import floor, isclose, log10
 
 from study.statistics.samples import Interval
 
@@ -24,6 +24,7 @@ PREFIXES: tuple[Unit, ...] = (
 
 DIGITS, MOST_DIGITS = 3, 5
 BINARY = 1024  # below it, whole numbers keep all their digits: 1023 B is no 1020 B
+EXACT = 1e-9  # relative; what a number of three digits may be off
 NEARLY = 1 - 1e-9  # for sums of rounded numbers
 
 
@@ -112,8 +113,8 @@ def runs(numbers: list[int]) -> str:
 
 
 def ratio(value: float) -> str:
-    """Return a factor with three digits."""
-    return _plain(number(value))
+    """Return a factor with three digits, without zeros at its end if it is exact: `2`, `2.00`."""
+    return _plain(value)
 
 
 def between(values: list[int]) -> str:
@@ -151,12 +152,17 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 def _with_unit(value: float, units: Sequence[Unit]) -> str:
     scale, name = unit_for(value, units) if value else next(u for u in units if u[0] == 1)
-    return f"{_plain(number(value / scale))} {name}"
+    return f"{_plain(value / scale)} {name}"
 
 
-def _plain(text: str) -> str:
-    """Return a number without zeros at its end, as in a sentence: `60`, and not `60.0`."""
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _plain(value: float) -> str:
+    """Return three digits; an exact number, such as a limit, without zeros at its end.
+
+    So 60 s is `60`, and a measured 60.0004 ms is `60.0`, as it is in a table.
+    """
+    text = number(value)
+    is_exact = isclose(float(text), value, rel_tol=EXACT)
+    return text.rstrip("0").rstrip(".") if is_exact and "." in text else text
 
 
 def _grew(text: str, exponent: int) -> bool:
