@@ -34,3 +34,16 @@ def test_settings_that_all_pipelines_share_have_no_column(table):
 def test_a_prediction_that_was_too_fast_has_a_minus_sign(table):
     (fsdp,) = (r for r in cells(table) if r["schedule"] == "FSDP" and r["GPUs"] == "2")
     assert (fsdp["error"], fsdp["inside"]) == ("−20.1 %", "no")
+
+
+def test_lines_below_say_how_many_lie_in_their_interval_and_how_many_keep_their_bound(table):
+    rows = cells(table)
+    points = [row["inside"] for row in rows if row["error"] != "–"]
+    bounds = [row["inside"] for row in rows if row["error"] == "–"]
+    within, above = table.notes[-2:]
+    share = f"{points.count('yes')} of {len(points)}"
+    assert within.endswith(f"Measured within the 90 % interval: {share}.")
+    assert above == (
+        f"{len(bounds)} steps are launch-bound and have a lower bound alone (at least). Measured "
+        f"no faster than that: {bounds.count('yes')} of {len(bounds)}."
+    )

@@ -1,15 +1,16 @@
 """Table of predictions, as the ledger has them from before the jobs ran, and measurements."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from predict.forecast.accuracy import summary
+from predict.forecast.accuracy import given_as_points, spread_of
 from predict.forecast.pairs import Pair
 from predict.forecast.words import interval_words, step_words
 from report.data.labels import Labels
 from report.data.selection import GridTable, Row
 from report.document import Table, join_cells, make_rows
 from report.tables.notes import letters
-from report.wording.units import signed_percent
+from report.wording.units import count_of, plural, signed_percent
 
 CAPTION = "Predicted before the jobs ran, and measured"
 
@@ -31,8 +32,8 @@ def make_tables(grid_table: GridTable) -> list[Table]:
         for (result, pair), mark in zip(pairs, marks, strict=True)
     ]
     table = make_rows(CAPTION, cells)
-    found = summary([pair for _, pair in pairs], _unpredicted(grid_table.rows))
-    return [Table(table.columns, table.rows, table.caption, [*lines, *found])]
+    told = _summary([pair for _, pair in pairs], _unpredicted(grid_table.rows))
+    return [Table(table.columns, table.rows, table.caption, [*lines, *told])]
 
 
 def _cells(pair: Pair) -> dict[str, str]:
@@ -61,3 +62,42 @@ def _unpredicted(rows: list[Row]) -> dict[str, int]:
             if job.pair is None
         )
     )
+
+
+def _summary(pairs: Sequence[Pair], unpredicted: dict[str, int]) -> list[str]:
+    """Return in sentences how well predictions agreed, and how many cases had none.
+
+    Args:
+        pairs: predicted and measured.
+        unpredicted: how many cases had no prediction, by the reason.
+    """
+    told = [*_points(given_as_points(pairs)), *_bounds(pairs)]
+    for differs in dict.fromkeys(p.other_machine for p in pairs if p.other_machine):
+        count = sum(p.other_machine == differs for p in pairs)
+        told.append(f"{count} not counted: calibrated and measured differ in {differs}.")
+    return [*told, *(f"{count} without a prediction: {why}." for why, count in unpredicted.items())]
+
+
+def _points(points: Sequence[Pair]) -> list[str]:
+    spread = spread_of([pair.error for pair in points])
+    if spread is None:
+        return []
+    inside = sum(pair.is_inside for pair in points)
+    return [
+        f"Error of {count_of(spread.count, 'predicted step')}: {100 * spread.mean:.1f} % on "
+        f"average, {100 * spread.largest:.1f} % at most. Measured within the 90 % interval: "
+        f"{inside} of {spread.count}."
+    ]
+
+
+def _bounds(pairs: Sequence[Pair]) -> list[str]:
+    """Say how many steps that the host's launching may hold up took no less than predicted."""
+    bounds = [pair for pair in pairs if pair.prediction.is_launch_bound]
+    if not bounds:
+        return []
+    held, count = sum(pair.is_inside for pair in bounds), len(bounds)
+    has = plural(count, "is launch-bound and has", "are launch-bound and have")
+    return [
+        f"{count_of(count, 'step')} {has} a lower bound alone (at least). Measured no faster than "
+        f"that: {held} of {count}."
+    ]
