@@ -20,6 +20,7 @@ from report.settings import (
 )
 from report.wording.hardware import shared_device
 from report.wording.models import is_of_model
+from report.wording.names import begun
 from report.wording.units import plural
 from study.models import KINDS
 
@@ -78,12 +79,11 @@ def other_model(grid_table: GridTable, shared: Shared) -> str:
         if not any(key in shared.setting for key in differing):
             return ""
     words = setting_words(model)
-    named = f"{KINDS[kind].label}: " if kind == "linear" != shared.kind else ""
-    return f" Measured with another model: {named}{words}."
+    return f"{KINDS[kind].label}, {words}" if kind == "linear" else words.replace(": ", ", ", 1)
 
 
 def told_apart(grid_table: GridTable, others: Sequence[GridTable], shared: Shared) -> str:
-    """Return what tells a table from others whose sentences look alike; empty without such.
+    """Return the beginning of a table's sentences: what tells it from others; empty without such.
 
     Args:
         grid_table: The table.
@@ -101,8 +101,9 @@ def told_apart(grid_table: GridTable, others: Sequence[GridTable], shared: Share
     ]
     own = setting_words({key: setting[key] for key in keys})
     profiles = {other.profile for other in alike}
-    where = f" Profile: {grid_table.profile}." if len(profiles) > 1 else ""
-    return f"{model}{f' Setting: {own}.' if own else ''}{where}"
+    where = f"profile {grid_table.profile}" if len(profiles) > 1 else ""
+    parts = [part for part in (model, own, where) if part]
+    return f"{begun(', '.join(parts))}: " if parts else ""
 
 
 def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]:

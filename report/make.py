@@ -67,7 +67,7 @@ def _glance(grid_tables: list[GridTable], shared: Shared) -> list[str]:
     told = [(table, make_headlines(table)) for table in grid_tables]
     speaking = [table for table, headlines in told if headlines]
     found = [
-        [f"{text}{told_apart(table, speaking, shared)}" for text in headlines]
+        [f"{told_apart(table, speaking, shared)}{text}" for text in headlines]
         for table, headlines in told
     ]
     longest = max(map(len, found), default=0)

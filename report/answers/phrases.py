@@ -6,9 +6,9 @@ from itertools import islice
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
-from report.wording.names import HOW, key_name, key_text, schedule_name
+from report.wording.names import HOW, begun, key_name, key_text, schedule_name
 from report.wording.units import count_of
-from study.case import ARGUMENT, Case
+from study.case import Case
 
 NEAR = 0.02  # shares of a step that differ by less are given as one
 MOST_GROUPS = 12  # with sentences of their own
@@ -64,14 +64,6 @@ def case_words(case: Case, keys: Iterable[str], gpus: str = "") -> str:
         elif case.has_key(key):
             words[f"{key_name(key)} {key_text(case, key)}"] = None
     return ", ".join(words)
-
-
-def begun(text: str) -> str:
-    """Return text as the start of a sentence; the name of an argument stays as its user wrote it.
-
-    Only the first letter changes.
-    """
-    return text if text.startswith(ARGUMENT) else f"{text[0].upper()}{text[1:]}"
 
 
 def groups_of(results: Sequence[MeasuredCase], *keys: str) -> dict[str, list[MeasuredCase]]:

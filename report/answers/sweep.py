@@ -2,10 +2,10 @@
 
 from report.analysis.comparison import CANNOT, Pair, swept_keys, verdict_words
 from report.answers.along import Along, along, is_number, refusals_along
-from report.answers.phrases import begun, emulation_remark
+from report.answers.phrases import emulation_remark
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.names import key_name, value_text
+from report.wording.names import begun, key_name, value_text
 from report.wording.units import seconds
 from study.statistics.samples import estimate
 

@@ -3,7 +3,7 @@
 import hashlib
 
 from report.wording.units import UNKNOWN, count_of
-from study.case import Case
+from study.case import ARGUMENT, Case
 from study.models import KINDS
 from study.schedules import SCHEDULES
 from study.stages import replica_of
@@ -124,3 +124,11 @@ def settings_of_each(case: Case) -> str:
 def gradients_words(gradients: str) -> str:
     """Return how weight gradients are added up: `fused weight gradients`."""
     return f"{gradients} weight gradients"
+
+
+def begun(text: str) -> str:
+    """Return text as the start of a sentence; the name of an argument stays as its user wrote it.
+
+    Only the first letter changes.
+    """
+    return text if text.startswith(ARGUMENT) else f"{text[0].upper()}{text[1:]}"

@@ -22,7 +22,7 @@ def test_the_first_sentence_says_where_it_fits_and_which_doubling_pays_too_littl
         "to 4 GPUs pays less than 80 % (68.8 %, 95 % CI 67.8 to 69.8 %)."
     )
     assert headlines[1] == first
-    assert headlines[0].startswith("The model fits on one GPU: 1F1B with 8 micro-batches on 4 GPUs")
+    assert headlines[0].startswith("The model fits on one GPU. 1F1B with 8 micro-batches on 4 GPUs")
     assert "From 1 GPU (naive, 400 ms a step) to 2 GPUs (GPipe with 8 micro-batches, 220 ms a " \
            "step): the doubling pays 90.9 %" in text  # fmt: skip
 

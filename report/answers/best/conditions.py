@@ -11,9 +11,9 @@ UNASKED = "The table has no case of DDP, which keeps the whole model on every GP
 
 
 def on_one_gpu(counts: Counts) -> str:
-    """Return `The model fits on one GPU: `, or what is known; empty without a case on one."""
+    """Return `The model fits on one GPU. `, or what is known; empty without a case on one."""
     if 1 in counts.fits:
-        return "The model fits on one GPU: "
+        return "The model fits on one GPU. "
     if 1 in counts.full and not counts.has_other_end(1):
         return f"On one GPU every case that was tried {FULL}; "
     if 1 in counts.full:

@@ -15,7 +15,7 @@ from report.answers.best.picks import (
     peak_bytes,
 )
 from report.answers.of_model.tried import Counts, counts_of
-from report.answers.phrases import MOST_GROUPS, begun, case_words, listed, more_settings
+from report.answers.phrases import MOST_GROUPS, case_words, listed, more_settings
 from report.answers.pipelines.ranking import names_of, step_s
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
@@ -24,6 +24,7 @@ from report.document import Answer
 from report.wording.cautions import inner_mark
 from report.wording.hardware import shared_device
 from report.wording.layers import short_name
+from report.wording.names import begun
 from report.wording.quantities import GPU_TIMES, PLAIN, range_words
 from report.wording.units import BYTES, TIMES, Unit, count_of, plural
 
@@ -60,7 +61,8 @@ def _sentence(counts: Counts) -> str:
     results = counts.results
     extra = [key for key in differing(results) if key in ("recompute", "execution")]
     clauses = [*_speed_and_cost(results, extra), *_memory(results, extra)]
-    text = f"{on_one_gpu(counts)}{_joined(clauses)}."
+    known, picks = on_one_gpu(counts), f"{_joined(clauses)}."
+    text = f"{known}{begun(picks) if known.endswith('. ') else picks}"
     return f"{counts.label}{text}" if counts.label else begun(text)
 
 
