@@ -41,6 +41,7 @@ def make_document(
         for table in grid_tables
     ]
     figure = _glance_figure(sections) if several else None
+    titled = None if figure is None else _titled(figure, sections)
     if figure is not None:
         sections = [_without(section, figure) for section in sections]
     return Document(
@@ -50,7 +51,7 @@ def make_document(
         warnings=_warnings(results, found) if several else (),
         checks=found if several else (),
         glance=_glance(grid_tables, shared) if several else (),
-        glance_figure=figure,
+        glance_figure=titled,
         method=make_method(results),
         author=author or "",
     )
@@ -80,8 +81,18 @@ def _glance(grid_tables: list[GridTable], shared: Shared) -> list[str]:
 
 def _glance_figure(sections: list[Section]) -> Figure | None:
     """Return the figure that says most, of equal ones the last."""
-    figures = [f for s in sections for f in (*s.details.figures, *s.figures)]
+    figures = [figure for section in sections for figure in _figures(section)]
     return max(reversed(figures), key=lambda figure: figure.headline, default=None)
+
+
+def _figures(section: Section) -> list[Figure]:
+    return [*section.details.figures, *section.figures]
+
+
+def _titled(figure: Figure, sections: list[Section]) -> Figure:
+    """Return the figure with the title of its section in its caption."""
+    section = next(s for s in sections if any(f is figure for f in _figures(s)))
+    return replace(figure, caption=f"{section.title}. {figure.caption}")
 
 
 def _without(section: Section, figure: Figure) -> Section:
@@ -90,7 +101,7 @@ def _without(section: Section, figure: Figure) -> Section:
     details = [f for f in section.details.figures if f is not figure]
     if len(shown) == len(section.figures):
         return replace(section, details=replace(section.details, figures=details))
-    facts = [*section.facts, "Figure 1 belongs to this section."]
+    facts = [*section.facts, "Figure 1, at a glance, belongs to this section."]
     return replace(section, facts=facts, figures=shown)
 
 

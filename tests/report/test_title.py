@@ -130,9 +130,10 @@ def test_results_of_the_same_changes_share_a_line(tmp_path):
 def test_the_first_page_has_the_figure_that_says_most_and_no_section_has_it_again(tmp_path):
     write(tmp_path, "slurm", result("task1"), result(gpus=2), result(gpus=5))
     shown = document(tmp_path, "task1", "task4", with_figures=True, with_details=True)
-    assert shown.glance_figure.caption.startswith("What each GPU does during a step, 5 GPUs")
-    drawn = [f for s in shown.sections for f in (*s.figures, *s.details.figures)]
-    assert shown.glance_figure not in drawn
+    of_task4 = shown.glance_figure.caption.removeprefix("Task 4: run with more GPUs. ")
+    assert of_task4.startswith("What each GPU does during a step, 5 GPUs")
+    drawn = [f.svg for s in shown.sections for f in (*s.figures, *s.details.figures)]
+    assert shown.glance_figure.svg not in drawn
     alone = document(tmp_path, "task4", with_figures=True, with_details=True)
     assert alone.glance_figure is None
 
@@ -140,8 +141,8 @@ def test_the_first_page_has_the_figure_that_says_most_and_no_section_has_it_agai
 def test_a_section_whose_figure_is_on_the_first_page_says_so(tmp_path):
     write(tmp_path, "local", result("task1", emulated=True), result(gpus=2, emulated=True))
     shown = document(tmp_path, "task1", "task4", with_figures=True)
-    assert shown.glance_figure.caption.startswith("Step time for each GPU count")
-    assert shown.sections[1].facts[-1] == "Figure 1 belongs to this section."
+    assert "more GPUs. Step time for each GPU count" in shown.glance_figure.caption
+    assert shown.sections[1].facts[-1] == "Figure 1, at a glance, belongs to this section."
 
 
 def test_emulation_stands_on_the_first_page(tmp_path):
