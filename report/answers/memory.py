@@ -154,7 +154,9 @@ def _repeats(pairs: list[Pair]) -> list[str]:
         return []
     finest = max(repeats, key=lambda one: one.difference)
     difference = short_percent(finest.difference)
-    return [f"With {finest.jobs} jobs each, a difference of {difference} would be seen."]
+    return [
+        f"With {finest.jobs} jobs on each number of GPUs, a difference of {difference} would show."
+    ]
 
 
 def _counts(pair: Pair) -> str:

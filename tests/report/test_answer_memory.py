@@ -91,9 +91,14 @@ def test_an_open_verdict_that_is_far_from_perfect_sharing_has_its_reason():
 
 def test_gains_that_end_are_answered_by_how_far_they_go():
     first, *_ = adding(*counts({1: 0.1, 2: 0.09, 3: 0.08}), result(gpus=4, steps_s=WIDE))
-    assert first.startswith("Yes: 2 and 3 GPUs are faster than 1 GPU; whether more than 3 are ")
+    assert first.startswith("Yes, up to 3 GPUs. Whether 4 GPUs are faster than 3 cannot be told ")
     assert "from 1 to 3 GPUs training gets faster" in first
     assert first.index("From 1 to 2 GPUs") < first.index("From 1 to 4 GPUs")
+
+
+def test_gains_that_are_known_to_end_are_not_called_open():
+    first, *_ = adding(*counts({1: 0.1, 2: 0.08, 3: 0.08}))
+    assert first.startswith("Yes, up to 2 GPUs; 3 GPUs make no difference to that. ")
 
 
 def test_the_ends_are_told_and_then_every_neighbour():

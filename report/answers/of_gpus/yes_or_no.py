@@ -47,17 +47,27 @@ def over_the_least(group: Along) -> list[Pair]:
 
 
 def _up_to(group: Along) -> str:
-    """Answer where more GPUs are faster at first, and no difference can be told after that."""
+    """Answer where more GPUs are faster at first, and no difference is known after that."""
     gains = [kind == "faster" for kind in group.kinds]
-    first, last = group.compared[0], group.compared[gains.count(True) - 1]
     if gains != sorted(gains, reverse=True):
         return "For some GPU counts. "
-    faster = [pair.most.case.gpus for pair in (first, *over_the_least(group))]
-    least, enough = count_of(first.least.case.gpus, "GPU"), last.most.case.gpus
+    first, last = group.compared[0], group.compared[gains.count(True) - 1]
+    least, enough = first.least.case.gpus, last.most.case.gpus
+    more = [pair.most.case.gpus for pair in group.compared[gains.count(True) :]]
+    if set(group.kinds) == {"faster", "same"}:
+        return f"Yes, up to {enough} GPUs; {_either(more)} GPUs make no difference to that. "
+    known = sorted({pair.most.case.gpus for pair in over_the_least(group)} & {*more})
+    too = f"; {listed(known)} are faster than {least}, too" if known else ""
     return (
-        f"Yes: {listed(sorted(faster))} GPUs are faster than {least}; whether more than {enough} "
-        f"are faster than {enough} {CANNOT}. "
+        f"Yes, up to {enough} GPUs{too}. Whether {_either(more)} GPUs are faster than {enough} "
+        f"{CANNOT}. "
     )
+
+
+def _either(counts: list[int]) -> str:
+    """Return `3 or 4`."""
+    *others, last = map(str, counts)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _small_gain(group: Along) -> str:
