@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator
 
 from report.analysis.comparison import CANNOT
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
-from report.analysis.verdicts.disturbances import cut_short_words, why_unfit
 from report.answers.phrases import groups_of, listed
-from report.answers.pipelines import against_naive, fastest
-from report.answers.pipelines.ranking import Ranking, name_of, names_of, quickest
+from report.answers.pipelines import against_naive, fastest, left_out
+from report.answers.pipelines.ranking import Ranking, name_of, quickest
 from report.answers.reasons import launching
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.names import schedule_in_text
 from report.wording.units import plural
 from study.statistics.samples import are_enough
 
@@ -77,7 +75,10 @@ def _about_the_fastest(ranking: Ranking) -> list[str]:
             f"Which schedule is fastest on {where} {CANNOT}: there are too few timed steps or jobs "
             "for a confidence interval."
         ]
-    return [" ".join(fastest.answer(ranking)), *_left_out(ranking)]
+    return [
+        " ".join(fastest.answer(ranking)),
+        *left_out.sentences(quickest(ranking.others), ranking.others),
+    ]
 
 
 def _beside_naive(results: list[MeasuredCase]) -> list[str]:
@@ -122,28 +123,3 @@ def _about_processes(results: list[MeasuredCase]) -> list[str]:
         f"{plural(len(emulated), 'comes', 'come')} from processes that share {shared} of a CPU. "
         "Their times say nothing of GPUs."
     ]
-
-
-def _left_out(ranking: Ranking) -> list[str]:
-    """Name the cases that cannot be compared with the fastest, by reason."""
-    best = quickest(ranking.others)
-    reasons: dict[str, list[MeasuredCase]] = {}
-    for result in ranking.others:
-        if result not in ranking.field:
-            reason = _why_left_out(best, result)
-            # Those have different numbers of steps, and one reason all the same.
-            is_short = reason == cut_short_words([result])
-            reasons.setdefault("" if is_short else reason, []).append(result)
-    where = name_of(best)
-    return [
-        f"Not compared on {where}: {names_of(found)}; {reason or cut_short_words(found)}."
-        for reason, found in reasons.items()
-    ]
-
-
-def _why_left_out(best: MeasuredCase, result: MeasuredCase) -> str:
-    """Say why a case is not compared with the fastest; name that one where it is the cause."""
-    reason = why_not_ranked(best, result) or ""
-    if reason and reason == why_unfit(best):
-        return why_unfit(result) or f"with {schedule_in_text(best.case)} {reason}"
-    return reason

@@ -8,8 +8,13 @@ import pytest
 
 from report.answers.best import overall
 from report.answers.pipelines.ranking import name_of
+from report.data.load import load_results
 from report.data.measured import measured
+from report.data.selection import select_tables
+from report.sections import make_section
 from report.wording.names import schedule_name
+from study.grids.file import load_grids
+from tests.conftest import ROOT
 from tests.report.made_up import MIB, measuring
 from tests.report.made_up_models import GRID, gpt, out_of_memory
 from tests.report.made_up_pipeline import peaks, scheduled
@@ -310,3 +315,22 @@ def test_the_quickest_on_other_hardware_beats_nobody(tmp_path):
            for s in ("ddp", "fsdp")]  # fmt: skip
     text, *_ = best(tmp_path / "few", *few)
     assert "no case is known to be the fastest or the cheapest, and " in text
+
+
+@pytest.mark.parametrize(
+    ("grid", "reason"),
+    [
+        (
+            "gpt",
+            "Not compared on 2 GPUs: GPipe, ZB1P and ZBV (each with 8 micro-batches, balanced ",
+        ),
+        ("gpt-batch", "is known to be the fastest or the cheapest (there are only 7 timed steps "),
+    ],
+)
+def test_cases_of_the_sample_that_are_not_compared_have_their_reason(grid, reason):
+    profiles = load_results(ROOT / "docs/example/results", pytest.fail)
+    (chosen,) = load_grids([str(ROOT / f"docs/example/grids/{grid}.yaml")])
+    (table,) = select_tables(chosen, profiles)
+    text = " ".join(line for answer in make_section(table).answers for line in answer.sentences)
+    assert reason in text
+    assert text.count("cases that can be compared") <= 1

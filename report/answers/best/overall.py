@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from report.analysis.comparison import CANNOT
 from report.analysis.metrics import Baselines, metrics
+from report.analysis.verdicts.disturbances import cut_short_words, is_cut_short
 from report.answers.best.conditions import of_data_parallelism, on_one_gpu
 from report.answers.best.picks import (
     WAYS,
@@ -85,13 +86,20 @@ def _speed_and_cost(results: Sequence[MeasuredCase], extra: Sequence[str]) -> li
     time = None if fast is None else _range(fast, step_s, TIMES)
     cost = None if cheap is None else f"{_range(cheap, cost_s, GPU_TIMES)} a step{_hours(cheap)}"
     if fast is None and cheap is None:
-        return ["no case is known to be the fastest or the cheapest"]
+        return [f"no case is known to be the fastest or the cheapest{_why_none(results)}"]
     if fast is not None and cheap is not None and fast.cases == cheap.cases:
         return [_clause(fast, "the fastest and the cheapest", f"{time} and {cost}", extra)]
+    is_said = fast is not None and cheap is not None and fast.field == cheap.field
     return [
         _clause(fast, "the fastest", f"{time} a step", extra),
-        _clause(cheap, "the cheapest", f"{cost}", extra),
+        _clause(cheap, "the cheapest", f"{cost}", extra, field_is_said=is_said),
     ]
+
+
+def _why_none(results: Sequence[MeasuredCase]) -> str:
+    """Return what keeps all cases from being compared, where that is one reason."""
+    short = [result for result in results if is_cut_short(result)]
+    return f" ({cut_short_words(short)})" if len(short) == len(results) else ""
 
 
 def _hours(pick: Pick) -> str:
@@ -116,7 +124,9 @@ def _memory(results: Sequence[MeasuredCase], extra: Sequence[str]) -> list[str]:
     return [f"{_named(pick.cases, extra)} {needs} fullest GPU{known} ({size})"]
 
 
-def _clause(pick: Pick | None, best: str, value: str, extra: Sequence[str]) -> str:
+def _clause(
+    pick: Pick | None, best: str, value: str, extra: Sequence[str], *, field_is_said: bool = False
+) -> str:
     """Return `DDP on 4 GPUs is the fastest (27 ms a step)`, or all that are not told apart."""
     if pick is None:
         return f"no case is known to be {best}"
@@ -124,7 +134,8 @@ def _clause(pick: Pick | None, best: str, value: str, extra: Sequence[str]) -> s
         has = ALONE.get(best, "the shortest step and the lowest cost")
         return f"{_named(pick.cases, extra)} has {has} ({value}) and can be compared with no other"
     several = len(pick.cases) > 1
-    among = f" of the {pick.field} cases that can be compared" if pick.left_out else ""
+    is_part = pick.left_out and not field_is_said
+    among = f" of the {pick.field} cases that can be compared" if is_part else ""
     tie = EQUALLY.get(best, "equally good") if pick.are_equal else "cannot be told apart"
     tied = f"{',' if among else ''} and {tie}" if several else ""
     since = f"; {inner_mark(pick.cautions)}" if pick.cautions else ""

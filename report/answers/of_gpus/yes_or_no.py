@@ -3,7 +3,6 @@
 from report.analysis.comparison import CANNOT, Pair, is_disturbed, why_incomparable
 from report.answers.along import Along, verdict_on
 from report.answers.phrases import listed
-from report.wording.units import count_of
 
 SO_FAR = ", as far as these results tell"
 LITTLE = 0.05  # of the step time; less is not called faster before the figures are told

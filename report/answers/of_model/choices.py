@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from report.analysis.comparison import cautions
 from report.analysis.speedup import MAY_DIFFER, why_not_ranked
 from report.answers.phrases import groups_of
+from report.answers.pipelines import left_out
 from report.answers.pipelines.ranking import leaders, names_of, quickest, step_s
 from report.data.measured import MeasuredCase
 from report.wording.cautions import mark
@@ -20,15 +21,21 @@ def sentences(results: Sequence[MeasuredCase]) -> list[str]:
     real = [result for result in results if not result.emulated]
     found = []
     for label, alike in groups_of(real, *MAY_DIFFER).items():
-        found.append(f"{label}{_fastest(alike)}")
+        on = {gpus: [r for r in alike if r.case.gpus == gpus] for gpus in _counts(alike)}
+        each = "; ".join(_on(gpus, here) for gpus, here in on.items())
+        found.append(f"{label}For the shortest step: {each}.")
+        found += [f"{label}{text}" for here in on.values() for text in _left_out(here)]
     condition = "This holds for this model, batch, number format and hardware alone."
     return [*found, condition] if found else []
 
 
-def _fastest(alike: list[MeasuredCase]) -> str:
-    counts = sorted({result.case.gpus for result in alike})
-    each = [_on(gpus, [r for r in alike if r.case.gpus == gpus]) for gpus in counts]
-    return f"For the shortest step: {'; '.join(each)}."
+def _counts(alike: list[MeasuredCase]) -> list[int]:
+    return sorted({result.case.gpus for result in alike})
+
+
+def _left_out(here: list[MeasuredCase]) -> list[str]:
+    best = quickest(here)
+    return left_out.sentences(best, here) if are_enough(best.steps_s) else []
 
 
 def _on(gpus: int, here: list[MeasuredCase]) -> str:
