@@ -4,7 +4,6 @@ from report.analysis.time_use import TimeUse, time_use
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
-from report.tables.cells import gpus
 from report.wording.names import gpu_name
 from report.wording.quantities import Cell, in_words, time_cell
 from report.wording.units import UNKNOWN, percent
@@ -13,7 +12,10 @@ CAPTION = "Where the time goes, a step's mean on each GPU (from instrumented ste
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
-    """Return the times of each GPU, which add up to its step, and what it computes and is idle."""
+    """Return the times of each GPU, which add up to its step, and what it computes and is idle.
+
+    The table of bubbles has the layers of each GPU; here, they would break every number in two.
+    """
     labels = Labels(results)
     apart = any(u.weight_gradient_s is not None for r in results for u in time_use(r))
     used = [(result, use) for result in results for use in time_use(result)]
@@ -25,7 +27,6 @@ def make_table(results: list[MeasuredCase]) -> Table:
 def _cells(use: TimeUse, result: MeasuredCase, weights_apart: bool) -> dict[str, Cell]:
     return {
         "GPU": gpu_name(result.case, use.gpu),
-        **gpus.layers_of(result, use.gpu),
         "forward": time_cell(use.forward_s),
         "backward": time_cell(use.backward_s),
         **({"weights' gradients": time_cell(use.weight_gradient_s)} if weights_apart else {}),
