@@ -91,10 +91,15 @@ def _pays(counts: Counts, found: list[Doubling]) -> str:
 
 
 def _unclear(found: list[Doubling]) -> str:
-    """Return `from 1 to 2 GPUs (79.8 %, …)`; what refuses a comparison is told of each one."""
-    return listed(
-        f"from {d.counts} GPUs{'' if d.problem or d.is_rough else f' ({d.share})'}" for d in found
-    )
+    """Return `from 1 to 2 GPUs (79.8 %, …)`; what refuses a comparison is told of each one.
+
+    A share that something disturbed may be far from what it seems to be: no interval holds it.
+    """
+    return listed(f"from {d.counts} GPUs{'' if d.problem else f' ({_known(d)})'}" for d in found)
+
+
+def _known(doubling: Doubling) -> str:
+    return f"{doubling.share}, of disturbed measurements" if doubling.is_rough else doubling.share
 
 
 def _joined(parts: list[str]) -> str:
