@@ -208,7 +208,7 @@ def test_how_long_tensor_parallelism_waits_is_told_where_it_was_seen(tmp_path):
     naive, tensor = scheduled("naive", gpus=2), scheduled("tensor", gpus=2, together_s=0.05)
     answer = answer_of(tmp_path, "pipeline", naive, tensor)
     assert "every GPU takes part in 20 all-reduces a step, of " in answer
-    assert " in all, and waits for them 40.0 % of a step." in answer
+    assert " in all, and waits for them 40.0 % of a step on average." in answer
     # What holds the fastest back is said of it, too, though no formula has it.
     assert re.search(r"GPUs wait for 4\d\.\d % of a step, 40\.0 % for collectives\. ", answer)
 
@@ -242,7 +242,7 @@ def test_how_long_tensor_parallelism_waits_says_little_where_instruments_disturb
     answer = answer_of(tmp_path, "pipeline", scheduled("naive", gpus=2), quick)
     warning = instrumentation_warning(measured(quick))
     assert warning
-    assert f"for them 40.0 % of a step.{warning}" in answer
+    assert f"for them 40.0 % of a step on average.{warning}" in answer
 
 
 def test_what_all_gpus_do_together_has_its_names(tmp_path):

@@ -95,7 +95,7 @@ def test_what_a_schedule_holds_and_moves_is_a_table_of_its_own(tmp_path):
         scheduled("tensor", peaks=peaks(5, 150)),
     )
     section = section_of(tmp_path, pipelined, reduced)
-    pipeline, tensor = details_of(section, "What each schedule holds")
+    pipeline, tensor = details_of(section, "Micro-batches in flight")
     assert (pipeline["in flight"], pipeline["by rule"]) == ("5", "5")
     assert (pipeline["peak memory"], pipeline["fullest GPU"]) == ("400 MiB", "4")
     assert (pipeline["moves"], pipeline["moved"].split()[0]) == ("80", "3.12")
@@ -134,5 +134,5 @@ def test_processes_on_a_cpu_are_called_so(tmp_path):
     assert row_of(section, "1F1B")["GPUs"] == "5 (emulated)"
     (fact,) = [fact for fact in section.facts if "EMULATED" in fact]
     assert "1 of 1 results comes from processes on the CPU, one in place of each GPU" in fact
-    (row,) = details_of(section, "What each schedule holds")
+    (row,) = details_of(section, "Micro-batches in flight")
     assert "peak memory" not in row

@@ -83,7 +83,7 @@ def _together(result: MeasuredCase) -> list[str]:
     waits = [b.communication for b in bubbles(result) if b.communication is not None]
     if not waits:
         return [f"{text}."]
-    waited = f", and waits for them {percent(fmean(waits))} of a step."
+    waited = f", and waits for them {percent(fmean(waits))} of a step on average."
     return [f"{text}{waited}{instrumentation_warning(result)}"]
 
 

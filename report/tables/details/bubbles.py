@@ -13,8 +13,9 @@ from report.wording.units import UNKNOWN, percent, signed_percent
 from study.stages import expected_in_flight
 
 CAPTION = (
-    "Why GPUs wait, from a typical step: the bubble of each is the formula's, and what unequal "
-    "lengths, transfers and the rest add to it"
+    "Why GPUs wait, in a typical step: bubble = formula + imbalance (unequal lengths) + "
+    "communication + rest; in flight: the most micro-batches whose activations a GPU kept, and by "
+    "rule of the schedule"
 )
 
 FACT = (

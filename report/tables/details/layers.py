@@ -12,7 +12,10 @@ from report.wording.quantities import Cell, in_words, rate_cell, size_cell, time
 from report.wording.units import UNKNOWN
 from study.results.layers import LayerProfile, ModelProfile
 
-CAPTION = "Layers of the model, each measured alone with one micro-batch; of a run, each layer"
+CAPTION = (
+    "Layers of the model, each measured alone with one micro-batch; a row of several layers shows "
+    "one of them, and a row of all the sums"
+)
 MOST_MODELS = 4  # that differ
 MOST_RUNS = 40  # of equal layers; of more, those in the middle are one row
 Run = list[int]  # numbers of neighbouring layers
@@ -33,6 +36,8 @@ def make_table(results: list[MeasuredCase]) -> Table:
     """Return the rows of each model and size of micro-batch that was measured, and their sums."""
     models = models_of(results)
     names = differing(models, "gpus", "schedule", "micro_batches", "chunks_per_gpu", "balance")
+    if not names:
+        models.sort(key=lambda result: 0 if result.model is None else result.model.rows)
     made = [
         (_label(result, names, len(models) > 1), cells)
         for result in models[:MOST_MODELS]

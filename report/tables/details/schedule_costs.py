@@ -11,7 +11,10 @@ from report.wording.quantities import Cell, in_words, size_cell
 from report.wording.units import UNKNOWN, data_size
 from study.stages import expected_in_flight
 
-CAPTION = "What each schedule holds on the GPU with the most, and what all of them move in a step"
+CAPTION = (
+    "Micro-batches in flight on the GPU with the most, memory of the fullest GPU, and data moved "
+    "between GPUs in a step"
+)
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
