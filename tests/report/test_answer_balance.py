@@ -51,8 +51,8 @@ def test_the_time_of_a_stage_is_that_of_its_instrumented_step_and_not_of_layers_
     text, _, _ = answers(tmp_path, seen((7, 6, 7, 6)))
     # Stages take 7, 6, 7 and 5 + 6, by hand 7, 8, 8 and 2 + 6, of a mean of 7.75.
     assert (
-        "stage 3 (blocks 19–23 and head) takes 1.42 times as long as the mean stage; cut by hand "
-        "(7,8,8,3) it would be 1.03, which would shorten a step by up to 28 %."
+        "stage 3 (blocks 19–23 and head) takes 1.42 times as long as the mean stage (medians under "
+        "1F1B); cut by hand (7,8,8,3) it would be 1.03, which would shorten a step by up to 28 %."
     ) in text
 
 
@@ -60,7 +60,7 @@ def test_the_sentence_on_waiting_names_the_stage_that_the_one_on_balance_names(t
     text, _, _ = answers(tmp_path, seen((7, 6, 7, 6)), table="schedules")
     stage = "stage 3 (blocks 19–23 and head) takes 1.42 times as long as the mean"
     assert f"mainly because stages take unequal time: {stage}." in text
-    assert f"{stage} stage; " in text
+    assert f"{stage} stage (medians under 1F1B); " in text
 
 
 def test_layers_within_a_pipeline_tell_what_a_cut_that_was_not_measured_takes():
@@ -73,7 +73,7 @@ def test_layers_within_a_pipeline_tell_what_a_cut_that_was_not_measured_takes():
 def test_a_better_cut_than_by_any_rule_is_given_by_hand(tmp_path):
     given = seen((7, 7, 7, 5), head=9.0, balance="time")
     text, _, _ = answers(tmp_path, given)
-    assert "takes 1.53 times as long as the mean stage; cut by hand (" in text
+    assert "takes 1.53 times as long as the mean stage (medians under 1F1B); cut by hand (" in text
     (cut_by_hand,) = [what for what in other_balances(case_of(given)) if what[0].isdigit()]
     assert sum(map(int, cut_by_hand.split(","))) == 26
 
@@ -82,8 +82,8 @@ def test_like_stages_of_unlike_time_tell_of_no_other_balance(tmp_path):
     made = gpt("1f1b", 4, stage_takes={1: 3})
     text, _, _ = answers(tmp_path, cut(made, (7, 6, 7, 6)))
     assert (
-        "stage 1 (blocks 6–11) takes 2.00 times as long as the mean stage; what another balance "
-        "would give cannot be told, as stages of like layers did not take equally long."
+        "stage 1 (blocks 6–11) takes 2.00 times as long as the mean stage (medians under "
+        "1F1B); what another balance would give cannot be told, as stages of like layers did not take equally long."
     ) in text
 
 
@@ -99,7 +99,7 @@ def test_stages_that_are_even_in_all_may_be_uneven_in_each_half(tmp_path):
     text, _, _ = answers(tmp_path, made, gpus=(2,), table="schedules")
     takes = r"takes 1\.\d\d times the mean"
     halves = f"forward {takes} on stage 0 and backward {takes} "
-    even = r"stages are even: the slowest is 1\.00 times the mean one, but "
+    even = r"stages are even: the slowest is 1\.00 times the mean one \(medians under GPipe\), but "
     together = "mainly because stages are even only over forward and backward together: "
     assert re.search(f"{even}{halves}on stage 1", text)
     assert re.search(f"{together}{halves}on stage 1", text)

@@ -16,6 +16,7 @@ from report.data.measured import MeasuredCase
 from report.wording.names import balance_words, schedule_in_text
 from report.wording.units import plural
 from study.results.costs import BALANCES
+from study.schedules import SCHEDULES
 from study.stages import chunks_of
 
 QUESTION = "Do the stages of a pipeline take equally long?"
@@ -70,12 +71,13 @@ def _cut(result: MeasuredCase, balance: StageBalance) -> str:
 
 
 def _source(result: MeasuredCase, balance: StageBalance) -> str:
-    """Say where the costs come from, unless it is the time of the stages on GPUs."""
+    """Say where the costs come from; of several schedules with one cut, the fastest was timed."""
     if balance.by == "flops":
         return " (no layer was timed)"
     if balance.by == "time":
         return f" (layers timed alone{', on the CPU' if result.emulated else ''})"
-    return ", timed on the CPU" if result.emulated else ""
+    name = SCHEDULES[result.case.schedule].label
+    return f" (medians under {name}{', on the CPU' if result.emulated else ''})"
 
 
 def _other(result: MeasuredCase, balance: StageBalance) -> str:
