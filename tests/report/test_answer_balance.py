@@ -83,7 +83,8 @@ def test_like_stages_of_unlike_time_tell_of_no_other_balance(tmp_path):
     text, _, _ = answers(tmp_path, cut(made, (7, 6, 7, 6)))
     assert (
         "stage 1 (blocks 6–11) takes 2.00 times as long as the mean stage (medians under "
-        "1F1B); what another balance would give cannot be told, as stages of like layers did not take equally long."
+        "1F1B); what another balance would give cannot be told, as stages of like layers did not "
+        "take equally long."
     ) in text
 
 

@@ -375,7 +375,7 @@ def test_cases_with_one_reason_are_left_out_in_one_line(tmp_path):
     answer = answer_of(tmp_path, "pipeline", scheduled("gpipe", step_s=0.1), *others)
     assert [line for line in answer.splitlines() if "Not compared" in line] == [
         "Not compared on 5 GPUs: 1F1B, ZB1P and ZBV (10 micro-batches each); there are only 10 to "
-        "22 timed steps after a warm-up that had not become steady."
+        "22 timed steps after a warm-up that is not known to have become steady."
     ]
 
 

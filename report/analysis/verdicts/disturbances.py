@@ -68,7 +68,8 @@ def cut_short_words(results: Sequence[MeasuredCase]) -> str:
     """Return why these, which were cut short, must not be compared."""
     counts = sorted(map(steps_of, results))
     steps = f"{between(counts)} timed {plural(counts[-1], 'step')}"
-    return f"there are only {steps} after a warm-up that had not become steady"
+    had = "had not" if all(map(is_unsteady, results)) else "is not known to have"
+    return f"there are only {steps} after a warm-up that {had} become steady"
 
 
 def steps_of(result: MeasuredCase) -> int:
