@@ -48,6 +48,5 @@ def _mfu(best: MeasuredCase) -> str:
         else f", and {percent(found.share_of_fastest)} of the fastest product that the job measured"
     )
     return (
-        f" Its MFU is {percent(found.mfu)}: the share of {of} dense {number} peak by the datasheet"
-        f"{fastest}."
+        f" Its MFU is {percent(found.mfu)} of {of} dense {number} peak by the datasheet{fastest}."
     )
