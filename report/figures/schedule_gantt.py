@@ -22,7 +22,7 @@ from study.schedules import SCHEDULES
 CAPTION = "What each GPU does during an instrumented step, schedule by schedule"
 HEIGHT = 0.94  # of a row
 LONGEST = 118  # letters of a title that fit
-MAX_CASES, MAX_GPUS = 8, 32  # that fit
+MAX_CASES, MAX_GPUS = 9, 32  # that fit: one case of each schedule
 OTHERWISE = 0.05  # of a timed step; a larger difference is mentioned
 ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, the frame of a case, a page
 
