@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.again import LABEL, pairs_again
 from benchmarks.predictions import _figures, is_steady, main, of_peaks
-from predict.forecast.accuracy import spread_of, summary
+from predict.forecast.accuracy import spread_of
 from predict.forecast.pairs import Pair
 from report.data.load import ProfileResults
+from report.tables.details.predictions import _summary
 from study.storage.ledger import Submission
 from study.storage.prediction import Prediction
 from study.storage.store import Store
@@ -132,17 +133,18 @@ def test_a_median_that_is_not_known_well_enough_judges_no_prediction():
     assert figures(loose)["step, all cases"].startswith("0.00")
 
 
-def test_a_summary_counts_bounds_other_machines_and_cases_without_a_prediction():
+def test_lines_below_the_table_count_other_machines_and_cases_without_a_prediction():
     away = pair(0.1, 0.0)
     pairs = [
         pair(0.1, 0.01),
         pair(0.1, -0.5, high_s=None),
         Pair(away.case, away.prediction, away.result, "torch (a and b)"),
     ]
-    assert summary(pairs, {"no calibration": 2}) == [
-        "Error of 1 predicted step: 1.0 % on average, 1.0 % at most; "
-        "1 of 1 lies in its 90 % interval.",
-        "1 launch-bound: given as a lower bound, which 1 of them keep.",
+    assert _summary(pairs, {"no calibration": 2}) == [
+        "Error of 1 predicted step: 1.0 % on average, 1.0 % at most. Measured within the 90 % "
+        "interval: 1 of 1.",
+        "1 step is launch-bound and has a lower bound alone (at least). Measured no faster than "
+        "that: 1 of 1.",
         "1 not counted: calibrated and measured differ in torch (a and b).",
         "2 without a prediction: no calibration.",
     ]
