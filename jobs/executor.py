@@ -199,7 +199,7 @@ class Executor(ABC):
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]
     ) -> Iterator[tuple[str, str]]:
-        """Yield a title and the script of each batch, for --dry-run."""
+        """Yield a title and a script for all jobs that ask for the same, for --dry-run."""
         return iter(())
 
     def write_batch(

@@ -128,20 +128,27 @@ def submit_again(order: SubmitOrder) -> list[Submission]:
 
 
 def show_dry_run(order: SubmitOrder) -> int:
-    """Print the plan and every sbatch script."""
+    """Print an sbatch script of each kind of job and then the plan, so that it ends the output.
+
+    Raises:
+        ConfigError: the plan would be refused; it has been printed.
+    """
     order.store.check_name()
     plan = order.plan(record=False, needed=False)
+    for title, script in order.executor.scripts(plan.to_run, plan.running):
+        print(f"# sbatch script of {title}\n{script}")
+    sys.stdout.flush()  # so that notes and errors keep their place where both go into one file
     print_notes(plan.notes)
     print_plan(plan.planned, order.profile, order.fits)
     print_request(plan.to_run, order.profile, order.executor.starts(plan.to_run))
+    sys.stdout.flush()
     if order.predictor.known.results:
         trained = (each.case.configuration for each in plan.planned)
         print_predictions(
             order, [case for case in dict.fromkeys(trained) if not case.is_calibration]
         )
+    sys.stdout.flush()
     check_gpu_hours(plan.to_run, order.profile, order.max_gpu_hours)
     check_memory(order, plan.to_run)
-    for title, script in order.executor.scripts(plan.to_run, plan.running):
-        print(f"\n# sbatch script of {title}\n{script}")
-    print("\nDry run: nothing was submitted.")
+    print("Dry run: nothing was submitted.")
     return 0

@@ -16,7 +16,7 @@ from jobs.slurm.preflight import ask_for_starts, check_with_slurm
 from jobs.slurm.queue import jobs_in_queue
 from jobs.slurm.recovery import keep_job_id
 from jobs.slurm.sbatch import NotQueued, Request, SbatchCall, sbatch_call, worker_command
-from jobs.slurm.submission import Lanes, make_batches
+from jobs.slurm.submission import Lanes, first_of_alike, make_batches
 from jobs.status.bad_nodes import NO_BAD_NODES, BadNodes, bad_nodes
 from jobs.status.case_status import Snapshot
 from jobs.status.results import archive_old_results
@@ -119,18 +119,18 @@ class SlurmExecutor(Executor):
     def scripts(
         self, planned: list[PlannedCase], running: Sequence[Submission]
     ) -> Iterator[tuple[str, str]]:
-        """Yield what each call of sbatch would get, and its title; also where no Slurm is."""
+        """Yield a title and a script for each set of requests; also where no Slurm is."""
         try:
             config = slurm_config()
         except NoAnswer:
             config = {}
         batches = make_batches(planned, config)
-        lanes = self._lanes(batches, running)
+        lanes, asked = self._lanes(batches, running), []
         for number, batch in enumerate(batches, start=1):
-            first = batch[0].case.case_id
-            title = first if len(batch) == 1 else f"{len(batch)} cases like {first}"
-            yield title, self.script_of(batch, lanes.next())
+            asked.append((self.request_of(batch, lanes.next()), batch))
             lanes.put(f"JOB{number}")  # the id that the script's job will have
+        for title, (request, batch) in first_of_alike(asked):
+            yield title, self.script_of(batch, request.after)
 
     def script_of(self, batch: list[PlannedCase], after: Sequence[str] = ()) -> str:
         """Return the sbatch script of a batch that is not submitted; its name is still open."""

@@ -1,13 +1,16 @@
 """Batches of a plan: a named job for each case of a small grid, arrays for a large one."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
-from jobs.planned import PlannedCase
+from jobs.planned import PlannedCase, count_gpus
+from jobs.slurm.sbatch import Request
 
 SMALL_GRID = 32  # cases that still get a job of their own name
 DEFAULT_MAX_ARRAY_SIZE = 1001  # Slurm's own
+Asked = tuple[Request, list[PlannedCase]]
 
 
 def make_batches(planned: list[PlannedCase], config: dict[str, str]) -> list[list[PlannedCase]]:
@@ -28,6 +31,31 @@ def _resources(planned: PlannedCase) -> tuple[int, bool, int, str]:
     # On one profile's nodes these say how many nodes and tasks a job has.
     case = planned.case
     return case.gpus, case.in_processes, case.least_nodes, planned.exclude
+
+
+def first_of_alike(batches: Iterable[Asked]) -> Iterator[tuple[str, Asked]]:
+    """Yield the first batch of each set of requests, and a title that counts those like it.
+
+    Args:
+        batches: what each call of sbatch asks for, and its cases.
+    """
+    alike: dict[Request, list[Asked]] = {}
+    for request, batch in batches:
+        same = replace(request, name="", after=("a job",) if request.after else ())
+        alike.setdefault(same, []).append((request, batch))
+    for each in alike.values():
+        yield _title(each), each[0]
+
+
+def _title(alike: list[Asked]) -> str:
+    request, batch = alike[0]
+    first, count, gpus = batch[0].case.case_id, len(alike), count_gpus(request.gpus)
+    one = f"{len(batch)} cases like {first}" if len(batch) > 1 else first
+    if count == 1:
+        return one
+    what = f"{count} arrays of {len(batch)} jobs" if len(batch) > 1 else f"{count} jobs"
+    waits = ", and wait for other jobs" if request.after else ""
+    return f"{what} on {gpus} each, here of {one}; they differ in name, comment and log{waits}"
 
 
 class Lanes:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -132,3 +133,19 @@ def test_the_jobs_of_a_dry_run_wait_for_one_another_as_those_of_a_real_one_do(sl
     launch(asked)
     scripts = [path.read_text() for path in store.batches.glob("*.sh")]
     assert sum("--dependency=afterany:23\n" in script for script in scripts) == 1
+
+
+def test_a_dry_run_shows_one_script_for_jobs_that_ask_for_the_same_and_the_plan_last(
+    slurm, store, capsys
+):
+    wide = replace(GRID, axes={"gpus": (2, 4), "dim": (64, 128, 256)})
+    made = SubmitOrder([wide], {}, executor_of(PROFILE, store), RerunPolicy(), CommandLine(["g"]))
+    show_dry_run(made)
+    shown = capsys.readouterr().out
+    assert shown.count("#SBATCH --time=") == 2
+    for gpus in (2, 4):
+        title = rf"^# sbatch script of 3 jobs on {gpus} GPUs each, here of d20-g{gpus}-\w+; they "
+        assert re.search(f"{title}differ in name, comment and log$", shown, re.MULTILINE)
+    scripts, plan = shown.split("Plan for profile")
+    assert "#SBATCH" in scripts
+    assert "#SBATCH" not in plan
