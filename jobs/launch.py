@@ -77,7 +77,7 @@ def check_memory(order: SubmitOrder, planned: list[PlannedCase]) -> None:
         ConfigError: it names the first of them.
     """
     if not (order.policy.force or order.policy.by_itself):
-        refuse_what_cannot_fit(planned, order.fits, order.executor.find_problem)
+        refuse_what_cannot_fit(planned, order.fits, order.executor.find_problem, order.grids)
 
 
 def submit(order: SubmitOrder, plan: Plan) -> int:

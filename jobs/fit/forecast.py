@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from jobs.fit.calibrated import calibrated_beside
+from jobs.fit.left_out import how_to_leave_out
 from jobs.fit.measured import MeasuredLayers
 from jobs.planned import PlannedCase
 from predict.memory.beside import Beside
@@ -13,6 +14,7 @@ from predict.memory.instead import what_would_fit
 from predict.memory.kinds.of_case import layers_of
 from study.case import Case
 from study.errors import ConfigError
+from study.grids.grid import Grid
 from study.storage.store import Store
 
 UNKNOWN_SIZE = (
@@ -93,7 +95,10 @@ def _cases(count: int) -> str:
 
 
 def refuse_what_cannot_fit(
-    to_run: Sequence[PlannedCase], fits: Fits, why_not: Callable[[Case], str | None]
+    to_run: Sequence[PlannedCase],
+    fits: Fits,
+    why_not: Callable[[Case], str | None],
+    grids: Sequence[Grid] = (),
 ) -> None:
     """Refuse a plan with cases that cannot fit a GPU.
 
@@ -101,9 +106,10 @@ def refuse_what_cannot_fit(
         to_run: cases that are to run.
         fits: of the cases.
         why_not: returns why a case can never run there; None if it can.
+        grids: of the cases.
 
     Raises:
-        ConfigError: it names the first such case, and what would fit.
+        ConfigError: it names the first such case, what would fit, and how to leave such cases out.
     """
     too_large = [each for each in to_run if _cannot_fit(each.case, fits)]
     if not too_large:
@@ -116,10 +122,12 @@ def refuse_what_cannot_fit(
     )
     others = f", nor can {len(too_large) - 1} more" if len(too_large) > 1 else ""
     would = f"{instead} would fit" if instead else "no more GPUs or micro-batches would do"
+    cases = [each.case for each in to_run]
+    without = how_to_leave_out(grids, cases, [each.case for each in too_large])
     raise ConfigError(
         first.grid,
         f"{first.case.case_id} cannot fit{others}: {_needs(first.case, fits)}; {would}; "
-        "nothing was submitted; --force submits it all the same",
+        f"{without}{'; ' if without else ''}nothing was submitted; --force submits it all the same",
     )
 
 

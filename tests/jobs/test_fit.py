@@ -1,6 +1,7 @@
 """Cases against the memory of a GPU: what says its size, what a plan shows, what is refused."""
 
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -292,11 +293,25 @@ def test_nothing_of_a_plan_that_cannot_fit_is_written(tmp_path):
 
 
 def test_a_dry_run_shows_the_plan_and_then_refuses_as_a_submission_would(tmp_path, capsys):
-    with pytest.raises(ConfigError, match="cannot fit"):
+    with pytest.raises(ConfigError, match="would fit; nothing was submitted; --force"):
         show_dry_run(order(tmp_path, HUGE, local(gpu_memory_gb=80)))
     shown = capsys.readouterr().out
     assert "float32, sgd  320 GiB, cannot fit  run\n" in shown
     assert "Memory of the fullest GPU against 80 GiB (gpu_memory_gb): 1 cannot fit.\n" in shown
+
+
+def test_a_refused_dry_run_has_its_scripts_too_and_says_how_to_leave_such_cases_out(
+    slurm, tmp_path, capsys
+):
+    profile = Profile("mine", "c", "slurm", "cuda", gpu_memory_gb=80, submitit={"timeout_min": 60})
+    axes = {"gpus": (2, 20), "dtype": ("float32", "tf32")}
+    hint = "; add --set gpus=20 to leave out what cannot (2 of 4 run); nothing was submitted; "
+    with pytest.raises(ConfigError, match=re.escape(hint)):
+        show_dry_run(order(tmp_path, HUGE, profile, axes))
+    shown = capsys.readouterr().out
+    assert shown.count("#!/bin/bash") == 2
+    assert shown.index("#!/bin/bash") < shown.index("Plan for profile")
+    assert "At most 44.00 GPU-hours" in shown
 
 
 def test_force_submits_what_cannot_fit(tmp_path, capsys):
