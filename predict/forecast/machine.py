@@ -10,6 +10,7 @@ from study.results.result import Result
 HEAT = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
 
 TF32 = "TF32"
+PRODUCTS_IN_TF32 = frozenset({"float32", "tf32"})  # dtypes
 
 
 def _of_gpus(key: str) -> Callable[[Environment], Any]:
@@ -27,26 +28,29 @@ _ALIKE: dict[str, Callable[[Environment], Any]] = {
 }
 
 
-def difference(
-    a: Environment | None, b: Environment | None, *, is_one_dtype: bool = True
-) -> str | None:
+def difference(a: Result, b: Result) -> str | None:
     """Return in what two machines differ, e.g. `torch (2.11.0 and 2.13.0)`; None if in nothing.
 
     Args:
-        a: of a result.
-        b: of another one.
-        is_one_dtype: whether their cases have the same dtype, on which TF32 depends.
+        a: a result.
+        b: another one.
     """
-    if a is None or b is None:
+    one, other = a.environment, b.environment
+    if one is None or other is None:
         return None
     for name, read in _ALIKE.items():
-        if name == TF32 and not is_one_dtype:
+        if name == TF32 and not _has_tf32(a, b):
             continue
-        left, right = read(a), read(b)
+        left, right = read(one), read(other)
         if left is None or right is None or left == right:
             continue
         return f"{name} ({_words(left)} and {_words(right)})"
     return None
+
+
+def _has_tf32(a: Result, b: Result) -> bool:
+    """Return whether TF32 may change their times: of one dtype, whose products it can compute."""
+    return a.case.dtype == b.case.dtype and a.case.dtype in PRODUCTS_IN_TF32
 
 
 def _words(value: Any) -> str:

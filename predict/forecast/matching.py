@@ -129,8 +129,7 @@ class Known:
         newest = self.newest
         if newest is None or newest.job.finished_at <= result.job.finished_at:
             return None
-        is_one_dtype = newest.case.dtype == result.case.dtype
-        differs = difference(result.environment, newest.environment, is_one_dtype=is_one_dtype)
+        differs = difference(result, newest)
         return differs and f"{newest.case_id} differ in {differs}"
 
     @staticmethod
@@ -152,7 +151,7 @@ class Known:
     @staticmethod
     def _beside(one: Result, other: Result) -> Result:
         """Return a calibration of several GPUs, which must be of the same machine."""
-        if differs := difference(one.environment, other.environment):
+        if differs := difference(one, other):
             why = f"calibrations {one.case_id} and {other.case_id} differ in {differs}"
             raise Unpredictable(why, "calibrate again")
         return other

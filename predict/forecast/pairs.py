@@ -81,6 +81,6 @@ def _difference(
         calibration = results.get(case_id)
         if calibration is None or calibration.job.started_at != started_at:
             continue
-        if differs := difference(calibration.environment, result.environment):
+        if differs := difference(calibration, result):
             return differs
     return None

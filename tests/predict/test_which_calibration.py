@@ -82,7 +82,11 @@ REFUSED = {
     "another torch": (case(), (calibration(), calibration(2, torch="2.11.0")), "differ in torch"),
     "another driver": (case(), (calibration(), calibration(2, driver="1")), "differ in driver"),
     "another NCCL": (case(), (calibration(), calibration(2, nccl="2.1")), "differ in NCCL"),
-    "TF32 allowed": (case(), (calibration(), calibration(2, tf32=True)), "differ in TF32"),
+    "TF32 allowed": (
+        case(dtype="float32"),
+        (calibration(dtype="float32"), calibration(2, dtype="float32", tf32=True)),
+        "differ in TF32",
+    ),
     "power limit": (
         case(),
         (calibration(), calibration(2, gpus=gpu(power_limit_w=350.0))),
@@ -142,6 +146,8 @@ def test_a_newer_result_of_another_machine_makes_a_calibration_useless():
     assert "torch (2.13.0 and 2.14.0)" in said
     tf32 = calibration(2, dtype="tf32", tf32=True, **LATER)  # as any such case has it
     assert isinstance(predicted(case(), *both(), newest=tf32), Prediction)
+    same_dtype = calibration(2, tf32=True, **LATER)  # of bfloat16, whose products are never TF32
+    assert isinstance(predicted(case(), *both(), newest=same_dtype), Prediction)
     older = calibration(2, torch="2.12.0", finished_at="2029-01-01T10:00:00.000+00:00")
     assert isinstance(predicted(case(), *both(), newest=older), Prediction)
 
