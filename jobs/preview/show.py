@@ -70,7 +70,7 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
         (
             each.case.case_id,
             each.words,
-            *row_of(each.case, each.prediction),
+            *row_of(each.case, each.prediction, is_about=_is_about(each.case, order.fits)),
             notes_of(each.prediction, each.fit, is_best=each in chosen),
         )
         for each in candidates
@@ -87,6 +87,12 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
 def _fit(case: Case, fits: Fits) -> str | None:
     fit = fits.of(case)
     return None if fit is None else fit.answer
+
+
+def _is_about(case: Case, fits: Fits) -> bool:
+    """Return whether the plan, too, calls the memory of the case an estimate."""
+    fit = fits.of(case)
+    return fit is not None and fit.is_about
 
 
 def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:

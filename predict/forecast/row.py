@@ -17,20 +17,22 @@ TITLES = ("step (90 % interval)", "speed-up", "efficiency", "samples/s", "GPU-s 
           "peak", "host")  # fmt: skip
 
 
-def row_of(case: Case, found: Prediction) -> tuple[str, ...]:
+def row_of(case: Case, found: Prediction, *, is_about: bool = False) -> tuple[str, ...]:
     """Return the values under `TITLES`; a launch-bound step is a bound, and so is what follows.
 
     Args:
         case: the configuration.
         found: what was predicted of it.
+        is_about: whether its peaks are estimates.
     """
+    peaks = _peaks(found)
     return (
         interval_words(found),
         *(_of_step(case, found) if not found.is_launch_bound else [UNKNOWN] * 4),
         of_each([f"{100 * bubble:.0f}" for bubble in found.bubbles], "%")
         if found.bubbles and not found.is_launch_bound
         else UNKNOWN,
-        _peaks(found),
+        f"about {peaks}" if is_about and peaks != UNKNOWN else peaks,
         _host(found),
     )
 

@@ -14,7 +14,7 @@ from jobs.predictions import of_plan
 from jobs.preview.show import show_predictions
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
-from predict.memory.fit import in_gib
+from predict.memory.fit import Fits, Layers, in_gib
 from study.command_line.choices import each_choice, without_lists
 from study.errors import ConfigError
 from study.grids.grid import Grid
@@ -107,6 +107,18 @@ def test_a_plan_has_the_memory_of_the_cut_by_calibrated_times(tmp_path, capsys):
     assert found.layers_per_stage == (5, 3)
     assert again.fits.of(case).words == in_gib(found.fullest_bytes)
     assert again.fits.of(case).words != made.fits.of(case).words.removeprefix("about ")
+
+
+@pytest.mark.parametrize("off", [0.0, 0.1])
+def test_peaks_are_about_where_those_of_the_plan_are(tmp_path, capsys, off):
+    made = order(tmp_path, {"gpus": (1, 2)})
+    calibrate(made.store)
+    vars(made)["fits"] = Fits(None, lambda case: Layers(off=off))
+    show_predictions(made, None)
+    for case in made.grids[0].cases():
+        is_about = made.fits.of(case).words.startswith("about ")
+        assert is_about == (off > 0)
+    assert capsys.readouterr().out.count("  about 0.") == 2 * is_about
 
 
 def test_a_calibration_of_before_is_read_and_its_age_is_told(tmp_path, capsys):
