@@ -239,7 +239,7 @@ def test_a_prediction_is_kept_at_submission_and_shown_beside_what_was_measured(r
     assert "**Predicted before the jobs ran, and measured**" in shown
     assert "1 without a prediction: batches of 777 rows are not calibrated" in shown
     assert "Error of 1 predicted step: " in shown
-    assert "0 of 1 lies in its 90 % interval." in shown  # the stand-in measures 100 ms
+    assert "Measured within the 90 % interval: 0 of 1." in shown  # the stand-in measures 100 ms
     # Another calibration now changes nothing of what was predicted.
     calibrate(store, calibration(**ON_CPU, layers=()), calibration(2, **ON_CPU))
     assert run("collect.py", *where).stdout == shown
