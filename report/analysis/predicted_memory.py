@@ -47,6 +47,15 @@ def predicted_peak(result: MeasuredCase, gpu: int) -> int | None:
     return found[gpu].total + (measured.workspace_bytes or 0)
 
 
+def workspace_of(result: MeasuredCase, gpu: int) -> int | None:
+    """Return the bytes of cuBLAS's workspace on one GPU; None where it was not measured.
+
+    Emulated GPUs share one; as many real ones would have one each.
+    """
+    per_gpu = result.measurement.per_gpu
+    return per_gpu[gpu].workspace_bytes or per_gpu[0].workspace_bytes
+
+
 def predicted_shared_peak_of(result: MeasuredCase) -> int:
     """Return the predicted peak of all GPUs of a result together, in bytes."""
     if result.model is not None:

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from predict.memory.parts import MemoryBreakdown
-from report.analysis.predicted_memory import predicted_of
+from report.analysis.predicted_memory import predicted_of, workspace_of
 from report.data.labels import label
 from report.data.measured import MeasuredCase
 from report.document import Figure
@@ -27,6 +27,7 @@ from report.figures.style import (
     draw,
 )
 from report.wording.units import SIZES, data_size, unit_for
+from study.results.measurement import GpuMemory
 
 CAPTION = "Memory of each GPU at the peak of a step"
 PARTS = (
@@ -94,14 +95,19 @@ def _groups(results: list[MeasuredCase]) -> list[list[Bar]]:
     for result in results:
         peaks = predicted_of(result) or []
         pairs = zip(peaks, result.measurement.per_gpu, strict=True)
-        seen = [(parts, gpu.peak_allocated_bytes) for parts, gpu in pairs]
-        groups.append([Bar(start + i, i, _parts(*one), one[1]) for i, one in enumerate(seen)])
-        start += max(len(seen), 3) + 1  # room for its name
+        bars = [
+            Bar(start + i, i, _parts(held, gpu, workspace_of(result, i)), gpu.peak_allocated_bytes)
+            for i, (held, gpu) in enumerate(pairs)
+        ]
+        groups.append(bars)
+        start += max(len(bars), 3) + 1  # room for its name
     return groups
 
 
-def _parts(held: MemoryBreakdown, allocated: int | None) -> tuple[int, ...]:
-    rest = 0 if allocated is None else max(0, allocated - held.total)
+def _parts(held: MemoryBreakdown, gpu: GpuMemory, workspace: int | None) -> tuple[int, ...]:
+    """Return the parts; the last is what was measured besides, or cuBLAS's where nothing was."""
+    allocated = gpu.peak_allocated_bytes
+    rest = workspace or 0 if allocated is None else max(0, allocated - held.total)
     return (*astuple(held), rest)
 
 
@@ -133,8 +139,10 @@ def _keys(bars: list[Bar]) -> list[Patch | Line2D]:
 
 def _in_words(result: MeasuredCase, bars: list[Bar], results: list[MeasuredCase]) -> str:
     each = (
-        f"GPU {bar.gpu} predicted {data_size(sum(bar.parts[:-1]))}, "
-        + ("not measured" if bar.allocated is None else f"measured {data_size(bar.allocated)}")
+        f"GPU {bar.gpu} predicted {data_size(sum(bar.parts))}, not measured"
+        if bar.allocated is None
+        else f"GPU {bar.gpu} predicted {data_size(sum(bar.parts[:-1]))}, "
+        f"measured {data_size(bar.allocated)}"
         for bar in bars
     )
     return f"{label(result, results)}: {'; '.join(each)}."

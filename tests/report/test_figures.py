@@ -314,6 +314,16 @@ def test_memory_names_predicted_parts_and_the_measured_peak():
     assert "measured 2 GiB" in figure.alt
 
 
+def test_emulated_gpus_are_predicted_to_have_a_workspace_each_though_they_share_one():
+    made = result(gpus=2, emulated=True)
+    first, second = made.measurement.per_gpu
+    first = msgspec.structs.replace(first, workspace_bytes=4096 * MIB)
+    known = msgspec.structs.replace(made.measurement, per_gpu=[first, second])
+    made = msgspec.structs.replace(made, measurement=known)
+    figure = memory.make_figure([measured(result(gpus=2)), measured(made)])
+    assert figure.alt.count("predicted 5.") == 2
+
+
 def test_a_peak_below_the_prediction_leaves_no_rest():
     figure = memory.make_figure([measured(result(gpus=2, peaks=[MIB, MIB]))])
     assert "rest" not in words(figure)

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 from predict.memory.parts import MemoryBreakdown
-from report.analysis.predicted_memory import predicted_of, predicted_shared_peak_of
+from report.analysis.predicted_memory import (
+    predicted_of,
+    predicted_shared_peak_of,
+    workspace_of,
+)
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
@@ -39,25 +43,29 @@ def _rows_of(result: MeasuredCase, parts: dict[str, str]) -> Iterator[dict[str, 
     for number, gpu in enumerate(result.measurement.per_gpu):
         predicted = None if peaks is None else peaks[number]
         name = gpu_name(result.case, gpu.index)
-        yield join_cells({"GPU": name}, _cells(predicted, gpu, result, parts))
+        workspace = workspace_of(result, number)
+        yield join_cells({"GPU": name}, _cells(predicted, gpu, workspace, result, parts))
     shared = result.measurement.shared_peak_allocated_bytes
     if shared is not None and result.case.schedule == "naive":
         yield join_cells({"GPU": "all on one"}, _shared(result))
 
 
 def _cells(
-    predicted: MemoryBreakdown | None, gpu: GpuMemory, result: MeasuredCase, parts: dict[str, str]
+    predicted: MemoryBreakdown | None,
+    gpu: GpuMemory,
+    workspace: int | None,
+    result: MeasuredCase,
+    parts: dict[str, str],
 ) -> dict[str, Cell]:
     """Return the cells of one GPU.
 
     Args:
         predicted: what it holds at its peak.
         gpu: what was measured.
+        workspace: bytes of cuBLAS's.
         result: of the case.
         parts: those that have a column, and their fields.
     """
-    # Emulated GPUs share a workspace; as many real ones would have one each.
-    workspace = gpu.workspace_bytes or result.measurement.per_gpu[0].workspace_bytes
     each = {name: _part(predicted, key) for name, key in parts.items()}
     totals = _totals(
         None if predicted is None else predicted.total + (workspace or 0),
@@ -74,7 +82,7 @@ def _part(predicted: MemoryBreakdown | None, key: str) -> Cell:
 
 def _shared(result: MeasuredCase) -> dict[str, Cell]:
     measurement = result.measurement
-    workspace = measurement.per_gpu[0].workspace_bytes
+    workspace = workspace_of(result, 0)
     total = predicted_shared_peak_of(result) + (workspace or 0)
     totals = _totals(
         total,
