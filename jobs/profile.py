@@ -84,6 +84,12 @@ class Profile(msgspec.Struct, frozen=True):
         """The partition that jobs ask for; empty for the default one."""
         return (self.submitit or {}).get("slurm_partition") or ""
 
+    @property
+    def gpu_type(self) -> str:
+        """The type of GPUs that `gpu_request` names, as Slurm has it; empty where it names none."""
+        words = self.gpu_request.partition(":")[2].split(":")
+        return ":".join(word for word in words if word not in ("gpu", "{n}"))
+
     def gpu_parameters(self, gpus: int) -> dict[str, str]:
         """Return the sbatch option that asks for exactly `gpus` GPUs on each node."""
         option, _, template = self.gpu_request.partition(":")

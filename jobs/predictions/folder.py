@@ -38,7 +38,7 @@ def known_of(store: Store, profile: Profile) -> Known:
         except OSError as error:
             unreadable.append(explain(error))
     newest = _newest(store) if found else None
-    return Known(tuple(found), newest, profile.device, tuple(unreadable))
+    return Known(tuple(found), newest, profile.device, tuple(unreadable), profile.gpu_type)
 
 
 def make_predictor(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from predict.memory.gpu_size import model_of
 from study.results.environment import Environment
 from study.results.result import Result
 
@@ -46,6 +47,19 @@ def difference(a: Result, b: Result) -> str | None:
             continue
         return f"{name} ({_words(left)} and {_words(right)})"
     return None
+
+
+def other_gpu(result: Result, gpu_type: str) -> str | None:
+    """Return the GPU of a result where a type asks for another; None where nobody can tell.
+
+    Args:
+        result: measured on some GPU.
+        gpu_type: as Slurm has it; empty where any will do.
+    """
+    wanted = model_of(gpu_type)
+    names = [gpu.name for gpu in result.environment.gpus] if result.environment else []
+    others = (name for name in names if wanted and model_of(name) not in (None, wanted))
+    return next(others, None)
 
 
 def _has_tf32(a: Result, b: Result) -> bool:

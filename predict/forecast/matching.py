@@ -7,7 +7,7 @@ from predict.costs.calibrated import Calibrated, record_of
 from predict.costs.cuts import Cut, cuts_by_time, is_cut_by_time
 from predict.costs.refusal import Remedy, Unpredictable, not_calibrated
 from predict.forecast.complete import completeness
-from predict.forecast.machine import difference, heat_of
+from predict.forecast.machine import difference, heat_of, other_gpu
 from study.case import Case, given
 from study.models import KINDS
 from study.results.result import Result
@@ -28,12 +28,14 @@ class Known:
         newest: the newest measurement of the folder; None without one.
         device: what the profile has.
         unreadable: for each file of a calibration that is no result: the file, and why.
+        gpu_type: that jobs ask for; empty where they take any.
     """
 
     results: tuple[Result, ...]
     newest: Result | None = None
     device: str = "auto"
     unreadable: tuple[str, ...] = ()
+    gpu_type: str = ""
 
     def for_case(self, case: Case, nodes: int) -> Calibrated:
         """Return the newest calibrations that fit a case.
@@ -116,6 +118,9 @@ class Known:
             return Unpredictable(why, "calibrate again")
         if has_gpus and self.device == "cpu":
             why = f"{name} ran on a GPU, and the profile has device: cpu"
+            return Unpredictable(why, "calibrate again")
+        if (gpu := other_gpu(result, self.gpu_type)) is not None:
+            why = f"{name} is of {gpu}, and gpu_request asks for {self.gpu_type}"
             return Unpredictable(why, "calibrate again")
         if heat := heat_of(result):
             return Unpredictable(f"{name} was slowed by {heat}", "calibrate again")

@@ -5,7 +5,39 @@ from dataclasses import dataclass
 
 GIB = 2**30
 MEASURED_ON = {"h100", "h200"}  # where the figures of predict/memory/kernels.py come from
+# Models by which types in Slurm and names of drivers can be told apart.
+MODELS = frozenset(
+    [
+        "a10",
+        "a100",
+        "a10g",
+        "a30",
+        "a40",
+        "b200",
+        "gh200",
+        "h100",
+        "h200",
+        "l4",
+        "l40",
+        "l40s",
+        "mi250x",
+        "mi300a",
+        "mi300x",
+        "p100",
+        "t4",
+        "v100",
+    ]
+)
 _SLICE = re.compile(r"\d+g|mig|[1-7]\d")  # 3g of 3g.20gb; 47 of h100-47
+
+
+def model_of(name: str) -> str | None:
+    """Return the model in the name of a type, e.g. `h100` of `nvidia_h100_80gb_hbm3`.
+
+    None where there is none of `MODELS`, or more than one.
+    """
+    found = {*re.split(r"[^a-z0-9]+", name.lower())} & MODELS
+    return next(iter(found)) if len(found) == 1 else None
 
 
 @dataclass(frozen=True)

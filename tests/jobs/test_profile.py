@@ -31,17 +31,19 @@ def test_the_course_asks_with_gres_in_partition_gpu():
 
 
 @pytest.mark.parametrize(
-    ("request_", "option"),
+    ("request_", "option", "gpu_type"),
     [
-        ("gpus_per_node", {"gpus_per_node": "5"}),
-        ("gres", {"gres": "gpu:5"}),
-        ('"gres:gpu:a100-40g:{n}"', {"gres": "gpu:a100-40g:5"}),
-        ('"gpus_per_node:a100:{n}"', {"gpus_per_node": "a100:5"}),
+        ("gpus_per_node", {"gpus_per_node": "5"}, ""),
+        ("gres", {"gres": "gpu:5"}, ""),
+        ('"gres:gpu:a100-40g:{n}"', {"gres": "gpu:a100-40g:5"}, "a100-40g"),
+        ('"gpus_per_node:a100:{n}"', {"gpus_per_node": "a100:5"}, "a100"),
     ],
 )
-def test_a_gpu_request_may_be_plain_or_typed(tmp_path, request_, option):
+def test_a_gpu_request_may_be_plain_or_typed(tmp_path, request_, option, gpu_type):
     path = write(tmp_path, f"{SLURM}, gpu_request: {request_}}}")
-    assert choose_profile("mine", path).gpu_parameters(5) == option
+    profile = choose_profile("mine", path)
+    assert profile.gpu_parameters(5) == option
+    assert profile.gpu_type == gpu_type
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from tests.predict.made_up_calibration import calibration, case, loaded
 LATER = {"finished_at": "2030-01-02T10:00:00.000+00:00"}
 
 
-def predicted(made, *results, nodes=1, newest=None, device="auto"):
-    known = Known(tuple(results), newest, device)
+def predicted(made, *results, nodes=1, newest=None, device="auto", gpu_type=""):
+    known = Known(tuple(results), newest, device, gpu_type=gpu_type)
     return Predictor(known, Residuals(), lambda case: nodes, lambda case: Layers()).of(made)
 
 
@@ -137,6 +137,16 @@ def test_tensor_parallelism_needs_an_all_reduce_that_was_timed():
 def test_a_program_and_a_graph_are_left_to_a_measurement():
     graph = refusal(case(execution="cuda_graph"), *both())
     assert graph.line("x") == "execution: cuda_graph is not predicted; run the case itself"
+
+
+def test_jobs_that_ask_for_another_gpu_are_not_predicted():
+    said = refusal(case(), *both(), gpu_type="a100-40g").why
+    assert said.endswith("is of NVIDIA H100, and gpu_request asks for a100-40g")
+
+
+@pytest.mark.parametrize("gpu_type", ["", "nvidia_h100_80gb_hbm3", "3g.40gb", "fast"])
+def test_a_type_that_names_the_same_gpu_or_no_known_one_is_predicted(gpu_type):
+    assert isinstance(predicted(case(), *both(), gpu_type=gpu_type), Prediction)
 
 
 def test_a_newer_result_of_another_machine_makes_a_calibration_useless():
