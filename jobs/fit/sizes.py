@@ -3,28 +3,9 @@
 import re
 
 from jobs.profile import Profile
-from predict.memory.gpu_size import GIB, GpuSize
+from predict.memory.gpu_size import GIB, GIB_OF_MODEL, GpuSize, model_of
 
-# GiB of types that exist with one size, or almost: the memory of the card, which error correction
-# may make a little smaller. Others, as a100 and v100, are known only with a size in their name.
-_OF_TYPE = {
-    "h100nvl": 94,
-    "h100": 80,
-    "h200": 141,
-    "b200": 180,
-    "l40s": 48,
-    "l40": 48,
-    "a40": 48,
-    "a30": 24,
-    "a10g": 24,
-    "a10": 24,
-    "l4": 24,
-    "t4": 16,
-    "p100": 16,
-    "mi300x": 192,
-    "mi300a": 128,
-    "mi250x": 64,
-}
+_OF_H100_NVL = 94
 _OF_GH200 = (96, 144)  # its names tell the CPU's memory, too
 _SIZE = re.compile(r"(?<![0-9a-z])(\d{1,3})gb?(?![a-z0-9])")
 _BARE_SIZE = re.compile(r"(?<=[a-z]\d{2}[-_]|\d{3}[-_])(\d{2,3})$")  # h100-96, a100-40
@@ -32,7 +13,7 @@ _BARE_SIZE = re.compile(r"(?<=[a-z]\d{2}[-_]|\d{3}[-_])(\d{2,3})$")  # h100-96, 
 
 def size_by_profile(profile: Profile) -> GpuSize | None:
     """Return the size that the profile gives, or its typed `gpu_request`; None if neither does."""
-    kind = profile.gpu_request.partition(":")[2].replace("{n}", "")
+    kind = profile.gpu_type
     if profile.gpu_memory_gb is not None:
         return GpuSize(int(profile.gpu_memory_gb * GIB), "gpu_memory_gb", kind)
     return size_by_type(kind)
@@ -51,12 +32,9 @@ def size_by_type(name: str) -> GpuSize | None:
     if found := _SIZE.findall(words) or _BARE_SIZE.findall(words.strip(":")):
         return GpuSize(int(found[-1]) * GIB, source, name)
     parts = re.split(r"[^a-z0-9]+", words)
-    if "h100" in parts and "nvl" in parts:
-        parts = ["h100nvl"]
-    for part in parts:
-        if part in _OF_TYPE:
-            return GpuSize(_OF_TYPE[part] * GIB, source, name)
-    return None
+    is_nvl = "h100nvl" in parts or {"h100", "nvl"} <= {*parts}
+    size_gib = _OF_H100_NVL if is_nvl else GIB_OF_MODEL.get(model_of(name) or "")
+    return None if size_gib is None else GpuSize(size_gib * GIB, source, name)
 
 
 def largest(sizes: list[GpuSize | None]) -> GpuSize | None:

@@ -5,38 +5,37 @@ from dataclasses import dataclass
 
 GIB = 2**30
 MEASURED_ON = {"h100", "h200"}  # where the figures of predict/memory/kernels.py come from
-# Models by which types in Slurm and names of drivers can be told apart.
-MODELS = frozenset(
-    [
-        "a10",
-        "a100",
-        "a10g",
-        "a30",
-        "a40",
-        "b200",
-        "gh200",
-        "h100",
-        "h200",
-        "l4",
-        "l40",
-        "l40s",
-        "mi250x",
-        "mi300a",
-        "mi300x",
-        "p100",
-        "t4",
-        "v100",
-    ]
-)
+# GiB of the memory of a card, by its model, which error correction may make a little smaller; None
+# where a model has several sizes.
+GIB_OF_MODEL = {
+    "h100": 80,
+    "h200": 141,
+    "b200": 180,
+    "gh200": None,
+    "a100": None,
+    "v100": None,
+    "l40s": 48,
+    "l40": 48,
+    "a40": 48,
+    "a30": 24,
+    "a10g": 24,
+    "a10": 24,
+    "l4": 24,
+    "t4": 16,
+    "p100": 16,
+    "mi300x": 192,
+    "mi300a": 128,
+    "mi250x": 64,
+}
 _SLICE = re.compile(r"\d+g|mig|[1-7]\d")  # 3g of 3g.20gb; 47 of h100-47
 
 
 def model_of(name: str) -> str | None:
     """Return the model in the name of a type, e.g. `h100` of `nvidia_h100_80gb_hbm3`.
 
-    None where there is none of `MODELS`, or more than one.
+    None where there is none of `GIB_OF_MODEL`, or more than one.
     """
-    found = {*re.split(r"[^a-z0-9]+", name.lower())} & MODELS
+    found = {*re.split(r"[^a-z0-9]+", name.lower())} & {*GIB_OF_MODEL}
     return next(iter(found)) if len(found) == 1 else None
 
 

@@ -122,7 +122,7 @@ def test_a_type_has_a_known_size_where_there_is_one_of_it(name, gib):
 
 def test_a_typed_request_says_the_size():
     typed = Profile("m", "s", "slurm", "cuda", gpu_request="gres:gpu:a100-40g:{n}")
-    assert str(size_by_profile(typed)) == "40 GiB (type gpu:a100-40g)"
+    assert str(size_by_profile(typed)) == "40 GiB (type a100-40g)"
     assert size_by_profile(Profile("m", "s", "slurm", "cuda")) is None
 
 
