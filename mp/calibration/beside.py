@@ -24,9 +24,8 @@ ON_A_CPU = 2**24  # bytes of a transfer
 SPIN_CYCLES = 2_000_000  # about 1 ms
 SPARE = 2.0  # a GPU spins so many times as long as the host launches the layers
 MOST = 32  # messages of one transfer
-MOST_ROUNDS = (
-    30  # on H200s quartiles lay within 7 % of the median, those of a pending receive 0.5 %
-)
+# On H200s quartiles lay within 7 % of the median then, those of a pending receive within 0.5 %.
+MOST_ROUNDS = 30
 OF_PIPELINES = 2  # sizes of micro-batches, the smallest
 
 
@@ -53,14 +52,14 @@ def measure_beside(
         if len(fits) < setting.world.size or stack is None or not stack.learns:
             continue
         turns = _Turns(setting, stack, _rate(messages))
-        link = setting.with_room(turns.make_buffers, f"transfers beside layers with {rows} rows")
-        every = {} if link is None else turns.measure(link, slot_s)
+        buffers = setting.with_room(turns.make_buffers, f"transfers beside layers with {rows} rows")
+        every = {} if buffers is None else turns.measure(buffers, slot_s)
         found += [
             timed(BesideTime, samples, beside=beside, action=action, kind=kind, rows=rows,
                   layers=stack.count)
             for (beside, action), samples in every.items()
         ]  # fmt: skip
-        del stack, turns, link
+        del stack, turns, buffers
         release_cache()
     return found
 
@@ -96,14 +95,14 @@ class _Turns:
         """Return the buffers of a transfer."""
         return Buffers(self.setting, self.size)
 
-    def measure(self, link: Buffers, seconds: float) -> dict[tuple[Beside, str], list[float]]:
+    def measure(self, buffers: Buffers, seconds: float) -> dict[tuple[Beside, str], list[float]]:
         """Return the seconds of a layer, by what was beside it and the action.
 
         Args:
-            link: what is transferred.
+            buffers: what is transferred.
             seconds: after which no round begins.
         """
-        self.link = link
+        self.buffers = buffers
         found: dict[tuple[Beside, str], list[float]] = defaultdict(list)
         for beside in BESIDES:  # the first of each kind makes its connection
             self._turn(beside)
@@ -129,7 +128,7 @@ class _Turns:
 
     def _post(self, beside: Beside) -> list[Any]:
         if beside == "all_reduce":
-            return [dist.all_reduce(self.link.out, async_op=True) for _ in range(self.count)]
+            return [dist.all_reduce(self.buffers.out, async_op=True) for _ in range(self.count)]
         if beside in ("receive", "send"):
             return self._transfer(beside, self.count)
         is_pending = beside == "pending receive" and self.computes
@@ -145,7 +144,7 @@ class _Turns:
         if not self.is_here:
             return []
         takes = (beside == "receive") == self.computes
-        post = self.link.receive if takes else self.link.send
+        post = self.buffers.receive if takes else self.buffers.send
         return [post(self.peer) for _ in range(count)]
 
     def _spinning(self) -> tuple[int, float]:

@@ -39,21 +39,21 @@ def measure_messages(setting: Setting, nodes: int, seconds: float) -> list[Messa
     sizes = _sizes(setting)
     slots, found = Slots(seconds, len(ways) * len(sizes)), list[MessageTime]()
     for size in sizes:
-        link = setting.with_room(partial(Buffers, setting, size), f"messages of {size} bytes")
-        if link is None:
+        buffers = setting.with_room(partial(Buffers, setting, size), f"messages of {size} bytes")
+        if buffers is None:
             continue
         for name, run in ways.items():
             slot_s = slots.next()
             if setting.deadline.is_over():
                 setting.left_out.append(f"No time was left for messages of {size} bytes, {name}.")
                 continue
-            run(link)  # the first makes the connection, which takes long
-            link.posting_s = 0.0
-            run(link)
-            samples = [s for _ in rounds(setting.world, slot_s) for s in run(link)]
+            run(buffers)  # the first makes the connection, which takes long
+            buffers.posting_s = 0.0
+            run(buffers)
+            samples = [s for _ in rounds(setting.world, slot_s) for s in run(buffers)]
             samples = setting.world.broadcast(_of_taker(setting, samples), list[float])
             found.append(timed(MessageTime, samples, way=name, bytes=size, nodes=nodes))
-        del link  # before there are larger ones
+        del buffers  # before there are larger ones
     return found
 
 
@@ -129,62 +129,62 @@ def await_all(works: Any) -> None:
         work.wait()
 
 
-def _from_idle(link: Buffers) -> list[float]:
+def _from_idle(buffers: Buffers) -> list[float]:
     """Return half of the time there and back."""
-    watch = link.begin()
+    watch = buffers.begin()
     begun = watch.mark()
-    if link.rank == SENDER:
-        await_all(link.send(TAKER))
-        await_all(link.receive(TAKER))
-    elif link.rank == TAKER:
-        await_all(link.receive(SENDER))
-        await_all(link.send(SENDER))
+    if buffers.rank == SENDER:
+        await_all(buffers.send(TAKER))
+        await_all(buffers.receive(TAKER))
+    elif buffers.rank == TAKER:
+        await_all(buffers.receive(SENDER))
+        await_all(buffers.send(SENDER))
     ended = watch.mark()
-    link.world.devices.synchronize()
+    buffers.world.devices.synchronize()
     return [watch.between(begun, ended) / 2]
 
 
-def _in_a_row(link: Buffers) -> list[float]:
+def _in_a_row(buffers: Buffers) -> list[float]:
     """Return the mean time from the end of one message to that of the next."""
-    watch, marks, began = link.begin_spinning(), list[Any](), perf_counter()
-    if link.rank == SENDER:
-        for works in [link.send(TAKER) for _ in range(IN_A_ROW)]:
+    watch, marks, began = buffers.begin_spinning(), list[Any](), perf_counter()
+    if buffers.rank == SENDER:
+        for works in [buffers.send(TAKER) for _ in range(IN_A_ROW)]:
             await_all(works)
-    elif link.rank == TAKER:
-        for works in [link.receive(SENDER) for _ in range(IN_A_ROW)]:
+    elif buffers.rank == TAKER:
+        for works in [buffers.receive(SENDER) for _ in range(IN_A_ROW)]:
             await_all(works)
             marks.append(watch.mark())
-    link.posting_s = perf_counter() - began
-    link.world.devices.synchronize()
+    buffers.posting_s = perf_counter() - began
+    buffers.world.devices.synchronize()
     return [watch.between(marks[0], marks[-1]) / (IN_A_ROW - 1)] if marks else []
 
 
-def _relay(link: Buffers) -> list[float]:
+def _relay(buffers: Buffers) -> list[float]:
     """Return the mean time of a hop: every rank receives from the one before, then sends on."""
-    watch, marks, began = link.begin_spinning(), list[Any](), perf_counter()
-    before, behind = (link.rank - 1) % link.ranks, (link.rank + 1) % link.ranks
+    watch, marks, began = buffers.begin_spinning(), list[Any](), perf_counter()
+    before, behind = (buffers.rank - 1) % buffers.ranks, (buffers.rank + 1) % buffers.ranks
     for _ in range(IN_A_ROW):
-        if link.rank == SENDER:
-            sent = link.send(behind)
-            await_all(link.receive(before))
+        if buffers.rank == SENDER:
+            sent = buffers.send(behind)
+            await_all(buffers.receive(before))
         else:
-            await_all(link.receive(before))
-            sent = link.send(behind)
+            await_all(buffers.receive(before))
+            sent = buffers.send(behind)
         await_all(sent)
         marks.append(watch.mark())
-    link.posting_s = perf_counter() - began
-    link.world.devices.synchronize()
-    return [watch.between(marks[0], marks[-1]) / ((IN_A_ROW - 1) * link.ranks)]
+    buffers.posting_s = perf_counter() - began
+    buffers.world.devices.synchronize()
+    return [watch.between(marks[0], marks[-1]) / ((IN_A_ROW - 1) * buffers.ranks)]
 
 
-def _exchange(link: Buffers) -> list[float]:
+def _exchange(buffers: Buffers) -> list[float]:
     """Return the mean time in which a message goes each way at once."""
-    watch, marks = link.begin(), list[Any]()
-    if link.rank in (SENDER, TAKER):
+    watch, marks = buffers.begin(), list[Any]()
+    if buffers.rank in (SENDER, TAKER):
         for _ in range(IN_A_ROW):
-            both = [dist.P2POp(dist.isend, link.out, link.peer)]
-            both.append(dist.P2POp(dist.irecv, link.into, link.peer))
+            both = [dist.P2POp(dist.isend, buffers.out, buffers.peer)]
+            both.append(dist.P2POp(dist.irecv, buffers.into, buffers.peer))
             await_all(_batch_p2p(both))
             marks.append(watch.mark())
-    link.world.devices.synchronize()
+    buffers.world.devices.synchronize()
     return [watch.between(marks[0], marks[-1]) / (IN_A_ROW - 1)] if marks else []
