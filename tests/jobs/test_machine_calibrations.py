@@ -7,7 +7,6 @@ from benchmarks.machine import parse_arguments
 from benchmarks.machines.batches import MACHINE, batches
 from benchmarks.machines.chosen import chosen
 from benchmarks.machines.earlier import measured_before
-from benchmarks.machines.grids import write_grids
 from benchmarks.machines.plan import parts_of
 from benchmarks.machines.predicted import TO_DO, Predicted, write
 from benchmarks.machines.seconds import seconds_of
@@ -17,15 +16,6 @@ from study.values.calibrates import parse_calibrates
 from tests.predict.made_up_calibration import calibration
 
 sizes = pytest.mark.parametrize("gpus", [2, 4, 8])
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """The grid files for each number of GPUs."""
-    made = {gpus: tmp_path_factory.mktemp(f"grids{gpus}") for gpus in (2, 4, 8)}
-    for gpus, folder in made.items():
-        write_grids(folder, gpus, small=False)
-    return made
 
 
 @sizes

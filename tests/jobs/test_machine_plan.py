@@ -26,15 +26,6 @@ EVERYTHING = {"calibration", "homework", "linear", "nodes", "transformers", "hel
 sizes = pytest.mark.parametrize("gpus", [2, 4, 8])
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """The grid files for each number of GPUs."""
-    made = {gpus: tmp_path_factory.mktemp(f"grids{gpus}") for gpus in (2, 4, 8)}
-    for gpus, folder in made.items():
-        write_grids(folder, gpus, small=False)
-    return made
-
-
 def parts(folders, gpus, within_s=540.0, done=frozenset()):
     chosen = batches(gpus, on_cpus=False)
     return parts_of(chosen, folders[gpus], gpus, within_s, set(done))
