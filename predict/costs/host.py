@@ -85,7 +85,7 @@ class HostTimes:
         most = max(layers_of_gpu)
         ending = self.action_s("scaling", most) + self.action_s("optimizer", most)
         once_s, operation_s = self._messages()
-        # Half is at most half wrong, where how much comes before the first action was not measured.
+        # Where the time before the first action was not measured, half is off by half at most.
         before_s = self._once_s("before")
         after_s = once_s / 2 if before_s is None else once_s
         return Host(

@@ -44,7 +44,7 @@ class Step:
 
     @property
     def is_launch_bound(self) -> bool:
-        """True if launching takes so much of the step that its median is nobody's to predict."""
+        """True if launching takes so much of the step that its median cannot be predicted."""
         return self.host_share is not None and self.host_share > LAUNCH_BOUND
 
 

@@ -34,7 +34,7 @@ def spelled_out(text: str) -> str:
 
 
 def numbered(texts: Iterable[str], numbers: dict[str, int]) -> list[str]:
-    """Return the texts with numbers in place of cautions: `(caution 1, 2)`.
+    """Return the texts with numbers in place of cautions: `(cautions 1, 2)`.
 
     Args:
         texts: The sentences.
