@@ -33,6 +33,7 @@ def ddp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         bucket, limit = 0, FIRST_BUCKET
         for layer in reversed(made.layers):
             made.compute(gpu, layer, "backward_first")
+            gpu.compute(made.copy_s([layer]))  # gradients into their bucket
             bucket += made.parameters([layer])
             if bucket >= limit or not layer:
                 gpu.collect(made.collective_s("all_reduce", bucket))
@@ -83,6 +84,7 @@ def _gathered(made: Together, gpu: SideBySide, order: list[int], action: LayerAc
     ready = gpu.collect(made.collective_s("all_gather", sizes[0]))
     for n, layer in enumerate(order):
         gpu.wait_until(ready)
+        gpu.copy(made.copy_s([layer]))  # out of what was gathered
         if n + 1 < len(order):
             kind: Kind = "forward" if action == "forward" else "backward"
             asked_s = gpu.asked_s + made.launching_s(kind)
@@ -90,4 +92,5 @@ def _gathered(made: Together, gpu: SideBySide, order: list[int], action: LayerAc
             ready = gpu.collect(gathered_s, max(gpu.now, asked_s))
         made.compute(gpu, layer, action)
         if action != "forward":
+            gpu.copy(made.copy_s([layer]))  # gradients, into what is scattered
             gpu.collect(made.collective_s("reduce_scatter", sizes[n]))

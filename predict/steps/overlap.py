@@ -11,7 +11,7 @@ class SideBySide:
         now: when computing comes to its next part.
         asked_s: when the process comes to its next part; it waits for no GPU.
         computed_s: seconds of computing so far, slowed ones included.
-        work_s: the same with nothing beside it.
+        work_s: the same with nothing beside it, and copying.
     """
 
     now: float = 0.0
@@ -39,6 +39,15 @@ class SideBySide:
     def wait_until(self, time: float) -> None:
         """Let computing wait."""
         self.now = max(self.now, time)
+
+    def copy(self, seconds: float) -> None:
+        """Copy, which draws power as computing does and is counted as waiting.
+
+        Args:
+            seconds: that it takes.
+        """
+        self.now += seconds
+        self.work_s += seconds
 
     def compute(self, seconds: float, slowdown: float = 1.0, launching_s: float = 0.0) -> None:
         """Compute, more slowly where a collective goes on, and no faster than it is asked for.

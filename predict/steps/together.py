@@ -87,6 +87,13 @@ class Together:
         """Return the seconds of the optimizer on a part of all parameters."""
         return update_s(self.calibrated.layers, "optimizer", self.parameters(self.layers) / parts)
 
+    def copy_s(self, layers: Iterable[int]) -> float:
+        """Return the seconds in which a GPU copies the parameters of some layers, or gradients.
+
+        A copy reads and writes each byte once, as their division does, which is calibrated.
+        """
+        return update_s(self.calibrated.layers, "scaling", self.parameters(layers))
+
     def launching_s(self, kind: Kind) -> float:
         """Return what the process takes to ask for forward of a layer, or for its backward.
 
