@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import torch
+from msgspec import structs
 
 from mp.calibration.rounds import Slots
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import Seconds, is_gpu, time_sustained, time_unthrottled
 from mp.hardware.memory import release_cache
-from study.results.calibration.layers import LayerTime, PaceName
+from study.results.calibration.layers import GpuTime, LayerTime, PaceName
 from study.results.calibration.timing import timed
 
 UNTHROTTLED_SHARE = 0.4  # of the time; the rest is for layers under load
@@ -34,7 +35,35 @@ def measure_layers(setting: Setting, seconds: float) -> list[LayerTime]:
         setting: of the calibration.
         seconds: for all of them.
     """
-    chosen = _chosen(setting)
+    return _measure_at_all_paces(setting, _chosen(setting), seconds)
+
+
+def measure_each_gpu(setting: Setting, seconds: float) -> list[GpuTime]:
+    """Return the seconds of the usual layers on every rank's GPU; nothing of CPUs.
+
+    Of all rows those in the middle. All ranks compute at once, as in a step.
+
+    Args:
+        setting: of the calibration.
+        seconds: for all of them.
+    """
+    if not is_gpu(setting.device):
+        return []
+    wanted = setting.wanted
+    rows = wanted.rows[len(wanted.rows) // 2]
+    chosen = [_Chosen(setting.usual, rows, wanted.gradients_with(rows)[0])]
+    mine = _measure_at_all_paces(setting, chosen, seconds)
+    return [
+        GpuTime(**structs.asdict(time), rank=rank)
+        for rank, its in enumerate(setting.world.all_gather(mine, list[LayerTime]))
+        for time in its
+        if time.pace != "host"
+    ]
+
+
+def _measure_at_all_paces(
+    setting: Setting, chosen: list[_Chosen], seconds: float
+) -> list[LayerTime]:
     found = _measure_each(setting, chosen, seconds * UNTHROTTLED_SHARE, is_loaded=False)
     if is_gpu(setting.device):
         rest = seconds * (1 - UNTHROTTLED_SHARE)

@@ -10,7 +10,7 @@ from typing import Any
 from mp.calibration.beside import measure_beside
 from mp.calibration.collectives import measure_collectives
 from mp.calibration.host.steps import measure_host
-from mp.calibration.layers import measure_layers
+from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import measure_loaded
 from mp.calibration.memory import measure_memory, measure_sizes
 from mp.calibration.messages import measure_messages
@@ -110,6 +110,8 @@ def _between(setting: Setting, nodes: int, report: ProgressCallback) -> dict[str
     memory = measure_memory(setting, "messages")
     report(Progress(phase="calibrate the host"))
     host = measure_host(setting, deadline.left_s(0.5))
+    report(Progress(phase="calibrate layers on each GPU"))
+    each_gpu = measure_each_gpu(setting, deadline.left_s(0.15))
     report(Progress(phase="calibrate layers beside transfers"))
     beside = measure_beside(setting, messages, deadline.left_s(0.6))
     report(Progress(phase="calibrate collectives"))
@@ -118,6 +120,7 @@ def _between(setting: Setting, nodes: int, report: ProgressCallback) -> dict[str
         "kinds": [alike.entry for alike in setting.kinds],
         "messages": messages,
         "host": host,
+        "each_gpu": each_gpu,
         "beside": beside,
         "collectives": collectives,
         "memory": [*memory, *measure_memory(setting, "collectives")],

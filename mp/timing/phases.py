@@ -25,6 +25,7 @@ OF_PROGRESS: dict[str, PhaseName] = {
     "calibrate updates": "timing",
     "calibrate layers under load": "timing",
     "calibrate messages": "timing",
+    "calibrate layers on each GPU": "timing",
     "calibrate layers beside transfers": "timing",
     "calibrate collectives": "timing",
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from predict.costs.gpus import ALIKE, Slowness
 from study.results.calibration.layers import LayerTime, LoadedTime
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
@@ -26,22 +27,27 @@ class Pace:
             far between its own two: products are slowed, and what waits for memory is not.
         sustained: the factor on a time under load that has no other.
         unthrottled: the factor on a time after a pause that has no other.
+        gpu: how many times as long products take as on the GPU that was calibrated.
+        slowed: the part of the usual layers' time under load by which the limit makes it longer.
     """
 
     limited: float = 1.0
     sustained: float = 1.0
     unthrottled: float = 1.0
+    gpu: float = 1.0
+    slowed: float = 0.0
 
     def of(self, timing: Timing) -> float:
         """Return the factor on what was timed."""
         if isinstance(timing, PacedTime):
             rested = timing.rested_s / timing.seconds
-            return rested + self.limited * (1 - rested)
+            products = min(1.0, (1 - rested) / self.slowed) if self.slowed > 0 else 1.0
+            return (rested + self.limited * (1 - rested)) * (1 + products * (self.gpu - 1))
         is_rested = isinstance(timing, LayerTime) and timing.pace == "unthrottled"
-        return self.unthrottled if is_rested else self.sustained
+        return (self.unthrottled if is_rested else self.sustained) * self.gpu
 
 
-def pace_at(calibration: Calibration, load: float) -> Pace:
+def pace_at(calibration: Calibration, load: float, slowness: Slowness = ALIKE) -> Pace:
     """Return the pace of a GPU whose work, with nothing beside it, takes a share of the time.
 
     One that waits in between keeps a higher clock under its power limit, and so does one whose
@@ -51,19 +57,26 @@ def pace_at(calibration: Calibration, load: float) -> Pace:
     Args:
         calibration: of one GPU.
         load: 0 to 1.
+        slowness: of the GPU, beside the one that was calibrated.
     """
     alike: dict[tuple[int, int, int], list[LoadedTime]] = {}
     for time in calibration.loaded:
         alike.setdefault((time.kind, time.layers, time.rows), []).append(time)
     sets = [times for times in alike.values() if len({time.busy_share for time in times}) > 1]
     if not sets:
-        return Pace()
+        return Pace(gpu=slowness.at(ALWAYS))
     here = [_between(times, load) for times in sets]
     loaded = [_between(times, ALWAYS) for times in sets]
     rested = [_between(times, 0.0) for times in sets]
     slower, slowest = _ratio(here, rested) - 1, _ratio(loaded, rested) - 1
-    limited = slower / slowest if slowest > 0 else 1.0
-    return Pace(min(1.0, max(0.0, limited)), _ratio(here, loaded), 1 + slower)
+    limited = min(1.0, max(0.0, slower / slowest)) if slowest > 0 else 1.0
+    return Pace(
+        limited,
+        _ratio(here, loaded),
+        1 + slower,
+        slowness.at(limited),
+        max(0.0, slowest / (1 + slowest)),
+    )
 
 
 def _ratio(these: list[float], those: list[float]) -> float:

@@ -7,10 +7,11 @@ from statistics import fmean
 from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
 from predict.costs.cuts import is_cut_by_time
+from predict.costs.gpus import slowest_of
 from predict.costs.host import HostTimes
 from predict.costs.layers import PACES, LayerTimes
 from predict.costs.links import collective_s, link_of, queues_of
-from predict.costs.pace import Pace, pace_at
+from predict.costs.pace import ALWAYS, Pace, pace_at
 from predict.costs.shapes import output_bytes
 from predict.costs.shared import shared_weights
 from predict.costs.updates import update_s
@@ -48,10 +49,12 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     """
     made = PipelineCosts(case, calibrated, nodes)
     play = _large(case) if made.actions > MOST_EVENTS else _by_events(case)
-    paces = [Pace()] * case.pipeline_gpus
+    # GPUs that take turns do not wait for the slowest: it is one of them for a while.
+    slowness = slowest_of(calibrated, 1 if case.schedule == "naive" else case.gpus)
+    paces = [pace_at(calibrated.layers, ALWAYS, slowness)] * case.pipeline_gpus
     found = play(made.costs(paces))
     for _ in range(PACED if calibrated.layers.loaded else 0):
-        paces = [pace_at(calibrated.layers, load) for load in found.loads]
+        paces = [pace_at(calibrated.layers, load, slowness) for load in found.loads]
         found = play(made.costs(paces))
     bubbles = tuple(b for b in found.bubbles for _ in range(case.data_parallel))
     if case.schedule == "naive":

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
+from predict.costs.gpus import slowest_of
 from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.links import collective_s
@@ -125,7 +126,8 @@ def paced(made: Together, play: Play) -> Step:
         play: returns a GPU at the end of a step.
     """
     gpu = play()
-    made.pace = pace_at(made.calibrated.layers, min(1.0, gpu.work_s / gpu.now))
+    slowness = slowest_of(made.calibrated, made.case.gpus)
+    made.pace = pace_at(made.calibrated.layers, min(1.0, gpu.work_s / gpu.now), slowness)
     made.timings.clear()
     gpu = play()
     work = Work.of(made.timings)

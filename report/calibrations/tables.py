@@ -19,6 +19,7 @@ ACTIONS: tuple[tuple[LayerAction, str], ...] = (
     ("weight_first", "weight gradient, first"),
     ("weight_later", "weight gradient, later"),
 )
+PACES = ("unthrottled", "sustained")
 WAYS = ("from idle", "in a row", "relay", "exchange")
 BESIDE = ("pending receive", "receive", "send", "all_reduce")
 OF_HOST = ("forward", "backward", "input_gradient", "weight_gradient", "scaling", "optimizer",
@@ -127,8 +128,21 @@ def beside(found: Found) -> Table:
     return Table(heads, rows, caption="Layers beside a transfer, as a multiple of alone")
 
 
+def each_gpu(found: Found) -> Table:
+    """Return a row for each action on each GPU of a job."""
+    rows = []
+    for result, its in found:
+        groups = _grouped(((t.rank, t.kind, t.rows, t.action), t.pace, t) for t in its.each_gpu)
+        for (rank, kind, count, action), times in groups.items():
+            words = [str(rank), _name(its.kinds[kind]), str(count), action.replace("_", " ")]
+            cells = [_seconds(times.get(pace)) for pace in PACES]
+            rows.append([result.case_id, *words, *cells])
+    heads = ["calibration", "GPU", "layer", "rows", "action", *PACES]
+    return Table(heads, rows, caption="Layers on each GPU, all at once")
+
+
 TABLES: tuple[Callable[[Found], Table], ...] = (
-    layers, updates, loaded, host, messages, beside, collectives,
+    layers, each_gpu, updates, loaded, host, messages, beside, collectives,
 )  # fmt: skip
 
 

@@ -186,6 +186,16 @@ def test_layers_and_updates_have_times_at_every_pace():
     assert setting.left_out == []
 
 
+def test_usual_layers_are_timed_on_each_gpu_with_the_rows_in_the_middle():
+    setting = setting_of(dim=64)
+    found = layers.measure_each_gpu(setting, 0.5)
+    rows = setting.wanted.rows
+    assert {(t.rank, t.kind, t.rows) for t in found} == {(0, setting.usual, rows[len(rows) // 2])}
+    assert {t.action for t in found} >= {"forward", "backward_later"}
+    assert {t.pace for t in found} - {"sustained"} == {"unthrottled"}
+    assert setting.left_out == []
+
+
 def test_an_optimizer_is_measured_with_as_many_layers_as_fit(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (20_000, 2**31))
     setting = setting_of()

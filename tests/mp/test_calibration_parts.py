@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mp.calibration import beside, collectives, messages
-from mp.calibration.layers import measure_layers
+from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import SHARES, measure_loaded
 from mp.calibration.memory import measure_sizes
 from mp.calibration.rounds import Deadline, Slots, rounds
@@ -132,6 +132,10 @@ def test_times_are_those_of_their_action():
 
 def test_a_cpu_has_no_times_under_load():
     assert time_sustained([("a", lambda: None)], CPU, 0.01) is None
+
+
+def test_cpus_have_no_times_of_each():
+    assert measure_each_gpu(setting_of(), 0.1) == []
 
 
 def test_a_stopwatch_knows_for_which_share_of_the_time_something_ran():

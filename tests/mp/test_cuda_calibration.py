@@ -177,6 +177,18 @@ def test_a_pair_measures_all_that_passes_between_its_gpus():
 
 
 @two_gpus
+def test_a_pair_times_the_same_layers_on_both_gpus_which_are_about_equally_fast():
+    found = {}
+    for t in pair().each_gpu:
+        found.setdefault((t.action, t.pace), {})[t.rank] = t.seconds
+    assert {pace for _, pace in found} >= {"unthrottled"}
+    assert {action for action, _ in found} >= {"forward", "backward_later"}
+    for times in found.values():
+        assert times.keys() == {0, 1}
+        assert times[0] == pytest.approx(times[1], rel=0.15)
+
+
+@two_gpus
 def test_messages_in_a_row_take_no_longer_than_one_from_idle():
     size = max(m.bytes for m in pair().messages)
     found = {m.way: m.seconds for m in pair().messages if m.bytes == size}

@@ -53,6 +53,15 @@ class LayerTime(Timing, frozen=True):
     shares: Count = 1
 
 
+class GpuTime(LayerTime, frozen=True, kw_only=True):
+    """A layer's time on the GPU of one rank, since GPUs of a kind are not equally fast.
+
+    All ranks compute at once. There is no `host`.
+    """
+
+    rank: Count
+
+
 class UpdateTime(Timing, frozen=True):
     """The optimizer's step, or the division of gradients by the micro-batches, for some layers.
 

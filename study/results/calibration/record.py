@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from study.results.calibration.host import HostRun
 from study.results.calibration.layers import (
+    GpuTime,
     LayerKind,
     LayerTime,
     LoadedTime,
@@ -24,8 +25,8 @@ class Calibration(Record, frozen=True):
     """Seconds of all that a step is made of, on the machine that the result's environment names.
 
     `gpus` and `nodes` are those of the job: one GPU has the layers, several have what passes
-    between them. What was not measured is empty. `left_out` says in sentences what is
-    missing that was asked for, and why. `measuring_s` is how long it took.
+    between them, and some layers on each. What was not measured is empty. `left_out` says in
+    sentences what is missing that was asked for, and why. `measuring_s` is how long it took.
     """
 
     gpus: Count
@@ -33,6 +34,7 @@ class Calibration(Record, frozen=True):
     measuring_s: Seconds
     kinds: Annotated[tuple[LayerKind, ...], MOST] = ()
     layers: Annotated[tuple[LayerTime, ...], MOST] = ()
+    each_gpu: Annotated[tuple[GpuTime, ...], MOST] = ()
     updates: Annotated[tuple[UpdateTime, ...], MOST] = ()
     loaded: Annotated[tuple[LoadedTime, ...], MOST] = ()
     host: Annotated[tuple[HostRun, ...], MOST] = ()
