@@ -34,9 +34,9 @@ class FusedGpu(Gpu):
         """Add the weight gradients, from the last layer on, and let go of what made them."""
         key = stage, micro_batch
         for number in reversed(self._layers(stage)):
-            new = self._add_gradients(number)
-            peak = self.model.layers[number].weight_peak_bytes or 0
-            self._look(temporaries=max(0, peak - new))
+            self._add_gradients(number)
+            # That of adding to gradients that are there; a product makes the first in place, too.
+            self._look(temporaries=self.model.layers[number].weight_peak_bytes or 0)
             self._keep(key, -self._waiting(stage, number))
         self._let_go(key)
 
