@@ -1,8 +1,9 @@
 """Inputs of layers as training has them: what the layers before make of the batch.
 
 How much power a product draws depends on its numbers, and so does the clock of a GPU at its power
-limit. Drawn numbers are the worst case: behind ten linear layers with torch's first weights all
-rows of an activation are nearly the same, and products take some percent less time.
+limit. Drawn numbers are the worst case: behind some linear layers with torch's first weights all
+rows of an activation are nearly the same, and products take some percent less time. So layers of
+one kind differ by their place, and rows come from several places.
 """
 
 from contextlib import suppress
@@ -15,13 +16,16 @@ from mp.hardware.precision import converted
 from mp.profiling.alone import output_of
 from mp.workload import Workload
 
+PLACES = 8  # of one kind of layer, at the most
+
 
 def make_inputs(
     workload: Workload, kinds: list[Alike], rows: int, device: torch.device
-) -> dict[int, torch.Tensor]:
-    """Return the input of the middle layer of each kind, on the CPU, by the index of the kind.
+) -> dict[int, list[torch.Tensor]]:
+    """Return inputs of some layers of each kind, on the CPU, by the index of the kind.
 
-    Kinds are missing where the layers before them do not fit the device.
+    Of each as many rows as it has in a mixture of all. Kinds are missing where the layers before
+    them do not fit the device.
 
     Args:
         workload: what is calibrated.
@@ -29,17 +33,30 @@ def make_inputs(
         rows: of the batch.
         device: where the layers run, one after another.
     """
-    wanted = {alike.middle: kind for kind, alike in enumerate(kinds) if alike.middle}
-    found: dict[int, torch.Tensor] = {}
+    wanted = {
+        number: kind
+        for kind, alike in enumerate(kinds)
+        if alike.number
+        for number in _spread(alike.entry.layers)
+    }
+    found: dict[int, list[torch.Tensor]] = {}
     with suppress(torch.OutOfMemoryError), torch.no_grad():
         x = workload.cast(workload.draw_batch(rows, device)[0])
         for number in range(max(wanted, default=0) + 1):
             if number in wanted:
-                found[wanted[number]] = x.cpu()
+                kind = wanted[number]
+                share = -(-rows // len(_spread(kinds[kind].entry.layers)))
+                found.setdefault(kind, []).append(x[:share].cpu())
             if number < max(wanted, default=0):
                 x = _run(workload, number, x, device)
     release_cache()
     return found
+
+
+def _spread(layers: tuple[int, ...]) -> list[int]:
+    """Return some of these numbers, equally far from one another, the first and the last too."""
+    last, count = len(layers) - 1, min(PLACES, len(layers))
+    return [layers[place * last // max(1, count - 1)] for place in range(count)]
 
 
 def _run(workload: Workload, number: int, x: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -49,9 +66,9 @@ def _run(workload: Workload, number: int, x: torch.Tensor, device: torch.device)
 
 
 def part_of(
-    inputs: dict[int, torch.Tensor], kind: int, like: torch.Tensor, device: torch.device
+    inputs: dict[int, list[torch.Tensor]], kind: int, like: torch.Tensor, device: torch.device
 ) -> torch.Tensor | None:
-    """Return the input of a kind with as many rows; None where there is none.
+    """Return a mixture of the inputs of a kind with as many rows; None where there is none.
 
     Args:
         inputs: of all kinds.
@@ -59,7 +76,10 @@ def part_of(
         like: a tensor without data like the one that is wanted.
         device: where it is wanted.
     """
-    found = inputs.get(kind)
-    if found is None or found.shape[1:] != like.shape[1:] or len(found) < len(like):
+    places = inputs.get(kind, [])
+    sizes = [len(like) * (n + 1) // len(places) - len(like) * n // len(places)
+             for n in range(len(places))]  # fmt: skip
+    pairs = list(zip(places, sizes, strict=True))
+    if not pairs or any(x.shape[1:] != like.shape[1:] or len(x) < size for x, size in pairs):
         return None
-    return found[: len(like)].to(device=device, dtype=like.dtype, copy=True)
+    return torch.cat([x[:size] for x, size in pairs]).to(device=device, dtype=like.dtype)

@@ -69,7 +69,7 @@ class Setting:
         )
 
     @cached_property
-    def inputs(self) -> dict[int, torch.Tensor]:
+    def inputs(self) -> dict[int, list[torch.Tensor]]:
         """Inputs of the kinds of layers as training has them, with the most rows."""
         workload = self.workload(self.wanted.gradients[0])
         return make_inputs(workload, self.kinds, self.wanted.rows[-1], self.device)

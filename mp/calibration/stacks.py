@@ -46,11 +46,6 @@ class Alike:
         return self.entry.layers[0] if self.entry.layers else None
 
     @property
-    def middle(self) -> int | None:
-        """The number of the middle one of them; None of the loss."""
-        return self.entry.layers[len(self.entry.layers) // 2] if self.entry.layers else None
-
-    @property
     def most(self) -> int:
         """The number of layers that run one after another."""
         return min(LAYERS, len(self.entry.layers)) if self.keeps_shape else 1

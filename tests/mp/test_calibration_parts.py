@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import torch
 
-from mp.calibration import beside, collectives, messages
+from mp.calibration import beside, collectives, inputs, messages
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import SHARES, measure_loaded
 from mp.calibration.memory import measure_sizes
@@ -62,16 +62,25 @@ def test_a_gpt_has_its_blocks_as_one_kind_and_its_ends_apart():
     assert setting_of(**GPT).usual == 1
 
 
-def test_layers_get_what_the_layers_before_the_middle_one_make_of_the_batch():
+def test_rows_of_an_input_are_what_the_layers_before_several_places_make_of_the_batch():
     setting = setting_of()
     workload = setting.workload("separate")
-    x = workload.cast(workload.draw_batch(8, CPU)[0])
-    for number in range(3):
+    x, before = workload.cast(workload.draw_batch(8, CPU)[0]), {}
+    for number in range(6):
+        before[number] = x.detach()
         x = workload.draw_layer(number)(x)
     assert list(setting.inputs) == [1]  # the first layer has the batch, and the loss drawn numbers
-    torch.testing.assert_close(setting.inputs[1], x.detach())
-    torch.testing.assert_close(setting.stack(1, 4, "separate").x.detach(), x[:4].detach())
+    of_five = torch.cat([before[1][:1], before[2][:2], before[3][:1], before[4][:2], before[5][:2]])
+    torch.testing.assert_close(setting.stack(1, 8, "separate").x.detach(), of_five)
+    of_four = torch.cat([before[number][:1] for number in (2, 3, 4, 5)])
+    torch.testing.assert_close(setting.stack(1, 4, "separate").x.detach(), of_four)
     assert list(setting_of(**GPT).inputs) == [1, 2]
+
+
+def test_of_many_layers_rows_come_from_places_equally_far_apart():
+    assert inputs._spread(tuple(range(1, 24))) == [1, 4, 7, 10, 13, 16, 19, 23]
+    assert inputs._spread((1, 2, 3)) == [1, 2, 3]
+    assert inputs._spread((7,)) == [7]
 
 
 @pytest.mark.parametrize("gradients", ["separate", "fused"])
