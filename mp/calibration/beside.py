@@ -1,6 +1,8 @@
-"""Seconds of layers while NCCL has a transfer on the same GPU, and by turns without one."""
+"""Seconds of layers beside a transfer that NCCL has on the same GPU, and of both alone."""
 
 from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median
 from time import perf_counter
 from typing import Any, Literal
 
@@ -13,11 +15,13 @@ from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import Seconds, Stopwatch, is_gpu
 from mp.hardware.memory import release_cache
-from study.results.calibration.links import BesideTime, MessageTime
+from study.results.calibration.links import BesideTime, MessageTime, TransferTime
 from study.results.calibration.timing import timed
 
 Beside = Literal["nothing", "pending receive", "receive", "send", "all_reduce"]
+Direction = Literal["receive", "send"]
 BESIDES: tuple[Beside, ...] = ("nothing", "pending receive", "receive", "send", "all_reduce")
+DIRECTIONS: tuple[Direction, ...] = ("receive", "send")
 MARGIN = 1.5  # a transfer takes so many times as long as the layers and the spinning before them
 LARGEST = 2**28  # bytes of a message; longer transfers are several, one after another
 ON_A_CPU = 2**24  # bytes of a transfer
@@ -29,9 +33,15 @@ MOST_ROUNDS = 30
 OF_PIPELINES = 2  # sizes of micro-batches, the smallest
 
 
-def measure_beside(
-    setting: Setting, messages: list[MessageTime], seconds: float
-) -> list[BesideTime]:
+@dataclass(frozen=True)
+class TimesBeside:
+    """Layers beside transfers, and transfers beside layers."""
+
+    layers: list[BesideTime] = field(default_factory=list)
+    transfers: list[TransferTime] = field(default_factory=list)
+
+
+def measure_beside(setting: Setting, messages: list[MessageTime], seconds: float) -> TimesBeside:
     """Return forward and backward of the usual layers on even ranks, which odd ones talk to.
 
     Args:
@@ -41,7 +51,7 @@ def measure_beside(
     """
     wanted, kind = setting.wanted, setting.usual
     sizes = wanted.rows[:OF_PIPELINES]
-    slots, found = Slots(seconds, len(sizes)), list[BesideTime]()
+    slots, found = Slots(seconds, len(sizes)), TimesBeside()
     for rows in sizes:
         slot_s = slots.next()
         if setting.deadline.is_over():
@@ -53,12 +63,10 @@ def measure_beside(
             continue
         turns = _Turns(setting, stack, _rate(messages))
         buffers = setting.with_room(turns.make_buffers, f"transfers beside layers with {rows} rows")
-        every = {} if buffers is None else turns.measure(buffers, slot_s)
-        found += [
-            timed(BesideTime, samples, beside=beside, action=action, kind=kind, rows=rows,
-                  layers=stack.count)
-            for (beside, action), samples in every.items()
-        ]  # fmt: skip
+        if buffers is not None:
+            turns.measure(buffers, slot_s)
+            found.layers.extend(turns.times_of_layers(kind))
+            found.transfers.extend(turns.times_of_transfers())
         del stack, turns, buffers
         release_cache()
     return found
@@ -77,6 +85,12 @@ class _Turns:
         setting: of the calibration.
         stack: the layers.
         bytes_per_s: of a transfer.
+
+    Attributes:
+        of_layers: seconds of all layers, by what was beside them and the action.
+        of_transfers: seconds of what was beside them.
+        alone: the same of a transfer beside which nothing is computed.
+        spin_s: for which a GPU spins before its layers.
     """
 
     def __init__(self, setting: Setting, stack: Stack, bytes_per_s: float) -> None:
@@ -84,9 +98,12 @@ class _Turns:
         self.peer = self.world.rank ^ 1
         self.is_here = self.peer < self.world.size
         self.computes = self.is_here and self.world.rank % 2 == 0
-        self.cycles, spin_s = self._spinning()
+        self.of_layers: dict[tuple[Beside, str], list[float]] = defaultdict(list)
+        self.of_transfers: dict[Beside, list[float]] = defaultdict(list)
+        self.alone: dict[Direction, list[float]] = defaultdict(list)
+        self.cycles, self.spin_s = self._spinning()
         alone_s = sum(sum(its) for its in self._compute().values())
-        long_s = alone_s + spin_s
+        long_s = alone_s + self.spin_s
         wanted = int(self.world.all_reduce_max(MARGIN * long_s * bytes_per_s))
         wanted = max(8, min(wanted, MOST * LARGEST if is_gpu(setting.device) else ON_A_CPU))
         self.size, self.count = min(wanted, LARGEST), -(-wanted // LARGEST)
@@ -95,36 +112,80 @@ class _Turns:
         """Return the buffers of a transfer."""
         return Buffers(self.setting, self.size)
 
-    def measure(self, buffers: Buffers, seconds: float) -> dict[tuple[Beside, str], list[float]]:
-        """Return the seconds of a layer, by what was beside it and the action.
+    def measure(self, buffers: Buffers, seconds: float) -> None:
+        """Take turns, as the first rank sees them.
 
         Args:
             buffers: what is transferred.
             seconds: after which no round begins.
         """
         self.buffers = buffers
-        found: dict[tuple[Beside, str], list[float]] = defaultdict(list)
         for beside in BESIDES:  # the first of each kind makes its connection
             self._turn(beside)
         for _ in rounds(self.world, seconds, MOST_ROUNDS):
             for beside in BESIDES:
-                for action, samples in self._turn(beside).items():
-                    found[beside, action] += [value / self.stack.count for value in samples]
+                took, transfer_s = self._turn(beside)
+                for action, samples in took.items():
+                    self.of_layers[beside, action] += samples
+                self.of_transfers[beside].append(transfer_s)
+            for direction in DIRECTIONS:
+                self.alone[direction].append(self._turn(direction, with_layers=False)[1])
+
+    def times_of_layers(self, kind: int) -> list[BesideTime]:
+        """Return the seconds of a layer, by what was beside it and the action.
+
+        Args:
+            kind: the index of theirs.
+        """
+        count = self.stack.count
+        return [
+            timed(BesideTime, [value / count for value in samples], beside=beside, action=action,
+                  kind=kind, rows=self.stack.rows, layers=count)
+            for (beside, action), samples in self.of_layers.items()
+        ]  # fmt: skip
+
+    def times_of_transfers(self) -> list[TransferTime]:
+        """Return the seconds of transfers with layers beside them, and alone.
+
+        Not of one that ended before the layers.
+        """
+        found = []
+        for direction in DIRECTIONS:
+            its = [
+                samples for (beside, _), samples in self.of_layers.items() if beside == direction
+            ]
+            layers_s = sum(map(median, its))
+            if median(self.of_transfers[direction]) < layers_s + self.spin_s:
+                continue
+            for samples, beside_s in ((self.of_transfers[direction], layers_s),
+                                      (self.alone[direction], 0.0)):  # fmt: skip
+                found.append(
+                    timed(TransferTime, samples, direction=direction, rows=self.stack.rows,
+                          bytes=self.size * self.count, layers_s=beside_s)
+                )  # fmt: skip
         return found
 
-    def _turn(self, beside: Beside) -> Seconds:
-        """Compute once beside a transfer; return the times of the first rank."""
+    def _turn(self, beside: Beside, *, with_layers: bool = True) -> tuple[Seconds, float]:
+        """Take one turn; return the times of the first rank, of layers and of all it waited for.
+
+        Args:
+            beside: what is transferred.
+            with_layers: whether ranks compute that do so.
+        """
         self.world.devices.synchronize()
         self.world.all_reduce_max(0.0)
-        works = self._post(beside)
-        took = self._compute() if self.computes else {}
+        watch = Stopwatch(self.setting.device)
+        begun, works = watch.mark(), self._post(beside)
+        took = self._compute() if self.computes and with_layers else {}
         self.world.all_reduce_max(0.0)
         if beside == "pending receive" and not self.computes:
             works = self._transfer("receive", 1)  # only now, so that the receive was pending
         for each in works:
             await_all(each)
+        ended = watch.mark()
         self.world.devices.synchronize()
-        return self.world.all_gather(took, Seconds)[0]
+        seen = took, watch.between(begun, ended)
+        return self.world.all_gather(seen, tuple[Seconds, float])[0]
 
     def _post(self, beside: Beside) -> list[Any]:
         if beside == "all_reduce":

@@ -121,7 +121,8 @@ def _between(setting: Setting, nodes: int, report: ProgressCallback) -> dict[str
         "messages": messages,
         "host": host,
         "each_gpu": each_gpu,
-        "beside": beside,
+        "beside": beside.layers,
+        "transfers": beside.transfers,
         "collectives": collectives,
         "memory": [*memory, *measure_memory(setting, "collectives")],
     }

@@ -1,10 +1,12 @@
-"""Slowing of what a GPU computes while a message or a collective is under way on it."""
+"""Slowing of what a GPU computes while a message is under way on it, and of the message."""
 
-from statistics import fmean
+from statistics import fmean, median
 
 from predict.orders.action import KINDS, Kind
-from study.results.calibration.links import BesideTime
+from study.results.calibration.links import BesideTime, TransferTime
 from study.results.calibration.record import Calibration
+
+MOST = 3.0  # times as long as alone: more is a disturbance
 
 
 def slowdowns(
@@ -28,6 +30,30 @@ def slowdowns(
             nearest = min({each.rows for each in found}, key=lambda its: abs(its - rows))
             return _by_kind([each for each in found if each.rows == nearest], alone)
     return {}
+
+
+def message_factor(calibration: Calibration | None, rows: int) -> float:
+    """Return how many times as long a message's bytes take while a GPU of the two computes.
+
+    A transfer that took longer than alone lost so many seconds in those of the layers beside it.
+
+    Args:
+        calibration: of a pair; 1 if it has no such transfers.
+        rows: of the micro-batch; those that come nearest count.
+    """
+    timed = calibration.transfers if calibration is not None else ()
+    alone = {(t.direction, t.rows): t for t in timed if not t.layers_s}
+    shared = [t for t in timed if t.layers_s and (t.direction, t.rows) in alone]
+    if not shared:
+        return 1.0
+    nearest = min({t.rows for t in shared}, key=lambda its: abs(its - rows))
+    its = [t for t in shared if t.rows == nearest]
+    return median(_stretched(t, alone[t.direction, t.rows]) for t in its)
+
+
+def _stretched(shared: TransferTime, alone: TransferTime) -> float:
+    lost = max(0.0, shared.seconds - alone.seconds) / shared.layers_s
+    return 1 / max(1 / MOST, 1 - lost)
 
 
 def _by_kind(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
 
-from predict.costs.beside import slowdowns
+from predict.costs.beside import message_factor, slowdowns
 from predict.costs.calibrated import Calibrated
 from predict.costs.cuts import is_cut_by_time
 from predict.costs.gpus import slowest_of
@@ -153,11 +153,13 @@ class PipelineCosts:
             return replace(costs, boundary_bytes=sizes, link=link, links=far)
         environment = self.calibrated.one.environment
         waiting = ("pending receive", "receive", "send")
-        beside = slowdowns(self.calibrated.pair_record, waiting, self.stages.times.rows)
+        pair, rows = self.calibrated.pair_record, self.stages.times.rows
+        beside = slowdowns(pair, waiting, rows)
+        rate = link.bytes_per_s / message_factor(pair, rows)
         return replace(
             costs,
             boundary_bytes=sizes,
-            link=link,
+            link=replace(link, bytes_per_s=rate),
             links=far,
             queues=queues_of(None if environment is None else environment.torch),
             slowdown=beside,

@@ -141,8 +141,24 @@ def each_gpu(found: Found) -> Table:
     return Table(heads, rows, caption="Layers on each GPU, all at once")
 
 
+def transfers(found: Found) -> Table:
+    """Return a row for each transfer: seconds with layers beside it, and alone."""
+    rows = []
+    for result, its in found:
+        groups = _grouped(((t.direction, t.rows, t.bytes), "shared" if t.layers_s else "alone", t)
+                          for t in its.transfers)  # fmt: skip
+        for (direction, count, size), times in groups.items():
+            shared = times.get("shared")
+            layers_s = seconds(getattr(shared, "layers_s", None))
+            cells = [_seconds(times.get("alone")), _seconds(shared), layers_s]
+            rows.append([result.case_id, direction, data_size(size), str(count), *cells])
+    heads = ["calibration", "transfer", "size", "rows of layers", "alone", "beside layers",
+             "layers take"]  # fmt: skip
+    return Table(heads, rows, caption="Transfers while layers are computed")
+
+
 TABLES: tuple[Callable[[Found], Table], ...] = (
-    layers, each_gpu, updates, loaded, host, messages, beside, collectives,
+    layers, each_gpu, updates, loaded, host, messages, beside, transfers, collectives,
 )  # fmt: skip
 
 

@@ -139,6 +139,14 @@ def test_layers_are_timed_beside_every_kind_of_transfer(calibrated):
     assert {entry.action for entry in pair.beside} == {"forward", "backward_later"}
 
 
+def test_transfers_are_timed_with_layers_beside_them_and_alone(calibrated):
+    pair = calibrated[1][1].calibration
+    rows = {entry.rows for entry in pair.beside}
+    found = {(entry.direction, entry.rows, entry.layers_s > 0) for entry in pair.transfers}
+    ways = ("receive", "send")
+    assert found == {(way, its, shared) for way in ways for its in rows for shared in (True, False)}
+
+
 def test_a_calibration_that_is_there_is_not_measured_again(calibrated):
     _, _, results, words = calibrated
     done = python("submit.py", *words, "--cluster", "local", "--results", results, "--dry-run")

@@ -240,7 +240,7 @@ def test_a_layer_that_there_was_no_time_for_is_named():
             "_operations",
             lambda setting: collectives.measure_collectives(setting, 1, 0.0),
         ),
-        (beside, "Buffers", lambda setting: beside.measure_beside(setting, [], 0.0)),
+        (beside, "Buffers", lambda setting: beside.measure_beside(setting, [], 0.0).layers),
     ],
 )
 def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(

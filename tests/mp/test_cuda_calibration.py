@@ -205,6 +205,16 @@ def test_layers_beside_a_transfer_take_no_less_time_than_alone():
 
 
 @two_gpus
+def test_a_transfer_beside_layers_takes_no_less_time_than_alone():
+    found = {(t.direction, t.rows, t.layers_s > 0): t for t in pair().transfers}
+    assert {(way, ROWS, True) for way in ("receive", "send")} <= found.keys()
+    for (way, rows, is_shared), shared in found.items():
+        if is_shared:
+            assert shared.seconds > shared.layers_s
+            assert shared.seconds > 0.97 * found[way, rows, False].seconds
+
+
+@two_gpus
 def test_the_host_takes_longer_for_more_layers_and_in_a_step_for_more_micro_batches():
     runs = {
         (run.micro_batches, run.layers_per_gpu): run

@@ -5,12 +5,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from predict.costs.beside import slowdowns
+from predict.costs.beside import message_factor, slowdowns
 from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.refusal import Unpredictable
 from predict.steps.of_case import step_of
 from predict.steps.step import launch_bound
+from study.results.calibration.links import TransferTime
+from study.results.calibration.timing import timed
 from tests.predict.made_up_calibration import MS, calibration, case, loaded
 
 NOTHING_BESIDE = {"beside": ()}
@@ -125,6 +127,33 @@ def test_slowing_is_that_of_the_action_with_the_nearest_rows():
     )
     assert slowdowns(made, ("pending receive",), 8)["forward"] == 1.8
     assert slowdowns(None, ("pending receive",), 8) == {}
+
+
+def transfers(rows, alone_ms, beside_ms, layers_ms):
+    """A transfer with layers beside it, and the same alone."""
+    fields = {"direction": "receive", "bytes": 2**30, "rows": rows}
+    return tuple(
+        timed(TransferTime, [seconds * MS] * 5, layers_s=its * MS, **fields)
+        for seconds, its in ((beside_ms, layers_ms), (alone_ms, 0.0))
+    )
+
+
+def test_a_message_takes_longer_by_what_a_transfer_lost_while_layers_were_computed():
+    near = transfers(1024, 10.0, 12.0, 8.0)  # a quarter of the 8 ms was lost
+    made = calibration(2, transfers=near + transfers(512, 10.0, 16.0, 8.0), **NOTHING_BESIDE)
+    assert message_factor(made.calibration, 2048) == pytest.approx(1 / 0.75)
+    assert message_factor(made.calibration, 8) == 3.0  # the rest is a disturbance
+    once = case(schedule="gpipe", micro_batches=1)
+    longer = ms(once, calibrated(pair=NOTHING_BESIDE | {"transfers": near})) - ms(once)
+    there_and_back = 2 * 8 * 0.05  # of 8192 rows, without the latency
+    assert longer == pytest.approx(there_and_back * (1 / 0.75 - 1))
+
+
+def test_transfers_that_were_no_slower_beside_layers_change_nothing():
+    made = calibration(2, transfers=transfers(1024, 10.0, 9.9, 8.0))
+    assert message_factor(made.calibration, 1024) == 1.0
+    assert message_factor(calibration(2).calibration, 1024) == 1.0
+    assert message_factor(None, 1024) == 1.0
 
 
 def test_queues_of_a_rank_make_a_relay_slower_than_those_of_a_pair():

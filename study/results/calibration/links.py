@@ -3,7 +3,7 @@
 from typing import Literal
 
 from study.results.calibration.timing import Timing
-from study.results.record import Bytes, Count
+from study.results.record import Bytes, Count, Seconds
 
 
 class MessageTime(Timing, frozen=True):
@@ -44,3 +44,16 @@ class BesideTime(Timing, frozen=True):
     kind: Count
     layers: Count
     rows: Count
+
+
+class TransferTime(Timing, frozen=True):
+    """Messages one after another, with layers beside them for a part of the time, or without.
+
+    `layers_s` is how long layers computed meanwhile on the GPU that receives or sends, 0 without.
+    `bytes` are of all messages, `rows` of the layers.
+    """
+
+    direction: Literal["receive", "send"]
+    bytes: Bytes
+    rows: Count
+    layers_s: Seconds

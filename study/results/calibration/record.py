@@ -14,7 +14,7 @@ from study.results.calibration.layers import (
     MemoryBesideTorch,
     UpdateTime,
 )
-from study.results.calibration.links import BesideTime, CollectiveTime, MessageTime
+from study.results.calibration.links import BesideTime, CollectiveTime, MessageTime, TransferTime
 from study.results.layers import Note
 from study.results.record import Count, Record, Seconds
 
@@ -41,6 +41,7 @@ class Calibration(Record, frozen=True):
     messages: Annotated[tuple[MessageTime, ...], MOST] = ()
     collectives: Annotated[tuple[CollectiveTime, ...], MOST] = ()
     beside: Annotated[tuple[BesideTime, ...], MOST] = ()
+    transfers: Annotated[tuple[TransferTime, ...], MOST] = ()
     memory: Annotated[tuple[MemoryBesideTorch, ...], MOST] = ()
     sizes: Annotated[tuple[MeasuredSizes, ...], MOST] = ()
     left_out: Annotated[tuple[Note, ...], MOST] = ()
