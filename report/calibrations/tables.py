@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from report.document import Table
 from report.wording.units import UNKNOWN, data_size, number, percent, seconds
+from study.models import KINDS
 from study.results.calibration.layers import LayerAction, LayerKind
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
@@ -81,10 +82,10 @@ def host(found: Found) -> Table:
             sizes = [str(run.gpus), str(run.micro_batches), str(run.layers_per_gpu)]
             step_s = sorted(run.step_times_s)[len(run.step_times_s) // 2]
             cells = [_seconds(by_kind.get(kind)) for kind in OF_HOST]  # type: ignore[call-overload]
-            name = one_line(run.schedule)
-            rows.append([result.case_id, name, run.gradients, *sizes, *cells, seconds(step_s)])
-    heads = ["calibration", "schedule", "gradients", "GPUs", "micro-batches", "layers a GPU",
-             *(kind.replace("_", " ") for kind in OF_HOST), "step"]  # fmt: skip
+            words = [one_line(run.schedule), KINDS[run.kind].label, run.gradients]
+            rows.append([result.case_id, *words, *sizes, *cells, seconds(step_s)])
+    heads = ["calibration", "schedule", "layers of", "gradients", "GPUs", "micro-batches",
+             "layers a GPU", *(kind.replace("_", " ") for kind in OF_HOST), "step"]  # fmt: skip
     return Table(heads, rows, caption="Time of the host in each action, with tiny layers")
 
 

@@ -8,9 +8,14 @@ import json
 import sys
 import warnings
 
+import msgspec
 import torch
+from msgspec.structs import replace
 from torch import nn
 
+from mp.calibration.host.steps import measure_host
+from mp.calibration.rounds import Deadline
+from mp.calibration.setting import Setting
 from mp.distributed.engine import DistributedEngine
 from mp.families.registry import workload_of
 from study.schedules import SCHEDULES
@@ -85,6 +90,18 @@ def sizes_of(world, family, schedule):
     }
 
 
+def host_runs_of(world, family):
+    """Steps of tiny layers under DDP and FSDP, as a calibration of this model has them."""
+    keys = FAMILIES[family] | SIZES.get(FAMILIES[family].get("kind"), {})
+    keys |= {"gpus": 1, "batch_size": 8, "recompute": "layers"}
+    wanted = "rows=8 gradients=separate schedules=ddp,fsdp layers=4"
+    case = replace(make_case(keys, "test"), gpus=world.size, calibrates=wanted)
+    setting = Setting(
+        case, world, lambda its: DistributedEngine(its, world), Deadline(100.0, world)
+    )
+    return msgspec.to_builtins(measure_host(setting, 0.0))
+
+
 def as_rank(rank, ranks, port):
     world = meet(rank, ranks, port)
 
@@ -106,6 +123,8 @@ def as_rank(rank, ranks, port):
         say("fault", "other weights", schedule, drawn)
         for family in ("gpt tied", "conv batch"):
             say("sizes", family, schedule, sizes_of(world, family, schedule))
+    for family in ("gpt tied", "conv batch"):
+        say("host", family, "all", host_runs_of(world, family))
     say("fault", "unequal", "fsdp", words_of(engine_of(world, "moe", "fsdp")))
     world.shutdown()
 

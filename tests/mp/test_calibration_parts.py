@@ -1,6 +1,7 @@
 """Parts of a calibration in this process: layers as a stage runs them, and how they are timed."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from mp.calibration import beside, collectives, inputs, messages
+from mp.calibration.host.steps import host_cases
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import SHARES, measure_loaded
 from mp.calibration.memory import measure_sizes
@@ -30,7 +32,7 @@ GPT = {"kind": "gpt", "depth": 3, "dim": 16, "heads": 2, "seq_len": 4, "vocab": 
 
 def case_of(calibrates=WANTED, **keys):
     values = {"depth": 6, "batch_size": 8, "gpus": 1, "time_limit_s": 100.0} | keys
-    values |= {} if "factory" in keys else {"dim": 16}
+    values |= {} if "factory" in keys or "width" in keys else {"dim": 16}
     return msgspec.structs.replace(make_case(values, "here"), calibrates=calibrates)
 
 
@@ -218,6 +220,34 @@ def test_rows_are_measured_with_what_they_are_asked_for_with_alone():
     }  # fmt: skip
     assert {t.rows for t in found if t.action == "weight_later"} == {4}
     assert {t.rows for t in found if t.shares == 2} == {4, 8}
+
+
+@pytest.mark.parametrize(
+    ("keys", "blocks"),
+    [
+        (GPT | {"tied": True}, (2, 6)),
+        ({"kind": "conv", "depth": 16, "width": 8, "norm": "batch"}, (4, 8)),
+        ({"factory": MLP}, None),
+        ({}, None),
+    ],
+)
+def test_steps_of_data_parallelism_have_the_models_own_layers_where_these_have_blocks(keys, blocks):
+    made = {"recompute": "layers", "optimizer": "adam", "dtype": "bfloat16"} | keys
+    wanted = "rows=4 gradients=separate schedules=gpipe,ddp,fsdp layers=2"
+    setting = setting_of(wanted, **made)
+    setting = replace(setting, case=msgspec.structs.replace(setting.case, gpus=2))
+    for case, layers in host_cases(setting):
+        assert not case.is_calibration
+        assert (case.optimizer, case.dtype) == ("adam", "bfloat16")
+        if blocks is None or case.schedule == "gpipe":
+            assert (case.kind, case.recompute) == ("linear", "none")
+            continue
+        assert (case.kind, case.recompute) == (keys["kind"], "layers")
+        assert (case.tied, case.norm) == (setting.case.tied, setting.case.norm)
+        assert case.depth in blocks
+        assert layers == case.depth + 2
+    schedules = [case.schedule for case, _ in host_cases(setting)]
+    assert [schedules.count(name) for name in ("gpipe", "ddp", "fsdp")] == [3, 2, 2]
 
 
 def test_a_layer_that_there_was_no_time_for_is_named():

@@ -1,6 +1,7 @@
 """Calibrations on real GPUs, held against steps. Skipped without a GPU; run by hand.
 
-One calibration of a linear stack serves all tests: under a minute on one GPU, and on two.
+One calibration of a linear stack serves most tests: under a minute on one GPU, and on two. The last
+tests calibrate a GPT on two.
 """
 
 import subprocess
@@ -35,19 +36,33 @@ model: {{depth: {DEPTH}, dim: 4096, batch_size: 16384}}
 train: {{dtype: bfloat16}}
 """
 BATCH, ROWS = 16384, 2048
+GPT = """
+title: GPT
+table: model
+axes: {schedule: [1f1b, ddp, fsdp], gpus: [2], micro_batches: [4]}
+model: {kind: gpt, depth: 4, dim: 512, heads: 8, seq_len: 256, vocab: 1000, batch_size: 16}
+train: {dtype: bfloat16, optimizer: adam}
+"""
 
 
 @cache
 def results():
     """The results of one GPU and of two, or of one where there is no second."""
-    folder = Path(mkdtemp())
-    (folder / "large.yaml").write_text(GRID)
-    words = ["--grid", "calibration", "--for", str(folder / "large.yaml"), "--cluster", "local"]
-    words += ["--set", f"time_limit_s={LIMIT_S}", "--results", str(folder / "results")]
     if torch.cuda.device_count() < 2:  # whose pair would be emulated on CPUs
-        grids = load_grids([str(folder / "large.yaml")])
-        made = calibration_for(grids, {"time_limit_s": LIMIT_S}, lambda case: 1)
+        path = Path(mkdtemp()) / "large.yaml"
+        path.write_text(GRID)
+        made = calibration_for(load_grids([str(path)]), {"time_limit_s": LIMIT_S}, lambda case: 1)
         return [run(made.cases()[0], policy="cuda", requested=1, visible=1)]
+    return calibrated(GRID, LIMIT_S)
+
+
+@cache
+def calibrated(grid, limit_s):
+    """The results of one GPU and of two, for a grid."""
+    folder = Path(mkdtemp())
+    (folder / "mine.yaml").write_text(grid)
+    words = ["--grid", "calibration", "--for", str(folder / "mine.yaml"), "--cluster", "local"]
+    words += ["--set", f"time_limit_s={limit_s}", "--results", str(folder / "results")]
     command = [sys.executable, "submit.py", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     found = [read_result(path) for path in sorted((folder / "results/local").glob("*.json"))]
@@ -226,3 +241,30 @@ def test_the_host_takes_longer_for_more_layers_and_in_a_step_for_more_micro_batc
                for name, run in (("few", few), ("deep", deep))}  # fmt: skip
     assert forward["deep"] > forward["few"]
     assert median(long.step_times_s) > median(few.step_times_s)
+
+
+def runs_of_gpt(schedule):
+    _, its_pair = calibrated(GPT, 10.0)
+    assert its_pair.calibration.left_out == ()
+    return [run for run in its_pair.calibration.host if run.schedule == schedule]
+
+
+@two_gpus
+@pytest.mark.parametrize("schedule", ["ddp", "fsdp"])
+def test_the_host_launches_tiny_blocks_of_a_gpt_under_data_parallelism(schedule):
+    few, many = runs_of_gpt(schedule)
+    assert [(its.kind, its.layers_per_gpu) for its in (few, many)] == [("gpt", 4), ("gpt", 8)]
+    for kind in ("forward", "backward"):
+        by_run = [{a.kind: a.seconds for a in its.actions}[kind] for its in (few, many)]
+        assert by_run[0] < by_run[1]
+    assert {its.kind for its in runs_of_gpt("1f1b")} == {"linear"}
+
+
+@two_gpus
+@pytest.mark.parametrize("schedule", ["ddp", "fsdp"])
+def test_a_step_of_so_small_a_gpt_takes_as_long_as_these_runs_say(schedule):
+    sizes = "--kind=gpt --depth=4 --dim=16 --heads=2 --seq-len=8 --vocab=32 --batch-size=16"
+    options = f"--schedule={schedule} --gpus=2 --dtype=bfloat16 --optimizer=adam --steps=60"
+    step = run_options(*sizes.split(), *options.split())
+    few_s, many_s = (median(its.step_times_s) for its in runs_of_gpt(schedule))
+    assert (few_s + many_s) / 2 == pytest.approx(median(step.measurement.step_times_s), rel=0.3)

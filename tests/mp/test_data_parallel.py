@@ -97,6 +97,19 @@ def test_an_instrumented_step_has_every_phase_and_the_waiting_one_after_another(
     assert seen["waits"] == reduced[schedule]
 
 
+@pytest.mark.parametrize(
+    ("family", "kind", "layers"), [("gpt tied", "gpt", [4, 8]), ("conv batch", "conv", [6, 10])]
+)
+def test_a_calibration_takes_tiny_layers_of_the_models_own_kind(said, family, kind, layers):
+    runs = said["host", family, "all"]
+    for schedule in SHARED:
+        mine = [run for run in runs if run["schedule"] == schedule]
+        assert [(run["kind"], run["layers_per_gpu"]) for run in mine] == [(kind, n) for n in layers]
+        for run in mine:
+            once = {"forward": 1, "backward": 1, "optimizer": 1}
+            assert {action["kind"]: action["per_step"] for action in run["actions"]} == once
+
+
 def run(*command):
     done = subprocess.run(
         [sys.executable, *map(str, command)],

@@ -25,6 +25,9 @@ from study.values.keys import DEFAULTS
 
 DIM, ROWS = 64, 8  # of a layer, and of its micro-batch: microseconds on a GPU
 FEW, MANY = 2, 6  # layers of each GPU
+# Blocks of models whose own layers are run where all GPUs have all of them, since what DDP and FSDP
+# do for a layer grows with its parameters. Of a ResNet one, then two, in each of its groups.
+BLOCKS = {"gpt": (FEW, MANY), "conv": (4, 8)}
 WARM_UP = 3
 OF_MODELS = ("heads", "seq_len", "vocab", "tied", "width", "image", "classes", "norm", "factory",
              "sha256", "args", "calibrates")  # fmt: skip
@@ -53,7 +56,7 @@ def measure_host(setting: Setting, seconds: float) -> list[HostRun]:
         setting: of the calibration.
         seconds: for all of them.
     """
-    cases = [case for name in _schedules(setting) for case in _cases(setting, name)]
+    cases = host_cases(setting)
     slots, found = Slots(seconds, len(cases)), list[HostRun]()
     for case, layers in cases:
         slot_s = slots.next()
@@ -67,6 +70,19 @@ def measure_host(setting: Setting, seconds: float) -> list[HostRun]:
     return found
 
 
+def host_cases(setting: Setting) -> list[tuple[Case, int]]:
+    """Return the cases of tiny layers that are run, with the layers of each of their GPUs.
+
+    Args:
+        setting: of the calibration.
+    """
+    found = []
+    for name in _schedules(setting):
+        is_of_model = SCHEDULES[name].family == "data" and setting.case.kind in BLOCKS
+        found += (_of_model if is_of_model else _of_linear_layers)(setting, name)
+    return found
+
+
 def _schedules(setting: Setting) -> list[str]:
     """Return the schedules that run as this case does: in processes, or in one."""
     return [
@@ -76,8 +92,28 @@ def _schedules(setting: Setting) -> list[str]:
     ]
 
 
-def _cases(setting: Setting, schedule: str) -> list[tuple[Case, int]]:
-    """Return cases of a linear stack under a schedule, with the layers of each of their GPUs."""
+def _of_model(setting: Setting, schedule: str) -> list[tuple[Case, int]]:
+    """Return cases of the model, with tiny layers of all its kinds, under a schedule."""
+    gpus, found = setting.world.size, []
+    for gradients in setting.wanted.gradients_under(schedule):
+        small = setting.workload(gradients).small_case()
+        for blocks in BLOCKS[setting.case.kind]:
+            case = replace(
+                small,
+                schedule=schedule,
+                gradients=gradients,
+                gpus=gpus,
+                depth=blocks,
+                micro_batches=1,
+                batch_size=ROWS * gpus,
+                calibrates=UNSET,
+            )
+            found.append((case, case.layers))
+    return found
+
+
+def _of_linear_layers(setting: Setting, schedule: str) -> list[tuple[Case, int]]:
+    """Return cases of a linear stack under a schedule."""
     gpus, entry = setting.world.size, SCHEDULES[schedule]
     batches = [(FEW, 2), (MANY, 2), (FEW, 4)] if entry.is_pipeline else [(FEW, 1), (MANY, 1)]
     ways = setting.wanted.gradients_under(schedule)
@@ -168,4 +204,5 @@ def _entry(case: Case, layers: int, seen: _Seen) -> HostRun:
             for name, samples in seen.actions.items()
         ),
         step_times_s=tuple(seen.steps_s),
+        kind=case.kind,
     )

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from study.case import Kind
 from study.results.calibration.timing import Timing
 from study.results.record import Count, Record, Seconds
 
@@ -41,6 +42,9 @@ class HostRun(Record, frozen=True):
     in a step; of another schedule the whole step is all that is known.
     `messages` is the number of sends and receives of the GPU that has most. Each of `step_times_s`
     is as long as its slowest process took.
+
+    `kind` is the kind of model that they were layers of. Those of a GPT and a ResNet are embedding
+    or stem, blocks, and head or classifier, all of which `layers_per_gpu` counts.
     """
 
     schedule: str
@@ -51,3 +55,4 @@ class HostRun(Record, frozen=True):
     messages: Count
     actions: tuple[HostAction, ...]
     step_times_s: Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=MOST_STEPS)]
+    kind: Kind = "linear"
