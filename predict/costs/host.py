@@ -27,7 +27,10 @@ class HostTimes:
 
     @classmethod
     def of(cls, case: Case, calibrations: Sequence[Calibration]) -> "HostTimes | None":
-        """Return the times for a case; None if its schedule was not calibrated."""
+        """Return the times for a case; None if its schedule was not calibrated.
+
+        Of layers of its own kind of model where there are some, else of linear ones.
+        """
         schedule = SCHEDULES[case.schedule]
         runs = [
             run
@@ -36,6 +39,8 @@ class HostTimes:
             if run.schedule == case.schedule
             and (run.gradients == case.gradients or not schedule.is_pipeline)
         ]
+        of_model = [run for run in runs if run.kind == case.kind]
+        runs = of_model or [run for run in runs if run.kind == "linear"]
         if not runs:
             return None
         nearest = min({run.gpus for run in runs}, key=lambda gpus: abs(gpus - case.gpus))
@@ -48,6 +53,11 @@ class HostTimes:
         runs = tuple(run for run in every if run.schedule == "naive" and run.gpus == 1)
         return cls(runs) if runs else None
 
+    @property
+    def is_of_blocks(self) -> bool:
+        """True if the layers were those of a GPT or a ResNet, with blocks between two others."""
+        return self.runs[0].kind != "linear"
+
     def step_s(self, layers: int) -> float:
         """Return the seconds of a step in which a process launches so many layers."""
         timed = [(float(run.layers_per_gpu), median(run.step_times_s)) for run in self.runs]
@@ -57,6 +67,23 @@ class HostTimes:
         """Return the seconds of one action on so many layers; 0 of what no run has."""
         timed = self._by_layers(kind)
         return seconds_at(timed, layers) if timed else 0.0
+
+    def block_and_end_s(self, kind: HostKind, blocks: int, ends: int) -> tuple[float, float]:
+        """Return the seconds of one action on each block of a model, and on each layer at its ends.
+
+        What does not grow with the blocks is that of the ends: what their layers take, the loss,
+        and what comes once in a step.
+
+        Args:
+            kind: of the action.
+            blocks: how many the model has.
+            ends: how many layers it has besides.
+        """
+        whole_s = self.action_s(kind, blocks + ends)
+        timed = self._by_layers(kind)
+        slope = line_at(timed, blocks + ends)[1] if timed else 0.0
+        block_s = min(slope, whole_s / blocks)
+        return block_s, (whole_s - blocks * block_s) / ends
 
     def of_pipeline(
         self,

@@ -1,8 +1,9 @@
 """The steps of data parallelism: DDP and FSDP."""
 
+from typing import Literal
+
 from predict.costs.calibrated import Calibrated
 from predict.costs.layers import LOSS
-from predict.orders.action import Kind
 from predict.steps.overlap import SideBySide
 from predict.steps.step import Step
 from predict.steps.together import Together, paced
@@ -39,7 +40,7 @@ def ddp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
                 gpu.collect(made.collective_s("all_reduce", bucket))
                 bucket, limit = 0, BUCKET
         gpu.wait_until(gpu.free_s)
-        gpu.compute(made.optimizer_s(1))
+        made.update(gpu)
         return gpu
 
     return paced(made, play)
@@ -65,7 +66,7 @@ def fsdp_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         made.compute(gpu, LOSS, "backward_first")
         _gathered(made, gpu, list(reversed(made.layers)), "backward_first")
         gpu.wait_until(gpu.free_s)
-        gpu.compute(made.optimizer_s(case.gpus))
+        made.update(gpu, case.gpus)
         return gpu
 
     return paced(made, play)
@@ -86,8 +87,8 @@ def _gathered(made: Together, gpu: SideBySide, order: list[int], action: LayerAc
         gpu.wait_until(ready)
         gpu.copy(made.copy_s([layer]))  # out of what was gathered
         if n + 1 < len(order):
-            kind: Kind = "forward" if action == "forward" else "backward"
-            asked_s = gpu.asked_s + made.launching_s(kind)
+            kind: Literal["forward", "backward"] = "forward" if action == "forward" else "backward"
+            asked_s = gpu.asked_s + made.launching_s(layer, kind)
             gathered_s = made.collective_s("all_gather", sizes[n + 1])
             ready = gpu.collect(gathered_s, max(gpu.now, asked_s))
         made.compute(gpu, layer, action)

@@ -51,8 +51,8 @@ class Step:
 def host_of_step(times: LayerTimes, calibrations: Sequence[Calibration]) -> float | None:
     """Return the seconds in which a process launches a whole step; None if unknown.
 
-    The tiny layers were linear. Of other layers their own launching counts, and what the schedule
-    adds to a naive step of tiny layers.
+    Where the tiny layers were linear and the case's are not, launching its own layers counts, and
+    what the schedule adds to a naive step of tiny layers.
 
     Args:
         times: of the layers.
@@ -61,7 +61,7 @@ def host_of_step(times: LayerTimes, calibrations: Sequence[Calibration]) -> floa
     case = times.case
     tiny = HostTimes.of(case, calibrations)
     tiny_s = 0.0 if tiny is None else tiny.step_s(case.layers)
-    if case.kind == "linear":
+    if case.kind == "linear" or (tiny is not None and tiny.is_of_blocks):
         return tiny_s or None
     naive = HostTimes.of_naive(calibrations)
     added_s = 0.0 if naive is None else max(0.0, tiny_s - naive.step_s(case.layers))

@@ -39,7 +39,7 @@ def tensor_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
             made.compute(gpu, layer, "backward_first")
             if layer and layer % 2 == 0:
                 _wait(made, gpu, "all_reduce", layer)
-        gpu.compute(made.optimizer_s(case.gpus))
+        made.update(gpu, case.gpus)
         return gpu
 
     return paced(made, play)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Literal
 
 from predict.costs.beside import slowdowns
 from predict.costs.calibrated import Calibrated
@@ -14,7 +15,6 @@ from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s
 from predict.costs.work import Work
-from predict.orders.action import Kind
 from predict.steps.overlap import SideBySide
 from predict.steps.step import Step, host_of_step, launch_bound
 from study.case import Case
@@ -44,6 +44,7 @@ class Together:
         self.launches = True
         tiny = HostTimes.of(case, calibrated.everything)
         self._forward_share = 0.5 if tiny is None else tiny.forward_share
+        self._of_blocks = tiny if tiny is not None and tiny.is_of_blocks else None
         beside = ("all_reduce", "receive")
         self._slowdowns = slowdowns(calibrated.pair_record, beside, self.times.rows)
 
@@ -84,10 +85,6 @@ class Together:
         between = self.calibrated.between(self.nodes)
         return collective_s(between, operation, size, self.case.gpus, self.nodes)
 
-    def optimizer_s(self, parts: int) -> float:
-        """Return the seconds of the optimizer on a part of all parameters."""
-        return update_s(self.calibrated.layers, "optimizer", self.parameters(self.layers) / parts)
-
     def copy_s(self, layers: Iterable[int]) -> float:
         """Return the seconds in which a GPU copies the parameters of some layers, or gradients.
 
@@ -95,13 +92,21 @@ class Together:
         """
         return update_s(self.calibrated.layers, "scaling", self.parameters(layers))
 
-    def launching_s(self, kind: Kind) -> float:
+    def launching_s(self, layer: int, kind: Literal["forward", "backward"]) -> float:
         """Return what the process takes to ask for forward of a layer, or for its backward.
 
-        Layers share a step's launching equally.
+        Where no layers of the case's kind were run, its layers share a step's launching equally.
+
+        Args:
+            layer: its number, or LOSS, whose launching counts as nothing.
+            kind: of the action.
         """
-        if not self.launches or not self.host_s:
+        if layer == LOSS or not self.launches or not self.host_s:
             return 0.0
+        if self._of_blocks is not None:
+            depth, last = self.case.depth, self.case.layers - 1
+            block_s, end_s = self._of_blocks.block_and_end_s(kind, depth, self.case.layers - depth)
+            return end_s if layer in (0, last) else block_s
         share = self._forward_share if kind == "forward" else 1 - self._forward_share
         return self.host_s * share / self.case.layers
 
@@ -113,9 +118,22 @@ class Together:
             layer: its number, or LOSS, whose launching counts as nothing.
             action: of the layer.
         """
-        kind: Kind = "forward" if action == "forward" else "backward"
-        launching_s = 0.0 if layer == LOSS else self.launching_s(kind)
+        kind: Literal["forward", "backward"] = "forward" if action == "forward" else "backward"
+        launching_s = self.launching_s(layer, kind)
         gpu.compute(self.seconds(layer, action), self._slowdowns.get(kind, 1.0), launching_s)
+
+    def update(self, gpu: SideBySide, parts: int = 1) -> None:
+        """Let a GPU update a part of all parameters.
+
+        Args:
+            gpu: that computes.
+            parts: of how many it has one.
+        """
+        launching_s = 0.0  # in that of the layers, where these share a step's
+        if self._of_blocks is not None and self.launches:
+            launching_s = self._of_blocks.action_s("optimizer", self.case.layers)
+        size = self.parameters(self.layers) / parts
+        gpu.compute(update_s(self.calibrated.layers, "optimizer", size), launching_s=launching_s)
 
 
 def paced(made: Together, play: Play) -> Step:

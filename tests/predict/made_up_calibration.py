@@ -15,6 +15,8 @@ MS = 1e-3
 # Of a layer with 1024 rows: forward, and each part of backward.
 FORWARD, INPUT, WEIGHT, ADDED = 1 * MS, 1 * MS, 1 * MS, 1.1 * MS
 MODEL = {"depth": 8, "dim": 1024, "dtype": "bfloat16"}
+GPT = {"kind": "gpt", "heads": 4, "seq_len": 8, "vocab": 32, "tied": False, "depth": 4}
+TIMES = ("seconds", "low_s", "high_s")
 
 
 def case(**changes) -> Case:
@@ -112,6 +114,40 @@ def _layers(rows: int, factor: float, shares: int = 1):
                 LayerTime, factor * seconds, kind=kind, action=action, rows=rows,
                 gradients="separate", pace="sustained", shares=shares,
             )  # fmt: skip
+
+
+def of_gpt() -> dict:
+    """The changes that make a calibration one of a GPT: half a block, 4 blocks, 3 blocks; of a row.
+
+    Launching a layer takes as long as computing it.
+    """
+    names, factors = ("embedding", "block", "head"), (0.5, 1.0, 3.0)
+    numbers = ((0,), (1, 2, 3, 4), (5,))
+    *_, like, loss = _kinds()
+    kinds = [
+        msgspec.structs.replace(like, name=name, layers=its)
+        for name, its in zip(names, numbers, strict=True)
+    ]
+    times = [
+        msgspec.structs.replace(t, kind=n, rows=1, **{k: f * getattr(t, k) for k in TIMES})
+        for n, f in enumerate(factors)
+        for t in _layers(512, 0.5)
+        if t.kind == 1
+    ]
+    launched = [msgspec.structs.replace(t, pace="host") for t in times]
+    times += [msgspec.structs.replace(t, kind=3, rows=1) for t in _layers(512, 0.5) if t.kind == 2]
+    return GPT | {"kinds": (*kinds, loss), "layers": (*times, *launched)}
+
+
+def host_run(schedule: str, kind: str, layers: int, /, step: float, **actions: float) -> HostRun:
+    """A run of tiny layers of a kind of model, from the milliseconds of its step and actions."""
+    return HostRun(
+        schedule=schedule, gradients="separate", gpus=2, micro_batches=1, layers_per_gpu=layers,
+        messages=0, step_times_s=(step * MS,), kind=kind,
+        actions=tuple(
+            _timed(HostAction, ms * MS, kind=name, per_step=1) for name, ms in actions.items()
+        ),
+    )  # fmt: skip
 
 
 def _host(gpus: int = 1, schedules=("gpipe", "1f1b", "zero_bubble", "interleaved_1f1b", "zbv")):

@@ -13,7 +13,7 @@ from predict.steps.of_case import step_of
 from predict.steps.step import launch_bound
 from study.results.calibration.links import TransferTime
 from study.results.calibration.timing import timed
-from tests.predict.made_up_calibration import MS, calibration, case, loaded
+from tests.predict.made_up_calibration import GPT, MS, TIMES, calibration, case, loaded, of_gpt
 
 NOTHING_BESIDE = {"beside": ()}
 MESSAGE = 0.06  # ms, of 1024 rows
@@ -249,24 +249,7 @@ def test_a_deeper_stack_than_was_calibrated_has_more_of_the_same_layers():
 
 
 def test_a_gpt_has_other_layers_at_its_ends_and_launches_them_as_they_were_launched():
-    names, factors = ("embedding", "block", "head"), (0.5, 1.0, 3.0)
-    numbers = ((0,), (1, 2, 3, 4), (5,))
-    kinds = calibration().calibration.kinds
-    made_kinds = [
-        msgspec.structs.replace(kinds[1], name=name, layers=its)
-        for name, its in zip(names, numbers, strict=True)
-    ]
-    usual = [t for t in calibration().calibration.layers if t.kind == 1 and t.rows == 512]
-    loss = [t for t in calibration().calibration.layers if t.kind == 2 and t.rows == 512]
-    times = [
-        msgspec.structs.replace(t, kind=n, rows=1, **{k: f * getattr(t, k) for k in TIMES})
-        for n, f in enumerate(factors)
-        for t in usual
-    ]
-    times += [msgspec.structs.replace(t, kind=3, rows=1) for t in loss]
-    launched = [msgspec.structs.replace(t, pace="host") for t in times if t.kind < 3]
-    sizes = {"kind": "gpt", "heads": 4, "seq_len": 8, "vocab": 32, "tied": False, "depth": 4}
-    found = calibrated(kinds=(*made_kinds, kinds[2]), layers=(*times, *launched), **sizes)
+    sizes, found = GPT, calibrated(**of_gpt())
     for blocks in (6, 4, 2):
         made = case(**sizes | {"depth": blocks, "gpus": 1, "batch_size": 1, **NAIVE})
         layers = 0.5 * 3 + blocks * 3 + 3 * 3  # embedding, blocks and head; three actions each
@@ -280,7 +263,6 @@ def test_a_gpt_has_other_layers_at_its_ends_and_launches_them_as_they_were_launc
     assert step_of(apart, found).host_share > 0.5
 
 
-TIMES = ("seconds", "low_s", "high_s")
 NAIVE = {"schedule": "naive", "micro_batches": 1}
 
 
