@@ -30,13 +30,13 @@ with first_contact():
     from report.compare.section import blind_spots, complaints, make_comparison
     from report.data.grids.calibrations import calibration_tables, check_calibrated
     from report.data.load import ProfileResults, load_results
-    from report.data.selection import GridTable, select_tables
+    from report.data.selection import GridTable
     from report.data.submitted import (
         Shown,
         narrowed,
         only_homework,
+        select_named,
         select_submitted,
-        without_replaced,
         without_unstarted,
     )
     from report.export import render_csv, render_json
@@ -99,8 +99,7 @@ def select(options: Namespace, profiles: list[ProfileResults], grids: list[Grid]
     calibrations = calibration_tables(profiles)
     if grids:
         others = [grid for grid in grids if grid.name != CALIBRATION]
-        tables = [t for grid in others for t in select_tables(grid, profiles)]
-        shown = Shown([without_replaced(table, profiles) for table in tables], [])
+        shown = Shown(select_named(others, profiles), [])
         if len(others) < len(grids):
             check_calibrated(profiles, options.results)
             shown = shown.with_tables(calibrations)

@@ -98,6 +98,7 @@ class Document:
         checks: What checks of the models found, for formats without a first page.
         glance: The sentences that answer most, of all sections.
         glance_figure: The figure beside them.
+        glance_title: Their heading.
         sections: One for each table.
         method: How the numbers were measured, said once for all sections.
         author: Part of the title block and of the file's metadata; empty where nobody is named.
@@ -110,6 +111,7 @@ class Document:
     checks: Sequence[str] = ()
     glance: Sequence[str] = ()
     glance_figure: Figure | None = None
+    glance_title: str = "At a glance"
     method: Sequence[str] = ()
     author: str = ""
 

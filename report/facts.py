@@ -69,6 +69,13 @@ def find_shared(grid_tables: Sequence[GridTable]) -> Shared:
     )
 
 
+def title_of(grid_table: GridTable, shared: Shared) -> str:
+    """Return the title of a table's section, with its cluster where the document has several."""
+    if grid_table.profile is None or grid_table.profile == shared.profile:
+        return grid_table.grid.title
+    return f"{grid_table.grid.title} ({grid_table.profile})"
+
+
 def other_model(grid_table: GridTable, shared: Shared) -> str:
     """Return the model of a table that has another than most; empty for the same."""
     setting, kind = setting_of(grid_table), kind_of(grid_table)
@@ -100,8 +107,8 @@ def told_apart(grid_table: GridTable, others: Sequence[GridTable], shared: Share
         and not (is_of_model(key) and (model or shared.setting.get(key) == value))
     ]
     own = setting_words({key: setting[key] for key in keys})
-    profiles = {other.profile for other in alike}
-    where = f"profile {grid_table.profile}" if len(profiles) > 1 else ""
+    profiles = {other.profile for other in others}
+    where = f"cluster {grid_table.profile}" if len(profiles) > 1 else ""
     parts = [part for part in (model, own, where) if part]
     return f"{begun(', '.join(parts))}: " if parts else ""
 
@@ -123,10 +130,7 @@ def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]
 
 
 def _conditions(grid_table: GridTable, shared: Shared) -> str:
-    """Return the profile and the setting, without what is shared."""
-    parts = []
-    if grid_table.profile is not None and grid_table.profile != shared.profile:
-        parts.append(f"Profile: {grid_table.profile}.")
+    """Return the setting, without what is shared."""
     same, setting = kind_of(grid_table) == shared.kind, setting_of(grid_table)
     own = {
         key: value
@@ -135,8 +139,8 @@ def _conditions(grid_table: GridTable, shared: Shared) -> str:
     }
     if own:
         own |= {"kind": setting["kind"]} if "kind" in setting and any(map(is_of_model, own)) else {}
-        parts.append(f"Setting: {setting_words(own)}.")
-    return " ".join(parts)
+        return f"Setting: {setting_words(own)}."
+    return ""
 
 
 def _changes(grid_table: GridTable) -> str:

@@ -1,7 +1,9 @@
 """The document of a report: first page, sections, method."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
@@ -40,7 +42,8 @@ def make_document(
         make_section(table, with_figures, with_details, shared, columns, () if several else found)
         for table in grid_tables
     ]
-    figure = _glance_figure(sections) if several else None
+    glance = _Glance(grid_tables, shared)
+    figure = _glance_figure(grid_tables, sections) if several else None
     titled = None if figure is None else _titled(figure, sections)
     if figure is not None:
         sections = [_without(section, figure) for section in sections]
@@ -50,7 +53,8 @@ def make_document(
         sections=sections,
         warnings=_warnings(results, found) if several else (),
         checks=found if several else (),
-        glance=_glance(grid_tables, shared) if several else (),
+        glance=glance.sentences if several else (),
+        glance_title=glance.title if several else Document.glance_title,
         glance_figure=titled,
         method=make_method(results),
         author=author or "",
@@ -63,25 +67,55 @@ def _warnings(results: list[MeasuredCase], found: list[str]) -> list[str]:
     return [*found, *emulated]
 
 
-def _glance(grid_tables: list[GridTable], shared: Shared) -> list[str]:
-    """Return the best sentences of all tables: one of each, then the second of each."""
-    told = [(table, make_headlines(table)) for table in grid_tables]
-    speaking = [table for table, headlines in told if headlines]
-    found = [
-        [f"{told_apart(table, speaking, shared)}{text}" for text in headlines]
-        for table, headlines in told
-    ]
-    longest = max(map(len, found), default=0)
-    ranked = [
-        (at, number) for at in range(longest) for number, h in enumerate(found) if at < len(h)
-    ]
-    kept = sorted(ranked[:MOST_SENTENCES], key=lambda place: (place[1], place[0]))
-    return list(dict.fromkeys(found[number][at] for at, number in kept))
+@dataclass(frozen=True)
+class _Glance:
+    """The best sentences of a document: one of each table, then the second of each."""
+
+    grid_tables: list[GridTable]
+    shared: Shared
+
+    @cached_property
+    def _kept(self) -> list[tuple[GridTable, str]]:
+        """The sentences that the first page has, with their tables, in their order."""
+        told = [make_headlines(table) for table in self.grid_tables]
+        longest = max(map(len, told), default=0)
+        ranked = [
+            (at, number) for at in range(longest) for number, h in enumerate(told) if at < len(h)
+        ]
+        kept = sorted(ranked[:MOST_SENTENCES], key=lambda place: (place[1], place[0]))
+        return [(self.grid_tables[number], told[number][at]) for at, number in kept]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences; what tells a table from the others begins them."""
+        speaking = [table for table, _ in self._kept]
+        found = [f"{told_apart(t, speaking, self.shared)}{text}" for t, text in self._kept]
+        return list(dict.fromkeys(found))
+
+    @property
+    def title(self) -> str:
+        """The heading, with the cluster of all sentences where the document has others, too."""
+        every, those = (
+            {table.profile for table in tables if table.profile is not None}
+            for tables in (self.grid_tables, [table for table, _ in self._kept])
+        )
+        one = f" ({those.pop()})" if len(every) > 1 and len(those) == 1 else ""
+        return f"{Document.glance_title}{one}"
 
 
-def _glance_figure(sections: list[Section]) -> Figure | None:
-    """Return the figure that says most, of equal ones the last."""
-    figures = [figure for section in sections for figure in _figures(section)]
+def _glance_figure(grid_tables: list[GridTable], sections: list[Section]) -> Figure | None:
+    """Return the figure that says most, of equal ones the last.
+
+    Of several profiles, that with most tables has it: the first sentences are about its tables.
+    """
+    counts = Counter(table.profile for table in grid_tables)
+    most = max(counts.values(), default=0)
+    figures = [
+        figure
+        for table, section in zip(grid_tables, sections, strict=True)
+        for figure in _figures(section)
+        if counts[table.profile] == most
+    ]
     return max(reversed(figures), key=lambda figure: figure.headline, default=None)
 
 

@@ -7,7 +7,7 @@ from report.analysis.comparison import CANNOT
 from report.calibrations import section as calibrations
 from report.data.selection import GridTable
 from report.document import Answer, Details, Figure, Section
-from report.facts import Shared, make_facts
+from report.facts import Shared, make_facts, title_of
 from report.kind import Kind, layer_figures, layer_tables, missing, remarks
 from report.kinds import KINDS
 from report.listings import make_listings
@@ -38,10 +38,11 @@ def make_section(
         checks: Lines before all others: what checks of the models found.
     """
     if grid_table.grid.table == CALIBRATION:
-        return calibrations.make_section(grid_table)
+        section = calibrations.make_section(grid_table)
+        return replace(section, title=title_of(grid_table, shared or Shared()))
     kind, results = KINDS[grid_table.grid.table], grid_table.results
     return Section(
-        title=grid_table.grid.title,
+        title=title_of(grid_table, shared or Shared()),
         facts=[*checks, *make_facts(grid_table, shared), *(kind.facts(results) if results else ())],
         answers=_answers(grid_table, kind),
         table=make_main_table(grid_table, kind.columns, columns),

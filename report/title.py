@@ -29,11 +29,11 @@ def make_about(
     results = [job.result for job in jobs if job.result is not None]
     environments = [result.environment for result in results if result.environment is not None]
     profiles = dict.fromkeys(s.profile for s in grid_tables if s.profile is not None)
-    cases = [row.jobs for row in rows]
+    cases, of_each = [row.jobs for row in rows], _of_each_profile(grid_tables)
     about = [
         ("Author", author or ""),
-        ("Clusters", ", ".join(profiles) if len(profiles) > 1 else ""),
-        ("Hardware", _hardware(environments) or UNKNOWN),
+        ("Clusters", ", ".join(profiles) if len(profiles) > 1 and not of_each else ""),
+        ("Hardware", of_each or _hardware(environments) or UNKNOWN),
         ("Software", _software(environments)),
         ("Setting", setting),
         ("Measured", _dates(results)),
@@ -53,6 +53,19 @@ def _rows(grid_tables: list[GridTable]) -> list[Row]:
     """Return every case once, however many grids have it."""
     rows = {(s.profile, row.case.configuration): row for s in grid_tables for row in s.rows}
     return list(rows.values())
+
+
+def _of_each_profile(grid_tables: list[GridTable]) -> str:
+    """Return the hardware of each profile by its name; empty where all have the same."""
+    found: dict[str, str] = {}
+    for profile in dict.fromkeys(t.profile for t in grid_tables if t.profile is not None):
+        rows = _rows([table for table in grid_tables if table.profile == profile])
+        results = [job.result for row in rows for job in row.jobs if job.result is not None]
+        words = _hardware([r.environment for r in results if r.environment is not None])
+        found[profile] = words or UNKNOWN
+    if len(set(found.values())) < 2:
+        return ""
+    return "; ".join(f"{profile}: {words}" for profile, words in found.items())
 
 
 def _hardware(environments: list[Environment]) -> str:

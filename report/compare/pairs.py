@@ -73,7 +73,7 @@ def result_set(name: str, profiles: list[ProfileResults], grids: list[Grid]) -> 
     found: dict[str, Cases] = {}
     unmeasured: Counter[tuple[str, Case]] = Counter()
     for profile in profiles:
-        tables = [table for grid in grids for table in select_tables(grid, [profile])]
+        tables = [table for grid in grids for table in select_tables(grid, [profile], grids)]
         shown = {row.case.configuration for table in tables for row in table.rows}
         for configuration, cases in profile.repeats.items():
             if grids and configuration not in shown:

@@ -101,25 +101,40 @@ class GridTable:
         return tuple(dict.fromkeys([*self.grid.axes, *[GRADIENTS] * (len(defaults) > 1)]))
 
 
-def select_tables(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
-    """Return the tables of a grid; if none of its cases was started, one without results."""
-    if found := select_started(grid, profiles):
+def select_tables(
+    grid: Grid, profiles: list[ProfileResults], named: Sequence[Grid] = ()
+) -> list[GridTable]:
+    """Return the tables of a grid; if none of its cases was started, one without results.
+
+    Args:
+        grid: The grid.
+        profiles: All that was loaded.
+        named: Grids that are known besides the built-in ones.
+    """
+    if found := select_started(grid, profiles, named):
         return found
     rows = [Row(case, None, NOT_SUBMITTED) for case in grid.cases()]
     return [GridTable(grid, None, {}, rows, grid.cases())]
 
 
-def select_started(grid: Grid, profiles: list[ProfileResults]) -> list[GridTable]:
+def select_started(
+    grid: Grid, profiles: list[ProfileResults], named: Sequence[Grid] = ()
+) -> list[GridTable]:
     """Return the tables of a grid of which a case was started.
 
     Those of a factory are of the files that were submitted, and its file is not needed.
+
+    Args:
+        grid: The grid.
+        profiles: All that was loaded.
+        named: Grids that are known besides the built-in ones.
     """
     found = [
         _make_table(known, variant, profile, setting)
         for profile in profiles
         if (known := of_measured_files(grid, profile)) is not None
-        for variant in _variants(known, profile)
-        for setting in _settings(known, variant, profile)
+        for variant in _variants(known, profile, named)
+        for setting in _settings(known, variant, profile, named)
     ]
     return [table for at, table in enumerate(found) if not _is_in_another(at, found)]
 
@@ -135,33 +150,66 @@ def _is_in_another(at: int, found: list[GridTable]) -> bool:
     return any(cases < its or (cases == its and n < at) for n, its in others)
 
 
-def _variants(grid: Grid, profile: ProfileResults) -> Iterator[Grid]:
+def _variants(grid: Grid, profile: ProfileResults, named: Sequence[Grid]) -> Iterator[Grid]:
     """Yield the grid, then the grid with each set of axis values that `--set` once gave it."""
     yield grid
     seen: list[dict[str, Any]] = []
-    for submission in profile.submissions:
-        moved = {key: v for key, v in submission.overrides.items() if key in grid.axes}
+    for submission in _telling(grid, profile, named):
+        changes = _changes(submission, grid, named)
+        moved = {key: value for key, value in changes.items() if key in grid.axes}
         elsewhere = any(value not in grid.axes[key] for key, value in moved.items())
-        if elsewhere and moved not in seen and belongs(submission, grid):
+        if elsewhere and moved not in seen and belongs(submission, grid, named):
             seen.append(moved)
             yield grid.with_overrides(moved)
 
 
-def belongs(submission: Submission, grid: Grid) -> bool:
+def _telling(grid: Grid, profile: ProfileResults, named: Sequence[Grid]) -> list[Submission]:
+    """Return the submissions whose `--set` may be one of this grid, too.
+
+    One of an unknown grid is, unless this grid was submitted by its name: then it is not the
+    same grid in a file of another name.
+    """
+    if not any(submission.grid == grid.name for submission in profile.submissions):
+        return profile.submissions
+    return [s for s in profile.submissions if s.grid == grid.name or _called(s.grid, named)]
+
+
+def belongs(submission: Submission, grid: Grid, named: Sequence[Grid] = ()) -> bool:
     """Return True if the grid with the same `--set` has the case: task 4's cases are task 5's too.
 
     A grid that the case was not submitted by must agree in the keys that neither varies: a naive
     case of `pipeline` is not task 4's, even if `--set` made the two equal.
+
+    Args:
+        submission: Of this grid or another.
+        grid: The grid.
+        named: Grids that are known besides the built-in ones.
     """
+    changes = _changes(submission, grid, named)
     try:
-        changed = grid.with_overrides(submission.overrides) if submission.overrides else grid
+        changed = grid.with_overrides(changes) if changes else grid
         has = changed.contains(submission.case)
     except ConfigError:  # `--set` of another grid, with which this one has no case
         return False
-    return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid))
+    return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid, named))
 
 
-def _are_set_alike(grid: Grid, name: str) -> bool:
+def _changes(submission: Submission, grid: Grid, named: Sequence[Grid]) -> dict[str, Any]:
+    """Return the `--set` of a submission without values that only chose cases of another grid.
+
+    With an axis `micro_batches: [8, 16]` there, `--set micro_batches=16` changes nothing.
+    """
+    if submission.grid == grid.name:
+        return submission.overrides
+    axes = [other.axes for other in _called(submission.grid, named)]
+    return {
+        key: value
+        for key, value in submission.overrides.items()
+        if not any(value in its.get(key, ()) for its in axes)
+    }
+
+
+def _are_set_alike(grid: Grid, name: str, named: Sequence[Grid]) -> bool:
     """Return True if both grids set the keys alike that neither varies, or `name` is unknown."""
     return all(
         other.kind == grid.kind
@@ -170,16 +218,22 @@ def _are_set_alike(grid: Grid, name: str) -> bool:
             for key in (DEFAULTS if grid.kind == "linear" else {*other.setting, *grid.setting})
             if key not in {*other.axes, *grid.axes, "factory", "sha256"}
         )
-        for other in _grids_called(name)
+        for other in _called(name, named)
     )
 
 
+def _called(name: str, named: Sequence[Grid]) -> list[Grid]:
+    return [grid for grid in named if grid.name == name] or _built_in(name)
+
+
 @cache  # asked of thousands of submissions
-def _grids_called(name: str) -> list[Grid]:
+def _built_in(name: str) -> list[Grid]:
     return load_grids([name]) if name in known_grids() else []
 
 
-def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Setting]:
+def _settings(
+    grid: Grid, variant: Grid, profile: ProfileResults, named: Sequence[Grid]
+) -> list[Setting]:
     """Return the settings in which a point of the axes was started; the grid's own first.
 
     A case that only another grid describes is left to that grid.
@@ -193,7 +247,8 @@ def _settings(grid: Grid, variant: Grid, profile: ProfileResults) -> list[Settin
     }
     submissions = [s for s in profile.submissions if s.case in fitting] if fitting else []
     submitted = {submission.case for submission in submissions}
-    ours = {s.case for s in submissions if belongs(s, grid)}
+    telling = _telling(grid, profile, named)
+    ours = {s.case for s in telling if s.case in fitting and belongs(s, grid, named)}
     started = [
         case
         for case in profile.cases

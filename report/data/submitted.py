@@ -1,13 +1,13 @@
 """Tables of what was submitted or measured, without the cases that nobody asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from report.data.filters import filter_tables
 from report.data.grids.unknown_grids import tables_of_others
 from report.data.load import ProfileResults
-from report.data.selection import GridTable, belongs, select_started
+from report.data.selection import GridTable, belongs, select_started, select_tables
 from study.case import Case
 from study.grids.file import known_grids, load_grids
 from study.grids.grid import Grid
@@ -57,14 +57,58 @@ def select_submitted(profiles: list[ProfileResults]) -> Shown:
     return Shown([_started(table) for table in tables], list(filter(None, left)), unnamed)
 
 
-def without_replaced(table: GridTable, profiles: list[ProfileResults]) -> GridTable:
+def select_named(grids: Sequence[Grid], profiles: list[ProfileResults]) -> list[GridTable]:
+    """Return the tables of these grids, without cases that no submission asked for.
+
+    A grid has no table of a profile where it was not submitted and has a part of its cases from
+    other grids, if it was submitted in another profile.
+    """
+    found = []
+    for grid in grids:
+        tables = select_tables(grid, profiles, grids)
+        submitted = {
+            profile.profile
+            for profile in profiles
+            if any(submission.grid == grid.name for submission in profile.submissions)
+        }
+        if any(table.profile in submitted for table in tables):
+            tables = [
+                table
+                for table in tables
+                if table.profile in submitted
+                or all(row.is_started for row in table.rows)
+                or _is_unexplained(table, profiles)
+            ]
+        found += [without_replaced(table, profiles, grids) for table in tables]
+    return found
+
+
+def _is_unexplained(table: GridTable, profiles: list[ProfileResults]) -> bool:
+    """Return True if a result of the table has no submission: any grid may have asked for it."""
+    (submitted,) = (
+        {submission.case for submission in profile.submissions}
+        for profile in profiles
+        if profile.profile == table.profile
+    )
+    started = {job.case for row in table.rows if row.is_started for job in row.jobs}
+    return not started <= submitted
+
+
+def without_replaced(
+    table: GridTable, profiles: list[ProfileResults], named: Sequence[Grid] = ()
+) -> GridTable:
     """Return the table without cases that no submission asked for, since `--set` replaced a value.
 
     A table without submissions stays as it is: every case of its grid is missing there.
+
+    Args:
+        table: The table.
+        profiles: All that was loaded.
+        named: Grids that are known besides the built-in ones.
     """
     for profile in profiles:
         if profile.profile == table.profile:
-            return _without_replaced(table, profile)
+            return _without_replaced(table, profile, named)
     return table
 
 
@@ -93,16 +137,27 @@ def only_homework(shown: Shown) -> Shown:
     return replace(shown, tables=[table for table in shown.tables if table.grid.name in tasks])
 
 
-def _without_replaced(table: GridTable, profile: ProfileResults) -> GridTable:
+def _without_replaced(
+    table: GridTable, profile: ProfileResults, named: Sequence[Grid] = ()
+) -> GridTable:
+    """Return the table without cases that nobody asked for.
+
+    Submissions of the table's own grid say what was asked for, those of others where it has none.
+    """
     if all(row.is_started for row in table.rows):
         return table
     cases = _cases([table])
+    ours = [
+        submission
+        for submission in profile.submissions
+        if submission.case in cases and belongs(submission, table.grid, named)
+    ]
+    own = [submission for submission in ours if submission.grid == table.grid.name]
     asked: list[Grid] = []
-    for submission in profile.submissions:
-        if submission.case in cases and belongs(submission, table.grid):
-            grid = table.grid.with_overrides(submission.overrides)
-            if grid not in asked:
-                asked.append(grid)
+    for submission in own or ours:
+        grid = table.grid.with_overrides(submission.overrides)
+        if grid not in asked:
+            asked.append(grid)
     if not asked:
         return table
     rows = [r for r in table.rows if r.is_started or any(g.contains(r.case) for g in asked)]

@@ -118,7 +118,7 @@ def _glance(document: Document, page: Page) -> str:
     sentences = _around("ul", "".join(f"<li>{_prose(text)}</li>\n" for text in document.glance))
     content = sentences + "".join(map(_warning, document.warnings))
     content += "" if figure is None else _figure(figure, page)
-    heading = "<h2>At a glance</h2>\n" if content else ""
+    heading = f"<h2>{_text(document.glance_title)}</h2>\n" if content else ""
     return _around("section", heading + content, 'id="glance"')
 
 

@@ -51,7 +51,7 @@ def test_tables_of_one_grid_on_two_clusters_are_told_apart(tmp_path):
     for profile, step_s in (("one", 0.05), ("two", 0.2)):
         write(tmp_path, profile, result(gpus=2, step_s=0.1), result(gpus=5, step_s=step_s))
     found = [line for line in glance(tmp_path, "task4") if "Adding GPUs: " in line]
-    assert [line.partition(": Adding")[0] for line in found] == ["Profile one", "Profile two"]
+    assert [line.partition(": Adding")[0] for line in found] == ["Cluster one", "Cluster two"]
 
 
 def test_a_model_that_the_title_block_names_is_not_named_again(tmp_path):

@@ -103,6 +103,6 @@ def test_each_profile_has_a_table_of_its_own(tmp_path):
     write(tmp_path, "local", result(gpus=2), result(gpus=5))
     Store(tmp_path, "never-used").prepare()
     local, slurm = sections(tmp_path)
-    assert local.facts[0].startswith("Profile: local.")
-    assert slurm.facts[0].startswith("Profile: slurm.")
+    assert local.title.endswith(" (local)")
+    assert slurm.title.endswith(" (slurm)")
     assert [row["result"] for row in cells(slurm)] == ["ok", "not submitted"]

@@ -102,8 +102,19 @@ def test_the_title_block_has_no_words_of_the_tool(tmp_path):
 
 def test_profiles_are_named_where_there_are_several(tmp_path):
     write(tmp_path, "slurm", result(gpus=2))
+    write(tmp_path, "local", result(gpus=2))
+    found = about(tmp_path, "task4")
+    assert (found["Clusters"], found["Hardware"]) == ("local, slurm", "2 × NVIDIA A100 (node1)")
+
+
+def test_each_profile_is_named_with_its_hardware_where_that_differs(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2, gpu_name="NVIDIA H100"))
     write(tmp_path, "local", result(gpus=5))
-    assert about(tmp_path, "task4")["Clusters"] == "local, slurm"
+    found = about(tmp_path, "task4")
+    assert found["Hardware"] == ("local: 5 × NVIDIA A100 (node1); slurm: 2 × NVIDIA H100 (node1)")
+    assert "Clusters" not in found
+    titles = [section.title for section in sections(tmp_path, "task4")]
+    assert titles == ["Task 4: run with more GPUs (local)", "Task 4: run with more GPUs (slurm)"]
 
 
 def test_a_section_says_only_what_the_title_block_does_not(tmp_path):
