@@ -13,6 +13,7 @@ from study.case import Case
 NEAR = 0.02  # shares of a step that differ by less are given as one
 MOST_GROUPS = 12  # with sentences of their own
 MOST_LABELS = 6  # of a sentence that is the same for several groups
+EXECUTIONS = {"eager": "eager steps", "cuda_graph": "CUDA graphs"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")  # fmt: skip
 
@@ -61,6 +62,8 @@ def case_words(case: Case, keys: Iterable[str], gpus: str = "") -> str:
             words[gpus or count_of(case.gpus, "GPU")] = None
         elif key == "kind":
             words[key_text(case, key)] = None
+        elif key == "execution":
+            words[EXECUTIONS[case.execution]] = None
         elif case.has_key(key):
             words[f"{key_name(key)} {key_text(case, key)}"] = None
     return ", ".join(words)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from report.analysis.comparison import CANNOT
 from report.analysis.speedup import MAY_DIFFER, naive_on, why_not_ranked
 from report.answers.phrases import groups_of, listed
-from report.answers.pipelines import against_naive, fastest, left_out
+from report.answers.pipelines import against_naive, fastest, left_out, settings
 from report.answers.pipelines.ranking import Ranking, name_of, quickest
 from report.answers.reasons import launching
 from report.data.measured import MeasuredCase
@@ -22,6 +22,8 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
     return [
         Answer(f"{QUESTION}, and what holds it back?", found or [_too_few(results)]),
         *_unless_empty("How does each schedule compare with naive?", _beside_naive(results)),
+        *_unless_empty(settings.MICRO_BATCHES, settings.of_micro_batches(results)),
+        *_unless_empty(settings.GRADIENTS, settings.of_gradients(results)),
         *launching.answer(results),
     ]
 
@@ -85,9 +87,10 @@ def _beside_naive(results: list[MeasuredCase]) -> list[str]:
     """Compare with naive where that is possible; each reason why it is not is told once."""
     told: list[str] = []
     refused: dict[tuple[str, str], list[str]] = {}
+    has_graphs = any(result.case.execution == "cuda_graph" for result in results)
     for label, alike in groups_of(results, *MAY_DIFFER).items():
         for ranking in _rankings(alike):
-            if ranking.naive is None and ranking.field[0].case.execution == "cuda_graph":
+            if ranking.naive is None and has_graphs:
                 continue  # no graph holds several GPUs of one process
             if ranking.naive is not None and ranking.problem is None:
                 words = " ".join(against_naive.answer(ranking.naive, ranking.field))

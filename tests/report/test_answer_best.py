@@ -179,7 +179,7 @@ def test_the_pool_of_a_cuda_graph_is_not_taken_for_little_memory(tmp_path):
     cases = [linear("naive", 1, s, mib, execution=e)
              for e, s, mib in (("eager", 0.2, 500), ("cuda_graph", 0.1, 10))]  # fmt: skip
     text, *_ = best(tmp_path, *cases, text=grid)
-    assert "One GPU (execution cuda_graph) is the fastest and the cheapest" in text
+    assert "One GPU (CUDA graphs) is the fastest and the cheapest" in text
     assert "memory" not in text.split("DDP")[0]
 
 

@@ -237,8 +237,8 @@ def test_the_cost_of_launching_names_its_case():
         for d, s in ((6, 0.01 * factor), (12, 0.02 * factor))
     ]
     launching = step_time.answer(given)[0].sentences
-    assert launching[0].startswith("Depth 6: One launch of all kernels ")
-    assert launching[1].startswith("Depth 12: One launch of all kernels ")
+    assert launching[0].startswith("Depth 6: CUDA graphs are ")
+    assert launching[1].startswith("Depth 12: CUDA graphs are ")
 
 
 def test_emulated_depths_are_said_to_be_so_once():

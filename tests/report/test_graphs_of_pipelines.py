@@ -39,9 +39,7 @@ def shown(tmp_path_factory):
 def test_launching_is_told_for_each_pair_that_differs_in_execution_alone(shown):
     (answer,) = [a for a in shown.answers if a.question.startswith("What does launching")]
     first, second = answer.sentences
-    assert first.startswith(
-        "1F1B with 10 micro-batches: One launch of all kernels takes 20.0 % less"
-    )
+    assert first.startswith("1F1B with 10 micro-batches: CUDA graphs take 20.0 % less")
     assert first.endswith(
         "with 80 ms and 100 ms a step. Launching takes 20 ms (20.0 %) of an eager step."
     )
@@ -78,10 +76,24 @@ def test_rows_of_graphs_say_that_their_instrumented_steps_are_eager(shown):
 
 def test_schedules_are_ranked_apart_by_execution_and_graphs_miss_no_naive_case(shown):
     said = " ".join(s for answer in shown.answers for s in answer.sentences)
-    assert "Execution eager: On 4 GPUs ZBV with 10 micro-batches is the fastest" in said
-    assert "Execution cuda_graph: On 4 GPUs 1F1B with 10 micro-batches is the fastest" in said
+    assert "Eager steps: On 4 GPUs ZBV with 10 micro-batches is the fastest" in said
+    assert "CUDA graphs: On 4 GPUs 1F1B with 10 micro-batches is the fastest" in said
     assert said.count("These shares are those of eager steps") == 1  # where they are of the graph
-    assert "Execution cuda_graph: Whether a schedule is faster than naive" not in said
+    assert "faster than naive" not in said  # which has no graph, and no place in the table
+
+
+def test_a_graph_without_eager_steps_is_named_where_others_have_them(tmp_path):
+    section, _ = shown_in(tmp_path, GRID, EAGER[0], *GRAPHS)
+    (answer,) = [a for a in section.answers if a.question.startswith("What does launching")]
+    first, second = answer.sentences
+    assert first.startswith("CUDA graphs take 20.0 % less") or "1F1B" in first
+    assert second == ("ZBV with 10 micro-batches on 4 GPUs has no eager steps to be compared with.")
+
+
+def test_the_least_memory_is_that_of_eager_cases_where_others_are_graphs(shown):
+    (best,) = [a for a in shown.answers if a.question.startswith("What is best")]
+    assert "the least memory" in best.sentences[0]
+    assert "of the 2 eager cases (" in best.sentences[0]
 
 
 def test_the_memory_of_a_graph_of_several_processes_is_not_predicted():

@@ -3,10 +3,12 @@
 from report.analysis.comparison import CANNOT, Pair, pairs, verdict_words, why_incomparable
 from report.analysis.verdicts.launching import launching_between
 from report.answers.phrases import label_of
+from report.answers.pipelines.ranking import names_of
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
-from report.wording.units import seconds
+from report.wording.names import begun
+from report.wording.units import count_of, plural, seconds
 from study.statistics.samples import estimate
 
 QUESTION = "What does launching kernels one by one cost?"
@@ -20,18 +22,31 @@ def answer(results: list[MeasuredCase]) -> list[Answer]:
 
 def sentences(results: list[MeasuredCase]) -> list[str]:
     """Compare eager steps with CUDA graphs of the same steps."""
-    keys = differing(results, "execution")
-    return [_compare(pair, label_of(pair.least, keys)) for pair in pairs(results, "execution")]
+    keys, found = differing(results, "execution"), pairs(results, "execution")
+    told = [_compare(pair, label_of(pair.least, keys)) for pair in found]
+    return [*told, *_without_eager(results, found)] if told else []
 
 
 def _compare(pair: Pair, label: str) -> str:
     eager, graph = pair.least, pair.most
     if problem := why_incomparable(eager, graph, "execution"):
         return f"{label}What launching costs {CANNOT}: {problem}."
-    words = verdict_words(eager, graph, "launching them one by one", "one launch of all kernels")
+    words = verdict_words(eager, graph, "eager steps", "CUDA graphs", plural=True)
     before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
     told = f"{label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."
     return f"{told}{_cost(eager, graph)}"
+
+
+def _without_eager(results: list[MeasuredCase], found: list[Pair]) -> list[str]:
+    """Name the graphs that have no eager steps to be compared with, for each number of GPUs."""
+    paired = [result for pair in found for result in (pair.least, pair.most)]
+    alone = [r for r in results if r.case.execution == "cuda_graph" and r not in paired]
+    return [
+        f"{begun(names_of(group))} on {count_of(gpus, 'GPU')} {plural(len(group), 'has', 'have')} "
+        "no eager steps to be compared with."
+        for gpus in sorted({result.case.gpus for result in alone})
+        if (group := [result for result in alone if result.case.gpus == gpus])
+    ]
 
 
 def _cost(eager: MeasuredCase, graph: MeasuredCase) -> str:
