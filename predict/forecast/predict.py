@@ -16,7 +16,7 @@ from predict.steps.of_case import step_of
 from predict.steps.step import Step
 from study.case import Case
 from study.models import KINDS
-from study.storage.prediction import Prediction, is_extrapolated
+from study.storage.prediction import AS_CALIBRATED, LAUNCHING, Prediction, is_extrapolated
 from study.values.keys import DEFAULTS
 
 Predicted = Prediction | Unpredictable
@@ -122,7 +122,7 @@ class Predictor:
 def _launching(step: Step) -> list[str]:
     if not step.is_launch_bound or step.host_s is None:
         return []
-    return [f"launching takes about {step_words(step.host_s)}, as it was calibrated"]
+    return [f"{LAUNCHING}{step_words(step.host_s)}{AS_CALIBRATED}"]
 
 
 def _memory(case: Case, calibrated: Calibrated, step: Step) -> dict[str, tuple[int, ...]]:

@@ -48,7 +48,7 @@ LEAST_ROWS = 4  # have room, so that a figure of one row is not all title and ax
 MAX_COUNTS, MAX_ROWS, FEWEST = 4, 40, 2  # that fit; bars that show more than a number
 BESIDE_BARS = 1.2  # times the longest bar, for the number of a short one
 LETTER = 0.075  # inches
-WITHOUT_NAMES = 0.75  # of the width that panels have before the names of the rows take theirs
+LEGIBLE = 0.9  # of the width beside the names of the rows: panels have space between them
 ALLOWED: dict[str, Any] = {"marker": "D", "markersize": 4.5, "markerfacecolor": "white",
                            "markeredgecolor": BLACK, "linestyle": "none"}  # fmt: skip
 
@@ -64,6 +64,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     if len(shown) < FEWEST:
         return None
     time_axis = TimeAxis(shown)
+    width = LEGIBLE * (WIDTH - LETTER * max(map(len, names))) / len(counts)  # inches, of a panel
 
     def plot(drawing: Drawing) -> None:
         (panels,) = drawing.subplots(1, len(counts), squeeze=False, sharex=True, sharey=True)
@@ -72,7 +73,7 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
             here = [result for result in shown if result.case.gpus == gpus]
             rows = {schedule_label(result, shown): result for result in here}
             for row, name in enumerate(names):
-                _plot_row(axes, row, rows.get(name), here, time_axis)
+                _plot_row(axes, row, rows.get(name), here, time_axis, width)
             emulated = " (emulated)" if all(result.emulated for result in here) else ""
             axes.set_title(f"{count_of(gpus, 'GPU')}{emulated}")
             axes.set_xlabel(f"step time ({time_axis.unit_name})")
@@ -111,7 +112,12 @@ def _micro_batches(shown: list[MeasuredCase]) -> str:
 
 
 def _plot_row(
-    axes: Axes, row: int, result: MeasuredCase | None, here: list[MeasuredCase], time_axis: TimeAxis
+    axes: Axes,
+    row: int,
+    result: MeasuredCase | None,
+    here: list[MeasuredCase],
+    time_axis: TimeAxis,
+    width: float,
 ) -> None:
     if result is None:
         axes.text(0, row, " not measured", va="center", fontsize=SMALL, color=DIM)
@@ -131,24 +137,24 @@ def _plot_row(
     elif (allowed := _allowed_s(result, here)) is not None:
         axes.plot(allowed / time_axis.unit, row, **ALLOWED)
         clear = min(clear, allowed / time_axis.unit)
-    _label_bar(axes, row, clear, high, colour if hatch is None else None, result)
+    room = width * clear / axes.get_xlim()[1]
+    _label_bar(axes, row, room, high, colour if hatch is None else None, result)
 
 
 def _label_bar(
-    axes: Axes, row: int, clear: float, high: float, colour: str | None, result: MeasuredCase
+    axes: Axes, row: int, room: float, high: float, colour: str | None, result: MeasuredCase
 ) -> None:
     """Write the step time into the bar, clear of all lines; right of it if there is no room.
 
     Args:
         axes: Where to draw.
         row: The place of the bar.
-        clear: Where on the axis the first line crosses it.
+        room: Inches of the bar before the first line that crosses it.
         high: The upper end of its interval.
         colour: Its colour; None where a hatch would cross the letters.
         result: The case.
     """
     text = seconds(step_time(result).estimate_s)
-    room = clear / axes.get_xlim()[1] * axes.get_position().width * WITHOUT_NAMES * WIDTH  # inches
     inside = colour is not None and room > LETTER * len(text)
     ink = ink_on(colour) if colour is not None and inside else BLACK
     ground = None if inside else {"facecolor": "white", "edgecolor": "none", "pad": 0.5}

@@ -1,5 +1,6 @@
 """A prediction, as it is written down when a case is submitted."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ Share = Annotated[float, Meta(ge=-1, le=1)]
 Text = Annotated[str, Meta(max_length=2000)]
 Group = Literal["one stage", "runtime", "naive", "together"]
 Size = Annotated[int, Meta(ge=0)]
+LAUNCHING, AS_CALIBRATED = "launching takes about ", ", as it was calibrated"  # of a label
 MOST = Meta(max_length=4096)
 MOST_STAGES = Meta(max_length=100_002)
 
@@ -17,6 +19,16 @@ MOST_STAGES = Meta(max_length=100_002)
 def is_extrapolated(label: str) -> bool:
     """Return whether a label says that a prediction goes beyond what was calibrated or seen."""
     return label.startswith("extrapolated")
+
+
+def launching_of(labels: Iterable[str]) -> str:
+    """Return what launching takes as a time in words, of a label that says it; else nothing."""
+    found = (
+        label.removeprefix(LAUNCHING).removesuffix(AS_CALIBRATED)
+        for label in labels
+        if label.startswith(LAUNCHING)
+    )
+    return next(found, "")
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from report.data.labels import Labels
 from report.data.selection import GridTable, Row
 from report.document import Table, join_cells, make_rows
 from report.tables.notes import letters
-from report.wording.units import count_of, plural, signed_percent
+from report.wording.units import UNKNOWN, count_of, plural, signed_percent
+from study.storage.prediction import launching_of
 
 CAPTION = "Predicted before the jobs ran, and measured"
 
@@ -27,8 +28,14 @@ def make_tables(grid_table: GridTable) -> list[Table]:
         if row.measured is not None and job.pair is not None
     ]
     marks, lines = letters([_notes(pair) for _, pair in pairs])
+    held_up = any(launching_of(pair.prediction.labels) for _, pair in pairs)
     cells = [
-        join_cells(labels.of(result), _cells(pair), {"notes": mark} if mark else {})
+        join_cells(
+            labels.of(result),
+            _cells(pair),
+            _launching(pair) if held_up else {},
+            {"notes": mark} if mark else {},
+        )
         for (result, pair), mark in zip(pairs, marks, strict=True)
     ]
     table = make_rows(CAPTION, cells)
@@ -49,7 +56,13 @@ def _cells(pair: Pair) -> dict[str, str]:
 def _notes(pair: Pair) -> list[str]:
     """Return what to know of a prediction, as lines that other rows may share."""
     other = [f"other {pair.other_machine}"] if pair.other_machine else []
-    return [f"{text[0].upper()}{text[1:]}." for text in (*pair.prediction.labels, *other)]
+    labels = [label for label in pair.prediction.labels if not launching_of([label])]
+    return [f"{text[0].upper()}{text[1:]}." for text in (*labels, *other)]
+
+
+def _launching(pair: Pair) -> dict[str, str]:
+    """Return what launching takes by the calibration, where it may hold a step up."""
+    return {"launching, calibrated": launching_of(pair.prediction.labels) or UNKNOWN}
 
 
 def _unpredicted(rows: list[Row]) -> dict[str, int]:

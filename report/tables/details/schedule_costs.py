@@ -13,7 +13,7 @@ from study.stages import expected_in_flight
 
 CAPTION = (
     "Micro-batches in flight on the GPU with the most, memory of the fullest GPU, and data moved "
-    "between GPUs in a step"
+    "in a step"
 )
 
 
