@@ -1,8 +1,8 @@
 """Steps of pipelines on several GPUs, predicted from results on one, beside what was measured.
 
-    python benchmarks/held_out.py docs/example/results/machine
+    python benchmarks/held_out.py docs/example/results/h200
 
-    python benchmarks/held_out.py docs/example/results/machine --queues pair --slowdown 1
+    python benchmarks/held_out.py docs/example/results/h200 --queues pair --slowdown 1
 
 The folder holds linear stacks on 1 GPU under interleaved 1F1B and ZBV, at every number of
 micro-batches, and any pipelines on more. Seconds of layers come from the 1-GPU results, those of

@@ -1,6 +1,6 @@
 """Memory as it is predicted before a run against what GPUs allocated: a row for each kind of case.
 
-    python benchmarks/memory.py docs/example/results/machine OTHER/FOLDER ...
+    python benchmarks/memory.py docs/example/results/h200 OTHER/FOLDER ...
 
 Folders hold results of real GPUs. Nothing of a result goes into its prediction but the case, and
 with `balance: time` the stages, which the job cut by times that it measured itself.

@@ -19,8 +19,8 @@ import typst
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from report.data.load import load_results
-from report.data.selection import GridTable, select_tables
-from report.data.submitted import without_replaced
+from report.data.selection import GridTable
+from report.data.submitted import select_named
 from report.document import Document
 from report.figures import schedules
 from report.formats.pdf import TEMPLATE, render_pdf, template_inputs
@@ -29,7 +29,8 @@ from study.grids.file import load_grids
 from study.paths import ROOT
 
 EXAMPLE = ROOT / "docs/example"
-GRIDS = ("homework", *(f"docs/example/grids/{n}.yaml" for n in ("schedules", "gpt", "gpt-batch")))
+NAMES = ("schedules", "gpt", "gpt-batch", "pipelines", "graphs")
+GRIDS = ("homework", *(f"docs/example/grids/{name}.yaml" for name in NAMES))
 AUTHOR = "mpbench's example"
 TITLE = "Homework 3: what happens when a model is split over several GPUs"
 PAGE_PPI, HEADLINE_PPI = 72.0, 120.0
@@ -39,6 +40,8 @@ PAGES = {
     "page-schedules": "Which schedule is fastest, and what holds it back?",
     "page-times": "Step time of each schedule",
     "page-gpt": "Which schedule is fastest on each number of GPUs?",
+    "page-pipelines": "Do fused weight gradients make a step faster?",
+    "page-graphs": "have no eager steps to be compared with.",
 }
 HEADLINE = """#set page(width: auto, height: auto, margin: 4pt, fill: white)
 #image(bytes(sys.inputs.svg), format: "svg", width: 6.3in)
@@ -67,8 +70,7 @@ def sample_tables() -> list[GridTable]:
     """Return the tables of the sample's grids, as `collect.py --grid` has them."""
     profiles = load_results(EXAMPLE / "results", sys.exit)
     grids = load_grids([str(ROOT / name) if "/" in name else name for name in GRIDS])
-    tables = [table for grid in grids for table in select_tables(grid, profiles)]
-    return [without_replaced(table, profiles) for table in tables]
+    return select_named(grids, profiles)
 
 
 def pictures(document: Document) -> list[bytes]:

@@ -12,7 +12,8 @@ from study.outcome import OUTCOMES
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 EXAMPLE = "docs/example/grids"
-SAMPLE = ("homework", *(f"{EXAMPLE}/{name}.yaml" for name in ("schedules", "gpt", "gpt-batch")))
+OWN = ("schedules", "gpt", "gpt-batch", "pipelines", "graphs")
+SAMPLE = ("homework", *(f"{EXAMPLE}/{name}.yaml" for name in OWN))
 PARTS = ("study", "predict", "jobs", "mp", "report")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
@@ -118,7 +119,12 @@ def test_the_sample_report_can_be_made_from_its_results(run, tmp_path):
     assert all(f"--grid {name}" in page for name in SAMPLE)
     grids = [word for name in SAMPLE for word in ("--grid", name)]
     done = run("collect.py", *grids, "--results", "docs/example/results", "--report", report)
-    # Two batches ran out of memory, as they should.
-    assert done.stderr == "note: rows without a measurement: 2; each says why\n"
+    # Two batches ran out of memory, as they should; one pipeline was cancelled.
+    assert done.stderr == "note: rows without a measurement: 3; each says why\n"
     assert done.returncode == 1
     assert report.read_bytes().startswith(b"%PDF")
+    said = run("collect.py", *grids, "--results", "docs/example/results").stdout
+    said, page = (re.sub(r"\s+", " ", text) for text in (said, page.partition("![")[2]))
+    cited = re.findall(r'"([A-Z][^"]{20,})"', page)
+    assert len(cited) > 5
+    assert [text for text in cited if text not in said] == []

@@ -7,7 +7,7 @@ from study.paths import ROOT
 
 def test_steady_steps_on_several_gpus_follow_from_results_on_one():
     """The largest error was 2.3 % when this was written; benchmarks/README.md has all cases."""
-    options = parse([str(ROOT / "docs/example/results/machine")])
+    options = parse([str(ROOT / "docs/example/results/h200")])
     errors = [compare(*each) for each in predictions(options)]
     steady = [each for each in errors if each.interval <= 0.02 and each.host <= 0.75]
     assert len(steady) >= 4

@@ -18,7 +18,7 @@ from study.results.file import read_result
 from study.schedules import PIPELINES, SCHEDULES
 from study.validation import make_case
 
-EXAMPLE = ROOT / "docs/example/results/machine"
+EXAMPLE = ROOT / "docs/example/results/h200"
 H200 = 150_109_880_320  # bytes, as torch counts them
 SIZES = {"depth": 8, "gpus": 4, "dim": 64, "batch_size": 96, "micro_batches": 8}
 

@@ -9,7 +9,7 @@ import pytest
 import typst
 
 from report.data.load import load_results
-from report.data.selection import select_tables
+from report.data.submitted import select_named
 from report.document import Answer, Details, Document, Figure, Section, Table
 from report.formats.pdf import TEMPLATE, render_pdf, template_inputs
 from report.make import make_document
@@ -41,9 +41,9 @@ def _filled(png):
 
 def test_every_page_of_the_example_but_the_last_is_two_thirds_full():
     profiles = load_results(SAMPLE, pytest.fail)
-    names = (f"{ROOT}/docs/example/grids/{name}.yaml" for name in ("schedules", "gpt", "gpt-batch"))
-    grids = load_grids(["homework", *names])
-    tables = [table for grid in grids for table in select_tables(grid, profiles)]
+    names = ("schedules", "gpt", "gpt-batch", "pipelines", "graphs")
+    files = (f"{ROOT}/docs/example/grids/{name}.yaml" for name in names)
+    tables = select_named(load_grids(["homework", *files]), profiles)
     shares = filled(make_document(tables, with_figures=True, with_details=True))
     assert len(shares) > 8
     assert min(shares[:-1]) >= 0.66, shares

@@ -17,7 +17,7 @@ from tests.conftest import PATIENCE_S
 from tests.report.made_up import measuring
 from tests.report.made_up_pipeline import predicted_by_closed_forms, scheduled
 
-EXAMPLE = ROOT / "docs/example/results/machine"
+EXAMPLE = ROOT / "docs/example/results/h200"
 DIM, BATCH, MICRO = 16, 4000, 10  # activations are large beside parameters
 LAYER = 4 * (DIM**2 + DIM)
 ROWS = 4 * DIM * BATCH // MICRO  # one activation of one micro-batch

@@ -4,6 +4,7 @@ import pytest
 
 from report.data.load import load_results
 from report.data.selection import select_tables
+from report.data.submitted import select_named
 from report.tables.details import predictions
 from study.grids.file import load_grids
 from tests.conftest import ROOT
@@ -47,3 +48,16 @@ def test_lines_below_say_how_many_lie_in_their_interval_and_how_many_keep_their_
         f"{len(bounds)} steps are launch-bound and have a lower bound alone (at least). Measured "
         f"no faster than that: {bounds.count('yes')} of {len(bounds)}."
     )
+
+
+def test_what_launching_takes_is_a_column_and_no_line_for_each_row():
+    profiles = load_results(ROOT / "docs/example/results", pytest.fail)
+    grids = load_grids([str(ROOT / "docs/example/grids/pipelines.yaml")])
+    (found,) = select_named(grids, profiles)
+    (made,) = predictions.make_tables(found)
+    rows = cells(made)
+    launching = {row["launching, calibrated"] for row in rows if row["error"] == "–"}
+    assert len(launching) == 12
+    assert all(text.endswith(" ms") for text in launching)
+    assert {row["launching, calibrated"] for row in rows if row["error"] != "–"} == {"–"}
+    assert not any("aunching takes" in line for line in made.notes)

@@ -11,7 +11,7 @@ from study.results.plausible import _why_no_pipeline
 from study.results.validation import ResultError
 from study.validation import make_case
 
-EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/machine"
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs/example/results/h200"
 
 
 def schedule(name):
