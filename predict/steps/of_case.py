@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from predict.costs.calibrated import Calibrated
-from predict.costs.refusal import Unpredictable
 from predict.steps.data import ddp_step, fsdp_step
 from predict.steps.pipeline import pipeline_step
 from predict.steps.step import Step
@@ -29,8 +28,6 @@ def step_of(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     Raises:
         Unpredictable: it cannot be predicted.
     """
-    if case.execution != "eager":
-        raise Unpredictable(f"execution: {case.execution} is not predicted", "measure")
     schedule = SCHEDULES[case.schedule]
     if schedule.is_on_all_gpus:
         return _STEPS[case.schedule](case, calibrated, nodes)

@@ -61,7 +61,8 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
         host_s = host_of_step(made.stages.times, calibrated.everything)
         return launch_bound(Step(found.step_s, bubbles, host_s, made.doubt, gpus_s=found.step_s))
     is_large = made.actions > MOST_EVENTS
-    host_s = found.step_s * found.host_share if made.host_times and not is_large else None
+    is_known = not made.launches or (made.host_times and not is_large)
+    host_s = found.step_s * found.host_share if is_known else None
     cuts = made.stages.cuts if is_cut_by_time(case) else ()
     notes = [TOO_LARGE] * is_large + [CUT] * (len(cuts) > 1)
     step = Step(
@@ -106,6 +107,7 @@ class PipelineCosts:
         is_cool = takes_turns and not calibrated.layers.loaded
         times = LayerTimes(case, calibrated.layers, PACES[::-1] if is_cool else PACES)
         self.stages = Stages(times, calibrated.model)
+        self.launches = case.execution == "eager"  # else it is one CUDA graph, launched at once
         self.host_times = HostTimes.of(case, calibrated.everything)
         self._work = {
             kind: [
@@ -174,7 +176,7 @@ class PipelineCosts:
         return [(a, b) for a in range(len(node)) for b in range(len(node)) if node[a] != node[b]]
 
     def _host(self) -> Host:
-        if self.host_times is None or self.case.schedule == "naive":
+        if self.host_times is None or self.case.schedule == "naive" or not self.launches:
             return Host()
         of_gpu = [len(self.stages.of_gpu(gpu)) for gpu in range(self.case.pipeline_gpus)]
         launching = None if self.case.kind == "linear" else self.stages.launching_s

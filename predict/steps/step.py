@@ -51,6 +51,8 @@ class Step:
 def host_of_step(times: LayerTimes, calibrations: Sequence[Calibration]) -> float | None:
     """Return the seconds in which a process launches a whole step; None if unknown.
 
+    A CUDA graph is launched at once, which counts as nothing.
+
     Where the tiny layers were linear and the case's are not, launching its own layers counts, and
     what the schedule adds to a naive step of tiny layers.
 
@@ -59,6 +61,8 @@ def host_of_step(times: LayerTimes, calibrations: Sequence[Calibration]) -> floa
         calibrations: that have steps of tiny layers, those of most GPUs first.
     """
     case = times.case
+    if case.execution == "cuda_graph":
+        return 0.0
     tiny = HostTimes.of(case, calibrations)
     tiny_s = 0.0 if tiny is None else tiny.step_s(case.layers)
     if case.kind == "linear" or (tiny is not None and tiny.is_of_blocks):

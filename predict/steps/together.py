@@ -41,7 +41,7 @@ class Together:
         self.timings: list[Timing] = []
         self.pace = Pace()
         self.host_s = host_of_step(self.times, calibrated.everything)
-        self.launches = True
+        self.launches = case.execution == "eager"
         tiny = HostTimes.of(case, calibrated.everything)
         self._forward_share = 0.5 if tiny is None else tiny.forward_share
         self._of_blocks = tiny if tiny is not None and tiny.is_of_blocks else None

@@ -78,7 +78,7 @@ def test_predictions_of_a_grid_are_counted_and_written_without_what_to_do(tmp_pa
         "d24-g4-44e6fe89  GPipe on 4 GPUs  34.4 ms (32.7 to 36.1)  extrapolated",
         "d24-g4-db09c26f  ZB1P on 4 GPUs   at least 35.8 ms        launch-bound, extrapolated",
         "no prediction of d24-g4-c2f19016: dim: 8192 is not calibrated",
-        "no prediction of d24-g4-9a1110e5 and 2 more: execution: cuda_graph is not predicted",
+        "no prediction of d24-g4-9a1110e5 and 2 more: gradients: fused was not calibrated",
     ]
     found = [Predicted("graphs", lines), Predicted("task1", lines[3:4])]
     assert write(found, tmp_path)[2:] == ["| graphs | 1 | 1 | 4 |", "| task1 | 0 | 0 | 1 |"]

@@ -283,12 +283,35 @@ def test_a_step_of_very_many_actions_is_simulated_all_at_once():
         ({}, {"updates": ()}, "scaling of gradients"),
         ({}, {"pair": {"messages": ()}}, "no message between GPUs"),
         ({"schedule": "tensor", "micro_batches": 1}, {"pair": {"collectives": ()}}, "all-reduce"),
-        ({"execution": "cuda_graph"}, {}, "cuda_graph is not predicted"),
     ],
 )
 def test_what_was_not_calibrated_is_refused_and_named(changes, part, said):
     with pytest.raises(Unpredictable, match=said):
         step_of(case(**changes), calibrated(**part))
+
+
+@pytest.mark.parametrize("schedule", ["1f1b", "zero_bubble", "ddp", "fsdp", "tensor", "naive"])
+def test_a_cuda_graph_takes_what_the_gpus_need_however_slow_the_host_is(schedule):
+    runs = tuple(
+        msgspec.structs.replace(run, step_times_s=(run.layers_per_gpu * 99 * MS,))
+        for run in calibration(2).calibration.host
+    )
+    slow = tuple(
+        msgspec.structs.replace(run, actions=tuple(map(slower, run.actions))) for run in runs
+    )
+    times = calibrated(pair=NOTHING_BESIDE | {"host": slow}, host=slow)
+    keys = {"gpus": 1} if schedule == "naive" else {}
+    many = {} if schedule in ("1f1b", "zero_bubble") else {"micro_batches": 1}
+    eager = step_of(case(schedule=schedule, **keys, **many), times)
+    graph = step_of(case(schedule=schedule, execution="cuda_graph", **keys, **many), times)
+    assert eager.is_launch_bound
+    assert not graph.is_launch_bound
+    assert graph.host_share == 0
+    assert graph.seconds == pytest.approx(eager.gpus_s, rel=0.01)
+
+
+def slower(action):
+    return msgspec.structs.replace(action, **dict.fromkeys(TIMES, 99 * MS))
 
 
 def test_the_first_stage_of_zero_bubble_is_launched_as_a_whole_backward():

@@ -134,9 +134,10 @@ def test_tensor_parallelism_needs_an_all_reduce_that_was_timed():
     assert "no all-reduce was calibrated" in refusal(made, *results).why
 
 
-def test_a_program_and_a_graph_are_left_to_a_measurement():
-    graph = refusal(case(execution="cuda_graph"), *both())
-    assert graph.line("x") == "execution: cuda_graph is not predicted; run the case itself"
+def test_a_cuda_graph_is_predicted_from_the_calibration_of_eager_steps():
+    graph = predicted(case(execution="cuda_graph"), *both())
+    assert graph.host_share == 0
+    assert graph.step_s <= predicted(case(), *both()).step_s
 
 
 def test_jobs_that_ask_for_another_gpu_are_not_predicted():
