@@ -40,6 +40,7 @@ class Candidate:
         )
         parts += ["and fused gradients"] * (case.gradients == "fused")
         parts += [f"in {case.data_parallel} replicas"] * (case.data_parallel > 1)
+        parts += ["as a CUDA graph"] * (case.execution == "cuda_graph")
         return " ".join([label, *parts, "on", count(case.gpus, "GPU")])
 
 

@@ -180,6 +180,16 @@ def test_a_row_has_what_a_person_who_chooses_wants_to_know():
     assert row["peak"].endswith("GiB")
 
 
+def test_a_step_and_its_cuda_graph_are_told_apart_in_words():
+    made = {
+        execution: Candidate(given, predictor().of(given)).words
+        for execution in ("eager", "cuda_graph")
+        for given in [case(execution=execution)]
+    }
+    assert made["eager"] == "GPipe with 8 micro-batches on 2 GPUs"
+    assert made["cuda_graph"] == "GPipe with 8 micro-batches as a CUDA graph on 2 GPUs"
+
+
 def candidates(**fits) -> list[Candidate]:
     cases = [case(schedule=name) for name in ("gpipe", "1f1b", "zero_bubble", "zbv")]
     cases.append(case(gpus=1, **NAIVE))
