@@ -5,9 +5,12 @@ import random
 import msgspec
 import pytest
 
-from study.results.calibration.layers import LayerTime
+from study.results.calibration.layers import GpuTime, LayerTime
+from study.results.calibration.links import TransferTime
+from study.results.calibration.plausible import find_calibration_problem
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing, timed
+from tests.predict.made_up_calibration import calibration, host_run
 
 
 def test_a_timing_is_the_median_and_the_quartiles_of_its_samples():
@@ -45,3 +48,42 @@ def test_a_calibration_with_a_key_that_nobody_knows_is_refused():
     text = b'{"gpus": 1, "nodes": 1, "measuring_s": 1.0, "speed": 2}'
     with pytest.raises(msgspec.ValidationError, match="speed"):
         msgspec.json.decode(text, type=Calibration)
+
+
+def on_a_gpu(seconds=1e-3, **changes):
+    fields = {"kind": 1, "action": "forward", "rows": 8, "gradients": "separate", "rank": 0}
+    return timed(GpuTime, [seconds], **fields | {"pace": "sustained"} | changes)
+
+
+def transfer(seconds=1e-3, size=2**20):
+    return timed(TransferTime, [seconds], direction="send", bytes=size, rows=8, layers_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"each_gpu": (on_a_gpu(0.0),)}, "does not lie between its quartiles"),
+        ({"each_gpu": (on_a_gpu(kind=9),)}, "a kind of layer that it does not have"),
+        ({"each_gpu": (on_a_gpu(rank=2),)}, "a GPU that it does not have"),
+        ({"transfers": (transfer(0.0),)}, "does not lie between its quartiles"),
+        ({"transfers": (transfer(size=0),)}, "a message of no bytes"),
+        ({"host": (host_run("ddp", "gpt", 4, step=1),)}, "layers of gpt"),
+        ({"host": (host_run("ddp", "linear", 4, step=0),)}, "takes no time"),
+    ],
+)
+def test_what_no_pair_measures_is_refused(changes, words):
+    possible = calibration(2, each_gpu=(on_a_gpu(),), transfers=(transfer(),))
+    assert find_calibration_problem(possible.case, possible.calibration) is None
+    made = calibration(2, **changes)
+    assert words in find_calibration_problem(made.case, made.calibration)
+
+
+def test_steps_of_the_hosts_own_layers_are_those_of_a_model_with_blocks():
+    gpt = calibration(2, kind="gpt", heads=4, seq_len=8, vocab=32, tied=False, kinds=())
+    runs = (host_run("ddp", "gpt", 4, step=1),)
+    made = msgspec.structs.replace(gpt.calibration, host=runs, beside=())
+    assert find_calibration_problem(gpt.case, made) is None
+    own = msgspec.structs.replace(gpt.case, kind="factory")
+    runs = (host_run("ddp", "factory", 4, step=1),)
+    made = msgspec.structs.replace(made, host=runs)
+    assert "layers of factory" in find_calibration_problem(own, made)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from study.case import Case
+from study.results.calibration.host import HostRun
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
 from study.results.model_check import LONGEST_S, find_model_problem
@@ -31,23 +32,35 @@ def find_calibration_problem(case: Case, found: Calibration) -> str | None:
     layers = [number for kind in found.kinds for number in kind.layers]
     if found.kinds and sorted(layers) != list(range(case.layers)):
         return "has kinds of layers that are not those of its model"
-    kinds = [entry.kind for part in (found.layers, found.loaded, found.beside) for entry in part]
-    if any(kind >= len(found.kinds) for kind in kinds):
+    timed = (found.layers, found.each_gpu, found.loaded, found.beside)
+    if any(entry.kind >= len(found.kinds) for part in timed for entry in part):
         return "has times of a kind of layer that it does not have"
-    if any(not entry.bytes for part in (found.messages, found.collectives) for entry in part):
+    if any(time.rank >= case.gpus for time in found.each_gpu):
+        return "has times of a GPU that it does not have"
+    sent = (found.messages, found.collectives, found.transfers)
+    if any(not entry.bytes for part in sent for entry in part):
         return "has a message of no bytes"
-    if any(run.gpus > case.gpus or min(run.step_times_s) <= 0 for run in found.host):
+    return next(filter(None, (_problem_of_host(case, run) for run in found.host)), None)
+
+
+def _problem_of_host(case: Case, run: HostRun) -> str | None:
+    if run.gpus > case.gpus or min(run.step_times_s) <= 0:
         return "has a step of the host that takes no time, or of GPUs that it does not have"
+    has_blocks = case.layers > case.depth
+    if run.kind != "linear" and not (run.kind == case.kind and has_blocks):
+        return f"has a step of the host with layers of {run.kind}, which are not run there"
     return None
 
 
 def timings(found: Calibration) -> Iterator[Timing]:
     """Yield all that was timed."""
     yield from found.layers
+    yield from found.each_gpu
     yield from found.updates
     yield from found.loaded
     yield from found.messages
     yield from found.collectives
     yield from found.beside
+    yield from found.transfers
     for run in found.host:
         yield from run.actions
