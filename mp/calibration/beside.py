@@ -147,15 +147,16 @@ class _Turns:
     def times_of_transfers(self) -> list[TransferTime]:
         """Return the seconds of transfers with layers beside them, and alone.
 
-        Not of one that ended before the layers.
+        Not of one that takes less time alone than the layers: it may have ended before them, and
+        what a turn takes then is theirs.
         """
         found = []
         for direction in DIRECTIONS:
             its = [
                 samples for (beside, _), samples in self.of_layers.items() if beside == direction
             ]
-            layers_s = sum(map(median, its))
-            if median(self.of_transfers[direction]) < layers_s + self.spin_s:
+            layers_s = median(map(sum, zip(*its, strict=True)))
+            if median(self.alone[direction]) < layers_s + self.spin_s:
                 continue
             for samples, beside_s in ((self.of_transfers[direction], layers_s),
                                       (self.alone[direction], 0.0)):  # fmt: skip

@@ -286,6 +286,32 @@ def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(
     assert all(its.startswith("No memory was left for ") for its in setting.left_out)
 
 
+def turns_of(alone_s, beside_s, spin_s=0.0):
+    """Turns of a transfer beside layers whose forward and backward take 3 s in all."""
+    setting = setting_of()
+    turns = beside._Turns(setting, setting.stack(1, 4, "separate"), 1e9)
+    turns.spin_s = spin_s
+    for way in beside.DIRECTIONS:
+        turns.of_layers[way, "forward"] = [1.0, 2.0, 1.0]
+        turns.of_layers[way, "backward_later"] = [2.0, 1.0, 2.0]
+        turns.of_transfers[way] = [beside_s] * 3
+        turns.alone[way] = [alone_s] * 3
+    return turns
+
+
+def test_transfers_have_their_seconds_with_layers_beside_them_and_alone():
+    found = turns_of(alone_s=5.0, beside_s=6.0, spin_s=1.0).times_of_transfers()
+    assert [(t.direction, t.seconds, t.layers_s) for t in found] == [
+        ("receive", 6.0, 3.0), ("receive", 5.0, 0.0), ("send", 6.0, 3.0), ("send", 5.0, 0.0),
+    ]  # fmt: skip
+    assert {t.rows for t in found} == {4}
+
+
+@pytest.mark.parametrize(("alone_s", "spin_s"), [(0.1, 0.0), (2.9, 0.0), (3.9, 1.0)])
+def test_a_transfer_that_may_have_ended_before_the_layers_says_nothing(alone_s, spin_s):
+    assert turns_of(alone_s, 4.1, spin_s).times_of_transfers() == []
+
+
 def test_updates_are_timed_for_the_fewest_and_the_most_layers_of_a_gpu():
     found = measure_updates(setting_of(optimizer="adam"), 0.1)
     assert [(its.action, its.tensors) for its in found] == [

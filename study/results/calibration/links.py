@@ -50,7 +50,7 @@ class TransferTime(Timing, frozen=True):
     """Messages one after another, with layers beside them for a part of the time, or without.
 
     `layers_s` is how long layers computed meanwhile on the GPU that receives or sends, 0 without.
-    `bytes` are of all messages, `rows` of the layers.
+    `bytes` are of all messages, `rows` of the layers. Alone, too, they take longer than the layers.
     """
 
     direction: Literal["receive", "send"]
