@@ -7,6 +7,7 @@ one kind differ by their place, and rows come from several places.
 """
 
 from contextlib import suppress
+from itertools import pairwise
 
 import torch
 
@@ -24,8 +25,8 @@ def make_inputs(
 ) -> dict[int, list[torch.Tensor]]:
     """Return inputs of some layers of each kind, on the CPU, by the index of the kind.
 
-    Of each as many rows as it has in a mixture of all. Kinds are missing where the layers before
-    them do not fit the device.
+    Of each as many rows as it has in a mixture of all. Kinds are missing where a layer before one
+    of theirs does not fit the device.
 
     Args:
         workload: what is calibrated.
@@ -33,24 +34,20 @@ def make_inputs(
         rows: of the batch.
         device: where the layers run, one after another.
     """
-    wanted = {
-        number: kind
-        for kind, alike in enumerate(kinds)
-        if alike.number
-        for number in _spread(alike.entry.layers)
-    }
+    places = {kind: _spread(its.entry.layers) for kind, its in enumerate(kinds) if its.number}
+    wanted = {number: kind for kind, numbers in places.items() for number in numbers}
     found: dict[int, list[torch.Tensor]] = {}
     with suppress(torch.OutOfMemoryError), torch.no_grad():
         x = workload.cast(workload.draw_batch(rows, device)[0])
         for number in range(max(wanted, default=0) + 1):
             if number in wanted:
                 kind = wanted[number]
-                share = -(-rows // len(_spread(kinds[kind].entry.layers)))
-                found.setdefault(kind, []).append(x[:share].cpu())
+                share = -(-rows // len(places[kind]))
+                found.setdefault(kind, []).append(x[:share].to("cpu", copy=True))
             if number < max(wanted, default=0):
                 x = _run(workload, number, x, device)
     release_cache()
-    return found
+    return {kind: its for kind, its in found.items() if len(its) == len(places[kind])}
 
 
 def _spread(layers: tuple[int, ...]) -> list[int]:
@@ -76,10 +73,19 @@ def part_of(
         like: a tensor without data like the one that is wanted.
         device: where it is wanted.
     """
-    places = inputs.get(kind, [])
-    sizes = [len(like) * (n + 1) // len(places) - len(like) * n // len(places)
-             for n in range(len(places))]  # fmt: skip
-    pairs = list(zip(places, sizes, strict=True))
-    if not pairs or any(x.shape[1:] != like.shape[1:] or len(x) < size for x, size in pairs):
+    places = inputs.get(kind)
+    if not places:
+        return None
+    pairs = list(zip(places, _shares(len(like), len(places)), strict=True))
+    if any(x.shape[1:] != like.shape[1:] or len(x) < size for x, size in pairs):
         return None
     return torch.cat([x[:size] for x, size in pairs]).to(device=device, dtype=like.dtype)
+
+
+def _shares(rows: int, places: int) -> list[int]:
+    """Return the rows of each place, as equal as they can be; few rows are of those in the middle.
+
+    One row is of the place in the middle, two are of those at a quarter and at three quarters.
+    """
+    ends = [(2 * rows * n + places) // (2 * places) for n in range(places + 1)]
+    return [end - begin for begin, end in pairwise(ends)]

@@ -72,10 +72,11 @@ def test_rows_of_an_input_are_what_the_layers_before_several_places_make_of_the_
         before[number] = x.detach()
         x = workload.draw_layer(number)(x)
     assert list(setting.inputs) == [1]  # the first layer has the batch, and the loss drawn numbers
-    of_five = torch.cat([before[1][:1], before[2][:2], before[3][:1], before[4][:2], before[5][:2]])
+    of_five = torch.cat([before[1][:2], before[2][:1], before[3][:2], before[4][:1], before[5][:2]])
     torch.testing.assert_close(setting.stack(1, 8, "separate").x.detach(), of_five)
-    of_four = torch.cat([before[number][:1] for number in (2, 3, 4, 5)])
+    of_four = torch.cat([before[number][:1] for number in (1, 2, 4, 5)])
     torch.testing.assert_close(setting.stack(1, 4, "separate").x.detach(), of_four)
+    assert {x.untyped_storage().nbytes() for x in setting.inputs[1]} == {2 * 16 * 4}  # no more
     assert list(setting_of(**GPT).inputs) == [1, 2]
 
 
@@ -83,6 +84,44 @@ def test_of_many_layers_rows_come_from_places_equally_far_apart():
     assert inputs._spread(tuple(range(1, 24))) == [1, 4, 7, 10, 13, 16, 19, 23]
     assert inputs._spread((1, 2, 3)) == [1, 2, 3]
     assert inputs._spread((7,)) == [7]
+
+
+@pytest.mark.parametrize(
+    ("rows", "shares"),
+    [
+        (1, [0, 0, 0, 1, 0, 0, 0, 0]),
+        (2, [0, 1, 0, 0, 0, 1, 0, 0]),
+        (4, [1, 0, 1, 0, 1, 0, 1, 0]),
+        (8, [1] * 8),
+        (9, [1, 1, 1, 2, 1, 1, 1, 1]),
+        (4096, [512] * 8),
+        (5, [5]),
+    ],
+)
+def test_fewer_rows_than_places_are_of_those_in_the_middle(rows, shares):
+    assert inputs._shares(rows, len(shares)) == shares
+
+
+def test_of_any_rows_no_place_gives_more_than_it_has():
+    for most in range(1, 40):
+        for places in range(1, 9):
+            held = -(-most // places)
+            for rows in range(1, most + 1):
+                shares = inputs._shares(rows, places)
+                assert (sum(shares), max(shares) <= held) == (rows, True)
+
+
+def test_a_kind_of_which_a_place_does_not_fit_has_drawn_inputs(monkeypatch):
+    run = inputs._run
+
+    def fails_at_layer_3(workload, number, *words):
+        if number == 3:
+            raise torch.OutOfMemoryError("made up")
+        return run(workload, number, *words)
+
+    monkeypatch.setattr(inputs, "_run", fails_at_layer_3)
+    assert setting_of().inputs == {}
+    assert list(setting_of(**GPT | {"depth": 2}).inputs) == [1, 2]
 
 
 @pytest.mark.parametrize("gradients", ["separate", "fused"])
