@@ -22,12 +22,15 @@ Beside = Literal["nothing", "pending receive", "receive", "send", "all_reduce"]
 Direction = Literal["receive", "send"]
 BESIDES: tuple[Beside, ...] = ("nothing", "pending receive", "receive", "send", "all_reduce")
 DIRECTIONS: tuple[Direction, ...] = ("receive", "send")
-MARGIN = 1.5  # a transfer takes so many times as long as the layers and the spinning before them
+# A transfer takes so many times as long as the layers and the spinning before them, so that it
+# outlasts them: beside one, layers took 1.65 times as long on H200s, and large messages may have
+# more bytes per second than those of the model.
+MARGIN = 2.5
 LARGEST = 2**28  # bytes of a message; longer transfers are several, one after another
 ON_A_CPU = 2**24  # bytes of a transfer
 SPIN_CYCLES = 2_000_000  # about 1 ms
 SPARE = 2.0  # a GPU spins so many times as long as the host launches the layers
-MOST = 32  # messages of one transfer
+MOST = 64  # messages of one transfer
 # On H200s quartiles lay within 7 % of the median then, those of a pending receive within 0.5 %.
 MOST_ROUNDS = 30
 OF_PIPELINES = 2  # sizes of micro-batches, the smallest
@@ -109,8 +112,15 @@ class _Turns:
         self.size, self.count = min(wanted, LARGEST), -(-wanted // LARGEST)
 
     def make_buffers(self) -> Buffers:
-        """Return the buffers of a transfer."""
-        return Buffers(self.setting, self.size)
+        """Return the buffers of a transfer; the layers, which ran without, must fit beside them.
+
+        Raises:
+            OutOfMemoryError: they do not.
+        """
+        buffers = Buffers(self.setting, self.size)
+        if self.computes:
+            self._compute()
+        return buffers
 
     def measure(self, buffers: Buffers, seconds: float) -> None:
         """Take turns, as the first rank sees them.

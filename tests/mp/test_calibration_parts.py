@@ -325,6 +325,20 @@ def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(
     assert all(its.startswith("No memory was left for ") for its in setting.left_out)
 
 
+def test_layers_that_do_not_fit_beside_the_buffers_leave_transfers_out_on_every_rank(monkeypatch):
+    setting = setting_of()
+    turns = beside._Turns(setting, setting.stack(1, 4, "separate"), 1e9)
+    turns.computes = True
+    assert setting.with_room(turns.make_buffers, "transfers") is not None
+
+    def too_large():
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(turns, "_compute", too_large)
+    assert setting.with_room(turns.make_buffers, "transfers") is None
+    assert setting.left_out == ["No memory was left for transfers."]
+
+
 def turns_of(alone_s, beside_s, spin_s=0.0):
     """Turns of a transfer beside layers whose forward and backward take 3 s in all."""
     setting = setting_of()
