@@ -140,9 +140,14 @@ def is_steady(pair: Pair) -> bool:
 
 
 def of_bubbles(pairs: list[Pair]) -> list[float]:
-    """Return the error of each GPU's bubble, as a share of a step."""
+    """Return the error of each GPU's bubble, as a share of a step.
+
+    Not of CUDA graphs, whose measured bubbles are those of eager steps.
+    """
     found = []
     for pair in pairs:
+        if pair.case.execution == "cuda_graph":
+            continue
         seen = bubbles(measured(pair.result))
         predicted = pair.prediction.bubbles
         found += [its - each.measured for its, each in zip(predicted, seen, strict=False)]

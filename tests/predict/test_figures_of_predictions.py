@@ -1,12 +1,14 @@
 """The figures that predictions are held to, of pairs whose errors are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from benchmarks import predictions
 from benchmarks.again import LABEL, pairs_again
-from benchmarks.predictions import _figures, is_steady, main, of_peaks
+from benchmarks.predictions import _figures, is_steady, main, of_bubbles, of_peaks
 from predict.forecast.accuracy import spread_of
 from predict.forecast.pairs import Pair
 from report.data.load import ProfileResults
@@ -104,6 +106,15 @@ def test_peaks_are_compared_gpu_by_gpu_and_those_too_low_are_counted():
     found = pair(0.1, 0.0, peaks=(1.01, 0.98))
     assert of_peaks([found]) == [pytest.approx(0.01), pytest.approx(-0.02)]
     assert figures(found)["more than 1 % too low, cut as predicted"].startswith("1 ")
+
+
+def test_bubbles_of_a_graph_are_those_of_eager_steps_and_are_not_compared(monkeypatch):
+    seen = [SimpleNamespace(measured=share) for share in (0.2, 0.3)]
+    monkeypatch.setattr(predictions, "bubbles", lambda result: seen)
+    eager = pair(0.1, 0.0, bubbles=(0.25, 0.25))
+    graph = msgspec.structs.replace(eager.case, execution="cuda_graph")
+    assert of_bubbles([eager]) == [pytest.approx(0.05), pytest.approx(-0.05)]
+    assert of_bubbles([Pair(graph, eager.prediction, eager.result)]) == []
 
 
 def test_peaks_of_another_cut_than_the_predicted_are_told_apart():
