@@ -13,8 +13,10 @@ from report.analysis.verdicts.rough import rough_words
 from report.data.labels import differing, differs
 from report.data.measured import MeasuredCase
 from report.wording.cautions import mark
+from report.wording.units import seconds
 from study.case import ARGUMENT
 from study.statistics.comparison import Comparison
+from study.statistics.samples import estimate
 
 __all__ = [
     "CANNOT",
@@ -24,6 +26,7 @@ __all__ = [
     "is_swept_instead",
     "pairs",
     "swept_keys",
+    "times_words",
     "verdict",
     "verdict_words",
     "why_incomparable",
@@ -98,3 +101,11 @@ def verdict_words(
     names = (a_name, b_name, plural)
     words = rough_words(found, *names) if is_disturbed(a, b) else found.words(*names)
     return f"{words}{mark(cautions(a, b))}"
+
+
+def times_words(a: MeasuredCase, b: MeasuredCase) -> str:
+    """Return `with 30 ms and 31 ms a step`, in the order in which `verdict_words` name the two."""
+    found = verdict(a, b)
+    open_and_rough = found.kind == "undecided" and is_disturbed(a, b)
+    first, second = (a, b) if found.names_a_first or open_and_rough else (b, a)
+    return f"with {seconds(estimate(first.steps_s))} and {seconds(estimate(second.steps_s))} a step"

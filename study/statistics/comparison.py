@@ -60,6 +60,11 @@ class Comparison:
             return self._open(a, b, plural)
         return self._difference(a, b, plural)
 
+    @property
+    def names_a_first(self) -> bool:
+        """True where `words` name a before b, as two that do not differ; else b comes first."""
+        return self.kind == "same" or (self.kind == "undecided" and self._holds_one)
+
     def _no_difference(self, a: str, b: str) -> str:
         sure = "detectable difference" if self._holds_one else "difference that matters"
         within = f"within ±{percent_rounded_up(self._farthest)}"

@@ -36,6 +36,27 @@ def test_fused_gradients_are_compared_with_separate_ones_in_whatever_order(fused
     assert "gradients" in text.partition("1F1B: ")[2]
 
 
+@pytest.mark.parametrize("fused_s", [0.1994, 0.2006])
+def test_times_of_two_that_do_not_differ_are_in_the_order_of_their_names(fused_s):
+    given = [steadily("1f1b", fused_s, gradients="fused"), steadily("1f1b", 0.2)]
+    (text,) = settings.of_gradients(given)
+    assert "between separate weight gradients and fused weight gradients" in text
+    assert text.endswith(f"with 200 ms and {1000 * fused_s:.0f} ms a step.")
+
+
+@pytest.mark.parametrize("steadiness", [{}, {"warmup_steady": False}])
+def test_times_of_two_that_cannot_be_told_apart_are_in_the_order_of_their_names(steadiness):
+    noisy = [0.1] * 20 + [0.2] * 11 + [0.3] * 20
+    given = [
+        measured(measuring(scheduled("1f1b", gradients=how, **KEYS), median_ci_s=None,
+                           step_times_s=[s * by for s in noisy], **steadiness))
+        for how, by in (("separate", 1), ("fused", 0.9))
+    ]  # fmt: skip
+    (text,) = settings.of_gradients(given)
+    assert "separate weight gradients and fused weight gradients cannot be told apart" in text
+    assert text.endswith("with 200 ms and 180 ms a step.")
+
+
 def test_what_differs_elsewhere_is_in_the_label():
     given = [
         steadily("gpipe", step_s, micro_batches, gradients)

@@ -1,14 +1,20 @@
 """Layers that run again in backward: the memory that this saves, and the time that it costs."""
 
-from report.analysis.comparison import CANNOT, Pair, pairs, verdict_words, why_incomparable
+from report.analysis.comparison import (
+    CANNOT,
+    Pair,
+    pairs,
+    times_words,
+    verdict_words,
+    why_incomparable,
+)
 from report.analysis.flops import step_flops
 from report.analysis.profiled.shapes import recomputed_flops
 from report.answers.phrases import label_of
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.quantities import list_words
-from report.wording.units import BYTES, percent, seconds
-from study.statistics.samples import estimate
+from report.wording.units import BYTES, percent
 
 
 def recomputing(results: list[MeasuredCase]) -> list[str]:
@@ -25,8 +31,7 @@ def _compare(pair: Pair, label: str) -> str:
     if problem := why_incomparable(plain, again, "recompute"):
         return f"{found}What running layers again costs {CANNOT}: {problem}."
     words = verdict_words(plain, again, "keeping what backward needs", "running layers again")
-    before, after = (seconds(estimate(result.steps_s)) for result in (plain, again))
-    cost = f"{words[0].upper()}{words[1:]}, with {after} and {before} a step."
+    cost = f"{words[0].upper()}{words[1:]}, {times_words(plain, again)}."
     return f"{found}{cost}{_operations(again)}"
 
 

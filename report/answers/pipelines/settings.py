@@ -1,13 +1,19 @@
 """Pipelines that differ in one setting alone: more micro-batches, fused weight gradients."""
 
-from report.analysis.comparison import Pair, pairs, verdict, verdict_words, why_incomparable
+from report.analysis.comparison import (
+    Pair,
+    pairs,
+    times_words,
+    verdict,
+    verdict_words,
+    why_incomparable,
+)
 from report.answers.phrases import MOST_GROUPS, more_settings
 from report.data.labels import differs, label
 from report.data.measured import MeasuredCase
 from report.wording.names import begun, gradients_words
-from report.wording.units import count_of, seconds
+from report.wording.units import count_of
 from study.schedules import SCHEDULES
-from study.statistics.samples import estimate
 
 MICRO_BATCHES = "Do more micro-batches make a step faster?"
 GRADIENTS = "Do fused weight gradients make a step faster?"
@@ -60,8 +66,8 @@ def _counts(compared: list[Pair]) -> str:
 def _compare(pair: Pair, key: str, pipelines: list[MeasuredCase]) -> str:
     names = (_name(pair.least, key), _name(pair.most, key))
     words = verdict_words(pair.least, pair.most, *names, plural=True)
-    before, after = (seconds(estimate(result.steps_s)) for result in (pair.least, pair.most))
-    return f"{_label(pair.most, key, pipelines)}: {words}, with {after} and {before} a step."
+    times = times_words(pair.least, pair.most)
+    return f"{_label(pair.most, key, pipelines)}: {words}, {times}."
 
 
 def _label(result: MeasuredCase, key: str, pipelines: list[MeasuredCase]) -> str:

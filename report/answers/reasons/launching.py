@@ -1,6 +1,13 @@
 """Eager steps beside CUDA graphs of the same steps: what launching kernels one by one costs."""
 
-from report.analysis.comparison import CANNOT, Pair, pairs, verdict_words, why_incomparable
+from report.analysis.comparison import (
+    CANNOT,
+    Pair,
+    pairs,
+    times_words,
+    verdict_words,
+    why_incomparable,
+)
 from report.analysis.verdicts.launching import launching_between
 from report.answers.phrases import label_of
 from report.answers.pipelines.ranking import names_of
@@ -8,8 +15,7 @@ from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.document import Answer
 from report.wording.names import begun
-from report.wording.units import count_of, plural, seconds
-from study.statistics.samples import estimate
+from report.wording.units import count_of, plural
 
 QUESTION = "What does launching kernels one by one cost?"
 
@@ -32,8 +38,7 @@ def _compare(pair: Pair, label: str) -> str:
     if problem := why_incomparable(eager, graph, "execution"):
         return f"{label}What launching costs {CANNOT}: {problem}."
     words = verdict_words(eager, graph, "eager steps", "CUDA graphs", plural=True)
-    before, after = (seconds(estimate(result.steps_s)) for result in (eager, graph))
-    told = f"{label}{words[0].upper()}{words[1:]}, with {after} and {before} a step."
+    told = f"{label}{words[0].upper()}{words[1:]}, {times_words(eager, graph)}."
     return f"{told}{_cost(eager, graph)}"
 
 
