@@ -1,7 +1,7 @@
 """Jobs that ran on one host at the same time, whatever table they are in."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import TypeVar
@@ -21,24 +21,46 @@ def hosts_of(result: Result) -> set[str]:
     return {result.environment.host, *(rank.host for rank in result.environment.ranks)}
 
 
-def shared_hosts(results: Mapping[K, Result]) -> dict[K, tuple[str, ...]]:
+def clusters(profiles: Iterable[Iterable[Result]]) -> list[int]:
+    """Return a number for each profile, equal for those whose results name a common GPU.
+
+    Hosts of two clusters may have one name: a GPU's UUID is unique, a host's name is not.
+    """
+    found: list[int] = []
+    seen: list[set[str]] = []
+    for number, results in enumerate(profiles):
+        known = [result.environment for result in results if result.environment is not None]
+        mine = {gpu.uuid for environment in known for gpu in environment.gpus if gpu.uuid}
+        same = {found[n] for n, others in enumerate(seen) if mine & others}
+        found = [number if cluster in same else cluster for cluster in found] + [number]
+        seen.append(mine)
+    return found
+
+
+def shared_hosts(
+    results: Mapping[K, Result], cluster_of: Mapping[K, int] | None = None
+) -> dict[K, tuple[str, ...]]:
     """Return, for each job that was not alone, the hosts on which another ran at the same time.
 
     A copy of a job's result is no other job. A job that left no result is not seen.
+
+    Args:
+        results: The result of each job.
+        cluster_of: The cluster of each job; without it, all are of one.
     """
     jobs: dict[tuple[str, str], list[K]] = defaultdict(list)
     for key, result in results.items():
         jobs[result.case_id, result.job.started_at].append(key)
-    spans: dict[str, list[tuple[Span, list[K]]]] = defaultdict(list)
+    spans: dict[tuple[str, int], list[tuple[Span, list[K]]]] = defaultdict(list)
     for keys in jobs.values():
         result = results[keys[0]]
         span = _seconds(result.job.started_at), _seconds(result.job.finished_at)
         if span[1] - span[0] > MOMENT_S:
             for host in hosts_of(result):
-                spans[host].append((span, keys))
+                spans[host, cluster_of[keys[0]] if cluster_of else 0].append((span, keys))
     found: dict[K, tuple[str, ...]] = {}
-    for host in sorted(spans):
-        for keys in _overlapping(spans[host]):
+    for host, cluster in sorted(spans):
+        for keys in _overlapping(spans[host, cluster]):
             for key in keys:
                 found[key] = (*found.get(key, ()), host)
     return found

@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from predict.forecast.pairs import Pair, pairs_of
-from report.data.hosts import shared_hosts
+from report.data.hosts import clusters, shared_hosts
 from study.case import Case
 from study.models import KINDS
 from study.outcome import Outcome
@@ -32,8 +32,8 @@ NOT_SUBMITTED = "not submitted"
 class ProfileResults:
     """Results, submissions and attempts of one profile.
 
-    `shared_hosts` has the hosts of a case on which another job ran at the same time, of whatever
-    profile. Calibrations are apart: no table of steps has one.
+    `shared_hosts` has the hosts of a case on which another job ran at the same time, of this
+    profile or of another one with the same GPUs. Calibrations are apart: no table of steps has one.
     """
 
     store: Store
@@ -121,7 +121,10 @@ def _note_shared_hosts(profiles: list[ProfileResults]) -> None:
         for case, result in (*profile.results.items(), *profile.calibrations.items())
         if result is not None
     }
-    for (i, case), hosts in shared_hosts(jobs).items():
+    numbers = range(len(profiles))
+    found = clusters([result for (i, _), result in jobs.items() if i == n] for n in numbers)
+    cluster_of = {job: found[job[0]] for job in jobs}
+    for (i, case), hosts in shared_hosts(jobs, cluster_of).items():
         profiles[i].shared_hosts[case] = hosts
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from report.analysis.comparison import cautions
 from report.analysis.verdicts.disturbances import disturbances
-from report.data.hosts import shared_hosts
+from report.data.hosts import clusters, shared_hosts
 from report.data.load import load_results
 from report.data.selection import select_tables
 from tests.report.made_up import failed, grid, result, write
-from tests.report.made_up_conditions import ran
+from tests.report.made_up_conditions import environment, ran
 
 ALONE = ("10:01:00", "10:02:00")
 
@@ -20,6 +20,13 @@ ALONE = ("10:01:00", "10:02:00")
 def other(start, end, *hosts):
     """A job of another grid."""
     return ran(result("task2", depth=6, gpus=2), start, end, *(hosts or ["node1"]))
+
+
+def on_gpus(given, uuids):
+    """The result from GPUs of these UUIDs, a letter each."""
+    gpus = given.environment.gpus
+    named = [msgspec.structs.replace(gpu, uuid=uuids[n % len(uuids)]) for n, gpu in enumerate(gpus)]
+    return environment(given, gpus=named)
 
 
 def shared(*results):
@@ -95,6 +102,34 @@ def test_a_job_of_another_profile_and_grid_is_a_caution_in_the_sentence(tmp_path
     (table,) = [t for t in select_tables(grid("task4"), profiles) if t.profile == "slurm"]
     assert cautions(*table.results) == ["another job ran on the same host on 5 GPUs"]
     assert disturbances(table.results[1]) == ["ran beside another job on host node1"]
+
+
+def test_a_host_of_the_same_name_in_another_cluster_is_not_shared(tmp_path: Path):
+    write(
+        tmp_path, "slurm", ran(result(gpus=2), *ALONE), ran(result(gpus=5), "09:00:00", "09:01:00")
+    )
+    write(tmp_path, "other", on_gpus(other(*ALONE), "xy"))
+    profiles = load_results(tmp_path, lambda text: None)
+    assert [profile.shared_hosts for profile in profiles] == [{}, {}]
+
+
+def test_profiles_without_gpus_are_not_known_to_share_a_host(tmp_path: Path):
+    write(tmp_path, "one", ran(result(gpus=2, gpu_name=None), *ALONE))
+    write(tmp_path, "two", ran(result(gpus=3, gpu_name=None), *ALONE))
+    profiles = load_results(tmp_path, lambda text: None)
+    assert [profile.shared_hosts for profile in profiles] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "numbers"),
+    [
+        (["a", "b", "a"], [2, 1, 2]),
+        (["a", "b", "ab"], [2, 2, 2]),
+        (["ab", "bc", "cd", "x"], [2, 2, 2, 3]),
+    ],
+)
+def test_profiles_with_a_common_gpu_are_of_one_cluster(gpus, numbers):
+    assert clusters([on_gpus(result(gpus=2), g)] for g in gpus) == numbers
 
 
 def test_a_repeat_that_shared_its_host_is_told_of_the_case(tmp_path: Path):
