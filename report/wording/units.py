@@ -61,6 +61,13 @@ def digits_for(value: float, interval: Interval | None) -> int:
     return min(max(floor(log10(value)) - floor(log10(2 * half)) + 1, DIGITS), MOST_DIGITS)
 
 
+def digits_within(value: float, half_width: float) -> int:
+    """Return the significant digits of which the interval leaves the last one, one to three."""
+    if half_width <= 0 or value <= 0:
+        return DIGITS
+    return min(max(floor(log10(value)) - floor(log10(half_width)) + 1, 1), DIGITS)
+
+
 def seconds(value: float | None) -> str:
     """Return a duration in h, s, ms, µs or ns."""
     return UNKNOWN if value is None else _with_unit(value, TIMES)

@@ -9,6 +9,7 @@ from report.wording.quantities import gpu_time_cell, in_words, rate_cell, size_c
 from report.wording.units import (
     between,
     data_size,
+    digits_within,
     percent,
     ratio,
     runs,
@@ -70,6 +71,14 @@ def test_bytes_have_a_binary_unit(value, text):
 )
 def test_layers_that_follow_one_another_are_one_run(numbers, text):
     assert runs(numbers) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "digits"),
+    [(3.2, 2.25, 1), (3.2, 0.22, 2), (20, 0.01, 3), (20, 3, 2), (3.2, 40, 1), (3.2, 0, 3)],
+)
+def test_digits_end_where_the_interval_begins(value, half_width, digits):
+    assert digits_within(value, half_width) == digits
 
 
 def test_a_median_has_its_interval_or_a_dash():

@@ -7,7 +7,7 @@ from report.analysis.comparison import is_disturbed, verdict, why_incomparable
 from report.analysis.step_time import step_time
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
-from report.wording.units import percent, seconds
+from report.wording.units import DIGITS, digits_within, number, percent, seconds
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,13 @@ class Launching:
     Attributes:
         eager_s: The median eager step in seconds.
         graph_s: That of the graph.
+        half_width: Half of the 95 % confidence interval of `share`.
         is_rough: Something disturbed one of the two.
     """
 
     eager_s: float
     graph_s: float
+    half_width: float
     is_rough: bool
 
     @property
@@ -36,18 +38,27 @@ class Launching:
 
     @property
     def words(self) -> str:
-        """`3.90 ms (11.5 %)`, or `about 11 %` where something disturbed a measurement."""
+        """`3.90 ms (11.5 %)`, with fewer digits and `about` where the interval supports no more.
+
+        `about 11 %` where something disturbed a measurement.
+        """
         if self.is_rough:
             return f"about {100 * self.share:.0f} %"
-        return f"{seconds(self.cost_s)} ({percent(self.share)})"
+        digits = digits_within(self.share, self.half_width)
+        if digits == DIGITS:
+            return f"{seconds(self.cost_s)} ({percent(self.share)})"
+        cost_s = float(f"{self.cost_s:.{digits}g}")
+        return f"about {seconds(cost_s)} ({number(100 * self.share, digits)} %)"
 
 
 def launching_between(eager: MeasuredCase, graph: MeasuredCase) -> Launching | None:
     """Return the cost for two cases that may be compared; None if no graph is clearly faster."""
-    if verdict(eager, graph).kind != "faster":
+    found = verdict(eager, graph)
+    if found.kind != "faster":
         return None
     eager_s, graph_s = (step_time(result).estimate_s for result in (eager, graph))
-    return Launching(eager_s, graph_s, is_rough=is_disturbed(eager, graph))
+    half_width = (found.high - found.low) / 2
+    return Launching(eager_s, graph_s, half_width, is_rough=is_disturbed(eager, graph))
 
 
 def launching_of(result: MeasuredCase, results: Sequence[MeasuredCase]) -> Launching | None:
