@@ -9,6 +9,7 @@ from typing import Any
 
 from report.analysis.metrics import Baselines, Metrics, metrics
 from report.analysis.replay import COMPUTE_KINDS, spans_of, typical_step_s
+from report.analysis.time_use import is_unlike_graph
 from report.data.labels import keys_of
 from report.data.measured import MeasuredCase, measured
 from report.data.selection import GridTable, Row
@@ -89,5 +90,7 @@ def _moved(result: MeasuredCase, name: str) -> int | None:
 
 def _bubble(result: MeasuredCase) -> float | None:
     """Return the mean share of a step in which a GPU computes nothing."""
+    if is_unlike_graph(result):
+        return None
     busy_s = sum(s.end_s - s.start_s for s in spans_of(result) if s.kind in COMPUTE_KINDS)
     return 1 - busy_s / (result.case.gpus * typical_step_s(result)) if spans_of(result) else None

@@ -13,6 +13,7 @@ from study.results.measurement import Breakdown, GpuTime
 
 MAX_INSTRUMENTATION_COST = 0.5  # of a step; above it the parts say little
 WHOLE = 1.05  # of a step; clocks of a host and a GPU differ by less
+LIKE_GRAPH = 0.1  # of a graph's step; eager steps that differ by more do not show its bubble
 CHEAP = 0.05  # of a step; up to here it is not worth a word
 PARTS = [key for key in GpuTime.__struct_fields__ if key != "index"]
 _parts_of = attrgetter(*PARTS)
@@ -104,6 +105,14 @@ def is_costly(result: MeasuredCase) -> bool:
     """Return True if instruments changed the step so much that its parts say little."""
     cost = instrumentation_cost(result)
     return cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST
+
+
+def is_unlike_graph(result: MeasuredCase) -> bool:
+    """Return True for a CUDA graph whose instrumented steps, which are eager, take other times."""
+    if result.case.execution != "cuda_graph":
+        return False
+    longer = longer_than_timed(result)
+    return longer is not None and abs(longer) > LIKE_GRAPH
 
 
 def instrumentation_warning(result: MeasuredCase) -> str:

@@ -145,11 +145,18 @@ def _shade(span: TimeSpan) -> str:
 
 def _title(result: MeasuredCase) -> str:
     name = schedule_name(result.case)
-    measured = fmean(bubble.measured for bubble in bubbles(result))
-    formula = bubbles(result)[0].formula
-    beside = "" if formula is None else f" (formula {percent(formula)})"
     took = seconds(step_time(result).estimate_s)
     drawn_s = typical_step_s(result)
     differs = abs(drawn_s / step_time(result).estimate_s - 1) > OTHERWISE
     drawn = f" (drawn: an instrumented step of {seconds(drawn_s)})" if differs else ""
-    return f"{name[0].upper()}{name[1:]}: {took}{drawn}, bubble {percent(measured)}{beside}"
+    return f"{name[0].upper()}{name[1:]}: {took}{drawn}{_bubble(result)}"
+
+
+def _bubble(result: MeasuredCase) -> str:
+    """Return the bubble and its formula's; empty for a step that has none."""
+    found = bubbles(result)
+    if not found:
+        return ""
+    formula = found[0].formula
+    beside = "" if formula is None else f" (formula {percent(formula)})"
+    return f", bubble {percent(fmean(bubble.measured for bubble in found))}{beside}"

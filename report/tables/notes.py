@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from string import ascii_lowercase
 
 from report.analysis.step_time import step_time
-from report.analysis.time_use import MAX_INSTRUMENTATION_COST, instrumentation_cost, time_use
+from report.analysis.time_use import (
+    LIKE_GRAPH,
+    MAX_INSTRUMENTATION_COST,
+    instrumentation_cost,
+    is_unlike_graph,
+    time_use,
+)
 from report.analysis.verdicts.disturbances import (
     FEW_STEPS,
     has_few_steps,
@@ -110,7 +116,14 @@ def _instrumentation(result: MeasuredCase) -> Iterator[str]:
 
 def _graph(result: MeasuredCase) -> Iterator[str]:
     """Note which numbers of a graph's row are not the graph's."""
-    if result.case.execution == "cuda_graph" and time_use(result):
+    if result.case.execution != "cuda_graph" or not time_use(result):
+        return
+    if is_unlike_graph(result):
+        yield (
+            "The step is one CUDA graph, and has no bubble here: instrumented steps are eager, and "
+            f"their times differ from the graph's by over {100 * LIKE_GRAPH:g} %."
+        )
+    else:
         yield (
             "The step is one CUDA graph; bubble, waits and shares come from instrumented steps, "
             "which are eager."

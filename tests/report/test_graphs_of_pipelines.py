@@ -3,8 +3,12 @@
 import pytest
 
 from report.analysis.predicted_memory import predicted_of
+from report.data.load import load_results
 from report.data.measured import measured
+from report.data.selection import select_tables
 from report.method import make_method
+from report.tidy import tidy_rows
+from study.grids.file import load_grids
 from tests.report.made_up import measuring, steady
 from tests.report.made_up_pipeline import scheduled
 from tests.report.shown import cells, shown_in
@@ -72,6 +76,33 @@ def test_rows_of_graphs_say_that_their_instrumented_steps_are_eager(shown):
     (sentence,) = [s for s in make_method([measured(r) for r in GRAPHS]) if "CUDA graph" in s]
     assert "instrumented steps are eager" in sentence
     assert not any("CUDA graph" in s for s in make_method([measured(r) for r in EAGER]))
+
+
+@pytest.mark.parametrize(("graph_s", "has_bubble"), [(0.098, True), (0.08, False)])
+def test_a_graph_much_faster_than_its_instrumented_steps_has_no_bubble(
+    tmp_path, graph_s, has_bubble
+):
+    made = scheduled("1f1b", gpus=4, depth=20, batch_size=640, execution="cuda_graph", step_s=0.1)
+    graph = measuring(made, step_times_s=steady(graph_s), median_ci_s=None)
+    section, _ = shown_in(tmp_path, GRID, EAGER[0], graph)
+    row = cells(section)[1]
+    notes = " ".join(section.table.notes)
+    assert (row["bubble"] != "–") is has_bubble
+    assert (NOTE in notes) is has_bubble
+    assert ("differ from the graph's by over 10 %" in notes) is not has_bubble
+    (table,) = select_tables(load_grids([str(tmp_path / "mine.yaml")])[0],
+                             load_results(tmp_path / "results", pytest.fail))  # fmt: skip
+    assert (tidy_rows(table)[1]["bubble"] is not None) is has_bubble
+
+
+def test_what_launching_takes_has_the_digits_that_its_interval_supports(tmp_path):
+    noisy = [0.1] * 20 + [0.104] * 5 + [0.096] * 20
+    eager = measuring(EAGER[0], step_times_s=noisy, median_ci_s=None)
+    graph = measuring(GRAPHS[0], step_times_s=steady(0.093), median_ci_s=None)
+    section, _ = shown_in(tmp_path, GRID, eager, graph)
+    (answer,) = [a for a in section.answers if a.question.startswith("What does launching")]
+    assert answer.sentences[0].endswith("Launching takes about 7 ms (7 %) of an eager step.")
+    assert cells(section)[0][HEADING] == "about 7 ms (7 %)"
 
 
 def test_schedules_are_ranked_apart_by_execution_and_graphs_miss_no_naive_case(shown):
