@@ -51,6 +51,16 @@ def test_a_row_holds_the_schedule_against_naive_on_one_gpu_and_on_as_many(tmp_pa
     assert speeds["over naive on 1 GPU"].startswith("2.73 (2.6")
 
 
+@pytest.mark.parametrize(
+    ("gpus", "base"), [((5,), "as many GPUs"), ((1, 5), "as many GPUs and on 1 GPU")]
+)
+def test_the_caption_of_speeds_names_the_bases_that_were_measured(tmp_path, gpus, base):
+    naive = [scheduled("naive", gpus=n, step_s=0.3) for n in gpus]
+    section = section_of(tmp_path, *naive, scheduled("1f1b", step_s=0.11))
+    rows = details_of(section, f"Speed over the naive schedule on {base} (95 % CI)")
+    assert rows[-1]["over naive"].startswith("2.73")
+
+
 def test_the_bubble_stands_beside_its_formula_and_that_of_each_gpu_is_a_detail(tmp_path):
     section = section_of(tmp_path, scheduled("gpipe"), scheduled("1f1b", stage_takes={0: 0.5}))
     row = row_of(section, "GPipe")

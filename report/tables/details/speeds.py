@@ -7,19 +7,26 @@ from report.document import Table, join_cells, known_rows
 from report.tables.details.one_gpu import kept_apart
 from report.wording.units import UNKNOWN
 
-CAPTION = "Speed over the naive schedule on as many GPUs and on 1 GPU (95 % CI)"
+CAPTION = "Speed over the naive schedule on {} (95 % CI)"
 OVER = ("over naive", "over naive on 1 GPU")
+BASES = ("as many GPUs", "1 GPU")
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
     """Return a row for each case that may be compared with a naive one."""
     labels, apart = Labels(results), set(kept_apart(results))
     rows = [join_cells(labels.of(r), _cells(r, results)) for r in results if r not in apart]
-    return known_rows(CAPTION, [row for row in rows if _is_known(row)])
+    known = [row for row in rows if _is_known(row)]
+    shown = [base for base, name in zip(BASES, OVER, strict=True) if _has(known, name)]
+    return known_rows(CAPTION.format(" and on ".join(shown)), known)
+
+
+def _has(rows: list[dict[str, str]], name: str) -> bool:
+    return any(row[name] != UNKNOWN for row in rows)
 
 
 def _is_known(row: dict[str, str]) -> bool:
-    return any(row[name] != UNKNOWN for name in OVER)
+    return any(_has([row], name) for name in OVER)
 
 
 def _cells(result: MeasuredCase, results: list[MeasuredCase]) -> dict[str, str]:
