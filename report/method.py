@@ -65,8 +65,8 @@ def _of_graphs(results: list[MeasuredCase]) -> list[str]:
     if not any(r.case.execution == "cuda_graph" and r.measurement.breakdown for r in results):
         return []
     return [
-        "A step that is timed as one CUDA graph cannot be looked into: its instrumented steps are "
-        "eager, and run after the graph was let go of."
+        "Nothing inside of a CUDA graph can be timed: where a step is one graph, its instrumented "
+        "steps are eager, and run after the graph was released."
     ]
 
 

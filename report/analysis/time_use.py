@@ -117,7 +117,9 @@ def is_unlike_graph(result: MeasuredCase) -> bool:
 
 def instrumentation_warning(result: MeasuredCase) -> str:
     """Return sentences on instrumented steps unlike the timed ones, after a space; else nothing."""
-    of_graph = " These shares are those of eager steps, since a graph cannot be looked into."
+    of_graph = (
+        " These shares are those of eager steps, since nothing inside of a graph can be timed."
+    )
     found = of_graph if result.case.execution == "cuda_graph" and time_use(result) else ""
     cost = instrumentation_cost(result)
     if cost is None or not is_costly(result):

@@ -152,9 +152,8 @@ def test_lines_below_the_table_count_other_machines_and_cases_without_a_predicti
         Pair(away.case, away.prediction, away.result, "torch (a and b)"),
     ]
     assert _summary(pairs, {"no calibration": 2}) == [
-        "Error of 1 predicted step: 1.0 % on average, 1.0 % at most. Measured within the 90 % "
-        "interval: 1 of 1.",
-        "1 step is launch-bound and has a lower bound alone (at least). Measured no faster than "
+        "Error of 1 predicted step: 1.0 %. Measured within the 90 % interval: 1 of 1.",
+        "1 step is launch-bound and has only a lower bound (at least). Measured no faster than "
         "that: 1 of 1.",
         "1 not counted: calibrated and measured differ in torch (a and b).",
         "2 without a prediction: no calibration.",

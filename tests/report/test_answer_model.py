@@ -189,8 +189,8 @@ def test_mfu_says_what_it_is_a_share_of_and_nothing_of_a_gpu_without_a_datasheet
     # 26 layers and their extra: (25 + 3) x 3 x 10^9 operations a row, 64 rows, 0.1 s.
     known = gpt("naive", 1, 0.1, gpu_name="NVIDIA H100 80GB HBM3")
     text, _, _ = answers(tmp_path, known)
-    share = re.search(r"Its MFU is ([0-9.]+) % of the GPU's dense bfloat16 peak", text)
+    share = re.search(r"Its MFU is ([0-9.]+) % by the GPU's dense bfloat16 peak", text)
     assert float(share.group(1)) == pytest.approx(100 * FLOPS / 0.1 / 989e12, rel=0.01)
-    assert f"and {100 * FLOPS / 0.1 / 50e12:.1f} % of the fastest product that the job" in text
+    assert f"and {100 * FLOPS / 0.1 / 50e12:.1f} % by the fastest matrix product that" in text
     text, _, _ = answers(tmp_path / "unknown", gpt("naive", 1, 0.1, gpu_name="Some GPU"))
     assert "MFU" not in text

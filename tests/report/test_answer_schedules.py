@@ -100,7 +100,7 @@ def test_all_that_are_as_fast_are_named_and_the_next_is_compared(tmp_path, next_
 )
 def test_what_bounds_the_fastest_is_named(tmp_path, disturbed, most):
     answer = answer_of(tmp_path, "pipeline", scheduled("1f1b", **disturbed))
-    assert "of a step (theory: 28.6 %), mainly" in answer
+    assert "of a step (by formula: 28.6 %), mainly" in answer
     assert most in answer
 
 

@@ -45,7 +45,7 @@ def test_lines_below_say_how_many_lie_in_their_interval_and_how_many_keep_their_
     share = f"{points.count('yes')} of {len(points)}"
     assert within.endswith(f"Measured within the 90 % interval: {share}.")
     assert above == (
-        f"{len(bounds)} steps are launch-bound and have a lower bound alone (at least). Measured "
+        f"{len(bounds)} steps are launch-bound and have only a lower bound (at least). Measured "
         f"no faster than that: {bounds.count('yes')} of {len(bounds)}."
     )
 
@@ -61,3 +61,4 @@ def test_what_launching_takes_is_a_column_and_no_line_for_each_row():
     assert all(text.endswith(" ms") for text in launching)
     assert {row["launching, calibrated"] for row in rows if row["error"] != "–"} == {"–"}
     assert not any("aunching takes" in line for line in made.notes)
+    assert [line for line in made.notes if line.startswith("Launching, calibrated: ")]

@@ -45,8 +45,9 @@ def _mfu(best: MeasuredCase) -> str:
     fastest = (
         ""
         if found.share_of_fastest is None
-        else f", and {percent(found.share_of_fastest)} of the fastest product that the job measured"
+        else f", and {percent(found.share_of_fastest)} by the fastest matrix product that the job "
+        "measured"
     )
     return (
-        f" Its MFU is {percent(found.mfu)} of {of} dense {number} peak by the datasheet{fastest}."
+        f" Its MFU is {percent(found.mfu)} by {of} dense {number} peak in the datasheet{fastest}."
     )

@@ -47,7 +47,7 @@ def answer(result: MeasuredCase, whose: str = "") -> list[str]:
     warning = instrumentation_warning(result)
     if abs(excess) < LITTLE and max(map(abs, parts.values())) < LITTLE:
         return [f"{text}, as the formula says ({percent(formula)}).{warning}"]
-    return [f"{text} (theory: {percent(formula)}){_cause(result, excess, parts)}.{warning}"]
+    return [f"{text} (by formula: {percent(formula)}){_cause(result, excess, parts)}.{warning}"]
 
 
 def _for_collectives(result: MeasuredCase, whose: str) -> list[str]:

@@ -14,7 +14,7 @@ from study.results.layers import LayerProfile, ModelProfile
 
 CAPTION = (
     "Layers of the model, each measured alone with one micro-batch; a row of several layers shows "
-    "one of them, and a row of all the sums"
+    "one of them, the row of all layers their sums"
 )
 MOST_MODELS = 4  # that differ
 MOST_RUNS = 40  # of equal layers; of more, those in the middle are one row

@@ -14,6 +14,10 @@ from report.wording.units import UNKNOWN, count_of, plural, signed_percent
 from study.storage.prediction import launching_of
 
 CAPTION = "Predicted before the jobs ran, and measured"
+LAUNCHING = (
+    "Launching, calibrated: what launching the kernels of a step takes the slowest process, by the "
+    "calibration. It is no lower bound, since a host may launch faster in another job."
+)
 
 
 def make_tables(grid_table: GridTable) -> list[Table]:
@@ -40,6 +44,7 @@ def make_tables(grid_table: GridTable) -> list[Table]:
     ]
     table = make_rows(CAPTION, cells)
     told = _summary([pair for _, pair in pairs], _unpredicted(grid_table.rows))
+    told += [LAUNCHING] if held_up else []
     return [Table(table.columns, table.rows, table.caption, [*lines, *told])]
 
 
@@ -96,9 +101,11 @@ def _points(points: Sequence[Pair]) -> list[str]:
     if spread is None:
         return []
     inside = sum(pair.is_inside for pair in points)
+    largest = f"{100 * spread.largest:.1f} %"
+    error = f"{100 * spread.mean:.1f} % on average, {largest} at most"
     return [
-        f"Error of {count_of(spread.count, 'predicted step')}: {100 * spread.mean:.1f} % on "
-        f"average, {100 * spread.largest:.1f} % at most. Measured within the 90 % interval: "
+        f"Error of {count_of(spread.count, 'predicted step')}: "
+        f"{error if spread.count > 1 else largest}. Measured within the 90 % interval: "
         f"{inside} of {spread.count}."
     ]
 
@@ -111,6 +118,6 @@ def _bounds(pairs: Sequence[Pair]) -> list[str]:
     held, count = sum(pair.is_inside for pair in bounds), len(bounds)
     has = plural(count, "is launch-bound and has", "are launch-bound and have")
     return [
-        f"{count_of(count, 'step')} {has} a lower bound alone (at least). Measured no faster than "
+        f"{count_of(count, 'step')} {has} only a lower bound (at least). Measured no faster than "
         f"that: {held} of {count}."
     ]
