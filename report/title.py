@@ -7,6 +7,7 @@ from report.data.commits import commit_words
 from report.data.selection import GridTable, Row
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
+from study.outcome import UNTRIED
 from study.results.environment import Environment
 from study.results.result import Result
 from study.text import one_line
@@ -108,7 +109,7 @@ def _dates(results: list[Result]) -> str:
 def _counts(cases: list[list[Row]]) -> str:
     """Count outcomes of cases, each given as its jobs; leave out what there is none of."""
     states = Counter(_state(jobs) for jobs in cases)
-    order = ("measured", "failed", "missing")
+    order = ("measured", "failed", "not run", "missing")
     return ", ".join(f"{states[state]} {state}" for state in order if states[state])
 
 
@@ -117,7 +118,13 @@ def _is_measured(jobs: list[Row]) -> bool:
 
 
 def _state(jobs: list[Row]) -> str:
-    """Return `measured` if one of the jobs is, else `failed` if one failed."""
+    """Return `measured` if one of the jobs is, else `failed` if one failed by itself.
+
+    `not run` is what was cancelled, preempted or lost.
+    """
     if _is_measured(jobs):
         return "measured"
-    return "missing" if all(job.outcome is None for job in jobs) else "failed"
+    outcomes = {job.outcome for job in jobs if job.outcome is not None}
+    if not outcomes:
+        return "missing"
+    return "not run" if outcomes <= UNTRIED else "failed"

@@ -4,27 +4,35 @@ from report.answers.phrases import case_words
 from report.data.labels import keys_of
 from report.data.selection import Row
 from report.document import Answer
-from report.wording.names import HOW, schedule_in_text, value_text
+from report.wording.names import HOW, outcome_words, schedule_in_text, value_text
 from report.wording.units import count_of
 from study.case import ARGUMENT, Case
+from study.outcome import UNTRIED
 from study.text import one_line
 
 NAMED = 5  # cases; of more that failed, the number is given besides
 
 
 def answer(rows: list[Row]) -> list[Answer]:
-    """Say how many cases are missing, and the first few by name: which failed, which are open."""
+    """Say how many cases are missing, and name the first that failed, did not run, or are open."""
     missing = [row for row in rows if row.measured is None]
     if not missing:
         return []
     keys = [key for key in _differing(rows) if key not in ("depth", "gpus", *HOW)]
-    failed = [
-        f"{_name(row.case, keys)} ({row.outcome})" for row in missing if row.outcome is not None
-    ]
-    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-    named = f" Failed: {', '.join(failed[:NAMED])}{more}." if failed else ""
+    ended = [row for row in missing if row.outcome is not None]
+    named = _ended("Failed", [row for row in ended if row.outcome not in UNTRIED], keys)
+    named += _ended("Not run", [row for row in ended if row.outcome in UNTRIED], keys)
     named += _without_result([row.case for row in missing if row.outcome is None], rows)
     return [Answer("", [f"Missing from this answer: {len(missing)} of {len(rows)} cases.{named}"])]
+
+
+def _ended(word: str, rows: list[Row], keys: list[str]) -> str:
+    """Name the first few of these cases and how each ended; empty without one."""
+    if not rows:
+        return ""
+    names = [f"{_name(row.case, keys)} ({outcome_words(str(row.outcome))})" for row in rows]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f" {word}: {', '.join(names[:NAMED])}{more}."
 
 
 def _without_result(cases: list[Case], rows: list[Row]) -> str:

@@ -121,6 +121,12 @@ def settings_of_each(case: Case) -> str:
     return f"each with {settings}" if "," in settings else f"{settings} each" if settings else ""
 
 
+def outcome_words(outcome: str) -> str:
+    """Return how a case ended, in words: `out of memory on a GPU`, `cancelled`."""
+    full = {"oom_gpu": "out of memory on a GPU", "oom_host": "out of memory on the host"}
+    return full.get(outcome, outcome.replace("_", " "))
+
+
 def gradients_words(gradients: str) -> str:
     """Return how weight gradients are added up: `fused weight gradients`."""
     return f"{gradients} weight gradients"

@@ -9,6 +9,7 @@ import msgspec
 from study.case import Case
 from study.grids.file import load_grids
 from study.grids.grid import Grid
+from study.outcome import Outcome
 from study.results.ceilings import Ceilings, CopyRate, GemmRate
 from study.results.environment import Environment, Gpu, GpuLink, GpuState
 from study.results.file import encode
@@ -149,14 +150,14 @@ def submit(folder: Path, profile: str, case: Case, grid: str = "task4", **change
     return store
 
 
-def end(store: Store, case: Case, reason: str) -> None:
+def end(store: Store, case: Case, reason: str, outcome: Outcome = "error") -> None:
     """Write down that job 17 ended without a result."""
     at = "2030-01-01T11:00:00.000+00:00"
     ended = Ended(
         case_id=case.case_id,
         job_id="17",
         batch="",
-        outcome="error",
+        outcome=outcome,
         state="FAILED",
         reason=reason,
         nodes="",

@@ -140,7 +140,7 @@ def test_without_naive_nothing_is_said_to_be_faster_than_it(tmp_path):
         "naive has no measurement here."
     ) in answer
     assert "On 5 GPUs ZBV with 10 micro-batches is the fastest" in answer
-    assert "Failed: depth 20 on 5 GPUs (oom_gpu)." in answer
+    assert "Failed: depth 20 on 5 GPUs (out of memory on a GPU)." in answer
 
 
 def test_naive_alone_tells_nothing_of_what_would_help(tmp_path):
@@ -156,7 +156,10 @@ def test_one_gpu_tells_nothing_of_what_would_help(tmp_path):
 def test_a_failed_pipeline_is_named_with_its_schedule(tmp_path):
     broken = failed(task="pipeline", gpus=5, schedule="zbv", micro_batches=20)
     answer = answer_of(tmp_path, "pipeline", scheduled("naive"), scheduled("1f1b"), broken)
-    assert "Failed: depth 20 on 5 GPUs as ZBV with 20 micro-batches (oom_gpu)." in answer
+    assert (
+        "Failed: depth 20 on 5 GPUs as ZBV with 20 micro-batches (out of memory on a GPU)."
+        in answer
+    )
 
 
 def test_other_hardware_is_not_compared_and_said_to_be_left_out(tmp_path):

@@ -154,7 +154,7 @@ def test_a_failed_depth_is_counted_as_missing(tmp_path):
     broken = failed(task="task2", depth=24)
     answer = answer_of(tmp_path, "task2", *depths({6: 0.03, 12: 0.06}), broken)
     assert "From depth 6 to 12" in answer
-    assert answer.endswith("1 of 3 cases. Failed: depth 24 on 2 GPUs (oom_gpu).")
+    assert answer.endswith("1 of 3 cases. Failed: depth 24 on 2 GPUs (out of memory on a GPU).")
 
 
 def test_a_depth_on_other_gpus_does_not_silence_those_on_the_same(tmp_path):

@@ -73,7 +73,15 @@ def test_a_failed_case_is_named_by_what_tells_it_from_the_others(tmp_path):
     grid = "axes: {depth: [20], gpus: [2], batch_size: [64, 128]}\nmodel: {split: even, dim: 4096}"
     section, _ = shown_in(tmp_path, f"{grid}\nmeasure: {{time_limit_s: 20}}\n", *rows)
     text = section.answers[-1].sentences[0]
-    assert text.endswith("Failed: batch 128, depth 20 on 2 GPUs (oom_gpu).")
+    assert text.endswith("Failed: batch 128, depth 20 on 2 GPUs (out of memory on a GPU).")
+
+
+def test_a_case_that_was_cancelled_did_not_run_and_has_not_failed(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    end(submit(tmp_path, "slurm", FIVE), FIVE, "Slurm says CANCELLED", "cancelled")
+    text = only_section(tmp_path).answers[-1].sentences[0]
+    assert text.endswith(" Not run: depth 20 on 5 GPUs (cancelled).")
+    assert "Failed" not in text
 
 
 def test_a_result_counts_more_than_what_was_submitted(tmp_path):

@@ -8,7 +8,7 @@ from report.data.selection import select_tables
 from report.make import make_document
 from study.grids.file import load_grids
 from study.results.environment import RankPlace
-from tests.report.made_up import case, failed, result, submit, write
+from tests.report.made_up import case, end, failed, result, submit, write
 
 
 def document(folder, *grids, **options):
@@ -58,6 +58,13 @@ def test_a_case_with_a_failed_and_an_unfinished_job_failed(tmp_path):
     found = about(tmp_path, "task4")
     assert found["Cases"] == "1 measured, 1 failed"
     assert found["Jobs"] == "1 measured, 1 failed, 1 missing"
+
+
+def test_a_case_that_was_cancelled_has_not_failed(tmp_path):
+    write(tmp_path, "slurm", result(gpus=2))
+    lost = case(gpus=5)
+    end(submit(tmp_path, "slurm", lost), lost, "Slurm says CANCELLED", "cancelled")
+    assert about(tmp_path, "task4")["Cases"] == "1 measured, 1 not run"
 
 
 def test_what_nobody_measured_is_missing_and_the_rest_unknown(tmp_path):
