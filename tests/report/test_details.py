@@ -68,7 +68,9 @@ def test_more_than_the_limit_is_explained(tmp_path):
 
 def test_copies_are_shown_for_both_ways_of_a_pair(tmp_path):
     write(tmp_path, "slurm", result(gpus=2), result(gpus=5, emulated=True))
-    there, back, within = cells(details_of(tmp_path, "task5")["Copies"])
+    table = details_of(tmp_path, "task5")["Copies"]
+    assert table.caption.endswith("; bandwidth is that of 256 MiB")
+    there, back, within = cells(table)
     assert (there["copy"], back["copy"]) == ("GPU 0 to GPU 1", "GPU 1 to GPU 0")
     assert (there["one element takes"], there["bandwidth"], there["path"]) == (
         "5.00 µs",

@@ -4,10 +4,10 @@ from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
 from report.wording.quantities import Cell, in_words, rate_cell, size_cell, time_cell
-from report.wording.units import UNKNOWN
+from report.wording.units import UNKNOWN, data_size
 from study.results.ceilings import CopyRate
 
-CAPTION = "Copies, checked and timed before the steps"
+CAPTION = "Copies, checked and timed before the steps{}"
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
@@ -16,7 +16,10 @@ def make_table(results: list[MeasuredCase]) -> Table:
     made = [(result, copy) for result in results for copy in result.ceilings.copies]
     cells = in_words(_cells(copy, result) for result, copy in made)
     rows = zip(made, cells, strict=True)
-    return known_rows(CAPTION, (join_cells(labels.of(r), found) for (r, _), found in rows))
+    sizes = sorted({copy.bandwidth_bytes for _, copy in made})
+    of = f"; bandwidth is that of {' and '.join(map(data_size, sizes))}" if sizes else ""
+    caption = CAPTION.format(of)
+    return known_rows(caption, (join_cells(labels.of(r), found) for (r, _), found in rows))
 
 
 def _cells(copy: CopyRate, result: MeasuredCase) -> dict[str, Cell]:
