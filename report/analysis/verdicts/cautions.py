@@ -105,7 +105,12 @@ def _disturbing(sides: Sides) -> Iterator[str]:
 
 def _minor(sides: Sides) -> Iterator[str]:
     (a, _), (b, _) = sides
-    yield from _where(sides, "another job ran on the same host", lambda r: _shares(r, on_cpu=False))
+    yield from _where(
+        sides,
+        "another job ran on the same host",
+        lambda r: _shares(r, on_cpu=False),
+        link=" as the case",  # else `on 3 GPUs` would be where the other job ran
+    )
     yield from filter(
         None, (why_transports_differ(a, b), why_variables_may_differ(a, b), why_code_differs(a, b))
     )
@@ -115,11 +120,17 @@ def _minor(sides: Sides) -> Iterator[str]:
         yield from _where(sides, f"{CLOCKS_UNKNOWN}", are_unknown)
 
 
-def _where(sides: Sides, text: str, holds: Callable[[MeasuredCase], bool]) -> Iterator[str]:
-    """Yield the text if it holds, with the place if it holds for one of the two alone."""
+def _where(
+    sides: Sides, text: str, holds: Callable[[MeasuredCase], bool], link: str = ""
+) -> Iterator[str]:
+    """Yield the text if it holds, with the place if it holds for one of the two alone.
+
+    The link comes before a place such as `on 3 GPUs`, and not before `after`.
+    """
     places = [place for side, place in sides if holds(side)]
     if places:
-        yield text if len(places) == len(sides) else f"{text} {places[0]}"
+        link = link if " " in places[0] else ""
+        yield text if len(places) == len(sides) else f"{text}{link} {places[0]}"
 
 
 def _has_fault(reason: str) -> Callable[[MeasuredCase], bool]:
