@@ -179,9 +179,7 @@ def test_thirty_steps_are_not_few():
 
 def test_another_job_on_the_host_is_a_caution_and_changes_no_digit_on_gpus():
     few, many = case_of(result(gpus=2, step_s=0.1)), case_of(result(gpus=5, step_s=0.2), "node1")
-    assert words(few, many).endswith(
-        "; caution: another job ran on the same host as the case on 5 GPUs)"
-    )
+    assert words(few, many).endswith("; caution: on 5 GPUs, another job ran on the same host)")
     assert "about" not in words(few, many)
     assert disturbances(many) == ["ran beside another job on host node1"]
 

@@ -100,7 +100,7 @@ def test_a_job_of_another_profile_and_grid_is_a_caution_in_the_sentence(tmp_path
     write(tmp_path, "course", other(*ALONE))
     profiles = load_results(tmp_path, lambda text: None)
     (table,) = [t for t in select_tables(grid("task4"), profiles) if t.profile == "slurm"]
-    assert cautions(*table.results) == ["another job ran on the same host as the case on 5 GPUs"]
+    assert cautions(*table.results) == ["on 5 GPUs, another job ran on the same host"]
     assert disturbances(table.results[1]) == ["ran beside another job on host node1"]
 
 

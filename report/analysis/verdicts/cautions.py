@@ -109,7 +109,7 @@ def _minor(sides: Sides) -> Iterator[str]:
         sides,
         "another job ran on the same host",
         lambda r: _shares(r, on_cpu=False),
-        link=" as the case",  # else `on 3 GPUs` would be where the other job ran
+        place_first=True,  # else `on 3 GPUs` would be where the other job ran
     )
     yield from filter(
         None, (why_transports_differ(a, b), why_variables_may_differ(a, b), why_code_differs(a, b))
@@ -121,16 +121,17 @@ def _minor(sides: Sides) -> Iterator[str]:
 
 
 def _where(
-    sides: Sides, text: str, holds: Callable[[MeasuredCase], bool], link: str = ""
+    sides: Sides, text: str, holds: Callable[[MeasuredCase], bool], place_first: bool = False
 ) -> Iterator[str]:
     """Yield the text if it holds, with the place if it holds for one of the two alone.
 
-    The link comes before a place such as `on 3 GPUs`, and not before `after`.
+    A place such as `on 3 GPUs` may come first, `after` never does.
     """
     places = [place for side, place in sides if holds(side)]
     if places:
-        link = link if " " in places[0] else ""
-        yield text if len(places) == len(sides) else f"{text}{link} {places[0]}"
+        turned = place_first and " " in places[0]
+        told = f"{places[0]}, {text}" if turned else f"{text} {places[0]}"
+        yield text if len(places) == len(sides) else told
 
 
 def _has_fault(reason: str) -> Callable[[MeasuredCase], bool]:
