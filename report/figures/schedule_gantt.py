@@ -59,11 +59,22 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     where = f"{gpus} {'processes' if shown[0].emulated else 'GPUs'}"
     return Figure(
         caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
-        f"{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
+        f"{_of_choice(shown, results)}{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
         zooms=True,
     )
+
+
+def _of_choice(shown: list[MeasuredCase], results: list[MeasuredCase]) -> str:
+    """Say which case of a schedule is drawn, where its cases differ in micro-batches."""
+    of_schedule: dict[str, set[int]] = {}
+    for result in results:
+        if result.case.gpus == shown[0].case.gpus and spans_of(result):
+            of_schedule.setdefault(result.case.schedule, set()).add(result.case.micro_batches)
+    if all(len(counts) < 2 for counts in of_schedule.values()):
+        return ""
+    return " One case of each schedule is drawn, with the micro-batches of the fastest pipeline."
 
 
 def _of_replicas(shown: list[MeasuredCase]) -> str:
@@ -78,8 +89,12 @@ def _of_replicas(shown: list[MeasuredCase]) -> str:
 
 
 def _of_weights(shown: list[MeasuredCase]) -> str:
-    """Explain spans of the first stage, which computes all gradients at once."""
-    if any(span.kind == "weight_gradient" for result in shown for span in spans_of(result)):
+    """Explain spans of the first stage, which computes all gradients at once.
+
+    With fused weight gradients it computes its input's gradient apart, as every stage does.
+    """
+    separate = [result for result in shown if result.case.gradients == "separate"]
+    if any(span.kind == "weight_gradient" for result in separate for span in spans_of(result)):
         return (
             " The first stage sends no gradient on, so all of its backward counts as weight "
             "gradient."

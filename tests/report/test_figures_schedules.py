@@ -103,10 +103,19 @@ def test_each_schedule_has_as_many_micro_batches_as_the_fastest_where_it_was_mea
         *all_of("gpipe", "zbv", micro_batches=10),
         *all_of("gpipe", micro_batches=20, step_s=0.01),
     ]
-    drawn = words(schedule_gantt.make_figure(cases))
+    figure = schedule_gantt.make_figure(cases)
+    drawn = words(figure)
+    assert "One case of each schedule is drawn, with the micro-batches of the" in figure.caption
+    assert "One case" not in schedule_gantt.make_figure(cases[:2]).caption
     assert "GPipe with 20 micro-batches" in drawn
     assert "ZBV with 10 micro-batches" in drawn
     assert "GPipe with 10 micro-batches" not in drawn
+
+
+@pytest.mark.parametrize(("gradients", "is_said"), [("separate", True), ("fused", False)])
+def test_the_first_stage_computes_its_gradients_at_once_where_they_are_separate(gradients, is_said):
+    figure = schedule_gantt.make_figure(all_of("1f1b", "zero_bubble", gradients=gradients))
+    assert ("The first stage sends no gradient on" in figure.caption) is is_said
 
 
 def test_steps_without_instruments_are_not_drawn():
