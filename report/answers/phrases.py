@@ -6,14 +6,13 @@ from itertools import islice
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.wording.hardware import shared_device
-from report.wording.names import HOW, begun, key_name, key_text, schedule_name
+from report.wording.names import HOW, begun, key_text, schedule_name, setting_text
 from report.wording.units import count_of
 from study.case import Case
 
 NEAR = 0.02  # shares of a step that differ by less are given as one
 MOST_GROUPS = 12  # with sentences of their own
 MOST_LABELS = 6  # of a sentence that is the same for several groups
-EXECUTIONS = {"eager": "eager steps", "cuda_graph": "CUDA graphs"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")  # fmt: skip
 
@@ -62,10 +61,8 @@ def case_words(case: Case, keys: Iterable[str], gpus: str = "") -> str:
             words[gpus or count_of(case.gpus, "GPU")] = None
         elif key == "kind":
             words[key_text(case, key)] = None
-        elif key == "execution":
-            words[EXECUTIONS[case.execution]] = None
         elif case.has_key(key):
-            words[f"{key_name(key)} {key_text(case, key)}"] = None
+            words[setting_text(case, key)] = None
     return ", ".join(words)
 
 

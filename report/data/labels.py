@@ -13,6 +13,7 @@ from report.wording.names import (
     key_name,
     key_text,
     schedule_name,
+    setting_text,
     value_text,
 )
 from report.wording.units import count_of
@@ -108,7 +109,7 @@ def schedule_label(result: MeasuredCase, results: Sequence[MeasuredCase]) -> str
     keys = telling(results, "gpus")
     has_settings = {*HOW} & {*keys} > {"schedule"}
     name = schedule_name(result.case) if has_settings else SCHEDULES[result.case.schedule].label
-    more = [f"{key_name(key)} {key_text(result.case, key)}" for key in keys if key not in HOW]
+    more = [setting_text(result.case, key) for key in keys if key not in HOW]
     return ", ".join([name, *more])
 
 

@@ -10,7 +10,7 @@ from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import origin
 from report.figures.style import BLACK, DIM, GPU_COLOURS, LEGEND_LINE, draw
-from report.wording.names import HOW, key_name, key_text
+from report.wording.names import HOW, setting_text
 from report.wording.units import count_of, number
 from study.schedules import SCHEDULES
 
@@ -86,7 +86,7 @@ def _series(real: list[MeasuredCase], baselines: Baselines) -> Series:
             name = ", ".join(
                 [
                     SCHEDULES[result.case.schedule].label,
-                    *(f"{key_name(key)} {key_text(result.case, key)}" for key in others),
+                    *(setting_text(result.case, key) for key in others),
                 ]
             )
             of_counts = best.setdefault(name, {})

@@ -22,6 +22,7 @@ KEYS = {
     "sha256": "file",
 }
 HOW = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients", "data_parallel")
+EXECUTIONS = {"eager": "eager steps", "cuda_graph": "CUDA graphs"}
 HASH = 8  # digits of a file's hash that tell versions apart
 LONGEST = 60  # characters of a value in a cell
 
@@ -41,6 +42,13 @@ def key_text(case: Case, key: str) -> str:
     if key == "kind":
         return KINDS[case.kind].label
     return value_text(key, case.value(key)) if case.has_key(key) else UNKNOWN
+
+
+def setting_text(case: Case, key: str) -> str:
+    """Return a key with its value in words: `dim 4096`, `CUDA graphs`."""
+    if key == "execution" and case.has_key(key):
+        return EXECUTIONS[case.execution]
+    return f"{key_name(key)} {key_text(case, key)}"
 
 
 def value_text(key: str, value: object) -> str:

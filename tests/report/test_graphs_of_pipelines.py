@@ -3,6 +3,8 @@
 import pytest
 
 from report.analysis.predicted_memory import predicted_of
+from report.analysis.verdicts.cautions import places_of
+from report.data.labels import schedule_label
 from report.data.load import load_results
 from report.data.measured import measured
 from report.data.selection import select_tables
@@ -103,6 +105,15 @@ def test_what_launching_takes_has_the_digits_that_its_interval_supports(tmp_path
     (answer,) = [a for a in section.answers if a.question.startswith("What does launching")]
     assert answer.sentences[0].endswith("Launching takes about 7 ms (7 %) of an eager step.")
     assert cells(section)[0][HEADING] == "about 7 ms (7 %)"
+
+
+def test_a_drawing_calls_a_graph_a_graph():
+    given = [measured(result) for result in (EAGER[0], GRAPHS[0])]
+    assert [schedule_label(result, given) for result in given] == [
+        "1F1B, eager steps",
+        "1F1B, CUDA graphs",
+    ]
+    assert places_of(*given) == ("with eager steps", "with CUDA graphs")
 
 
 def test_schedules_are_ranked_apart_by_execution_and_graphs_miss_no_naive_case(shown):

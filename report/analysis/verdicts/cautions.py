@@ -18,7 +18,7 @@ from report.data.labels import differing
 from report.data.measured import MeasuredCase
 from report.data.transports import why_transports_differ
 from report.data.variables import why_variables_may_differ
-from report.wording.names import HOW, key_name, key_text, schedule_in_text
+from report.wording.names import HOW, schedule_in_text, setting_text
 from report.wording.units import between, count_of
 from study.schedules import SCHEDULES
 
@@ -78,7 +78,7 @@ def _place(result: MeasuredCase, keys: list[str]) -> str:
         if key == "depth":
             words.append(f"at depth {result.case.depth}")
         elif key not in (*HOW, "gpus"):
-            words.append(f"with {key_name(key)} {key_text(result.case, key)}")
+            words.append(f"with {setting_text(result.case, key)}")
     if "gpus" in keys:
         words.append(f"on {count_of(result.case.gpus, 'GPU')}")
     return " ".join(words)
