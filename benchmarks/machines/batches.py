@@ -15,7 +15,17 @@ MACHINE, TWO_NODES = "machine", "two-nodes"  # profiles
 # Grids that one calibration predicts, and seconds of measuring. On four H200s, 2026-11-27, that of
 # five sizes of micro-batches took its 60 s on one GPU and 46 s on two.
 CALIBRATED = (
-    (("schedules", "pipelines", "graphs", "held-out-deep", "held-out-batch"), 60),
+    (
+        (
+            "schedules",
+            "pipelines",
+            "graphs",
+            "held-out-deep",
+            "held-out-replicas",
+            "held-out-batch",
+        ),
+        60,
+    ),
     (("gpt", "gpt-balance", "gpt-graphs"), 60),
     (("held-out-wide",), 35),
     (("held-out-gpt",), 35),
@@ -138,9 +148,10 @@ def _calibrations(*, on_cpus: bool) -> Iterator[Batch]:
 
 
 def _held_out(gpus: int) -> Iterator[Batch]:
-    """Yield sizes that no prediction was made with, on all GPUs and on half of them."""
+    """Yield what no prediction was made with, on all GPUs and on half of them."""
     both = ("held-out-wide", "held-out-deep", "held-out-gpt")
-    yield from (_of("held-out", grid, f"gpus={gpus}") for grid in (*both, "held-out-batch"))
+    of_all = (*both, "held-out-replicas", "held-out-batch")
+    yield from (_of("held-out", grid, f"gpus={gpus}") for grid in of_all)
     yield from (_of("held-out", grid, f"gpus={gpus // 2}") for grid in both)
 
 

@@ -48,8 +48,11 @@ def write_grids(folder: Path, gpus: int, *, small: bool) -> None:
             data["axes"]["gpus"] = [*range(1, max(5, gpus) + 1)]
         elif not name.startswith("task"):
             data["axes"]["gpus"] = _scaled(data["axes"]["gpus"], gpus)
-            if least := data.get("pipeline", {}).get("micro_batches"):
-                data["pipeline"]["micro_batches"] = max(least, gpus)  # a pipeline needs as many
+            pipeline = data.get("pipeline", {})
+            if least := pipeline.get("micro_batches"):
+                pipeline["micro_batches"] = max(least, gpus)  # a pipeline needs as many
+            if replicas := pipeline.get("data_parallel"):
+                pipeline["data_parallel"] = replicas * gpus // MADE_FOR
         if small:
             _shrink(data)
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))

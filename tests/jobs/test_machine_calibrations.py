@@ -57,7 +57,7 @@ def test_sections_and_grids_can_be_chosen(tmp_path, monkeypatch):
     words = ["machine.py", "--gpus", "4", "--out", str(tmp_path), "--only", "held-out,gpt,graphs"]
     monkeypatch.setattr("sys.argv", words)
     grids = dict.fromkeys(batch.grid for batch in chosen(parse_arguments()))
-    wide, *others = (f"held-out-{name}" for name in ("wide", "deep", "gpt", "batch"))
+    wide, *others = (f"held-out-{name}" for name in ("wide", "deep", "gpt", "replicas", "batch"))
     assert [*grids] == ["graphs", "gpt", wide, *others]
 
 

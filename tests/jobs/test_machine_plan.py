@@ -190,7 +190,7 @@ def test_the_plan_names_parts_batches_and_their_ends(folders):
     first, *others = described(parts(folders, 4))
     assert first == "part 1"
     assert others[0].endswith(" 2 cases  calibration of schedules, pipelines, graphs, "
-                              "held-out-deep, held-out-batch")  # fmt: skip
+                              "held-out-deep, held-out-replicas, held-out-batch")  # fmt: skip
     assert any("1 cases  task1 gpus=2" in line for line in others)
     assert "part 2" in others
 
