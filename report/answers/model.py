@@ -18,7 +18,7 @@ STATEMENT = "How many GPUs to ask for"
 
 
 def opening(grid_table: GridTable) -> list[Answer]:
-    """Return what is best of all, then on how many GPUs it fits, and which doubling pays less."""
+    """Return what is best of all, then how many GPUs to ask for, and on how many it fits."""
     groups = counts_of(grid_table)
     told = [line for counts in groups[:MOST_GROUPS] for line in fit.sentences(counts)]
     told = list(dict.fromkeys(told))

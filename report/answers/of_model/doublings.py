@@ -9,6 +9,7 @@ from report.analysis.speedup import why_not_ranked
 from report.analysis.verdicts.rough import rough_digits
 from report.answers.scaling import simplest
 from report.data.measured import MeasuredCase
+from report.wording.cautions import mark
 from report.wording.units import count_of
 
 LEAST = 0.8  # of a doubled speed; a doubling that gives less is said not to pay
@@ -47,24 +48,33 @@ class Doubling:
         return f"{self.few.case.gpus} to {self.many.case.gpus}"
 
     @property
+    def seems_enough(self) -> bool:
+        """True if it gives at least `LEAST`, or does so as measured where nobody knows."""
+        if self.problem is not None or self.kind != "open":
+            return self.kind == "enough"
+        return self._share >= LEAST
+
+    @property
     def share(self) -> str:
-        """The share with its interval, `71.0 %, 95 % CI 69.5 to 72.4 %`, or why there is none."""
-        if self.problem is not None:
-            return self.problem
-        value = 1 / verdict(self.few, self.many).ratio / 2
+        """Return `71.0 % (95 % CI 69.5 to 72.4 %)` with its cautions; there must be no problem."""
         if self.is_rough:
-            return f"about {rough_digits(100 * value)} %"
+            rough = rough_digits(100 * self._share)
+            return f"about {rough} % by disturbed measurements{mark(self._cautions)}"
         low, high = self._interval
         digits = _digits((low, high))
         ends = [f"{100 * end:.{digits}f}" for end in (low, high)]
         worse = ", so a step takes longer" if self._is_slower else ""
-        return f"{100 * value:.{digits}f} %, 95 % CI {ends[0]} to {ends[1]} %{worse}"
+        interval = f"(95 % CI {ends[0]} to {ends[1]} %){mark(self._cautions)}"
+        return f"{100 * self._share:.{digits}f} % {interval}{worse}"
 
     @property
-    def cautions(self) -> list[str]:
-        """Reasons why the comparison is less than certain, the worst first."""
+    def _cautions(self) -> list[str]:
         places = tuple(f"on {count_of(r.case.gpus, 'GPU')}" for r in (self.few, self.many))
         return cautions(self.few, self.many, (places[0], places[1]))
+
+    @property
+    def _share(self) -> float:
+        return 1 / verdict(self.few, self.many).ratio / 2
 
     @property
     def _is_slower(self) -> bool:

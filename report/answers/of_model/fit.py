@@ -1,31 +1,28 @@
-"""The fewest GPUs on which a model fits, and where the next doubling pays too little."""
+"""The number of GPUs to ask for, the fewest on which a model fits, and what ran out of memory."""
 
-from report.answers.of_model.doublings import LEAST, Doubling, doublings
+from report.answers.of_model import advice
+from report.answers.of_model.doublings import Doubling, doublings
 from report.answers.of_model.tried import Counts, gpus_words, schedules_words
-from report.answers.phrases import listed
-from report.data.measured import MeasuredCase
-from report.wording.cautions import mark
-from report.wording.names import schedule_name
-from report.wording.units import count_of, seconds
+from report.wording.units import count_of
 from study.case import Case
-from study.statistics.samples import estimate
 
-PAYS = f"{100 * LEAST:.0f} %"
-WHAT = (
-    "A doubling of the GPUs pays 100 % if a step then takes half the time, and 50 % if it takes as "
-    "long as before; each number of GPUs has its fastest schedule."
-)
+WHAT = "A doubling pays 100 % if a step then takes half the time, 50 % if as long as before."
 
 
 def sentences(counts: Counts) -> list[str]:
-    """Return the answer in one sentence, then each doubling with what ran out of memory."""
+    """Return how many GPUs to ask for, on how many it fits, and what the number follows from."""
     if not counts.fits:
         return [f"{counts.label}{_does_not_fit(counts)}"]
     found = doublings(counts.results)
-    told = [f"{counts.label}{_fits(counts)}; {_pays(counts, found)}."]
-    told += [f"{counts.label}{_each(doubling)}" for doubling in found]
-    told += [WHAT] if found else []
-    return [*told, *_ran_out(counts)]
+    ladder = advice.ladder_of(found)
+    told = [advice.sentence(counts, ladder), f"{_fits(counts)}."]
+    if not ladder.told:  # where it fits is all that is known of the number of GPUs
+        told = [" ".join(told)]
+    told += advice.compared(ladder)
+    told += [_each(doubling) for doubling in found if doubling not in ladder.told]
+    what = [] if ladder.top is None else [advice.RULE]
+    what += [WHAT] if any(doubling.problem is None for doubling in found) else []
+    return [*(f"{counts.label}{text}" for text in told), *what, *_ran_out(counts)]
 
 
 def _does_not_fit(counts: Counts) -> str:
@@ -69,61 +66,12 @@ def _not_with(full: list[Case]) -> str:
     return f", though not with {schedules_words(full)}" if full else ""
 
 
-def _pays(counts: Counts, found: list[Doubling]) -> str:
-    """Return the first doubling that pays too little, and what is known of those before it."""
-    if not found:
-        return f"whether a doubling pays {PAYS} cannot be told: {_why_none(counts)}"
-    at = next((n for n, doubling in enumerate(found) if doubling.kind == "less"), len(found))
-    before = found[:at]
-    enough = [doubling.counts for doubling in before if doubling.kind == "enough"]
-    unclear = [doubling for doubling in before if doubling.kind == "open"]
-    parts = []
-    if enough:
-        parts.append(f"doubling from {listed(enough)} GPUs pays {PAYS} or more")
-    if unclear:
-        parts.append(f"whether doubling {_unclear(unclear)} pays {PAYS} cannot be told")
-    if at < len(found):
-        less = found[at]
-        parts.append(f"doubling from {less.counts} GPUs pays less than {PAYS} ({less.share})")
-    elif counts.fits[-1] == found[-1].many.case.gpus:
-        parts.append("no doubling beyond that was measured")
-    return _joined(parts)
-
-
-def _unclear(found: list[Doubling]) -> str:
-    """Return `from 1 to 2 GPUs (79.8 %, …)`; what refuses a comparison is told of each one.
-
-    A share that something disturbed may be far from what it seems to be: no interval holds it.
-    """
-    return listed(f"from {d.counts} GPUs{'' if d.problem else f' ({_known(d)})'}" for d in found)
-
-
-def _known(doubling: Doubling) -> str:
-    return f"{doubling.share}, of disturbed measurements" if doubling.is_rough else doubling.share
-
-
-def _joined(parts: list[str]) -> str:
-    return f"{', '.join(parts[:-1])}, and {parts[-1]}" if len(parts) > 1 else parts[0]
-
-
-def _why_none(counts: Counts) -> str:
-    if len(counts.fits) == 1:
-        return f"it was measured on {gpus_words(counts.fits)} alone"
-    return f"no two of {gpus_words(counts.fits)} are one twice the other"
-
-
 def _each(doubling: Doubling) -> str:
     """Return one doubling with the schedules and step times."""
+    few, many = map(advice.named, (doubling.few, doubling.many))
     if doubling.problem is not None:
-        return f"What doubling from {doubling.counts} GPUs pays cannot be told: {doubling.problem}."
-    few, many = map(_named, (doubling.few, doubling.many))
-    return f"From {few} to {many}: the doubling pays {doubling.share}{mark(doubling.cautions)}."
-
-
-def _named(result: MeasuredCase) -> str:
-    time = seconds(estimate(result.steps_s))
-    how = schedule_name(result.case)
-    return f"{count_of(result.case.gpus, 'GPU')} ({how}, {time} a step)"
+        return f"What doubling from {few} to {many} pays cannot be told: {doubling.problem}."
+    return f"From {few} to {many}: the doubling pays {doubling.share}."
 
 
 def _ran_out(counts: Counts) -> list[str]:
