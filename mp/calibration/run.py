@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from mp.calibration.beside import measure_beside
-from mp.calibration.collectives import measure_collectives
+from mp.calibration.between.beside import measure_beside
+from mp.calibration.between.collectives import measure_collectives
+from mp.calibration.between.messages import measure_messages
 from mp.calibration.host.steps import measure_host
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import measure_loaded
 from mp.calibration.memory import measure_memory, measure_sizes
-from mp.calibration.messages import measure_messages
 from mp.calibration.rounds import Deadline
 from mp.calibration.setting import EngineOf, Setting
 from mp.calibration.updates import measure_updates

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 import torch
 
-from mp.calibration import beside, collectives, inputs, messages
+from mp.calibration import inputs
+from mp.calibration.between import beside, collectives, messages
 from mp.calibration.host.steps import host_cases
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import SHARES, measure_loaded

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from mp.calibration.messages import Buffers, await_all
+from mp.calibration.between.messages import Buffers, await_all
 from mp.calibration.rounds import Slots, rounds
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack

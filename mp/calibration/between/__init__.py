@@ -1,0 +1,1 @@
+"""What passes between several GPUs: messages, collectives, and layers beside them."""
