@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mp.calibration import inputs
-from mp.calibration.between import beside, collectives, messages
+from mp.calibration.between import beside, collectives, messages, turns
+from mp.calibration.between.turns import DIRECTIONS, Turns
 from mp.calibration.host.steps import host_cases
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import SHARES, measure_loaded
@@ -310,7 +311,7 @@ def test_a_layer_that_there_was_no_time_for_is_named():
             "_operations",
             lambda setting: collectives.measure_collectives(setting, 1, 0.0),
         ),
-        (beside, "Buffers", lambda setting: beside.measure_beside(setting, [], 0.0).layers),
+        (turns, "Buffers", lambda setting: beside.measure_beside(setting, [], 0.0).layers),
     ],
 )
 def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(
@@ -328,29 +329,29 @@ def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(
 
 def test_layers_that_do_not_fit_beside_the_buffers_leave_transfers_out_on_every_rank(monkeypatch):
     setting = setting_of()
-    turns = beside._Turns(setting, setting.stack(1, 4, "separate"), 1e9)
-    turns.computes = True
-    assert setting.with_room(turns.make_buffers, "transfers") is not None
+    its = Turns(setting, setting.stack(1, 4, "separate"), 1e9)
+    its.computes = True
+    assert setting.with_room(its.make_buffers, "transfers") is not None
 
     def too_large():
         raise torch.OutOfMemoryError("made up")
 
-    monkeypatch.setattr(turns, "_compute", too_large)
-    assert setting.with_room(turns.make_buffers, "transfers") is None
+    monkeypatch.setattr(its, "_compute", too_large)
+    assert setting.with_room(its.make_buffers, "transfers") is None
     assert setting.left_out == ["No memory was left for transfers."]
 
 
 def turns_of(alone_s, beside_s, spin_s=0.0):
     """Turns of a transfer beside layers whose forward and backward take 3 s in all."""
     setting = setting_of()
-    turns = beside._Turns(setting, setting.stack(1, 4, "separate"), 1e9)
-    turns.spin_s = spin_s
-    for way in beside.DIRECTIONS:
-        turns.of_layers[way, "forward"] = [1.0, 2.0, 1.0]
-        turns.of_layers[way, "backward_later"] = [2.0, 1.0, 2.0]
-        turns.of_transfers[way] = [beside_s] * 3
-        turns.alone[way] = [alone_s] * 3
-    return turns
+    its = Turns(setting, setting.stack(1, 4, "separate"), 1e9)
+    its.spin_s = spin_s
+    for way in DIRECTIONS:
+        its.of_layers[way, "forward"] = [1.0, 2.0, 1.0]
+        its.of_layers[way, "backward_later"] = [2.0, 1.0, 2.0]
+        its.of_transfers[way] = [beside_s] * 3
+        its.alone[way] = [alone_s] * 3
+    return its
 
 
 def test_transfers_have_their_seconds_with_layers_beside_them_and_alone():

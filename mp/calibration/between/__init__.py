@@ -1,1 +1,1 @@
-"""What passes between several GPUs: messages, collectives, and layers beside them."""
+"""Between several GPUs: messages, collectives, and both beside layers."""
