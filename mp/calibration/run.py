@@ -13,9 +13,10 @@ from mp.calibration.between.messages import measure_messages
 from mp.calibration.host.steps import measure_host
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import measure_loaded
-from mp.calibration.memory import measure_memory, measure_sizes
+from mp.calibration.memory import measure_memory
 from mp.calibration.rounds import Deadline
 from mp.calibration.setting import EngineOf, Setting
+from mp.calibration.sizes import measure_sizes
 from mp.calibration.updates import measure_updates
 from mp.engine import Engine, ProgressCallback
 from mp.hardware.environment import States, read_states

@@ -14,9 +14,9 @@ from mp.calibration.between.turns import DIRECTIONS, Turns
 from mp.calibration.host.steps import host_cases
 from mp.calibration.layers import measure_each_gpu, measure_layers
 from mp.calibration.load import SHARES, measure_loaded
-from mp.calibration.memory import measure_sizes
 from mp.calibration.rounds import Deadline, Slots, rounds
 from mp.calibration.setting import Setting
+from mp.calibration.sizes import measure_sizes
 from mp.calibration.stacks import Stack, find_kinds
 from mp.calibration.stopwatch import Stopwatch, time_sustained, time_unthrottled
 from mp.calibration.updates import measure_updates
