@@ -29,9 +29,7 @@ with first_contact():
     from report.compare.pairs import compare_sets, result_set
     from report.compare.section import blind_spots, complaints, make_comparison
     from report.data.grids.calibrations import calibration_tables, check_calibrated
-    from report.data.load import ProfileResults, load_results
-    from report.data.selection import GridTable
-    from report.data.submitted import (
+    from report.data.grids.submitted import (
         Shown,
         narrowed,
         only_homework,
@@ -39,6 +37,8 @@ with first_contact():
         select_submitted,
         without_unstarted,
     )
+    from report.data.load import ProfileResults, load_results
+    from report.data.selection import GridTable
     from report.export import render_csv, render_json
     from report.formats.markdown import render
     from report.hand_in.folder import check_hand_in, write_hand_in

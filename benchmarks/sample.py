@@ -19,9 +19,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from report.data.grids.submitted import select_named
 from report.data.load import load_results
 from report.data.selection import GridTable
-from report.data.submitted import select_named
 from report.document import Document
 from report.figures import schedules
 from report.formats.pdf import TEMPLATE, render_pdf, template_inputs

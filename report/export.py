@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from report.tidy import columns_of, tidy_rows
 from study.text import escaped_in_json, one_line
 

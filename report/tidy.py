@@ -12,7 +12,8 @@ from report.analysis.replay import COMPUTE_KINDS, spans_of, typical_step_s
 from report.analysis.time_use import is_unlike_graph
 from report.data.labels import keys_of
 from report.data.measured import MeasuredCase, measured
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from study.models import UNSET_KEYS
 from study.results.program import ProgramRun
 from study.values.keys import KEYS

@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import datetime
 
 from report.data.commits import commit_words
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN
 from study.outcome import UNTRIED

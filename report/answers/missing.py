@@ -2,7 +2,7 @@
 
 from report.answers.phrases import case_words
 from report.data.labels import keys_of
-from report.data.selection import Row
+from report.data.rows import Row
 from report.document import Answer
 from report.wording.names import HOW, outcome_words, schedule_in_text, value_text
 from report.wording.units import count_of

@@ -4,7 +4,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from report.calibrations import tables
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from report.document import Answer, Details, Section, Table
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN, count_of, number, seconds

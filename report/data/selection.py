@@ -3,70 +3,25 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from textwrap import shorten
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from predict.forecast.pairs import Pair
-from report.data.conditions import combine
+from report.data.grids.belonging import belongs, changes_of, telling
 from report.data.grids.factory_files import newest_file, of_measured_files
 from report.data.grids.gpu_counts import with_measured_gpu_counts
 from report.data.load import NOT_SUBMITTED, ProfileResults
-from report.data.measured import MeasuredCase, measured
+from report.data.measured import MeasuredCase
+from report.data.rows import Row, row_with_repeats
 from study.case import Case
 from study.errors import ConfigError
-from study.grids.file import known_grids, load_grids
 from study.grids.grid import Grid
 from study.models import KINDS
-from study.outcome import Outcome
-from study.results.result import Result
-from study.storage.ledger import Submission
 from study.validation import check_together
 from study.values.keys import DEFAULTS, folded
 
-MAX_REASON = 300  # characters of an error message in a table
 GRADIENTS = "gradients"
 Setting = tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One case of a table, and in `repeats` the same configuration in other jobs.
-
-    Without a measurement, `reason` says why. `pair` is its prediction beside the measurement;
-    without one, `unpredicted` says why if one was tried.
-    """
-
-    case: Case
-    result: Result | None
-    reason: str | None
-    outcome: Outcome | None = None
-    repeats: Sequence["Row"] = ()
-    shared_hosts: tuple[str, ...] = ()
-    pair: Pair | None = None
-    unpredicted: str = ""
-
-    @property
-    def jobs(self) -> list["Row"]:
-        """This row and its repeats."""
-        return [self, *self.repeats]
-
-    @cached_property
-    def measured(self) -> MeasuredCase | None:
-        """The combined measurement of all jobs that have one."""
-        jobs = [(row.result, row.shared_hosts) for row in self.jobs if row.result is not None]
-        return combine(measured(*job) for job in jobs)
-
-    @property
-    def is_started(self) -> bool:
-        """True if the case was submitted or has a result."""
-        return self.reason != NOT_SUBMITTED
-
-    @property
-    def missing(self) -> list["Row"]:
-        """The jobs without a measurement."""
-        return [row for row in self.jobs if row.result is None or row.result.error is not None]
 
 
 @dataclass(frozen=True)
@@ -154,81 +109,13 @@ def _variants(grid: Grid, profile: ProfileResults, named: Sequence[Grid]) -> Ite
     """Yield the grid, then the grid with each set of axis values that `--set` once gave it."""
     yield grid
     seen: list[dict[str, Any]] = []
-    for submission in _telling(grid, profile, named):
-        changes = _changes(submission, grid, named)
+    for submission in telling(grid, profile, named):
+        changes = changes_of(submission, grid, named)
         moved = {key: value for key, value in changes.items() if key in grid.axes}
         elsewhere = any(value not in grid.axes[key] for key, value in moved.items())
         if elsewhere and moved not in seen and belongs(submission, grid, named):
             seen.append(moved)
             yield grid.with_overrides(moved)
-
-
-def _telling(grid: Grid, profile: ProfileResults, named: Sequence[Grid]) -> list[Submission]:
-    """Return the submissions whose `--set` may be one of this grid, too.
-
-    One of an unknown grid is, unless this grid was submitted by its name: then it is not the
-    same grid in a file of another name.
-    """
-    if not any(submission.grid == grid.name for submission in profile.submissions):
-        return profile.submissions
-    return [s for s in profile.submissions if s.grid == grid.name or _called(s.grid, named)]
-
-
-def belongs(submission: Submission, grid: Grid, named: Sequence[Grid] = ()) -> bool:
-    """Return True if the grid with the same `--set` has the case: task 4's cases are task 5's too.
-
-    A grid that the case was not submitted by must agree in the keys that neither varies: a naive
-    case of `pipeline` is not task 4's, even if `--set` made the two equal.
-
-    Args:
-        submission: Of this grid or another.
-        grid: The grid.
-        named: Grids that are known besides the built-in ones.
-    """
-    changes = _changes(submission, grid, named)
-    try:
-        changed = grid.with_overrides(changes) if changes else grid
-        has = changed.contains(submission.case)
-    except ConfigError:  # `--set` of another grid, with which this one has no case
-        return False
-    return has and (submission.grid == grid.name or _are_set_alike(grid, submission.grid, named))
-
-
-def _changes(submission: Submission, grid: Grid, named: Sequence[Grid]) -> dict[str, Any]:
-    """Return the `--set` of a submission without values that only chose cases of another grid.
-
-    With an axis `micro_batches: [8, 16]` there, `--set micro_batches=16` changes nothing.
-    """
-    if submission.grid == grid.name:
-        return submission.overrides
-    axes = [other.axes for other in _called(submission.grid, named)]
-    return {
-        key: value
-        for key, value in submission.overrides.items()
-        if not any(value in its.get(key, ()) for its in axes)
-    }
-
-
-def _are_set_alike(grid: Grid, name: str, named: Sequence[Grid]) -> bool:
-    """Return True if both grids set the keys alike that neither varies, or `name` is unknown."""
-    return all(
-        other.kind == grid.kind
-        and all(
-            other.setting.get(key, DEFAULTS.get(key)) == grid.setting.get(key, DEFAULTS.get(key))
-            for key in (DEFAULTS if grid.kind == "linear" else {*other.setting, *grid.setting})
-            if key not in {*other.axes, *grid.axes, "factory", "sha256"}
-        )
-        for other in _called(name, named)
-    )
-
-
-def _called(name: str, named: Sequence[Grid]) -> list[Grid]:
-    return [grid for grid in named if grid.name == name] or _built_in(name)
-
-
-@cache  # asked of thousands of submissions
-def _built_in(name: str) -> list[Grid]:
-    return load_grids([name]) if name in known_grids() else []
 
 
 def _settings(
@@ -247,8 +134,8 @@ def _settings(
     }
     submissions = [s for s in profile.submissions if s.case in fitting] if fitting else []
     submitted = {submission.case for submission in submissions}
-    telling = _telling(grid, profile, named)
-    ours = {s.case for s in telling if s.case in fitting and belongs(s, grid, named)}
+    asking = (s for s in telling(grid, profile, named) if s.case in fitting)
+    ours = {s.case for s in asking if belongs(s, grid, named)}
     started = [
         case
         for case in profile.cases
@@ -341,29 +228,3 @@ def _points(grid: Grid, setting: dict[str, Any]) -> Iterator[Case]:
         with suppress(ConfigError):  # e.g. 5 GPUs with split: half
             check_together(case, grid.source)
             yield case
-
-
-def row_with_repeats(case: Case, profile: ProfileResults) -> Row:
-    """Return the row of a configuration, with the jobs that repeat it."""
-    started = profile.repeats[case.configuration]
-    first, *others = [_row(c, profile) for c in started] or [_row(case, profile)]
-    return replace(first, repeats=others) if others else first
-
-
-def _row(case: Case, profile: ProfileResults) -> Row:
-    result = profile.results.get(case)
-    if result is None:
-        return Row(case, None, profile.reason(case), profile.outcome(case))
-    if result.error is not None:
-        message = shorten(result.error.message or result.error.type, MAX_REASON, placeholder=" …")
-        return Row(case, result, f"failed: {result.outcome}: {message}", result.outcome)
-    shared = profile.shared_hosts.get(case, ())
-    return Row(
-        case,
-        result,
-        None,
-        result.outcome,
-        shared_hosts=shared,
-        pair=profile.pairs.get(case),
-        unpredicted=profile.why_unpredicted(case),
-    )

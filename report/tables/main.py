@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from report.data.measured import MeasuredCase
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from report.document import Table, join_cells
 from report.tables.cells.field import Field
 from report.tables.cells.program import OF_PROGRAMS

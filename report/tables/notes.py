@@ -20,7 +20,7 @@ from report.analysis.verdicts.disturbances import (
 )
 from report.data.clocks import CAPPED, are_unknown, clocks, faults
 from report.data.measured import MeasuredCase
-from report.data.selection import Row
+from report.data.rows import Row
 from report.wording.units import count_of
 
 LIMITS = {"time_limit": "time limit", "steps": "limit of steps"}

@@ -11,10 +11,11 @@ from report.analysis.metrics import Baselines, metrics
 from report.compare.pairs import compare_sets, result_set
 from report.data.datasheet import PEAKS, peak_flop_per_s
 from report.data.filters import filter_tables
+from report.data.grids.submitted import select_submitted
 from report.data.load import load_results
 from report.data.measured import measured
-from report.data.selection import select_tables
-from report.data.submitted import select_submitted
+from report.data.rows import Row
+from report.data.selection import GridTable, select_tables
 from report.export import render_csv, render_json
 from report.formats.markdown import render
 from report.make import make_document
@@ -161,8 +162,6 @@ def test_rates_of_tokens_and_of_images_are_never_in_one_column(gpt):
     given = measured(result("pipeline", gpus=1, kind="conv", preset="resnet50-gn", depth=16))
     rows = [msgspec.structs.replace(gpt.rows[0].result, case=gpt.rows[0].case)]
     images = result("pipeline", gpus=1, kind="conv", preset="resnet50-gn", depth=16)
-    from report.data.selection import GridTable, Row
-
     table = GridTable(gpt.grid, "slurm", {}, [Row(r.case, r, None, "ok") for r in (*rows, images)])
     assert given is not None
     first, second = cells(make_section(table, columns=["items_per_s"]))

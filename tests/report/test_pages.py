@@ -8,8 +8,8 @@ import pypdf
 import pytest
 import typst
 
+from report.data.grids.submitted import select_named
 from report.data.load import load_results
-from report.data.submitted import select_named
 from report.document import Answer, Details, Document, Figure, Section, Table
 from report.formats.pdf import TEMPLATE, render_pdf, template_inputs
 from report.make import make_document

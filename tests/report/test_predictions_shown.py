@@ -2,9 +2,9 @@
 
 import pytest
 
+from report.data.grids.submitted import select_named
 from report.data.load import load_results
 from report.data.selection import select_tables
-from report.data.submitted import select_named
 from report.tables.details import predictions
 from study.grids.file import load_grids
 from tests.conftest import ROOT

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from report.data.grids.submitted import select_named
 from report.data.load import load_results
-from report.data.submitted import select_named
 from report.make import make_document
 from study.grids.file import load_grids
 from tests.report.made_up import result, submit, write

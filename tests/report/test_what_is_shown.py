@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from report.data.grids.submitted import select_submitted, without_replaced
 from report.data.load import load_results
 from report.data.selection import select_tables
-from report.data.submitted import select_submitted, without_replaced
 from tests.report.made_up import case, failed, grid, result, submit, write
 from tests.report.made_up_pipeline import scheduled
 

@@ -7,7 +7,8 @@ from report.analysis.speedup import MAY_DIFFER
 from report.answers.phrases import case_label, listed
 from report.data.labels import differing
 from report.data.measured import MeasuredCase
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from report.wording.names import schedule_name
 from report.wording.units import plural
 from study.case import Case

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from report.data.load import ProfileResults
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from study.calibration.grid import all_calibrations
 from study.errors import ConfigError
 from study.text import one_line

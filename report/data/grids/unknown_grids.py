@@ -6,7 +6,8 @@ from typing import Any
 
 from report.data.labels import keys_of
 from report.data.load import ProfileResults
-from report.data.selection import GridTable, row_with_repeats
+from report.data.rows import row_with_repeats
+from report.data.selection import GridTable
 from study.case import Case
 from study.grids.grid import Grid
 from study.schedules import SCHEDULES

@@ -7,7 +7,8 @@ from predict.forecast.accuracy import given_as_points, spread_of
 from predict.forecast.pairs import Pair
 from predict.forecast.words import interval_words, step_words
 from report.data.labels import Labels
-from report.data.selection import GridTable, Row
+from report.data.rows import Row
+from report.data.selection import GridTable
 from report.document import Table, join_cells, make_rows
 from report.tables.notes import letters
 from report.wording.units import UNKNOWN, count_of, plural, signed_percent

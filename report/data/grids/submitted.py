@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from report.data.filters import filter_tables
+from report.data.grids.belonging import belongs
 from report.data.grids.unknown_grids import tables_of_others
 from report.data.load import ProfileResults
-from report.data.selection import GridTable, belongs, select_started, select_tables
+from report.data.selection import GridTable, select_started, select_tables
 from study.case import Case
 from study.grids.file import known_grids, load_grids
 from study.grids.grid import Grid
