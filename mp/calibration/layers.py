@@ -49,9 +49,12 @@ def measure_each_gpu(setting: Setting, seconds: float) -> list[GpuTime]:
     """
     if not is_gpu(setting.device):
         return []
-    wanted = setting.wanted
-    rows = wanted.rows[len(wanted.rows) // 2]
-    chosen = [_Chosen(setting.usual, rows, wanted.gradients_with(rows)[0])]
+    pairs = [
+        (rows, ways[0])
+        for rows in setting.wanted.rows
+        if (ways := setting.wanted.gradients_with(rows))
+    ]
+    chosen = [_Chosen(setting.usual, *pair) for pair in pairs[len(pairs) // 2 :][:1]]
     mine = _measure_at_all_paces(setting, chosen, seconds)
     return [
         GpuTime(**structs.asdict(time), rank=rank)

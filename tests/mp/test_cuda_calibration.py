@@ -244,7 +244,7 @@ def test_the_host_takes_longer_for_more_layers_and_in_a_step_for_more_micro_batc
 
 
 def runs_of_gpt(schedule):
-    _, its_pair = calibrated(GPT, 10.0)
+    _, its_pair = calibrated(GPT, 20.0)
     assert its_pair.calibration.left_out == ()
     return [run for run in its_pair.calibration.host if run.schedule == schedule]
 
