@@ -41,6 +41,7 @@ LOOPBACK = "127.0.0.1"
 LOCALHOST = "localhost"
 IN_NAMESPACE = ("unshare", "--uts", "sh", "-c", f'hostname {LOCALHOST} && exec "$@"', "sh")
 PATIENCE_S = 120.0
+STARTS, TO_ANSWER_S = 5, 20.0  # of slurmctld, and seconds until it should answer
 ENOUGH_CORES = 32  # as many as both nodes pretend to have: Slurm then counts right by itself
 
 
@@ -134,8 +135,23 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_controller(self) -> None:
-        """Start slurmctld; it goes on from its saved state."""
-        self.run(*self.before_daemons, "slurmctld", "-f", str(self.conf))
+        """Start slurmctld, which goes on from its saved state; again if it has ended by itself.
+
+        It ends behind its parent's back if the port of one that was killed is not free yet.
+        """
+        pid_file = self.folder / "slurmctld.pid"
+        for _ in range(STARTS):
+            pid_file.unlink(missing_ok=True)
+            self.run(*self.before_daemons, "slurmctld", "-f", str(self.conf))
+            if _becomes_true(self._controller_answers, TO_ANSWER_S):
+                return
+            runs = pid_file.exists() and _alive(int(pid_file.read_text()))
+            if runs and _becomes_true(self._controller_answers, PATIENCE_S):
+                return
+        sys.exit(f"error: slurmctld does not answer; see {self.folder / 'slurmctld.log'}")
+
+    def _controller_answers(self) -> bool:
+        return "is UP" in self.ask("scontrol", "ping")
 
     def start_node(self, node: str) -> None:
         """Start the node's slurmd."""
@@ -347,8 +363,10 @@ def _stop(pid_file: Path, by: signal.Signals = signal.SIGTERM) -> None:
 
 
 def _alive(pid: int) -> bool:
+    """Return whether any thread of a process runs: the first may end before one with its port."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+        is_zombie = Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+        return not is_zombie or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
