@@ -21,17 +21,32 @@ def main() -> None:
     parser.add_argument("--layers", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
     options = parser.parse_args()
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    times, losses = train(options.layers, options.batch)
+    if distributed.get_rank() == 0:
+        items = options.batch * distributed.get_world_size()
+        said = {"step_times_s": times[WARMUP:], "items_per_step": items, "item": "row"}
+        text = json.dumps(said | {"first_loss": losses[0]})
+        if "MPBENCH_STEPS" in os.environ:
+            Path(os.environ["MPBENCH_STEPS"]).write_text(text)
+        else:
+            print(text)
+    distributed.barrier()  # so that no process leaves while another still talks to it
+    distributed.destroy_process_group()
+
+
+def train(count: int, batch: int) -> tuple[list[float], list[float]]:
+    """Return the seconds and the loss of each step; the model, which holds the group, goes."""
     on_gpu = torch.cuda.is_available()
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else torch.device("cpu")
     if on_gpu:
         torch.cuda.set_device(device)
 
     torch.manual_seed(0)
-    layers = [nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU()) for _ in range(options.layers)]
+    layers = [nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU()) for _ in range(count)]
     model = nn.parallel.DistributedDataParallel(nn.Sequential(*layers).to(device))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    x = torch.randn(options.batch, WIDTH, device=device)
+    x = torch.randn(batch, WIDTH, device=device)
 
     times, losses = [], []
     for _ in range(WARMUP + STEPS):
@@ -42,16 +57,7 @@ def main() -> None:
         optimizer.zero_grad()
         losses.append(loss.item())  # waits for the GPU
         times.append(time.perf_counter() - start)
-
-    if distributed.get_rank() == 0:
-        items = options.batch * distributed.get_world_size()
-        said = {"step_times_s": times[WARMUP:], "items_per_step": items, "item": "row"}
-        text = json.dumps(said | {"first_loss": losses[0]})
-        if "MPBENCH_STEPS" in os.environ:
-            Path(os.environ["MPBENCH_STEPS"]).write_text(text)
-        else:
-            print(text)
-    distributed.destroy_process_group()
+    return times, losses
 
 
 if __name__ == "__main__":
