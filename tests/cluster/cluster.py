@@ -119,7 +119,7 @@ class Cluster:
         self.start_controller()
         for node in self.nodes:
             self.start_node(node)
-        if not _becomes_true(self.is_up, PATIENCE_S):
+        if not becomes_true(self.is_up, PATIENCE_S):
             sys.exit(f"error: the nodes did not come up; see {self.folder}/*.log")
 
     def down(self) -> None:
@@ -143,10 +143,10 @@ class Cluster:
         for _ in range(STARTS):
             pid_file.unlink(missing_ok=True)
             self.run(*self.before_daemons, "slurmctld", "-f", str(self.conf))
-            if _becomes_true(self._controller_answers, TO_ANSWER_S):
+            if becomes_true(self._controller_answers, TO_ANSWER_S):
                 return
             runs = pid_file.exists() and _alive(int(pid_file.read_text()))
-            if runs and _becomes_true(self._controller_answers, PATIENCE_S):
+            if runs and becomes_true(self._controller_answers, PATIENCE_S):
                 return
         sys.exit(f"error: slurmctld does not answer; see {self.folder / 'slurmctld.log'}")
 
@@ -259,10 +259,10 @@ class Cluster:
         files = (f"--socket={self.folder}/mysql.socket", f"--pid-file={self.folder}/mariadbd.pid")
         command = shlex.join(["mariadbd", "--no-defaults", *where, *files, "--skip-networking"])
         self.run("sh", "-c", f"{command} < /dev/null > {self.folder}/mariadb.log 2>&1 &")
-        if not _becomes_true((self.folder / "mysql.socket").exists, PATIENCE_S):
+        if not becomes_true((self.folder / "mysql.socket").exists, PATIENCE_S):
             sys.exit(f"error: MariaDB did not come up; see {self.folder}/mariadb.log")
         self.run(*self.before_daemons, "slurmdbd")
-        if not _becomes_true(lambda: self._knows_itself(), PATIENCE_S):
+        if not becomes_true(lambda: self._knows_itself(), PATIENCE_S):
             sys.exit(f"error: slurmdbd did not come up; see {self.folder}/slurmdbd.log")
         self.run("sacctmgr", "--immediate", "add", "account", "mpbench")
         people = [p.pw_name for p in pwd.getpwall() if p.pw_uid == 0 or 1000 <= p.pw_uid < 60_000]
@@ -357,7 +357,7 @@ def _stop(pid_file: Path, by: signal.Signals = signal.SIGTERM) -> None:
     for signal_number, patience_s in ((by, 5.0), (signal.SIGKILL, PATIENCE_S)):
         if _alive(pid):
             os.kill(pid, signal_number)
-        if _becomes_true(lambda: not _alive(pid), patience_s):
+        if becomes_true(lambda: not _alive(pid), patience_s):
             return
     sys.exit(f"error: process {pid} of {pid_file} did not stop")
 
@@ -371,7 +371,8 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _becomes_true(condition: Callable[[], bool], patience_s: float) -> bool:
+def becomes_true(condition: Callable[[], bool], patience_s: float) -> bool:
+    """Look until the condition holds, or the seconds are over; whether it does."""
     deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:

@@ -3,10 +3,12 @@
 import json
 from contextlib import contextmanager
 
-from tests.slurm.desk import as_root, on_one, wait_until
+from tests.cluster.cluster import becomes_true
+from tests.slurm.desk import as_root, on_one
 
 pytestmark = as_root
 ANYBODYS = ("user", "cluster")  # a ledger of an early version has neither
+TRIES, TO_HEAR_S = 10, 30.0  # of an account, and seconds until the controller should know it
 SLEEP = ("--parsable", "--output=/dev/null", "--wrap=sleep 600")
 
 
@@ -17,10 +19,7 @@ def test_no_other_users_job_changes_what_is_said_of_ours_or_what_is_cancelled(de
     (submitted,) = desk.events("submitted")
     mark = f"{submitted['case_id']}@{submitted['batch']}"
     if desk.cluster.accounting:
-        desk.cluster.ask("sacctmgr", "--immediate", "add", "user", eve.name, "account=mpbench")
-        # The controller hears of the user, and then of the account, later than the database.
-        tried = eve.command("sh", "-c", "sbatch --test-only --chdir=/ --wrap=true && echo taken")
-        wait_until(lambda: "taken" in desk.cluster.ask(*tried))
+        let_submit(desk.cluster, eve)
     with ended_at_last(desk, eve):
         for lie in (
             mark,
@@ -38,6 +37,17 @@ def test_no_other_users_job_changes_what_is_said_of_ours_or_what_is_cancelled(de
         left = desk.slurm("squeue", "--noheader", "--user=root", "--format=%i").split()
         assert unrelated in left
         desk.wait_for("cancelled")
+
+
+def let_submit(cluster, user):
+    """Give the user an account, again if the controller does not hear of it from the database."""
+    tried = user.command("sh", "-c", "sbatch --test-only --chdir=/ --wrap=true 2>&1 && echo taken")
+    for _ in range(TRIES):
+        cluster.ask("sacctmgr", "--immediate", "delete", "user", user.name)
+        cluster.ask("sacctmgr", "--immediate", "add", "user", user.name, "account=mpbench")
+        if becomes_true(lambda: "taken" in cluster.ask(*tried), TO_HEAR_S):
+            return
+    raise AssertionError(cluster.ask(*tried))
 
 
 @contextmanager
