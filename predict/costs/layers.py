@@ -6,7 +6,7 @@ from statistics import median
 
 from msgspec import structs
 
-from predict.costs.pace import PacedTime
+from predict.costs.power_limit.pace import PacedTime
 from predict.costs.refusal import Unpredictable, not_calibrated
 from study.case import Case
 from study.results.calibration.layers import LayerAction, LayerKind, LayerTime

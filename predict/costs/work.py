@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import fsum, hypot
 
-from predict.costs.pace import Pace
+from predict.costs.power_limit.pace import Pace
 from study.results.calibration.timing import Timing
 
 

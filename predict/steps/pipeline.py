@@ -6,7 +6,7 @@ from dataclasses import replace
 from predict.costs.calibrated import Calibrated
 from predict.costs.cuts import is_cut_by_time
 from predict.costs.gpus import slowest_of
-from predict.costs.pace import ALWAYS, pace_at
+from predict.costs.power_limit.pace import ALWAYS, pace_at
 from predict.orders.lowering import programs
 from predict.simulation.costs import Costs, Host
 from predict.simulation.events import simulate

@@ -8,7 +8,7 @@ from predict.costs.calibrated import Calibrated
 from predict.costs.host import HostTimes
 from predict.costs.layers import PACES, LayerTimes
 from predict.costs.links import collective_s, link_of, queues_of
-from predict.costs.pace import Pace
+from predict.costs.power_limit.pace import Pace
 from predict.costs.shapes import output_bytes
 from predict.costs.shared import shared_weights
 from predict.costs.updates import update_s

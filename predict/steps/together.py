@@ -10,7 +10,7 @@ from predict.costs.gpus import slowest_of
 from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.links import collective_s
-from predict.costs.pace import Pace, pace_at
+from predict.costs.power_limit.pace import Pace, pace_at
 from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s

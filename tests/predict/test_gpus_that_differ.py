@@ -5,7 +5,7 @@ import pytest
 
 from predict.costs.calibrated import Calibrated
 from predict.costs.gpus import ALIKE, Slowness, slowest_of
-from predict.costs.pace import pace_at
+from predict.costs.power_limit.pace import pace_at
 from predict.steps.of_case import step_of
 from study.results.calibration.layers import GpuTime
 from tests.predict.made_up_calibration import calibration, case, loaded
