@@ -12,7 +12,7 @@ from mp.calibration.between.collectives import measure_collectives
 from mp.calibration.between.messages import measure_messages
 from mp.calibration.host.steps import measure_host
 from mp.calibration.layers import measure_each_gpu, measure_layers
-from mp.calibration.load import measure_loaded
+from mp.calibration.loads import measure_loads
 from mp.calibration.memory import measure_memory
 from mp.calibration.rounds import Deadline
 from mp.calibration.setting import EngineOf, Setting
@@ -92,13 +92,18 @@ def _alone(setting: Setting, report: ProgressCallback) -> dict[str, list[Any]]:
         report(Progress(phase=phase))
         return measure(setting, setting.deadline.left_s(share))
 
-    return {
+    found = {
         "kinds": [alike.entry for alike in setting.kinds],
         "sizes": part("calibrate memory", 0.2, measure_sizes),
         "host": part("calibrate the host", 0.1, measure_host),
         "layers": part("calibrate layers", 0.65, measure_layers),
         "updates": part("calibrate updates", 0.35, measure_updates),
-        "loaded": part("calibrate layers under load", 1.0, measure_loaded),
+    }
+    report(Progress(phase="calibrate layers under load"))
+    loads = measure_loads(setting, setting.deadline.left_s(1.0))
+    return found | {
+        "loaded": loads.shares,
+        "bursts": loads.bursts,
         "memory": measure_memory(setting, "layers"),
     }
 

@@ -52,6 +52,7 @@ class Host:
         before_s: from the step's start to the first call.
         action_s: for an action, by kind and stage; a kind that is missing takes none.
         lead_s: what of that comes before the first kernel, by kind; none of a kind that is missing.
+        first_s: what the first action of a process takes beyond others of its kind and stage.
         operation_s: for each send and each receive.
         after_s: for gradient scaling, collectives and the optimizer together.
         is_shared: whether one process serves all GPUs, as under the naive schedule.
@@ -60,6 +61,7 @@ class Host:
     before_s: float = 0.0
     action_s: Mapping[Kind, Sequence[float]] = field(default_factory=dict)
     lead_s: Mapping[Kind, float] = field(default_factory=dict)
+    first_s: float = 0.0
     operation_s: float = 0.0
     after_s: float = 0.0
     is_shared: bool = False

@@ -36,7 +36,7 @@ def when_asked(programs: Sequence[Program], host: Host) -> list[Asked]:
         clock = 0 if host.is_shared else gpu
         if isinstance(call, Action):
             begun = now[clock] + host.lead(call)
-            now[clock] += host.of(call)
+            now[clock] += host.of(call) + (0.0 if asked[gpu].actions else host.first_s)
             asked[gpu].actions.append((begun, now[clock]))
         else:
             now[clock] += host.operation_s * len(call.operations)

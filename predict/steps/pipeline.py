@@ -6,12 +6,14 @@ from dataclasses import replace
 from predict.costs.calibrated import Calibrated
 from predict.costs.cuts import is_cut_by_time
 from predict.costs.gpus import slowest_of
-from predict.costs.power_limit.pace import ALWAYS, pace_at
+from predict.costs.power_limit.pace import ALWAYS, Pace, pace_at
+from predict.costs.power_limit.time_constant import time_constant_s
 from predict.orders.lowering import programs
 from predict.simulation.costs import Costs, Host
 from predict.simulation.events import simulate
 from predict.simulation.large import simulate_large
 from predict.simulation.result import Simulated
+from predict.steps.loads import loads_of
 from predict.steps.pipeline_costs import PipelineCosts
 from predict.steps.step import Step, host_of_step, launch_bound
 from study.case import Case
@@ -36,13 +38,7 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     """
     made = PipelineCosts(case, calibrated, nodes)
     play = _large(case) if made.actions > MOST_EVENTS else _by_events(case)
-    # GPUs that take turns do not wait for the slowest: it is one of them for a while.
-    slowness = slowest_of(calibrated, 1 if case.schedule == "naive" else case.gpus)
-    paces = [pace_at(calibrated.layers, ALWAYS, slowness)] * case.pipeline_gpus
-    found = play(made.costs(paces))
-    for _ in range(PACED if calibrated.layers.loaded else 0):
-        paces = [pace_at(calibrated.layers, load, slowness) for load in found.loads]
-        found = play(made.costs(paces))
+    found, paces = _paced(made, play)
     bubbles = tuple(b for b in found.bubbles for _ in range(case.data_parallel))
     if case.schedule == "naive":
         host_s = host_of_step(made.stages.times, calibrated.everything)
@@ -66,9 +62,23 @@ def pipeline_step(case: Case, calibrated: Calibrated, nodes: int = 1) -> Step:
     return replace(step, gpus_s=play(replace(made.costs(paces), host=Host())).step_s)
 
 
+def _paced(made: PipelineCosts, play: Callable[[Costs], Simulated]) -> tuple[Simulated, list[Pace]]:
+    """Return the step in which each GPU has the pace of the load that it makes, and these paces."""
+    times, case = made.calibrated.layers, made.case
+    # GPUs that take turns do not wait for the slowest: it is one of them for a while.
+    slowness = slowest_of(made.calibrated, 1 if case.schedule == "naive" else case.gpus)
+    constant_s = time_constant_s(times)
+    paces = [pace_at(times, ALWAYS, slowness)] * case.pipeline_gpus
+    found = play(made.costs(paces))
+    for _ in range(PACED if times.loaded else 0):
+        paces = [pace_at(times, load, slowness) for load in loads_of(found, constant_s)]
+        found = play(made.costs(paces))
+    return found, paces
+
+
 def _by_events(case: Case) -> Callable[[Costs], Simulated]:
     asks = programs(case.schedule, case.pipeline_gpus, case.micro_batches, chunks_of(case))
-    return lambda costs: simulate(asks, costs)
+    return lambda costs: simulate(asks, costs, with_spans=True)
 
 
 def _large(case: Case) -> Callable[[Costs], Simulated]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from report.document import Table
 from report.wording.units import UNKNOWN, data_size, number, percent, seconds
 from study.models import KINDS
-from study.results.calibration.layers import LayerAction, LayerKind
+from study.results.calibration.layers import BurstTime, LayerAction, LayerKind
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
 from study.results.result import Result
@@ -24,7 +24,7 @@ PACES = ("unthrottled", "sustained")
 WAYS = ("from idle", "in a row", "relay", "exchange")
 BESIDE = ("pending receive", "receive", "send", "all_reduce")
 OF_HOST = ("forward", "backward", "input_gradient", "weight_gradient", "scaling", "optimizer",
-           "before", "between")  # fmt: skip
+           "before", "first", "between")  # fmt: skip
 
 
 def layers(found: Found) -> Table:
@@ -54,22 +54,23 @@ def updates(found: Found) -> Table:
 
 
 def loaded(found: Found) -> Table:
-    """Return a row for each share of the time in which a GPU computes."""
+    """Return a row for each share of the time in which a GPU computes, and for each burst."""
     rows = [
         [
             result.case_id,
             percent(t.busy_share),
             f"{t.layers} × {_name(its.kinds[t.kind])}, {t.rows} rows",
             seconds(t.seconds),
+            UNKNOWN if not isinstance(t, BurstTime) else seconds(t.burst_s),
             UNKNOWN if t.sm_clock_hz is None else f"{number(t.sm_clock_hz / 1e9)} GHz",
             UNKNOWN if t.power_w is None else f"{number(t.power_w)} W",
             ", ".join(map(one_line, t.throttle_reasons or ())) or UNKNOWN,
         ]
         for result, its in found
-        for t in its.loaded
+        for t in (*its.loaded, *its.bursts)
     ]
-    heads = ["calibration", "computes", "layers", "forward and backward", "clock", "power",
-             "throttle reasons"]  # fmt: skip
+    heads = ["calibration", "computes", "layers", "forward and backward", "at once", "clock",
+             "power", "throttle reasons"]  # fmt: skip
     return Table(heads, rows, caption="Layers on a GPU that computes for a part of the time")
 
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from mp.calibration import layers, load, stopwatch, updates
+from mp.calibration import layers, load, loads, stopwatch, updates
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import time_sustained, time_unthrottled
 from tests.mp.test_calibration_parts import CPU, setting_of, stack_of
@@ -59,7 +59,7 @@ class Event:
 @pytest.fixture(autouse=True)
 def gpu(monkeypatch):
     CLOCK.__init__()
-    for module in (stopwatch, layers, load, updates):
+    for module in (stopwatch, layers, load, loads, updates):
         monkeypatch.setattr(module, "is_gpu", lambda device: True, raising=False)
     monkeypatch.setattr(stopwatch, "PAUSE_S", 0.0)
     monkeypatch.setattr(stopwatch, "perf_counter", CLOCK)
@@ -128,17 +128,18 @@ def test_a_gpu_that_comes_to_actions_before_they_are_launched_is_not_under_load(
     assert time_sustained([("a", lasting(0.01, []))], CPU, 0.05) is None
 
 
-@pytest.mark.parametrize("number", range(len(load.SHARES)))
+@pytest.mark.parametrize("number", range(len(loads.SHARES)))
 def test_a_share_at_which_the_gpu_waits_for_its_host_is_no_time_of_a_gpu(monkeypatch, number):
-    late = load.SHARES[number]
-    monkeypatch.setattr(load, "SLOT_S", {"cpu": (0.0, 0.01)})
+    late = loads.SHARES[number]
+    monkeypatch.setattr(loads, "SLOT_S", {"cpu": (0.0, 0.01)})
+    monkeypatch.setattr(loads, "BURSTS_S", ())
     monkeypatch.setattr(load.Load, "waits_for_host", property(lambda its: its.share == late))
-    found = load.measure_loaded(setting_of(), 0.05)
-    assert len(found) == len(load.SHARES) - 1
+    found = loads.measure_loads(setting_of(), 0.05)
+    assert len(found.shares) == len(loads.SHARES) - 1
 
 
 def test_a_pass_that_the_gpu_came_to_before_its_launch_is_counted(monkeypatch):
-    made = load.Load(stack_of(), 1.0)
+    made = load.Load(stack_of(), 1.0, loads.PERIOD_S)
     made.measure(0.02)
     assert not made.waits_for_host
     monkeypatch.setattr(Event, "is_reached", True)
@@ -158,11 +159,11 @@ def test_a_load_takes_rows_that_the_host_launches_in_time(monkeypatch):
         load.Load, "is_ahead", property(is_ahead, lambda its, value: None), raising=False
     )
     enough = 8
-    assert load._stack_ahead(setting_of(words)).rows == 8
+    assert loads._stack_ahead(setting_of(words)).rows == 8
     enough = 16
-    assert load._stack_ahead(setting_of(words)).rows == 16
+    assert loads._stack_ahead(setting_of(words)).rows == 16
     enough = 32  # no rows are enough: the most have the longest times
-    assert load._stack_ahead(setting_of(words)).rows == 16
+    assert loads._stack_ahead(setting_of(words)).rows == 16
     assert tried == [8, 8, 8]  # the most need no try
 
 
@@ -205,7 +206,19 @@ def test_an_optimizer_is_measured_with_as_many_layers_as_fit(monkeypatch):
 
 
 def test_a_gpu_that_computes_part_of_the_time_spins_for_the_rest(monkeypatch):
-    monkeypatch.setattr(load, "PERIOD_S", 0.004)
-    found = load.measure_loaded(setting_of(dim=256, batch_size=64), 1.0)
-    assert len(found) == len(load.SHARES)
-    assert found[0].busy_share < found[-1].busy_share
+    monkeypatch.setattr(loads, "PERIOD_S", 0.004)
+    monkeypatch.setattr(loads, "BURSTS_S", (0.02, 0.04))
+    found = loads.measure_loads(setting_of(dim=256, batch_size=64), 1.0)
+    assert len(found.shares) == len(loads.SHARES)
+    assert found.shares[0].busy_share < found.shares[-1].busy_share
+    short, long = found.bursts
+    assert 0.01 < short.burst_s < long.burst_s < 0.08
+    assert short.rows == long.rows == found.shares[0].rows
+
+
+def test_bursts_that_the_time_does_not_suffice_for_are_named(monkeypatch):
+    monkeypatch.setattr(loads, "SHARES", ())
+    setting = setting_of(dim=64)
+    monkeypatch.setattr(setting.deadline, "is_over", lambda: True)
+    assert loads.measure_loads(setting, 0.1).bursts == []
+    assert setting.left_out[0] == "No time was left for a GPU that computes for 0.08 s at once."

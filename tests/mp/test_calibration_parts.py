@@ -13,7 +13,7 @@ from mp.calibration.between import beside, collectives, messages, turns
 from mp.calibration.between.turns import DIRECTIONS, Turns
 from mp.calibration.host.steps import host_cases
 from mp.calibration.layers import measure_each_gpu, measure_layers
-from mp.calibration.load import SHARES, measure_loaded
+from mp.calibration.loads import SHARES, measure_loads
 from mp.calibration.rounds import Deadline, Slots, rounds
 from mp.calibration.setting import Setting
 from mp.calibration.sizes import measure_sizes
@@ -376,7 +376,9 @@ def test_updates_are_timed_for_the_fewest_and_the_most_layers_of_a_gpu():
 
 
 def test_a_device_computes_for_the_shares_of_the_time_that_are_asked_for():
-    found = measure_loaded(setting_of(dim=256, batch_size=256), 0.5)
+    loads = measure_loads(setting_of(dim=256, batch_size=256), 0.5)
+    assert loads.bursts == []  # of GPUs alone
+    found = loads.shares
     assert len(found) == len(SHARES)
     assert found[0].busy_share < found[-1].busy_share
     assert {its.sm_clock_hz for its in found} == {None}

@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 import pytest
 import torch
 
+from mp.calibration.loads import BURSTS_S
 from study.calibration.grid import calibration_for
 from study.grids.file import load_grids
 from study.results.file import read_result
@@ -156,6 +157,11 @@ def test_a_gpu_computes_for_the_shares_of_the_time_that_it_is_to():
     assert shares == pytest.approx([0.25, 0.5, 0.75, 0.9, 1.0], abs=0.12)
     assert all(t.sm_clock_hz and t.power_w for t in alone().loaded)
     assert alone().loaded[0].power_w < alone().loaded[-1].power_w
+
+
+def test_a_gpu_computes_for_as_long_at_once_as_it_is_to():
+    assert [t.burst_s for t in alone().bursts] == pytest.approx(BURSTS_S, rel=0.3)
+    assert [t.busy_share for t in alone().bursts] == pytest.approx([0.5, 0.5], abs=0.12)
 
 
 def test_a_naive_step_is_the_sum_of_its_layers_and_its_optimizer():

@@ -152,6 +152,13 @@ def test_a_gpu_waits_for_the_first_kernel_of_an_action_though_not_for_the_rest()
     assert simulate(programs("gpipe", 1, 2), costs).step_s == pytest.approx(0.25 + 6)
 
 
+def test_the_first_action_of_each_process_takes_longer_to_ask_for():
+    host = Host(action_s={"forward": [0.5], "backward": [0.5]}, first_s=2.0)
+    found = simulate(programs("gpipe", 1, 2), replace(equal_stages(1), host=host))
+    assert found.step_s == pytest.approx(2.5 + 5)  # the first forward ends late, and only that
+    assert found.gpus[0].host_s == pytest.approx(2.0 + 4 * 0.5)
+
+
 def test_nothing_begins_before_its_process_has_asked_for_it():
     costs = replace(
         equal_stages(2, 0.001, 0.001, 0.001),

@@ -338,6 +338,20 @@ def test_the_first_stage_of_zero_bubble_is_launched_as_a_whole_backward():
     assert together.action_s["input_gradient"] == pytest.approx([MS, MS])
 
 
+def test_the_first_forward_of_a_step_is_launched_more_slowly_where_that_was_timed():
+    runs = [r for r in calibration(2).calibration.host if r.schedule == "1f1b"]
+
+    def with_first(run):
+        (forward,) = (a for a in run.actions if a.kind == "forward")
+        slow = dict.fromkeys(TIMES, forward.seconds + 0.3 * MS)
+        first = msgspec.structs.replace(forward, kind="first", per_step=1, **slow)
+        return msgspec.structs.replace(run, actions=(*run.actions, first))
+
+    assert HostTimes(tuple(runs)).of_pipeline([4, 4], [4, 4], None).first_s == 0
+    timed = HostTimes(tuple(map(with_first, runs))).of_pipeline([4, 4], [4, 4], None)
+    assert timed.first_s == pytest.approx(0.3 * MS)
+
+
 def test_host_time_of_messages_is_told_from_what_comes_once_in_a_step():
     (run, *_) = (r for r in calibration(2).calibration.host if r.schedule == "1f1b")
 

@@ -5,12 +5,12 @@ import random
 import msgspec
 import pytest
 
-from study.results.calibration.layers import GpuTime, LayerTime
+from study.results.calibration.layers import BurstTime, GpuTime, LayerTime
 from study.results.calibration.links import TransferTime
 from study.results.calibration.plausible import find_calibration_problem
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing, timed
-from tests.predict.made_up_calibration import calibration, host_run
+from tests.predict.made_up_calibration import calibration, host_run, loaded
 
 
 def test_a_timing_is_the_median_and_the_quartiles_of_its_samples():
@@ -57,6 +57,18 @@ def on_a_gpu(seconds=1e-3, **changes):
 
 def transfer(seconds=1e-3, size=2**20):
     return timed(TransferTime, [seconds], direction="send", bytes=size, rows=8, layers_s=0.0)
+
+
+def burst(burst_s):
+    (like,) = loaded({0.5: 1.0})
+    return BurstTime(**msgspec.structs.asdict(like), burst_s=burst_s)
+
+
+def test_a_burst_takes_some_time():
+    made = calibration(bursts=(burst(0.2),))
+    assert find_calibration_problem(made.case, made.calibration) is None
+    made = calibration(bursts=(burst(0.2), burst(0.0)))
+    assert "a burst that takes no time" in find_calibration_problem(made.case, made.calibration)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,11 @@ def time_step(step: Any, world: Communicator, recorder: Recorder) -> float:
 
 
 def _run_pipeline(step: PipelineStep, recorder: Recorder, began: float) -> None:
-    """Run a step; `before` is what comes before its first action, `between` what else none has."""
+    """Run a step, and name what only a whole step tells.
+
+    `before` comes before its first action, `first` is that action if it is a forward, and `between`
+    is what none has.
+    """
     step.listen(recorder)
     step.compute_gradients()
     computed = perf_counter()
@@ -95,6 +99,8 @@ def _run_pipeline(step: PipelineStep, recorder: Recorder, began: float) -> None:
     step.optimizer.step()
     recorder.end()
     recorder.spans.append(["before", 0.0, before_s])
+    if actions and actions[0][0] == "forward":
+        recorder.spans.append(["first", *actions[0][1:]])
     recorder.spans.append(["between", 0.0, between_s])
 
 

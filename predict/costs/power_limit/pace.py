@@ -1,10 +1,13 @@
 """Pace of a GPU whose work takes part of the time, between a rested GPU and one under load."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 from statistics import median
 
 from predict.costs.gpus import ALIKE, Slowness
+from predict.costs.power_limit.recent_load import Stretch
 from study.results.calibration.layers import LayerTime, LoadedTime
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
@@ -47,7 +50,9 @@ class Pace:
         return (self.unthrottled if is_rested else self.sustained) * self.gpu
 
 
-def pace_at(calibration: Calibration, load: float, slowness: Slowness = ALIKE) -> Pace:
+def pace_at(
+    calibration: Calibration, load: float | Sequence[Stretch], slowness: Slowness = ALIKE
+) -> Pace:
     """Return the pace of a GPU whose work, with nothing beside it, takes a share of the time.
 
     One that waits in between keeps a higher clock under its power limit, and so does one whose
@@ -56,18 +61,16 @@ def pace_at(calibration: Calibration, load: float, slowness: Slowness = ALIKE) -
 
     Args:
         calibration: of one GPU.
-        load: 0 to 1.
+        load: 0 to 1; or the whiles in which it computes, each with the load just before.
         slowness: of the GPU, beside the one that was calibrated.
     """
-    alike: dict[tuple[int, int, int], list[LoadedTime]] = {}
-    for time in calibration.loaded:
-        alike.setdefault((time.kind, time.layers, time.rows), []).append(time)
-    sets = [times for times in alike.values() if len({time.busy_share for time in times}) > 1]
-    if not sets:
+    curves = curves_of(calibration)
+    if not curves:
         return Pace(gpu=slowness.at(ALWAYS))
-    here = [_between(times, load) for times in sets]
-    loaded = [_between(times, ALWAYS) for times in sets]
-    rested = [_between(times, 0.0) for times in sets]
+    stretches = [Stretch(1.0, load)] if isinstance(load, float | int) else load
+    here = [seconds_under(times, stretches) for times in curves]
+    loaded = [seconds_at(times, ALWAYS) for times in curves]
+    rested = [seconds_at(times, 0.0) for times in curves]
     slower, slowest = _ratio(here, rested) - 1, _ratio(loaded, rested) - 1
     limited = min(1.0, max(0.0, slower / slowest)) if slowest > 0 else 1.0
     return Pace(
@@ -79,11 +82,21 @@ def pace_at(calibration: Calibration, load: float, slowness: Slowness = ALIKE) -
     )
 
 
-def _ratio(these: list[float], those: list[float]) -> float:
-    return median(a / b for a, b in zip(these, those, strict=True))
+def curves_of(calibration: Calibration) -> list[list[LoadedTime]]:
+    """Return the times of the same layers under different loads, for each set of layers."""
+    alike: dict[tuple[int, int, int], list[LoadedTime]] = {}
+    for time in calibration.loaded:
+        alike.setdefault((time.kind, time.layers, time.rows), []).append(time)
+    return [times for times in alike.values() if len({time.busy_share for time in times}) > 1]
 
 
-def _between(times: list[LoadedTime], share: float) -> float:
+def seconds_under(times: list[LoadedTime], stretches: Sequence[Stretch]) -> float:
+    """Return the mean seconds of what is computed in these whiles."""
+    whole_s = fsum(each.seconds for each in stretches)
+    return fsum(each.seconds * seconds_at(times, each.load) for each in stretches) / whole_s
+
+
+def seconds_at(times: list[LoadedTime], share: float) -> float:
     """Return the seconds at a share, on the line between its neighbours; flat beyond the ends."""
     ordered = sorted(times, key=lambda time: time.busy_share)
     if share <= ordered[0].busy_share:
@@ -93,3 +106,7 @@ def _between(times: list[LoadedTime], share: float) -> float:
             part = (share - low.busy_share) / (high.busy_share - low.busy_share)
             return low.seconds + part * (high.seconds - low.seconds)
     return ordered[-1].seconds
+
+
+def _ratio(these: list[float], those: list[float]) -> float:
+    return median(a / b for a, b in zip(these, those, strict=True))

@@ -17,6 +17,7 @@ HostKind = Literal[
     "scaling",
     "optimizer",
     "before",
+    "first",
     "between",
 ]
 
@@ -25,10 +26,12 @@ class HostAction(Timing, frozen=True):
     """Seconds of the host in one action, of all GPUs and steps together.
 
     `per_step` is how many a GPU has in a step, at most. `before` is once in a step: the time until
-    the first action. `between` is, too: the time in none of the others, for sends and receives and
-    for the loop of the schedule. Under zero bubble with separate gradients `backward` is that of
-    the first stage, which torch computes as its weight gradients, and its input gradients, which
-    take no time, are in `between`; calibrations without `before` have both among the others.
+    the first action. `first` is that action, a forward, which is among the others, too; it takes
+    longer, and calibrations of before do not have it. `between` is once in a step, too: the time in
+    none of the others, for sends and receives and for the loop of the schedule. Under zero bubble
+    with separate gradients `backward` is that of the first stage, which torch computes as its
+    weight gradients, and its input gradients, which take no time, are in `between`; calibrations
+    without `before` have both among the others.
     """
 
     kind: HostKind

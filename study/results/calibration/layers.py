@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from study.results.calibration.timing import Timing
 from study.results.layers import MOST_LAYERS, ModelProfile, Name
-from study.results.record import Bytes, Count, Hertz, Record
+from study.results.record import Bytes, Count, Hertz, Record, Seconds
 
 BusyShare = Annotated[float, Meta(gt=0, le=1)]
 LayerAction = Literal[
@@ -91,6 +91,16 @@ class LoadedTime(Timing, frozen=True):
     power_w: float | None
     temperature_celsius: int | None
     throttle_reasons: tuple[str, ...] | None
+
+
+class BurstTime(LoadedTime, frozen=True, kw_only=True):
+    """The same on a GPU that computes for `burst_s` without a pause: longer than `loaded` does.
+
+    A power limit looks back for some time. A GPU that computes for longer is slowed meanwhile, as
+    if it had never waited, however small the share of the time in which it computes.
+    """
+
+    burst_s: Seconds
 
 
 class MemoryBesideTorch(Record, frozen=True):

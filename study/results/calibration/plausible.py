@@ -32,11 +32,13 @@ def find_calibration_problem(case: Case, found: Calibration) -> str | None:
     layers = [number for kind in found.kinds for number in kind.layers]
     if found.kinds and sorted(layers) != list(range(case.layers)):
         return "has kinds of layers that are not those of its model"
-    timed = (found.layers, found.each_gpu, found.loaded, found.beside)
+    timed = (found.layers, found.each_gpu, found.loaded, found.bursts, found.beside)
     if any(entry.kind >= len(found.kinds) for part in timed for entry in part):
         return "has times of a kind of layer that it does not have"
     if any(time.rank >= case.gpus for time in found.each_gpu):
         return "has times of a GPU that it does not have"
+    if any(not time.burst_s for time in found.bursts):
+        return "has a burst that takes no time"
     sent = (found.messages, found.collectives, found.transfers)
     if any(not entry.bytes for part in sent for entry in part):
         return "has a message of no bytes"
@@ -58,6 +60,7 @@ def timings(found: Calibration) -> Iterator[Timing]:
     yield from found.each_gpu
     yield from found.updates
     yield from found.loaded
+    yield from found.bursts
     yield from found.messages
     yield from found.collectives
     yield from found.beside

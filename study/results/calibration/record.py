@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from study.results.calibration.host import HostRun
 from study.results.calibration.layers import (
+    BurstTime,
     GpuTime,
     LayerKind,
     LayerTime,
@@ -37,6 +38,7 @@ class Calibration(Record, frozen=True):
     each_gpu: Annotated[tuple[GpuTime, ...], MOST] = ()
     updates: Annotated[tuple[UpdateTime, ...], MOST] = ()
     loaded: Annotated[tuple[LoadedTime, ...], MOST] = ()
+    bursts: Annotated[tuple[BurstTime, ...], MOST] = ()
     host: Annotated[tuple[HostRun, ...], MOST] = ()
     messages: Annotated[tuple[MessageTime, ...], MOST] = ()
     collectives: Annotated[tuple[CollectiveTime, ...], MOST] = ()
