@@ -46,9 +46,15 @@ def balance_of(result: MeasuredCase) -> StageBalance | None:
     stages, alone = stages_of(result), _alone(result)
     if stages is None or alone is None or len(alone[1]) != len(stages):
         return None
-    if (found := stage_times(result)) is not None:
-        return StageBalance("measured", stages, found.total_s)
-    return StageBalance(alone[0], stages, stage_costs(alone[1], stages))
+    return timed_balance_of(result) or StageBalance(alone[0], stages, stage_costs(alone[1], stages))
+
+
+def timed_balance_of(result: MeasuredCase) -> StageBalance | None:
+    """Return the stages of a pipeline with their own times; None where no step shows them all."""
+    stages, found = stages_of(result), stage_times(result)
+    if stages is None or found is None:
+        return None
+    return StageBalance("measured", stages, found.total_s)
 
 
 def other_balances(result: MeasuredCase) -> dict[str, StageBalance]:

@@ -17,9 +17,10 @@ ACTIONS = {
 
 
 def stage_words(result: MeasuredCase, balance: StageBalance) -> str:
-    """Return `stage 3 (block 23 and head)`, the slowest."""
-    layers = balance.layers(balance.slowest)
-    names = [] if result.model is None else [result.model.layers[n].name for n in layers]
+    """Return `stage 3 (block 23 and head)`, the slowest; without layers where all are alike."""
+    if result.model is None:
+        return f"stage {balance.slowest}"
+    names = [result.model.layers[n].name for n in balance.layers(balance.slowest)]
     return f"stage {balance.slowest} ({layers_words(names)})"
 
 

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from report.analysis.bubble import bubbles
 from report.analysis.comparison import verdict
-from report.analysis.profiled.stage_balance import balance_of
+from report.analysis.profiled.stage_balance import timed_balance_of
 from report.analysis.profiled.stage_times import bubble_of_medians
 from report.analysis.time_use import instrumentation_warning, time_use
 from report.answers.pipelines.slowest import EVEN, spread_words, stage_words, uneven_halves
@@ -20,7 +20,7 @@ from study.schedules import SCHEDULES
 LITTLE = 0.01  # of a step; the formula explains a bubble this near to it
 MUCH_LONGER = 1.1  # times the compute of the naive schedule; more is worth a sentence
 PARTS = {
-    "imbalance": "stages take unequal time",
+    "imbalance": "stages or micro-batches take unequal time",
     "communication": "data arrive some time after another GPU has made them",
     "rest": "of gaps that neither unequal stages nor transfers explain",
 }
@@ -88,17 +88,16 @@ def _unequal(result: MeasuredCase, share: float) -> str:
         result: The case.
         share: What unequal lengths make of a step.
     """
-    balance, alone = balance_of(result), bubble_of_medians(result)
+    balance, alone = timed_balance_of(result), bubble_of_medians(result)
     formula = bubbles(result)[0].formula
-    if balance is None or balance.by != "measured" or alone is None or formula is None:
+    if balance is None or alone is None or formula is None:
         return PARTS["imbalance"]
     if alone - formula < share / 2:
         return "stages take longer for some micro-batches than for others"
     if balance.ratio >= EVEN:
-        slowest = stage_words(result, balance)
         return (
-            f"{PARTS['imbalance']}: {slowest} takes {balance.ratio:.2f} times as long as the mean"
-            f"{spread_words(result)}"
+            f"stages take unequal time: {stage_words(result, balance)} takes {balance.ratio:.2f} "
+            f"times as long as the mean{spread_words(result)}"
         )
     if halves := uneven_halves(result):
         return f"stages are even only over forward and backward together: {halves}"
