@@ -49,19 +49,27 @@ def measure_each_gpu(setting: Setting, seconds: float) -> list[GpuTime]:
     """
     if not is_gpu(setting.device):
         return []
-    pairs = [
-        (rows, ways[0])
-        for rows in setting.wanted.rows
-        if (ways := setting.wanted.gradients_with(rows))
-    ]
-    chosen = [_Chosen(setting.usual, *pair) for pair in pairs[len(pairs) // 2 :][:1]]
-    mine = _measure_at_all_paces(setting, chosen, seconds)
+    mine = _measure_at_all_paces(setting, [_Chosen(*usual_with_middle_rows(setting))], seconds)
     return [
         GpuTime(**structs.asdict(time), rank=rank)
         for rank, its in enumerate(setting.world.all_gather(mine, list[LayerTime]))
         for time in its
         if time.pace != "host"
     ]
+
+
+def usual_with_middle_rows(setting: Setting) -> tuple[int, int, str]:
+    """Return the usual kind of layers, of all rows those in the middle, and a way of gradients.
+
+    Args:
+        setting: of the calibration.
+    """
+    pairs = [
+        (rows, ways[0])
+        for rows in setting.wanted.rows
+        if (ways := setting.wanted.gradients_with(rows))
+    ]
+    return setting.usual, *pairs[len(pairs) // 2]
 
 
 def _measure_at_all_paces(

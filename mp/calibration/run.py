@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from mp.calibration.between.alternating import measure_alternating
 from mp.calibration.between.beside import measure_beside
 from mp.calibration.between.collectives import measure_collectives
 from mp.calibration.between.messages import measure_messages
@@ -118,6 +119,8 @@ def _between(setting: Setting, nodes: int, report: ProgressCallback) -> dict[str
     host = measure_host(setting, deadline.left_s(0.5))
     report(Progress(phase="calibrate layers on each GPU"))
     each_gpu = measure_each_gpu(setting, deadline.left_s(0.15))
+    report(Progress(phase="calibrate layers between all-reduces"))
+    alternating = measure_alternating(setting, messages, deadline.left_s(0.1))
     report(Progress(phase="calibrate layers beside transfers"))
     beside = measure_beside(setting, messages, deadline.left_s(0.6))
     report(Progress(phase="calibrate collectives"))
@@ -127,6 +130,7 @@ def _between(setting: Setting, nodes: int, report: ProgressCallback) -> dict[str
         "messages": messages,
         "host": host,
         "each_gpu": each_gpu,
+        "alternating": alternating,
         "beside": beside.layers,
         "transfers": beside.transfers,
         "collectives": collectives,

@@ -12,12 +12,14 @@ class SideBySide:
         asked_s: when the process comes to its next part; it waits for no GPU.
         computed_s: seconds of computing so far, slowed ones included.
         work_s: the same with nothing beside it, and copying.
+        idle_s: seconds of waiting for launches so far.
     """
 
     now: float = 0.0
     asked_s: float = 0.0
     computed_s: float = 0.0
     work_s: float = 0.0
+    idle_s: float = 0.0
     _busy: list[tuple[float, float]] = field(default_factory=list)
 
     def collect(self, seconds: float, ready_s: float | None = None) -> float:
@@ -57,7 +59,8 @@ class SideBySide:
             slowdown: how many times as long it takes beside a collective.
             launching_s: what the process takes to ask for it.
         """
-        begun = self.now = max(self.now, self.asked_s)
+        self._wait_for_launch()
+        begun = self.now
         self.asked_s += launching_s
         self.work_s += seconds
         left = seconds
@@ -72,4 +75,8 @@ class SideBySide:
             self.now, left = self.now + beside, left - beside / slowdown
         self.now += max(0.0, left)
         self.computed_s += self.now - begun
+        self._wait_for_launch()
+
+    def _wait_for_launch(self) -> None:
+        self.idle_s += max(0.0, self.asked_s - self.now)
         self.now = max(self.now, self.asked_s)

@@ -10,6 +10,7 @@ from predict.costs.gpus import slowest_of
 from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.links import collective_s
+from predict.costs.power_limit.collectives import load_of_waiting
 from predict.costs.power_limit.pace import Pace, pace_at
 from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
@@ -145,7 +146,9 @@ def paced(made: Together, play: Play) -> Step:
     """
     gpu = play()
     slowness = slowest_of(made.calibrated, made.case.gpus)
-    made.pace = pace_at(made.calibrated.layers, min(1.0, gpu.work_s / gpu.now), slowness)
+    waits_s = gpu.now - gpu.work_s - gpu.idle_s  # and what is slower beside a collective
+    load = (gpu.work_s + load_of_waiting(made.calibrated) * waits_s) / gpu.now
+    made.pace = pace_at(made.calibrated.layers, min(1.0, load), slowness)
     made.timings.clear()
     gpu = play()
     work = Work.of(made.timings)

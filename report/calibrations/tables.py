@@ -143,6 +143,25 @@ def each_gpu(found: Found) -> Table:
     return Table(heads, rows, caption="Layers on each GPU, all at once")
 
 
+def alternating(found: Found) -> Table:
+    """Return a row for each GPU that computed layers between all-reduces."""
+    rows = [
+        [
+            result.case_id,
+            str(t.rank),
+            f"{t.layers} × {_name(its.kinds[t.kind])}, {t.rows} rows",
+            percent(t.busy_share),
+            data_size(t.bytes),
+            seconds(t.seconds),
+        ]
+        for result, its in found
+        for t in its.alternating
+    ]
+    heads = ["calibration", "GPU", "layers", "computes", "reduced each time",
+             "forward and backward of a layer"]  # fmt: skip
+    return Table(heads, rows, caption="Layers between all-reduces")
+
+
 def transfers(found: Found) -> Table:
     """Return a row for each transfer: seconds with layers beside it, and alone."""
     rows = []
@@ -160,7 +179,7 @@ def transfers(found: Found) -> Table:
 
 
 TABLES: tuple[Callable[[Found], Table], ...] = (
-    layers, each_gpu, updates, loaded, host, messages, beside, transfers, collectives,
+    layers, each_gpu, alternating, updates, loaded, host, messages, beside, transfers, collectives,
 )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ def test_nothing_that_was_asked_for_is_missing(calibrated):
 
 def test_one_gpu_has_the_layers_and_the_pair_what_passes_between(calibrated):
     one, pair = (result.calibration for result in calibrated[1])
-    alone, between = ("layers", "updates", "loaded"), ("messages", "collectives", "beside")
+    alone = ("layers", "updates", "loaded")
+    between = ("messages", "collectives", "beside", "alternating")
     assert all(getattr(one, part) for part in alone)
     assert all(getattr(pair, part) for part in between)
     assert not any(getattr(pair, part) for part in alone)
@@ -137,6 +138,14 @@ def test_layers_are_timed_beside_every_kind_of_transfer(calibrated):
         "nothing", "pending receive", "receive", "send", "all_reduce",
     }  # fmt: skip
     assert {entry.action for entry in pair.beside} == {"forward", "backward_later"}
+
+
+def test_layers_are_timed_between_all_reduces_on_both_ranks(calibrated):
+    one, pair = (result.calibration for result in calibrated[1])
+    assert [time.rank for time in pair.alternating] == [0, 1]
+    for time in pair.alternating:
+        assert 0 < time.busy_share <= 1
+        assert time.kind in {layer.kind for layer in one.layers if layer.rows == time.rows}
 
 
 def test_every_transfer_that_is_timed_with_layers_beside_it_is_timed_alone_too(calibrated):

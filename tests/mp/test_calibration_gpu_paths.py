@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mp.calibration import layers, load, loads, stopwatch, updates
+from mp.calibration.between import alternating
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import time_sustained, time_unthrottled
 from tests.mp.test_calibration_parts import CPU, setting_of, stack_of
@@ -214,6 +215,31 @@ def test_a_gpu_that_computes_part_of_the_time_spins_for_the_rest(monkeypatch):
     short, long = found.bursts
     assert 0.01 < short.burst_s < long.burst_s < 0.08
     assert short.rows == long.rows == found.shares[0].rows
+
+
+def test_a_pass_and_an_all_reduce_that_takes_as_long_share_the_time(monkeypatch):
+    reduced = []
+
+    def all_reduce(buffer, op):
+        reduced.append(buffer.nbytes)
+        CLOCK.sleep(buffer.nbytes / 1e9)
+
+    monkeypatch.setattr(alternating.dist, "all_reduce", all_reduce)
+    setting = setting_of(dim=256, batch_size=64)
+    (found,) = alternating.measure_alternating(setting, [], 0.05)
+    assert len(reduced) == 2 * found.count  # those before it settles do not count
+    assert found.bytes == reduced[0]
+    assert 0 < found.busy_share < 1
+    assert (found.rank, found.kind, found.layers) == (0, setting.usual, 4)
+    monkeypatch.setattr(Event, "is_reached", True)
+    assert alternating.measure_alternating(setting, [], 0.05) == []  # the GPU waits for its host
+
+
+def test_layers_between_all_reduces_that_the_time_does_not_suffice_for_are_named(monkeypatch):
+    setting = setting_of(dim=64)
+    monkeypatch.setattr(setting.deadline, "is_over", lambda: True)
+    assert alternating.measure_alternating(setting, [], 0.1) == []
+    assert setting.left_out == ["No time was left for layers between all-reduces."]
 
 
 def test_bursts_that_the_time_does_not_suffice_for_are_named(monkeypatch):

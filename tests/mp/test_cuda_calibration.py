@@ -37,6 +37,7 @@ model: {{depth: {DEPTH}, dim: 4096, batch_size: 16384}}
 train: {{dtype: bfloat16}}
 """
 BATCH, ROWS = 16384, 2048
+PASS = ("forward", "backward_later")
 GPT = """
 title: GPT
 table: model
@@ -207,6 +208,19 @@ def test_a_pair_times_the_same_layers_on_both_gpus_which_are_about_equally_fast(
     for times in found.values():
         assert times.keys() == {0, 1}
         assert times[0] == pytest.approx(times[1], rel=0.15)
+
+
+@two_gpus
+def test_layers_between_all_reduces_take_as_long_as_between_a_pause_and_full_load():
+    assert [t.rank for t in pair().alternating] == [0, 1]
+    for time in pair().alternating:
+        assert 0.2 < time.busy_share < 0.8
+        its = {
+            pace: sum(t.seconds for t in pair().each_gpu
+                      if (t.rank, t.pace) == (time.rank, pace) and t.action in PASS)
+            for pace in ("unthrottled", "sustained")
+        }  # fmt: skip
+        assert 0.9 * its["unthrottled"] < time.seconds < 1.2 * max(its.values())
 
 
 @two_gpus

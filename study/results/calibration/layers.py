@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from study.results.calibration.timing import Timing
+from study.results.calibration.timing import BusyShare, Timing
 from study.results.layers import MOST_LAYERS, ModelProfile, Name
 from study.results.record import Bytes, Count, Hertz, Record, Seconds
 
-BusyShare = Annotated[float, Meta(gt=0, le=1)]
 LayerAction = Literal[
     "forward",
     "backward_first",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from study.results.calibration.timing import Timing
+from study.results.calibration.timing import BusyShare, Timing
 from study.results.record import Bytes, Count, Seconds
 
 
@@ -44,6 +44,23 @@ class BesideTime(Timing, frozen=True):
     kind: Count
     layers: Count
     rows: Count
+
+
+class AlternatingTime(Timing, frozen=True):
+    """Forward and backward of one layer on a rank's GPU, between all-reduces it waits for.
+
+    An all-reduce of `bytes` in all follows each pass of `layers` of one kind, and takes about as
+    long; `busy_share` is the share of the time in which the GPU computes. A collective draws power,
+    so that the GPU is slowed by its power limit more than if it only waited.
+    """
+
+    rank: Count
+    kind: Count
+    layers: Count
+    rows: Count
+    gradients: Literal["separate", "fused"]
+    bytes: Bytes
+    busy_share: BusyShare
 
 
 class TransferTime(Timing, frozen=True):

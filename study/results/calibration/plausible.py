@@ -32,14 +32,16 @@ def find_calibration_problem(case: Case, found: Calibration) -> str | None:
     layers = [number for kind in found.kinds for number in kind.layers]
     if found.kinds and sorted(layers) != list(range(case.layers)):
         return "has kinds of layers that are not those of its model"
-    timed = (found.layers, found.each_gpu, found.loaded, found.bursts, found.beside)
+    timed = (found.layers, found.each_gpu, found.alternating, found.loaded, found.bursts,
+             found.beside)  # fmt: skip
     if any(entry.kind >= len(found.kinds) for part in timed for entry in part):
         return "has times of a kind of layer that it does not have"
-    if any(time.rank >= case.gpus for time in found.each_gpu):
+    ranks = [*(t.rank for t in found.each_gpu), *(t.rank for t in found.alternating)]
+    if any(rank >= case.gpus for rank in ranks):
         return "has times of a GPU that it does not have"
     if any(not time.burst_s for time in found.bursts):
         return "has a burst that takes no time"
-    sent = (found.messages, found.collectives, found.transfers)
+    sent = (found.messages, found.collectives, found.transfers, found.alternating)
     if any(not entry.bytes for part in sent for entry in part):
         return "has a message of no bytes"
     return next(filter(None, (_problem_of_host(case, run) for run in found.host)), None)
@@ -58,6 +60,7 @@ def timings(found: Calibration) -> Iterator[Timing]:
     """Yield all that was timed."""
     yield from found.layers
     yield from found.each_gpu
+    yield from found.alternating
     yield from found.updates
     yield from found.loaded
     yield from found.bursts

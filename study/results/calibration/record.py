@@ -15,7 +15,13 @@ from study.results.calibration.layers import (
     MemoryBesideTorch,
     UpdateTime,
 )
-from study.results.calibration.links import BesideTime, CollectiveTime, MessageTime, TransferTime
+from study.results.calibration.links import (
+    AlternatingTime,
+    BesideTime,
+    CollectiveTime,
+    MessageTime,
+    TransferTime,
+)
 from study.results.layers import Note
 from study.results.record import Count, Record, Seconds
 
@@ -36,6 +42,7 @@ class Calibration(Record, frozen=True):
     kinds: Annotated[tuple[LayerKind, ...], MOST] = ()
     layers: Annotated[tuple[LayerTime, ...], MOST] = ()
     each_gpu: Annotated[tuple[GpuTime, ...], MOST] = ()
+    alternating: Annotated[tuple[AlternatingTime, ...], MOST] = ()
     updates: Annotated[tuple[UpdateTime, ...], MOST] = ()
     loaded: Annotated[tuple[LoadedTime, ...], MOST] = ()
     bursts: Annotated[tuple[BurstTime, ...], MOST] = ()

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from math import sqrt
 from statistics import quantiles
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta
 
 from study.results.record import Count, Record, Seconds
 
@@ -11,6 +13,7 @@ from study.results.record import Count, Record, Seconds
 # and its quartiles are 1.349 sigma apart; 90 % lie within 1.645 standard errors.
 OF_QUARTILES = 1.645 * 1.2533 / 1.349
 FEWEST = 3  # times whose quartiles say something
+BusyShare = Annotated[float, Meta(gt=0, le=1)]  # of the time
 
 
 class Timing(Record, frozen=True):
