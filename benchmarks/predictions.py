@@ -12,7 +12,7 @@ a change of the predictor does to cases that it was made with, and hold nothing 
 
 import argparse
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import combinations
@@ -23,20 +23,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import msgspec
 
 from benchmarks.again import pairs_again
+from benchmarks.prediction_errors import (
+    ALIKE,
+    by_cut,
+    errors,
+    is_slower,
+    is_steady,
+    of_bubbles,
+    of_peaks,
+)
 from predict.forecast.accuracy import covered, given_as_points, spread_of
 from predict.forecast.pairs import Pair
 from predict.forecast.words import interval_words, step_words
-from report.analysis.bubble import bubbles
-from report.analysis.profiled.stage_balance import stages_of
 from report.data.load import ProfileResults, load_results
-from report.data.measured import measured
 from study.case import Case
 from study.schedules import SCHEDULES
-from study.statistics.bootstrap import compare
 from study.values.keys import DEFAULTS
 
-ALIKE, OTHER, UNKNOWN = "cut as predicted", "cut otherwise", "by time, predicted cut not noted"
-STEADY = 0.02  # half of the interval of a measured median, as a share of it
 AFTERWARDS = "Predicted again, after the runs, from the folder's calibrations: nothing is held out."
 OF_SCHEDULES = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "gradients", "repeat",
                 "data_parallel", "split")  # fmt: skip
@@ -127,68 +130,6 @@ def _line(name: str, found: list[float], target: str) -> str:
     return f"{name}: {figures} (mean / nine in ten / largest of {spread.count}; target {target})"
 
 
-def errors(pairs: list[Pair]) -> list[float]:
-    """Return the error of each step as a share of what was measured."""
-    return [pair.error for pair in pairs]
-
-
-def is_steady(pair: Pair) -> bool:
-    """Return whether the measured median is known well enough to judge a prediction by."""
-    assert pair.result.measurement is not None, "pairs are measured"
-    found = pair.result.measurement.median_ci_s
-    return found is not None and (found[1] - found[0]) / 2 <= STEADY * pair.measured_s
-
-
-def of_bubbles(pairs: list[Pair]) -> list[float]:
-    """Return the error of each GPU's bubble, as a share of a step.
-
-    Not of CUDA graphs, whose measured bubbles are those of eager steps.
-    """
-    found = []
-    for pair in pairs:
-        if pair.case.execution == "cuda_graph":
-            continue
-        seen = bubbles(measured(pair.result))
-        predicted = pair.prediction.bubbles
-        found += [its - each.measured for its, each in zip(predicted, seen, strict=False)]
-    return found
-
-
-def by_cut(pairs: list[Pair]) -> dict[str, list[Pair]]:
-    """Return the cases whose job had the predicted stages, or has none, and those of another cut.
-
-    An error of their memory is one of memory, or of the cut.
-    """
-    found: dict[str, list[Pair]] = {ALIKE: [], OTHER: [], UNKNOWN: []}
-    for pair in pairs:
-        seen = measured(pair.result)
-        stages = None if seen is None else stages_of(seen)
-        is_sure = stages is None or pair.case.balance != "time"
-        predicted = pair.prediction.layers_per_stage
-        counts = () if stages is None else tuple(Counter(stages).values())
-        alike = is_sure or counts == predicted
-        found[ALIKE if alike else OTHER if predicted else UNKNOWN].append(pair)
-    return found
-
-
-def of_peaks(pairs: list[Pair]) -> list[float]:
-    """Return the error of each GPU's peak, as a share of what was measured."""
-    found = []
-    for pair in pairs:
-        predicted = pair.prediction.peak_bytes
-        assert pair.result.measurement is not None, "pairs are measured"
-        seen = [gpu.peak_allocated_bytes for gpu in pair.result.measurement.per_gpu]
-        if not predicted or None in seen:
-            continue
-        known = [size for size in seen if size is not None]
-        if len(predicted) == 1:
-            found.append(predicted[0] / max(known) - 1)
-        elif len(known) % len(predicted) == 0:
-            firsts = known[:: len(known) // len(predicted)]
-            found += [its / size - 1 for its, size in zip(predicted, firsts, strict=True)]
-    return found
-
-
 def _choices(pairs: list[Pair]) -> Iterable[str]:
     """Yield what choosing by prediction would have cost, for each model and number of GPUs."""
     alike: defaultdict[Case, list[Pair]] = defaultdict(list)
@@ -202,20 +143,11 @@ def _choices(pairs: list[Pair]) -> Iterable[str]:
         if len(its) > 1:
             regrets.append(chosen.measured_s / min(pair.measured_s for pair in its) - 1)
         for a, b in combinations(its, 2):
-            slower = _is_slower(a, b)
+            slower = is_slower(a, b)
             different += slower is not None
             inverted += slower is not None and slower != (a.prediction.step_s > b.prediction.step_s)
     yield _line("chosen case against the best measured", regrets, "- / - / 2 %")
     yield f"orders inverted that the test calls different: {inverted} of {different} (target 0)"
-
-
-def _is_slower(a: Pair, b: Pair) -> bool | None:
-    """Return whether the first was measured to be slower; None if nobody can tell."""
-    steps = [list(p.result.measurement.step_times_s) for p in (a, b) if p.result.measurement]
-    found = compare([steps[0]], [steps[1]])
-    if found is None or found.kind not in ("slower", "faster"):
-        return None
-    return a.measured_s > b.measured_s
 
 
 def _unpredicted(profiles: list[ProfileResults]) -> Iterable[str]:

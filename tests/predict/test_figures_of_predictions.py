@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from benchmarks import predictions
+from benchmarks import prediction_errors
 from benchmarks.again import LABEL, pairs_again
-from benchmarks.predictions import _figures, is_steady, main, of_bubbles, of_peaks
+from benchmarks.prediction_errors import is_steady, of_bubbles, of_peaks
+from benchmarks.predictions import _figures, main
 from predict.forecast.accuracy import spread_of
 from predict.forecast.pairs import Pair
 from report.data.load import ProfileResults
@@ -110,7 +111,7 @@ def test_peaks_are_compared_gpu_by_gpu_and_those_too_low_are_counted():
 
 def test_bubbles_of_a_graph_are_those_of_eager_steps_and_are_not_compared(monkeypatch):
     seen = [SimpleNamespace(measured=share) for share in (0.2, 0.3)]
-    monkeypatch.setattr(predictions, "bubbles", lambda result: seen)
+    monkeypatch.setattr(prediction_errors, "bubbles", lambda result: seen)
     eager = pair(0.1, 0.0, bubbles=(0.25, 0.25))
     graph = msgspec.structs.replace(eager.case, execution="cuda_graph")
     assert of_bubbles([eager]) == [pytest.approx(0.05), pytest.approx(-0.05)]
