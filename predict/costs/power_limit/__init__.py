@@ -1,1 +1,1 @@
-"""How a power limit slows a GPU, by how much of the time just past it has computed."""
+"""Slowing of a GPU by its power limit, by how much of the time just past it has computed."""

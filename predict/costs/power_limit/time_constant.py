@@ -1,4 +1,4 @@
-"""How long a power limit looks back: the time constant with which it goes by a GPU's load."""
+"""Time constant of a power limit: how far it looks back on the load of a GPU."""
 
 from collections.abc import Iterable
 from math import fsum
