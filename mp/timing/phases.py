@@ -26,6 +26,7 @@ OF_PROGRESS: dict[str, PhaseName] = {
     "calibrate layers under load": "timing",
     "calibrate messages": "timing",
     "calibrate layers on each GPU": "timing",
+    "calibrate layers between all-reduces": "timing",
     "calibrate layers beside transfers": "timing",
     "calibrate collectives": "timing",
 }
