@@ -190,11 +190,14 @@ class Stack:
             parameter.grad = None
 
     def try_all(self) -> None:
-        """Run forward and backward once, which may take more memory than there is."""
-        if self.learns:
+        """Run forward and backward twice, which may take more memory than there is.
+
+        The second pass takes most: gradients are there from the start, and it makes others to add.
+        """
+        for _ in range(2 if self.learns else 0):
             for _, action in self.later_pass():
                 action()
-            self.drop_gradients()
+        self.drop_gradients()
 
     def actions(self, *, in_two_parts: bool) -> list[Action]:
         """Return a round of all actions, each with first and with later micro-batches.

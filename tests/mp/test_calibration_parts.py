@@ -354,6 +354,21 @@ def turns_of(alone_s, beside_s, spin_s=0.0):
     return its
 
 
+def test_layers_fit_only_where_there_is_room_for_a_pass_that_adds_to_gradients(monkeypatch):
+    """The first pass makes them as it goes; the second has all of them from its start."""
+    forward = Stack.forward
+
+    def has_no_room_beside_gradients(stack):
+        if len(stack.runs) > 1 and any(p.grad is not None for p in stack.parameters):
+            raise torch.OutOfMemoryError("made up")
+        forward(stack)
+
+    monkeypatch.setattr(Stack, "forward", has_no_room_beside_gradients)
+    found = setting_of().stack(1, 4, "separate")
+    assert found.count == 1
+    assert all(parameter.grad is None for parameter in found.parameters)
+
+
 def test_transfers_have_their_seconds_with_layers_beside_them_and_alone():
     found = turns_of(alone_s=5.0, beside_s=6.0, spin_s=1.0).times_of_transfers()
     assert [(t.direction, t.seconds, t.layers_s) for t in found] == [
