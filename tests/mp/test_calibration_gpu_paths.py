@@ -84,6 +84,11 @@ def lasting(seconds, runs):
     return lambda: (runs.append(1), CLOCK.sleep(seconds))
 
 
+def passes_of(seconds):
+    """Forward and backward of so many seconds in all."""
+    return [(name, lasting(seconds / 2, [])) for name in ("forward", "backward_later")]
+
+
 def test_times_count_only_if_the_gpu_spun_for_longer_than_the_host_launched(made_up_time):
     runs = []
     found, host = time_unthrottled([("a", lasting(0.025, runs))], CPU, 0.0)
@@ -217,7 +222,10 @@ def test_a_gpu_that_computes_part_of_the_time_spins_for_the_rest(monkeypatch):
     assert short.rows == long.rows == found.shares[0].rows
 
 
-def test_a_pass_and_an_all_reduce_that_takes_as_long_share_the_time(monkeypatch):
+@pytest.mark.parametrize(("pass_s", "waits"), [(0.0005, 1), (0.0035, 4), (0.1, 16), (1e-12, 1)])
+def test_a_pass_and_all_reduces_that_take_as_long_share_the_time(
+    made_up_time, monkeypatch, pass_s, waits
+):
     reduced = []
 
     def all_reduce(buffer, op):
@@ -225,12 +233,17 @@ def test_a_pass_and_an_all_reduce_that_takes_as_long_share_the_time(monkeypatch)
         CLOCK.sleep(buffer.nbytes / 1e9)
 
     monkeypatch.setattr(alternating.dist, "all_reduce", all_reduce)
-    setting = setting_of(dim=256, batch_size=64)
+    monkeypatch.setattr(Stack, "later_pass", lambda stack: passes_of(pass_s))
+    setting = setting_of()
     (found,) = alternating.measure_alternating(setting, [], 0.05)
-    assert len(reduced) == 2 * found.count  # those before it settles do not count
-    assert found.bytes == reduced[0]
-    assert 0 < found.busy_share < 1
+    connects, *reduced = reduced
+    assert connects == alternating.LARGEST["cpu"]
+    assert len(reduced) == 2 * found.count * waits  # those before it settles do not count
+    assert found.bytes == waits * reduced[0]
     assert (found.rank, found.kind, found.layers) == (0, setting.usual, 4)
+    if 2**20 / 16e9 < pass_s < 16 * 2**20 / 1e9:
+        assert found.seconds == pytest.approx(pass_s / 4)
+        assert found.busy_share == pytest.approx(0.5, abs=0.08)
     monkeypatch.setattr(Event, "is_reached", True)
     assert alternating.measure_alternating(setting, [], 0.05) == []  # the GPU waits for its host
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mp.calibration import inputs
-from mp.calibration.between import beside, collectives, messages, turns
+from mp.calibration.between import alternating, beside, collectives, messages, turns
 from mp.calibration.between.turns import DIRECTIONS, Turns
 from mp.calibration.host.steps import host_cases
 from mp.calibration.layers import measure_each_gpu, measure_layers
@@ -312,6 +312,7 @@ def test_a_layer_that_there_was_no_time_for_is_named():
             lambda setting: collectives.measure_collectives(setting, 1, 0.0),
         ),
         (turns, "Buffers", lambda setting: beside.measure_beside(setting, [], 0.0).layers),
+        (alternating, "_numbers", lambda its: alternating.measure_alternating(its, [], 0.0)),
     ],
 )
 def test_what_passes_between_gpus_is_left_out_where_there_is_no_room(
@@ -339,6 +340,29 @@ def test_layers_that_do_not_fit_beside_the_buffers_leave_transfers_out_on_every_
     monkeypatch.setattr(its, "_compute", too_large)
     assert setting.with_room(its.make_buffers, "transfers") is None
     assert setting.left_out == ["No memory was left for transfers."]
+
+
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_layers_between_all_reduces_are_left_out_where_a_pass_does_not_fit(monkeypatch, number):
+    """The fourth is the first beside the buffer. A rank without room does not end the others."""
+    setting, reduced, runs = setting_of(), [], []
+    stack = setting.stack(setting.usual, 8, "separate")
+    later_pass = stack.later_pass
+
+    def too_large_at_last():
+        runs.append(1)
+        if len(runs) == number:
+            raise torch.OutOfMemoryError("made up")
+        return later_pass()
+
+    monkeypatch.setattr(alternating.dist, "all_reduce", lambda buffer, op: reduced.append(buffer))
+    monkeypatch.setattr(stack, "later_pass", too_large_at_last)
+    monkeypatch.setattr(Setting, "stack", lambda *_: stack)
+    assert alternating.measure_alternating(setting, [], 0.0) == []
+    assert setting.left_out == ["No memory was left for layers between all-reduces."]
+    assert len(runs) == number
+    assert len(reduced) == 1  # before there were layers
+    assert all(parameter.grad is None for parameter in stack.parameters)
 
 
 def turns_of(alone_s, beside_s, spin_s=0.0):
