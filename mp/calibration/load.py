@@ -34,7 +34,7 @@ class Load:
 
     Attributes:
         is_ahead: whether the host launches a pass in less time than the GPU computes it.
-        burst_s: seconds between two pauses, as the passes before took.
+        count: passes between two pauses.
     """
 
     def __init__(self, stack: Stack, share: float, burst_s: float) -> None:
@@ -47,8 +47,7 @@ class Load:
         self.is_ahead = not self.on_gpu or self.watch.host["pass"][-1] < MOST_LAUNCHING * passes_s
         self._forget()
         self.count = max(1, round(burst_s / passes_s)) if self.on_gpu else 1
-        self.burst_s = self.count * passes_s
-        self.pause_s = self.burst_s * (1 / share - 1)
+        self.pause_s = self.count * passes_s * (1 / share - 1)
 
     def measure(self, seconds: float) -> tuple[list[float], float, GpuState]:
         """Return the seconds of each pass, the share of the time, and the state of the GPU."""

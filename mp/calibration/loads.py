@@ -61,7 +61,7 @@ def measure_loads(setting: Setting, seconds: float) -> Loads:
         if time is not None and burst_s is None:
             found.shares.append(time)
         elif time is not None:
-            found.bursts.append(BurstTime(**asdict(time), burst_s=load.burst_s))
+            found.bursts.append(BurstTime(**asdict(time), burst_s=load.count * time.seconds))
         del load
     del stack
     release_cache()

@@ -211,15 +211,25 @@ def test_an_optimizer_is_measured_with_as_many_layers_as_fit(monkeypatch):
     assert setting.left_out == ["The optimizer is measured with 2 layers, not 3."]
 
 
-def test_a_gpu_that_computes_part_of_the_time_spins_for_the_rest(monkeypatch):
-    monkeypatch.setattr(loads, "PERIOD_S", 0.004)
-    monkeypatch.setattr(loads, "BURSTS_S", (0.02, 0.04))
-    found = loads.measure_loads(setting_of(dim=256, batch_size=64), 1.0)
-    assert len(found.shares) == len(loads.SHARES)
-    assert found.shares[0].busy_share < found.shares[-1].busy_share
-    short, long = found.bursts
-    assert 0.01 < short.burst_s < long.burst_s < 0.08
-    assert short.rows == long.rows == found.shares[0].rows
+def test_a_gpu_that_computes_part_of_the_time_spins_for_the_rest(made_up_time, monkeypatch):
+    """Under load, passes take longer than the two from which their number in a burst follows."""
+    monkeypatch.setattr(load, "perf_counter", CLOCK)
+    pass_s, measure = 0.004, load.Load.measure
+
+    def under_load(its, seconds):
+        monkeypatch.setattr(Stack, "later_pass", lambda stack: passes_of(1.25 * pass_s))
+        found = measure(its, 1.0)
+        monkeypatch.setattr(Stack, "later_pass", lambda stack: passes_of(pass_s))
+        return found
+
+    monkeypatch.setattr(Stack, "later_pass", lambda stack: passes_of(pass_s))
+    monkeypatch.setattr(load.Load, "measure", under_load)
+    found = loads.measure_loads(setting_of(), 1.0)
+    shares = [1.25 / (1.25 + 1 / share - 1) for share in loads.SHARES]
+    assert [its.busy_share for its in found.shares] == pytest.approx(shares)
+    assert [its.seconds for its in found.shares] == pytest.approx([1.25 * pass_s] * len(shares))
+    assert [its.burst_s for its in found.bursts] == pytest.approx([1.25 * 0.08, 1.25 * 0.2])
+    assert {its.rows for its in found.bursts} == {found.shares[0].rows}
 
 
 @pytest.mark.parametrize(("pass_s", "waits"), [(0.0005, 1), (0.0035, 4), (0.1, 16), (1e-12, 1)])
