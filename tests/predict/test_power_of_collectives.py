@@ -8,7 +8,7 @@ from predict.costs.power_limit.collectives import load_of_waiting
 from predict.costs.power_limit.pace import pace_at
 from predict.steps.of_case import step_of
 from predict.steps.overlap import SideBySide
-from study.results.calibration.layers import GpuTime
+from study.results.calibration.layers import GpuTime, LayerTime
 from study.results.calibration.links import AlternatingTime
 from study.results.calibration.timing import timed
 from tests.predict.made_up_calibration import MS, calibration, case, loaded
@@ -16,6 +16,7 @@ from tests.predict.made_up_calibration import MS, calibration, case, loaded
 CURVE = {0.25: 0.8, 0.5: 0.8, 0.6: 0.84, 0.8: 0.92, 1.0: 1.0}
 RESTED, LOADED = 2.4 * MS, 3.0 * MS  # of a pass of a layer
 ONE = {"loaded": loaded(CURVE)}
+KEYS = ("kind", "action", "rows", "gradients", "pace")
 
 
 def each_gpu(rank, rested=RESTED, full=LOADED):
@@ -67,7 +68,34 @@ def test_a_wait_counts_as_rest_where_nothing_tells_otherwise():
     assert load_of_waiting(calibrated(slow, gpus=(1,))) == 0  # nor these layers on this GPU
     assert load_of_waiting(calibrated(between_all_reduces(LOADED, rows=2048))) == 0
     assert load_of_waiting(calibrated(between_all_reduces(LOADED, busy_share=1.0))) == 0
+    assert load_of_waiting(calibrated(between_all_reduces(LOADED, busy_share=0.95))) == 0
     assert load_of_waiting(Calibrated(calibration(**ONE))) == 0
+
+
+@pytest.mark.parametrize("part", [0.0, 0.6, 1.0])
+def test_whole_passes_are_held_against_whole_passes(part):
+    """One by one, and on a GPU that is colder or warmer, their actions take less or longer."""
+    rested, full = 0.98 * RESTED, 1.04 * LOADED
+    layers = tuple(
+        timed(LayerTime, [t.seconds] * 5, **{k: getattr(t, k) for k in KEYS})
+        for t in each_gpu(0, rested, full)
+    )
+    its = calibrated(between_all_reduces(at_load(0.5 + part / 2)), one=ONE | {"layers": layers})
+    times = tuple(time for rank in (0, 1) for time in each_gpu(rank, rested, full))
+    record = msgspec.structs.replace(its.pair.calibration, each_gpu=times)
+    pair = msgspec.structs.replace(its.pair, calibration=record)
+    assert load_of_waiting(Calibrated(its.one, pair)) == pytest.approx(part, abs=0.03)
+
+
+def test_where_several_loads_slow_alike_one_in_their_middle_counts():
+    """Seconds are known to half a percent, and under these loads they differ by less."""
+    one = {"loaded": loaded({0.25: 0.8, 0.5: 0.8, 0.75: 0.803, 1.0: 1.0})}
+    low, high = (
+        load_of_waiting(calibrated(between_all_reduces(RESTED * by), one=one))
+        for by in (0.998, 1.002)
+    )
+    assert 0.1 < low < high < 0.3
+    assert high - low < 0.1
 
 
 def test_layers_that_full_load_does_not_slow_tell_nothing():
