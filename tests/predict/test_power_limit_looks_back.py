@@ -96,6 +96,12 @@ def test_without_bursts_of_the_layers_under_load_the_constant_is_unknown():
     assert time_constant_s(with_bursts(CONSTANT_S, rows=4096).calibration) is None
 
 
+def test_layers_that_full_load_hardly_slows_do_not_tell_how_long_the_limit_looks_back():
+    made = with_bursts(CONSTANT_S).calibration
+    flat = loaded({0.25: 0.99, 0.5: 0.99, 1.0: 1.0})
+    assert time_constant_s(msgspec.structs.replace(made, loaded=flat)) is None
+
+
 def test_the_pace_of_whiles_lies_between_those_of_their_loads():
     times = calibration(loaded=loaded(CURVE)).calibration
     paces = [pace_at(times, load).limited for load in (0.25, 0.75, 1.0)]

@@ -5,12 +5,17 @@ from math import fsum
 from statistics import fmean
 
 from predict.costs.calibrated import Calibrated, record_of
-from predict.costs.power_limit.pace import ALWAYS, curves_of, pace_at, seconds_at
+from predict.costs.power_limit.pace import (
+    ALWAYS,
+    LEAST_SLOWED,
+    curves_of,
+    pace_at,
+    seconds_at,
+)
 from study.results.calibration.layers import LayerAction, LayerTime, PaceName
 from study.results.calibration.links import AlternatingTime
 from study.results.calibration.record import Calibration
 
-LEAST_SLOWED = 0.02  # of a layer's time by full load; less does not tell how far it is loaded
 # Of a layer's time: timed again it may differ by as much, up or down. Under loads of a half and of
 # three quarters it hardly differs by more, so that no single load fits, but a range.
 EXACT = 0.005

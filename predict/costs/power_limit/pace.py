@@ -13,6 +13,7 @@ from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
 
 ALWAYS = 1.0  # of the time
+LEAST_SLOWED = 0.02  # of a layer's time by full load; less tells nothing of other loads
 
 
 class PacedTime(LayerTime, frozen=True, kw_only=True):

@@ -3,7 +3,13 @@
 from collections.abc import Iterable
 from math import fsum
 
-from predict.costs.power_limit.pace import curves_of, seconds_under
+from predict.costs.power_limit.pace import (
+    ALWAYS,
+    LEAST_SLOWED,
+    curves_of,
+    seconds_at,
+    seconds_under,
+)
 from predict.costs.power_limit.recent_load import recent_loads
 from study.results.calibration.layers import BurstTime, LoadedTime
 from study.results.calibration.record import Calibration
@@ -15,7 +21,8 @@ def time_constant_s(calibration: Calibration) -> float | None:
     """Return the time constant that explains best how bursts were slowed; None if it is unknown.
 
     A GPU that computes in short whiles for half of the time is hardly slowed. One that computes as
-    much in long whiles is, and the more, the shorter the limit looks back.
+    much in long whiles is, and the more, the shorter the limit looks back. Of layers that full load
+    does not slow, nothing is known.
 
     Args:
         calibration: of one GPU.
@@ -23,6 +30,7 @@ def time_constant_s(calibration: Calibration) -> float | None:
     known = [
         (burst, times)
         for times in curves_of(calibration)
+        if seconds_at(times, ALWAYS) >= (1 + LEAST_SLOWED) * seconds_at(times, 0.0)
         for burst in calibration.bursts
         if (burst.kind, burst.layers, burst.rows) == _of(times)
     ]
