@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from predict.costs.power_limit.recent_load import Stretch, recent_loads
-from predict.simulation.result import Simulated
+from predict.simulation.result import GpuUse, Simulated
 
 PASSING = ("transfer_in", "collective")  # spans in which a GPU computes nothing
 Load = float | Sequence[Stretch]
@@ -18,14 +18,28 @@ def loads_of(found: Simulated, constant_s: float | None) -> list[Load]:
     """
     if constant_s is None:
         return list(found.loads)
-    return [_load(found, gpu, constant_s) for gpu in range(len(found.gpus))]
+    computes: list[list[tuple[float, float]]] = [[] for _ in found.gpus]
+    for span in found.spans:
+        if span.kind not in PASSING:
+            computes[span.gpu].append((span.start_s, span.end_s))
+    return [
+        _load(use, sorted(its), found.step_s, constant_s)
+        for use, its in zip(found.gpus, computes, strict=True)
+    ]
 
 
-def _load(found: Simulated, gpu: int, constant_s: float) -> Load:
-    use = found.gpus[gpu]
+def _load(
+    use: GpuUse, computes: list[tuple[float, float]], step_s: float, constant_s: float
+) -> Load:
+    """Return the load of one GPU.
+
+    Args:
+        use: of the GPU.
+        computes: when it begins and ends to compute; empty where that is unknown.
+        step_s: the length of the step.
+        constant_s: how long the power limit looks back.
+    """
     if not use.busy_s:
         return 0.0
-    its = (span for span in found.spans if span.gpu == gpu and span.kind not in PASSING)
-    computes = sorted((span.start_s, span.end_s) for span in its) or [(0.0, use.busy_s)]
     share = min(1.0, use.work_s / use.busy_s)  # a transfer or a launch takes the rest
-    return recent_loads(computes, found.step_s, constant_s, share)
+    return recent_loads(computes or [(0.0, use.busy_s)], step_s, constant_s, share)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from predict.costs.calibrated import Calibrated
+from predict.costs.power_limit import time_constant
 from predict.costs.power_limit.pace import curves_of, pace_at, seconds_under
 from predict.costs.power_limit.recent_load import recent_loads
 from predict.costs.power_limit.time_constant import CONSTANTS_S, time_constant_s
@@ -82,6 +83,14 @@ def with_bursts(constant_s, **changes):
 def test_the_constant_is_that_which_explains_how_bursts_were_slowed(number):
     found = time_constant_s(with_bursts(CONSTANTS_S[number]).calibration)
     assert found == pytest.approx(CONSTANTS_S[number])
+
+
+def test_the_constant_is_looked_for_once_for_all_cases(monkeypatch):
+    tried, error = [], time_constant._error
+    monkeypatch.setattr(time_constant, "_error", lambda *its: (tried.append(its), error(*its))[1])
+    made = with_bursts(0.0123).calibration
+    assert time_constant_s(made) == time_constant_s(msgspec.structs.replace(made))
+    assert len(tried) == len(CONSTANTS_S)
 
 
 def test_bursts_that_were_not_slowed_say_that_the_limit_looks_back_for_long():

@@ -1,6 +1,7 @@
 """Power of collectives: how far a GPU that waits in one is loaded, as if it computed."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import fsum
 from statistics import fmean
 
@@ -36,7 +37,11 @@ def load_of_waiting(calibrated: Calibrated) -> float:
     """
     if calibrated.pair is None or not curves_of(calibrated.layers):
         return 0.0
-    one, pair = calibrated.layers, record_of(calibrated.pair)
+    return _load_of_waiting(calibrated.layers, record_of(calibrated.pair))
+
+
+@lru_cache(maxsize=64)  # the same for all cases that these calibrations fit
+def _load_of_waiting(one: Calibration, pair: Calibration) -> float:
     found = [
         (fmean(_load(one, each, time.busy_share) for each in slowed) - time.busy_share)
         / (1 - time.busy_share)

@@ -1,6 +1,7 @@
 """Time constant of a power limit: how far it looks back on the load of a GPU."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import fsum
 
 from predict.costs.power_limit.pace import (
@@ -17,6 +18,7 @@ from study.results.calibration.record import Calibration
 CONSTANTS_S = tuple(0.002 * 2 ** (n / 4) for n in range(41))  # 2 ms to 2 s
 
 
+@lru_cache(maxsize=64)  # the same for all cases that this calibration fits
 def time_constant_s(calibration: Calibration) -> float | None:
     """Return the time constant that explains best how bursts were slowed; None if it is unknown.
 
