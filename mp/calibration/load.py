@@ -12,6 +12,7 @@ from mp.calibration.stopwatch import AHEAD, Stopwatch, cycles_per_s
 from mp.hardware import nvml
 from study.results.environment import GpuState
 
+AHEAD_S = 0.3  # of rounds that are launched ahead: what it takes to end is not measured
 MOST_LAUNCHING = 0.9  # of the seconds of a pass; a GPU that waits for launches takes as long
 SETTLED = 0.5  # of the time, after which times count
 UNKNOWN = GpuState(
@@ -35,6 +36,7 @@ class Load:
     Attributes:
         is_ahead: whether the host launches a pass in less time than the GPU computes it.
         count: passes between two pauses.
+        ahead: rounds of passes and a pause that the host launches before the GPU has ended one.
     """
 
     def __init__(self, stack: Stack, share: float, burst_s: float) -> None:
@@ -48,6 +50,7 @@ class Load:
         self._forget()
         self.count = max(1, round(burst_s / passes_s)) if self.on_gpu else 1
         self.pause_s = self.count * passes_s * (1 / share - 1)
+        self.ahead = max(1, min(AHEAD, round(AHEAD_S * share / (self.count * passes_s))))
 
     def measure(self, seconds: float) -> tuple[list[float], float, GpuState]:
         """Return the seconds of each pass, the share of the time, and the state of the GPU."""
@@ -61,7 +64,7 @@ class Load:
                 self._pass()
             self._pause()
             ended.append(self.watch.marks[-1][2])
-            if len(ended) > AHEAD and self.on_gpu:
+            if len(ended) > self.ahead and self.on_gpu:
                 ended.popleft().synchronize()
             if is_settled and not is_read and self.on_gpu:
                 state = nvml.gpu_state(self.watch.device) or UNKNOWN

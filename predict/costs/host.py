@@ -119,14 +119,16 @@ class HostTimes:
             before_s=once_s / 2 if before_s is None else before_s,
             action_s=of_kind,
             lead_s={kind: self._without_layers(kind) for kind in KINDS},
-            first_s=self._first_s(layers_of_stage[0]),
+            first_s=self._first_s(),
             operation_s=operation_s,
             after_s=ending + after_s,
         )
 
-    def _first_s(self, layers: int) -> float:
-        """Return what the first forward of a step takes beyond others on as many layers."""
-        return max(0.0, self.action_s("first", layers) - self.action_s("forward", layers))
+    def _first_s(self) -> float:
+        """Return what the first forward of a step takes beyond others; 0 where that is unknown."""
+        of_runs = [{action.kind: action.seconds for action in run.actions} for run in self.runs]
+        longer = [its["first"] - its["forward"] for its in of_runs if "first" in its]
+        return max(0.0, median(longer)) if longer else 0.0
 
     def _stage_s(
         self, kind: Kind, stage: int, layers: float, launching: Launching | None, *, puts_off: bool

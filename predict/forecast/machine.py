@@ -78,6 +78,6 @@ def heat_of(result: Result) -> str | None:
     environment, calibration = result.environment, result.calibration
     gpus = environment.gpus if environment is not None else []
     states = [state for gpu in gpus for state in (gpu.before, gpu.after) if state is not None]
-    loaded = calibration.loaded if calibration is not None else ()
+    loaded = calibration.under_load if calibration is not None else ()
     given = [*(s.throttle_reasons for s in states), *(t.throttle_reasons for t in loaded)]
     return next((reason for reasons in given for reason in reasons or () if reason in HEAT), None)

@@ -50,7 +50,8 @@ def _cautions(found: list[tuple[Result, Calibration]]) -> list[str]:
     sentences = []
     for result, its in found:
         sentences += [f"{result.case_id}: {one_line(words)}" for words in its.left_out]
-        hot = sorted({r for load in its.loaded for r in load.throttle_reasons or () if _is_hot(r)})
+        given = [reason for load in its.under_load for reason in load.throttle_reasons or ()]
+        hot = sorted({reason for reason in given if _is_hot(reason)})
         if hot:
             sentences.append(f"{result.case_id}: the GPU was slowed down by {', '.join(hot)}.")
     return sentences or ["All that was asked for was measured."]

@@ -67,7 +67,7 @@ def loaded(found: Found) -> Table:
             ", ".join(map(one_line, t.throttle_reasons or ())) or UNKNOWN,
         ]
         for result, its in found
-        for t in (*its.loaded, *its.bursts)
+        for t in its.under_load
     ]
     heads = ["calibration", "computes", "layers", "forward and backward", "at once", "clock",
              "power", "throttle reasons"]  # fmt: skip

@@ -8,6 +8,7 @@ from predict.forecast.intervals import Residuals
 from predict.forecast.matching import Known
 from predict.forecast.predict import Predictor
 from predict.memory.fit import Layers
+from study.results.calibration.layers import BurstTime
 from study.results.result import CaseFailure
 from study.storage.prediction import Prediction
 from study.validation import make_case
@@ -46,6 +47,10 @@ def hot():
     return msgspec.structs.replace(time, throttle_reasons=("hw_thermal_slowdown",))
 
 
+def hot_burst():
+    return BurstTime(**msgspec.structs.asdict(hot()), burst_s=0.2)
+
+
 GPT = {"depth": 4, "kind": "gpt", "batch_size": 8, "micro_batches": 8, "gpus": 2,
        "schedule": "gpipe", "dtype": "bfloat16"}  # fmt: skip
 OWN = {"kind": "factory", "factory": "models/a.py:build", "depth": 8, "args": ()}
@@ -68,6 +73,11 @@ REFUSED = {
     "interrupted": (case(), (failed(1), failed(2)), "was interrupted (out of time)"),
     "emulated": (case(), both(emulated=True), "is emulated"),
     "heat": (case(), (calibration(loaded=(hot(),)), calibration(2)), "hw_thermal_slowdown"),
+    "heat in a burst": (
+        case(),
+        (calibration(bursts=(hot_burst(),)), calibration(2)),
+        "hw_thermal_slowdown",
+    ),
     "no loss": (
         case(),
         (calibration(kinds=calibration().calibration.kinds[:2]), calibration(2)),

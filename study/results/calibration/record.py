@@ -56,6 +56,11 @@ class Calibration(Record, frozen=True):
     left_out: Annotated[tuple[Note, ...], MOST] = ()
 
     @property
+    def under_load(self) -> tuple[LoadedTime, ...]:
+        """Layers under each load, in short whiles and in bursts."""
+        return (*self.loaded, *self.bursts)
+
+    @property
     def is_whole(self) -> bool:
         """True if nothing that was asked for is missing."""
         return not self.left_out
