@@ -1,6 +1,6 @@
 """Layers and all-reduces one after the other, as tensor parallelism has them.
 
-A GPU that waits in a collective draws power: it is rested less than one that only waits.
+If a GPU draws power while it waits in a collective, it is rested less than one that only waits.
 """
 
 from dataclasses import dataclass, field
