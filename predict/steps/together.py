@@ -10,8 +10,8 @@ from predict.costs.gpus import slowest_of
 from predict.costs.host import HostTimes
 from predict.costs.layers import LOSS, LayerTimes
 from predict.costs.links import collective_s
-from predict.costs.power_limit.collectives import load_of_waiting
 from predict.costs.power_limit.pace import Pace, pace_at
+from predict.costs.power_limit.waiting import load_of_waiting
 from predict.costs.refusal import Unpredictable
 from predict.costs.shapes import parameter_bytes
 from predict.costs.updates import update_s

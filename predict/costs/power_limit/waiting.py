@@ -1,4 +1,4 @@
-"""Power of collectives: how far a GPU that waits in one is loaded, as if it computed."""
+"""Load of a GPU that waits in a collective, as a part of that of computing."""
 
 from collections.abc import Iterable
 from functools import lru_cache

@@ -1,11 +1,11 @@
-"""Collectives draw power: a GPU that waits in one is slowed more than one that only waits."""
+"""A GPU that waits in a collective may be loaded more than one that only waits."""
 
 import msgspec
 import pytest
 
 from predict.costs.calibrated import Calibrated
-from predict.costs.power_limit.collectives import load_of_waiting
 from predict.costs.power_limit.pace import pace_at
+from predict.costs.power_limit.waiting import load_of_waiting
 from predict.steps.of_case import step_of
 from predict.steps.overlap import SideBySide
 from study.results.calibration.layers import GpuTime, LayerTime
@@ -107,7 +107,7 @@ def test_layers_that_full_load_does_not_slow_tell_nothing():
 
 
 @pytest.mark.parametrize("schedule", ["tensor", "ddp", "fsdp"])
-def test_steps_with_collectives_take_longer_by_the_power_of_these(schedule):
+def test_steps_with_collectives_take_longer_if_waiting_in_these_loads_a_gpu(schedule):
     made = case(schedule=schedule, micro_batches=1)
     rests, draws = (
         step_of(made, calibrated(between_all_reduces(seconds))).seconds
