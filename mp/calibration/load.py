@@ -95,11 +95,7 @@ class Load:
         return min(1.0, busy / whole)
 
     def _pass(self) -> None:
-        def both() -> None:
-            for _, action in self.stack.later_pass():
-                action()
-
-        self.watch.run([("pass", both)])
+        self.watch.run([("pass", self.stack.run_later_pass)])
 
     def _pause(self) -> None:
         if self.pause_s <= 0:

@@ -195,8 +195,7 @@ class Stack:
         The second pass takes most: gradients are there from the start, and it makes others to add.
         """
         for _ in range(2 if self.learns else 0):
-            for _, action in self.later_pass():
-                action()
+            self.run_later_pass()
         self.drop_gradients()
 
     def actions(self, *, in_two_parts: bool) -> list[Action]:
@@ -220,6 +219,11 @@ class Stack:
     def later_pass(self) -> list[Action]:
         """Return forward and backward of a later micro-batch."""
         return [("forward", self.forward), ("backward_later", self.backward)]
+
+    def run_later_pass(self) -> None:
+        """Run forward and backward of a later micro-batch."""
+        for _, action in self.later_pass():
+            action()
 
 
 def input_like(workload: Workload, alike: Alike, rows: int) -> torch.Tensor:

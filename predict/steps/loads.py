@@ -13,7 +13,7 @@ def loads_of(found: Simulated, constant_s: float | None) -> list[Load]:
     """Return the load of each GPU: whiles with their loads, or one share of the whole step.
 
     Args:
-        found: the step. Without spans, which a large one has not, each GPU computes all at once.
+        found: the step. A large one has no spans: each GPU then counts as computing all at once.
         constant_s: how long the power limit looks back; None where that is unknown.
     """
     if constant_s is None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from report.document import Table
 from report.wording.units import UNKNOWN, data_size, number, percent, seconds
 from study.models import KINDS
-from study.results.calibration.layers import BurstTime, LayerAction, LayerKind
+from study.results.calibration.layers import BurstTime, LayerAction, LayerKind, LoadedTime
+from study.results.calibration.links import AlternatingTime
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
 from study.results.result import Result
@@ -59,7 +60,7 @@ def loaded(found: Found) -> Table:
         [
             result.case_id,
             percent(t.busy_share),
-            f"{t.layers} × {_name(its.kinds[t.kind])}, {t.rows} rows",
+            _pass(its, t),
             seconds(t.seconds),
             UNKNOWN if not isinstance(t, BurstTime) else seconds(t.burst_s),
             UNKNOWN if t.sm_clock_hz is None else f"{number(t.sm_clock_hz / 1e9)} GHz",
@@ -149,7 +150,7 @@ def alternating(found: Found) -> Table:
         [
             result.case_id,
             str(t.rank),
-            f"{t.layers} × {_name(its.kinds[t.kind])}, {t.rows} rows",
+            _pass(its, t),
             percent(t.busy_share),
             data_size(t.bytes),
             seconds(t.seconds),
@@ -188,6 +189,11 @@ def _grouped(entries: Iterable[tuple[tuple, str, Timing]]) -> dict[tuple, dict[s
     for key, column, timing in entries:
         found.setdefault(key, {})[column] = timing
     return found
+
+
+def _pass(calibration: Calibration, time: LoadedTime | AlternatingTime) -> str:
+    """Return `4 × layer 1 and 22 alike, 4096 rows`: what was run one after another."""
+    return f"{time.layers} × {_name(calibration.kinds[time.kind])}, {time.rows} rows"
 
 
 def _name(kind: LayerKind) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from mp.calibration import layers, load, loads, stopwatch, updates
 from mp.calibration.between import alternating
+from mp.calibration.layers import usual_with_middle_rows
 from mp.calibration.stacks import Stack
 from mp.calibration.stopwatch import time_sustained, time_unthrottled
 from tests.mp.test_calibration_parts import CPU, setting_of, stack_of
@@ -256,6 +257,11 @@ def test_a_pass_and_all_reduces_that_take_as_long_share_the_time(
         assert found.busy_share == pytest.approx(0.5, abs=0.08)
     monkeypatch.setattr(Event, "is_reached", True)
     assert alternating.measure_alternating(setting, [], 0.05) == []  # the GPU waits for its host
+
+
+def test_of_rows_that_are_asked_for_with_no_gradients_none_is_in_the_middle():
+    setting = setting_of("rows=4,8,16 gradients=fused schedules=gpipe layers=2 fused_rows=4")
+    assert usual_with_middle_rows(setting) == (setting.usual, 4, "fused")
 
 
 def test_layers_between_all_reduces_that_the_time_does_not_suffice_for_are_named(monkeypatch):

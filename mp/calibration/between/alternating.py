@@ -3,11 +3,10 @@
 If a GPU draws power while it waits in a collective, it is rested less than one that only waits.
 """
 
-from dataclasses import dataclass, field
-
 import torch
 import torch.distributed as dist
 
+from mp.calibration.between.messages import most_bytes_per_s
 from mp.calibration.layers import usual_with_middle_rows
 from mp.calibration.setting import Setting
 from mp.calibration.stacks import Stack
@@ -47,18 +46,36 @@ def measure_alternating(
     learns = setting.world.all_gather(stack is not None and stack.learns, bool)
     if stack is None or not all(learns):
         return []
-    mine = list[AlternatingTime]()
-    pass_s = _pass_s(setting, stack)
-    alternating = None if pass_s is None else _alternating(setting, stack, pass_s * _rate(messages))
-    if pass_s is not None and alternating is not None:
-        long_s = min(seconds, LONGEST_S[setting.device.type])
-        count = min(MOST, max(FEWEST, int(long_s / 2 / (2 * pass_s))))
-        found = alternating.measure(setting.world.broadcast(count, int))
-        mine = [_entry(setting, alternating, found, kind, gradients)] if found else []
+    mine = _measure(setting, stack, most_bytes_per_s(messages), seconds)
+    entries = [_entry(setting, its, kind, gradients) for its in mine]
     stack.drop_gradients()
-    del stack, alternating
+    del stack, mine
     release_cache()
-    return [each for its in setting.world.all_gather(mine, list[AlternatingTime]) for each in its]
+    every = setting.world.all_gather(entries, list[AlternatingTime])
+    return [each for its in every for each in its]
+
+
+def _measure(
+    setting: Setting, stack: Stack, bytes_per_s: float, seconds: float
+) -> "list[_Alternating]":
+    """Return what this rank has measured; none where a rank has no memory, or the GPU waits.
+
+    Args:
+        setting: of the calibration.
+        stack: the layers.
+        bytes_per_s: of an all-reduce, about.
+        seconds: for all passes.
+    """
+    pass_s = _pass_s(setting, stack)
+    if pass_s is None:
+        return []
+    alternating = _alternating(setting, stack, pass_s * bytes_per_s)
+    if alternating is None:
+        return []
+    long_s = min(seconds, LONGEST_S[setting.device.type])
+    count = min(MOST, max(FEWEST, int(long_s / 2 / (2 * pass_s))))
+    alternating.measure(setting.world.broadcast(count, int))
+    return [] if alternating.waits_for_host else [alternating]
 
 
 def _connects(setting: Setting) -> bool:
@@ -78,10 +95,8 @@ def _pass_s(setting: Setting, stack: Stack) -> float | None:
     def time() -> float:
         watch = Stopwatch(setting.device)
         for _ in range(3):  # the first choose kernels and take memory
-            watch.run(stack.later_pass())
-        passes = zip(*watch.seconds().values(), strict=True)
-        *_, last_s = map(sum, passes)
-        return last_s
+            watch.run([("pass", stack.run_later_pass)])
+        return watch.seconds()["pass"][-1]
 
     mine = setting.with_room(time, WHAT)
     return None if mine is None else setting.world.all_reduce_max(mine)
@@ -100,15 +115,10 @@ def _alternating(setting: Setting, stack: Stack, wanted: float) -> "_Alternating
 
     def make() -> _Alternating:
         made = _Alternating(stack, _numbers(setting, size), waits)
-        made.run_pass()
+        stack.run_later_pass()
         return made
 
     return setting.with_room(make, WHAT)
-
-
-def _rate(messages: list[MessageTime]) -> float:
-    in_a_row = [m.bytes / m.seconds for m in messages if m.way == "in a row"]
-    return max(in_a_row, default=1e9)
 
 
 def _numbers(setting: Setting, size: int) -> torch.Tensor:
@@ -118,60 +128,54 @@ def _numbers(setting: Setting, size: int) -> torch.Tensor:
 
 
 def _entry(
-    setting: Setting, alternating: "_Alternating", samples: list[float], kind: int, gradients: str
+    setting: Setting, measured: "_Alternating", kind: int, gradients: str
 ) -> AlternatingTime:
-    stack, buffer = alternating.stack, alternating.buffer
+    stack = measured.stack
     return timed(
         AlternatingTime,
-        [value / stack.count for value in samples],
+        [value / stack.count for value in measured.passes_s],
         rank=setting.world.rank,
         kind=kind,
         layers=stack.count,
         rows=stack.rows,
         gradients=gradients,
-        bytes=buffer.nbytes * alternating.waits,
-        busy_share=alternating.busy_share,
+        bytes=measured.buffer.nbytes * measured.waits,
+        busy_share=measured.busy_share,
     )
 
 
-@dataclass
 class _Alternating:
     """Passes of layers, each followed by all-reduces.
 
-    Attributes:
+    Args:
         stack: the layers.
         buffer: what is reduced, to the largest of all ranks, so that numbers stay as they are.
         waits: all-reduces behind a pass.
+
+    Attributes:
+        passes_s: seconds of each pass.
         busy_share: the share of the time in which layers were computed.
+        waits_for_host: whether what was timed has waiting for launches in it.
     """
 
-    stack: Stack
-    buffer: torch.Tensor
-    waits: int
-    busy_share: float = field(default=1.0, init=False)
+    def __init__(self, stack: Stack, buffer: torch.Tensor, waits: int) -> None:
+        self.stack, self.buffer, self.waits = stack, buffer, waits
+        self.passes_s: list[float] = []
+        self.busy_share, self.waits_for_host = 1.0, False
 
-    def measure(self, count: int) -> list[float] | None:
-        """Return the seconds of so many passes, after as many others.
-
-        None where the GPU waits for its host.
-        """
+    def measure(self, count: int) -> None:
+        """Time so many passes, after as many others."""
+        self._run(Stopwatch(self.stack.x.device), count)
         watch = Stopwatch(self.stack.x.device)
         self._run(watch, count)
-        watch.marks.clear()
-        watch.waited_for = 0
-        self._run(watch, count)
         ended = watch.mark()
-        passes = watch.seconds()["pass"]
-        self.busy_share = min(1.0, sum(passes) / watch.between(watch.marks[0][1], ended))
-        return None if watch.waits_for_host else passes
-
-    def run_pass(self) -> None:
-        """Run forward and backward of all layers."""
-        for _, action in self.stack.later_pass():
-            action()
+        self.passes_s = watch.seconds()["pass"]
+        whole_s = watch.between(watch.marks[0][1], ended)
+        self.busy_share = min(1.0, sum(self.passes_s) / whole_s)
+        self.waits_for_host = watch.waits_for_host
 
     def _run(self, watch: Stopwatch, count: int) -> None:
         for _ in range(count):
-            watch.run([("pass", self.run_pass)])
+            watch.run([("pass", self.stack.run_later_pass)])
             for _ in range(self.waits):
                 dist.all_reduce(self.buffer, op=dist.ReduceOp.MAX)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from mp.calibration.between.messages import most_bytes_per_s
 from mp.calibration.between.turns import Turns
 from mp.calibration.rounds import Slots
 from mp.calibration.setting import Setting
@@ -39,7 +40,7 @@ def measure_beside(setting: Setting, messages: list[MessageTime], seconds: float
         fits = [its for its in setting.world.all_gather(stack is not None, bool) if its]
         if len(fits) < setting.world.size or stack is None or not stack.learns:
             continue
-        turns = Turns(setting, stack, _rate(messages))
+        turns = Turns(setting, stack, most_bytes_per_s(messages))
         buffers = setting.with_room(turns.make_buffers, f"transfers beside layers with {rows} rows")
         if buffers is not None:
             turns.measure(buffers, slot_s)
@@ -48,9 +49,3 @@ def measure_beside(setting: Setting, messages: list[MessageTime], seconds: float
         del stack, turns, buffers
         release_cache()
     return found
-
-
-def _rate(messages: list[MessageTime]) -> float:
-    """Return the most bytes per second of messages in a row."""
-    in_a_row = [m.bytes / m.seconds for m in messages if m.way == "in a row"]
-    return max(in_a_row, default=1e9)

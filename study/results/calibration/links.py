@@ -50,8 +50,8 @@ class AlternatingTime(Timing, frozen=True):
     """Forward and backward of one layer on a rank's GPU, between all-reduces it waits for.
 
     An all-reduce of `bytes` in all follows each pass of `layers` of one kind, and takes about as
-    long; `busy_share` is the share of the time in which the GPU computes. If the
-    collective draws power, the GPU is slowed by its power limit more than if it only waited.
+    long; `busy_share` is the share of the time in which the GPU computes. If the collective draws
+    power, the GPU is slowed by its power limit more than if it only waited.
     """
 
     rank: Count
