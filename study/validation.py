@@ -233,6 +233,14 @@ def _check_stages(case: Case, source: object) -> None:
         )
 
 
+def _other_batch_size(case: Case) -> str:
+    """Return the batches that can be cut, where this one cannot, into all micro-batches."""
+    accepts, m = SCHEDULES[case.schedule].accepts, case.micro_batches
+    taken = m if accepts(case.pipeline_gpus, m) else case.pipeline_gpus  # which all schedules take
+    others = "" if taken == m else f"micro_batches: {taken} and "
+    return f"use {others}a batch_size that is a multiple of {taken * case.data_parallel}"
+
+
 def _check_micro_batches(case: Case, source: object) -> None:
     accepts = SCHEDULES[case.schedule].accepts
 
@@ -245,7 +253,7 @@ def _check_micro_batches(case: Case, source: object) -> None:
     counts = [m for m in range(1, min(case.batch_size, MAX_TRIED) + 1) if is_taken(m)]
     fit = ", ".join(map(str, counts[:MAX_SHOWN])) + (", ..." if counts[MAX_SHOWN:] else "")
     rounds = ", which goes in rounds of equal size" if accepts is equal_rounds else ""
-    allowed = f"use {fit}{rounds}" if fit else f"use a batch_size that is a multiple of {case.gpus}"
+    allowed = f"use {fit}{rounds}" if fit else _other_batch_size(case)
     of = f", data_parallel: {case.data_parallel}" if case.data_parallel > 1 else ""
     raise ConfigError(
         source,

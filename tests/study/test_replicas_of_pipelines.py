@@ -58,7 +58,7 @@ def test_one_replica_has_the_id_of_a_case_without_the_key():
             "micro_batches: 3 with schedule: 1f1b, 4 GPUs, data_parallel: 2 and batch_size: 32; "
             "use 2, 4, 8, 16",
         ),
-        ({"batch_size": 5}, "use a batch_size that is a multiple of 4"),
+        ({"batch_size": 5}, "use a batch_size that is a multiple of 8"),
         ({"depth": 3, "schedule": "zbv"}, "3 layers are fewer than the 4 stages of 2 GPUs"),
         ({"balance": "2,2,2,2"}, "has 4 stages and 8 layers; this case has 2 and 8"),
         *(
@@ -71,6 +71,14 @@ def test_what_replicas_cannot_run_is_refused_with_what_they_take(keys, words):
     with pytest.raises(ConfigError, match=words) as caught:
         case(**keys)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b", "interleaved_1f1b", "zero_bubble", "zbv"])
+def test_the_batch_that_an_error_proposes_is_accepted(schedule):
+    with pytest.raises(ConfigError) as caught:
+        case(batch_size=5, schedule=schedule)
+    proposed = int(str(caught.value).rpartition(" ")[2])
+    assert case(batch_size=proposed, schedule=schedule).batch_size == proposed
 
 
 def test_more_gpus_than_layers_are_fine_as_long_as_one_pipeline_has_enough():
