@@ -1,15 +1,17 @@
 """The predictions of a grid's cases on stdout, and nothing submitted."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from jobs.order import SubmitOrder
 from jobs.terminal.next_steps import CommandLine
 from predict.costs.refusal import Unpredictable
-from predict.forecast.best import By, Candidate, choose, sentence
+from predict.forecast.advice import advise
+from predict.forecast.best import By, Candidate
 from predict.forecast.condition import conditions
-from predict.forecast.predict import Predictor
+from predict.forecast.names import how_settings, work_settings
+from predict.forecast.predict import Predicted, Predictor
 from predict.forecast.row import TITLES, notes_of, row_of
 from predict.memory.fit import Fits
 from study.case import Case
@@ -58,18 +60,14 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
         print(one_line(f"note: {problem}; left out"), file=sys.stderr)
     found = {case: order.predictor.of(case) for case in cases}
     _print_refusals(found, order.typed)
-    candidates = [
-        Candidate(case, each, _fit(case, order.fits))
-        for case, each in found.items()
-        if isinstance(each, Prediction)
-    ]
+    candidates = _candidates(found, order.fits)
     if not candidates:
         return False
-    chosen = choose(candidates, best) if best else []
+    chosen, advice = advise(candidates, best) if best else ([], [])
     rows = [
         (
             each.case.case_id,
-            each.words,
+            each.full_words,
             *row_of(each.case, each.prediction, is_about=_is_about(each.case, order.fits)),
             notes_of(each.prediction, each.fit, is_best=each in chosen),
         )
@@ -77,11 +75,20 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
     ]
     for line in _aligned(("case", "what", *TITLES, "notes"), rows):
         print(line)
-    if best:
-        print(sentence(chosen, candidates, best))
+    for line in advice:
+        print(one_line(line))
     for line in conditions(_used(candidates, order.predictor), datetime.now(UTC)):
         print(one_line(line))
     return True
+
+
+def _candidates(found: Mapping[Case, Predicted], fits: Fits) -> list[Candidate]:
+    made = {case: each for case, each in found.items() if isinstance(each, Prediction)}
+    work, how = work_settings(list(made)), how_settings(list(made))
+    return [
+        Candidate(case, each, _fit(case, fits), work[case], how[case])
+        for case, each in made.items()
+    ]
 
 
 def _fit(case: Case, fits: Fits) -> str | None:

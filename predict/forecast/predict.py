@@ -21,7 +21,8 @@ from study.values.keys import DEFAULTS
 
 Predicted = Prediction | Unpredictable
 # Keys that change no step.
-_NEUTRAL = ("seed", "warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat")
+NEUTRAL = ("seed", "warmup_steps", "steps", "time_limit_s", "ci_half_width", "repeat")
+UNKNOWN_LAUNCHING = "how long launching takes is not known; the step may take longer"
 LONGER = 2  # times as long as calibrations that had too little time
 
 
@@ -47,7 +48,7 @@ class Predictor:
 
     def of(self, case: Case) -> Predicted:
         """Return the prediction of a case, or why there is none."""
-        key = msgspec.structs.replace(case, **{name: DEFAULTS[name] for name in _NEUTRAL})
+        key = msgspec.structs.replace(case, **{name: DEFAULTS[name] for name in NEUTRAL})
         if key not in self._made:
             try:
                 self._made[key] = self._predict(key)
@@ -107,20 +108,26 @@ class Predictor:
         return labels
 
     def _one_gpu_s(self, case: Case) -> float | None:
-        """Return the step of one GPU with the same batch, against which a speed-up counts."""
+        """Return the step of one GPU with the same batch, against which a speed-up counts.
+
+        None where it is unknown or launch-bound, so that nothing follows from it.
+        """
         if "naive" not in KINDS[case.kind].schedules:
             return None
         keys = ("schedule", "micro_batches", "chunks_per_gpu", "balance", "data_parallel", "split",
                 "gradients")  # fmt: skip
         defaults = {key: DEFAULTS[key] for key in keys} | {"gpus": 1}
         try:
-            return self._step(msgspec.structs.replace(case, **defaults))[1].seconds
+            step = self._step(msgspec.structs.replace(case, **defaults))[1]
         except Unpredictable:
             return None
+        return None if step.is_launch_bound else step.seconds
 
 
 def _launching(step: Step) -> list[str]:
-    if not step.is_launch_bound or step.host_s is None:
+    if step.host_s is None:
+        return [UNKNOWN_LAUNCHING]
+    if not step.is_launch_bound:
         return []
     return [f"{LAUNCHING}{step_words(step.host_s)}{AS_CALIBRATED}"]
 

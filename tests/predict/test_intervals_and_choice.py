@@ -5,7 +5,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from predict.forecast.best import Candidate, choose, sentence
+from predict.forecast.advice import sentence
+from predict.forecast.best import Candidate, choose
 from predict.forecast.intervals import DEFAULTS, Residuals
 from predict.forecast.matching import Known
 from predict.forecast.pairs import Pair, pairs_of
