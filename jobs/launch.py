@@ -142,7 +142,7 @@ def show_dry_run(order: SubmitOrder) -> int:
     print_plan(plan.planned, order.profile, order.fits)
     print_request(plan.to_run, order.profile, order.executor.starts(plan.to_run))
     sys.stdout.flush()
-    if order.predictor.known.results:
+    if not order.predictor.known.is_empty:
         trained = (each.case.configuration for each in plan.planned)
         print_predictions(
             order, [case for case in dict.fromkeys(trained) if not case.is_calibration]

@@ -20,6 +20,8 @@ from jobs.terminal.next_steps import CommandLine
 from predict.forecast.matching import Known
 from predict.forecast.predict import Predictor
 from predict.memory.fit import Fits
+from study.calibration.grid import calibration_for
+from study.case import Case
 from study.errors import ConfigError
 from study.grids.grid import Grid
 from study.storage.ledger import Submission
@@ -79,7 +81,16 @@ class SubmitOrder:
     @cached_property
     def known(self) -> Known:
         """The calibrations that are there now."""
-        return known_of(self.store, self.profile)
+        return known_of(self.store, self.profile, self._calibrations)
+
+    def _calibrations(self) -> list[Case]:
+        """Return the calibrations that the command for these cases would make."""
+        if self.typed.calibrated:
+            return []  # it is this command
+        try:
+            return calibration_for(self.grids, {}, self.executor.nodes_of).cases()
+        except ConfigError:  # they cannot be calibrated
+            return []
 
     @cached_property
     def predictor(self) -> Predictor:

@@ -1,6 +1,6 @@
 """A folder of results as predictions need it: calibrations, and errors of earlier ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jobs.profile import Profile
@@ -22,23 +22,27 @@ CALIBRATIONS = "calibration-*.json"
 MOST_PAIRS = 500  # earlier predictions whose errors count, the newest: each takes milliseconds
 
 
-def known_of(store: Store, profile: Profile) -> Known:
+def known_of(store: Store, profile: Profile, asked: Callable[[], Iterable[Case]]) -> Known:
     """Return the calibrations of a folder, as it is now.
 
     Args:
         store: the folder of the profile's results.
         profile: where jobs run.
+        asked: returns the calibrations that the command for the cases would make.
     """
-    found, unreadable = list[Result](), list[str]()
+    found, unreadable = list[Result](), dict[str, str]()
     for path in sorted(store.folder.glob(CALIBRATIONS)):
         try:
             found.append(read_result(path))
         except ResultError as error:
-            unreadable.append(f"{path} {error}")
+            unreadable[path.name] = f"{path} {error}"
         except OSError as error:
-            unreadable.append(explain(error))
+            unreadable[path.name] = explain(error)
+    wanted = asked() if unreadable else ()
+    lost = tuple(case for case in wanted if store.result_path(case).name in unreadable)
     newest = _newest(store) if found else None
-    return Known(tuple(found), newest, profile.device, tuple(unreadable), profile.gpu_type)
+    why = tuple(unreadable.values())
+    return Known(tuple(found), newest, profile.device, why, profile.gpu_type, lost)
 
 
 def make_predictor(

@@ -20,7 +20,7 @@ def with_predictions(
         predictor: of their steps.
         typed: the command line of the person, for the command that helps.
     """
-    if not predictor.known.results:
+    if predictor.known.is_empty:
         return planned
     run = {each.case.configuration for each in planned if each.left_out is None}
     is_long = len(run) > MOST
@@ -37,4 +37,5 @@ def _with_prediction(
     found = predictor.of(each.case)
     if isinstance(found, Prediction):
         return replace(each, prediction=found)
-    return replace(each, no_prediction=found.line(typed.calibrate()))
+    why = predictor.known.why_missing(each.case, found)
+    return replace(each, no_prediction=why.line(typed.calibrate()))

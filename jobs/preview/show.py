@@ -56,10 +56,16 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
     Returns:
         Whether any case has a prediction.
     """
-    for problem in order.predictor.known.unreadable:
+    known = order.predictor.known
+    for problem in known.unreadable:
         print(one_line(f"note: {problem}; left out"), file=sys.stderr)
     found = {case: order.predictor.of(case) for case in cases}
-    _print_refusals(found, order.typed)
+    without = {
+        case: known.why_missing(case, each)
+        for case, each in found.items()
+        if isinstance(each, Unpredictable)
+    }
+    _print_refusals(without, order.typed)
     candidates = _candidates(found, order.fits)
     if not candidates:
         return False
@@ -111,12 +117,11 @@ def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:
     ]
 
 
-def _print_refusals(found: dict[Case, Prediction | Unpredictable], typed: CommandLine) -> None:
+def _print_refusals(found: dict[Case, Unpredictable], typed: CommandLine) -> None:
     """Say on stderr which cases have no prediction, each reason once."""
     why: dict[str, list[Case]] = {}
     for case, each in found.items():
-        if isinstance(each, Unpredictable):
-            why.setdefault(each.line(typed.calibrate()), []).append(case)
+        why.setdefault(each.line(typed.calibrate()), []).append(case)
     for line, cases in why.items():
         others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
         print(one_line(f"no prediction of {cases[0].case_id}{others}: {line}"), file=sys.stderr)

@@ -29,6 +29,8 @@ class Known:
         device: what the profile has.
         unreadable: for each file of a calibration that is no result: the file, and why.
         gpu_type: that jobs ask for; empty where they take any.
+        lost: calibrations that the command for a case would make, were their files not there,
+            which are no results.
     """
 
     results: tuple[Result, ...]
@@ -36,6 +38,12 @@ class Known:
     device: str = "auto"
     unreadable: tuple[str, ...] = ()
     gpu_type: str = ""
+    lost: tuple[Case, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nobody has calibrated for the cases."""
+        return not (self.results or self.lost)
 
     def for_case(self, case: Case, nodes: int) -> Calibrated:
         """Return the newest calibrations that fit a case.
@@ -67,6 +75,20 @@ class Known:
         except Unpredictable:
             return ()
 
+    def why_missing(self, case: Case, why: Unpredictable) -> Unpredictable:
+        """Return why a case has no prediction: the file of its calibration, where that is lost.
+
+        Args:
+            case: without a prediction.
+            why: what its other calibrations lack.
+        """
+        if why.remedy != "calibrate":
+            return why
+        lost = (its for its in self.lost if its.gpus <= case.gpus and not _unlike(case, its))
+        if (its := next(lost, None)) is None:
+            return why
+        return Unpredictable(f"{its.case_id} cannot be read", "calibrate again")
+
     def _pair_if_any(self, case: Case, one: Result) -> Result | None:
         """Return what one GPU in a process of its own takes from a pair: the host's times."""
         if not case.in_processes:
@@ -97,11 +119,9 @@ class Known:
     def _problems(self, case: Case, result: Result) -> Iterator[tuple[int, Unpredictable]]:
         """Yield why a calibration does not fit, each with its place in the order of checks."""
         its, name = result.case, f"calibration {result.case_id}"
-        keys = _MODEL if KINDS[case.kind].alike else (*_MODEL, "depth")
-        for place, key in enumerate(keys):
-            if its.value(key) != case.value(key):
-                yield place, _other_model(key, case, its)
-        place = len(keys)
+        for place, key in _unlike(case, its):
+            yield place, _other_model(key, case, its)
+        place = len(_keys_of(case))
         for again in (self._as_run(result, name), self._by_rows(case, result)):
             place += 1
             if again is not None:
@@ -166,6 +186,17 @@ def _size_of(result: Result) -> tuple[int, int]:
     """Return the GPUs and the nodes of a calibration."""
     found, case = result.calibration, result.case
     return (case.gpus, case.least_nodes) if found is None else (found.gpus, found.nodes)
+
+
+def _keys_of(case: Case) -> tuple[str, ...]:
+    """Return the keys in which a calibration of the case must be like it."""
+    return _MODEL if KINDS[case.kind].alike else (*_MODEL, "depth")
+
+
+def _unlike(case: Case, its: Case) -> list[tuple[int, str]]:
+    """Return those of these keys in which a calibration differs, each with its place."""
+    keys = enumerate(_keys_of(case))
+    return [(place, key) for place, key in keys if its.value(key) != case.value(key)]
 
 
 def _other_model(key: str, case: Case, its: Case) -> Unpredictable:

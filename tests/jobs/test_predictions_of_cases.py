@@ -15,6 +15,7 @@ from jobs.preview.show import show_predictions
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
 from predict.memory.fit import Fits, Layers, in_gib
+from study.calibration.grid import calibration_for
 from study.command_line.choices import each_choice, without_lists
 from study.errors import ConfigError
 from study.grids.grid import Grid
@@ -151,6 +152,62 @@ def test_a_calibration_whose_file_is_spoilt_is_named_where_it_is_missed(tmp_path
     note, refusal = capsys.readouterr().err.splitlines()
     assert note.endswith(".json has a time of 1000000000.0 s, which nothing takes; left out")
     assert "no calibration of one GPU is there; run python submit.py --grid calib" in refusal
+
+
+def spoil(made, gpus):
+    """Cut off the file of a calibration that the proposed command makes, and return its id."""
+    wanted = calibration_for(made.grids, {}, lambda case: 1).cases()
+    (its,) = [case for case in wanted if case.gpus == gpus]
+    made.store.folder.mkdir(parents=True, exist_ok=True)
+    made.store.result_path(its).write_text('{"case":')
+    return its.case_id
+
+
+@pytest.mark.parametrize("there", ["nothing", "another model", "other rows", "other layers"])
+def test_the_command_for_a_calibration_that_cannot_be_read_replaces_it(there, tmp_path, capsys):
+    made = order(tmp_path)
+    of_rows = "rows=512 gradients=separate schedules=1f1b layers=8"
+    others = {
+        "another model": {"optimizer": "adam"},
+        "other rows": {"layers": (), "batch_size": 512, "calibrates": of_rows},
+        "other layers": {"layers": calibration().calibration.layers[:1], "batch_size": 512},
+    }
+    if there in others:
+        calibrate(made.store, calibration(**ON_CPU, **others[there]))
+    spoilt = spoil(made, 1)
+    assert show_predictions(made, None) == 2
+    _, line = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        f": {spoilt} cannot be read; run python submit.py --grid calibration --for g --force"
+    )
+
+
+def test_a_pair_that_cannot_be_read_is_missed_on_several_gpus_alone(tmp_path, capsys):
+    made = order(tmp_path)
+    calibrate(made.store, calibration(**ON_CPU))
+    spoilt = spoil(made, 2)
+    assert show_predictions(made, None) == 0
+    said = capsys.readouterr()
+    assert f"and 1 more: {spoilt} cannot be read; run " in said.err
+    assert len([line for line in said.out.splitlines() if line.startswith("d8-g1-")]) == 2
+
+
+def test_a_calibration_of_another_grid_that_cannot_be_read_is_not_replaced(tmp_path, capsys):
+    made = order(tmp_path)
+    spoil(order(tmp_path, batch_size=512), 1)
+    assert show_predictions(made, None) == 2
+    assert capsys.readouterr().err.endswith(
+        "no calibration of one GPU is there; run python submit.py --grid calibration --for g\n"
+    )
+
+
+def test_a_plan_says_of_a_calibration_that_cannot_be_read(tmp_path, capsys):
+    made = order(tmp_path)
+    spoilt = spoil(made, 1)
+    for each in made.plan(record=False).planned:
+        assert each.no_prediction.startswith(f"{spoilt} cannot be read; run ")
+    show_dry_run(order(tmp_path))
+    assert f"{spoilt} cannot be read; run " in capsys.readouterr().err
 
 
 def test_a_calibration_says_how_to_predict_what_it_is_for():
