@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from jobs.order import SubmitOrder
 from jobs.terminal.next_steps import CommandLine
+from jobs.terminal.refusals import refusal_lines
 from predict.costs.refusal import Unpredictable
 from predict.forecast.advice import advise
 from predict.forecast.best import By, Candidate
@@ -119,12 +120,9 @@ def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:
 
 def _print_refusals(found: dict[Case, Unpredictable], typed: CommandLine) -> None:
     """Say on stderr which cases have no prediction, each reason once."""
-    why: dict[str, list[Case]] = {}
-    for case, each in found.items():
-        why.setdefault(each.line(typed.calibrate()), []).append(case)
-    for line, cases in why.items():
-        others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-        print(one_line(f"no prediction of {cases[0].case_id}{others}: {line}"), file=sys.stderr)
+    lines = ((case.case_id, each.line(typed.calibrate())) for case, each in found.items())
+    for line in refusal_lines(lines):
+        print(line, file=sys.stderr)
 
 
 def _aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

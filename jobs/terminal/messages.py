@@ -7,6 +7,7 @@ from jobs.fit.forecast import fit_lines
 from jobs.planned import PlannedCase, count_gpus, gpu_hours, to_run
 from jobs.profile import Profile
 from jobs.terminal.next_steps import CommandLine
+from jobs.terminal.refusals import refusal_lines
 from predict.memory.fit import Fits
 from study.storage.ledger import Submission
 from study.text import one_line
@@ -52,14 +53,20 @@ def _decision(planned: PlannedCase) -> str:
 
 
 def print_predicted(planned: Sequence[PlannedCase]) -> None:
-    """Print how many of the cases that run have a prediction, where one was tried.
+    """Print how many of the cases that run have a prediction, where one was tried, and why not all.
 
     Args:
         planned: cases that run.
     """
     made = sum(each.prediction is not None for each in planned)
-    if made or any(each.no_prediction for each in planned):
-        print(f"Predicted: {made} of {len(planned)} cases; collect.py shows them beside results.")
+    lines = refusal_lines((p.case.case_id, p.no_prediction) for p in planned if p.no_prediction)
+    if made or lines:
+        where = "; collect.py shows them beside results" if made else ""
+        print(f"Predicted: {made} of {len(planned)} case{'s' * (len(planned) != 1)}{where}.")
+    for line in lines[:1]:
+        print(line, flush=True)
+    if others := len(lines) - 1 if lines else 0:
+        print(f"--predict shows {others} more reason{'s' * (others > 1)}.")
 
 
 def print_request(

@@ -13,6 +13,7 @@ from jobs.plan import RerunPolicy
 from jobs.predictions import of_plan
 from jobs.preview.show import show_predictions
 from jobs.profile import Profile
+from jobs.terminal.messages import print_predicted
 from jobs.terminal.next_steps import CommandLine
 from predict.memory.fit import Fits, Layers, in_gib
 from study.calibration.grid import calibration_for
@@ -243,6 +244,39 @@ def test_a_plan_that_is_too_long_is_not_predicted_and_says_so(tmp_path, monkeypa
     assert {each.no_prediction for each in planned} == {
         "a plan of more than 3 cases is not predicted"
     }
+
+
+def said_of(made, capsys):
+    """Return what a submission says of its predictions."""
+    print_predicted(made.plan(record=False).planned)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_submission_without_predictions_says_why_and_promises_no_table(tmp_path, capsys):
+    made = order(tmp_path, optimizer="adam")
+    calibrate(made.store)
+    count, why = said_of(made, capsys)
+    assert count == "Predicted: 0 of 4 cases."
+    assert "and 3 more: optimizer: adam is not calibrated (optimizer: sgd is); run " in why
+    assert why.endswith("; run python submit.py --grid calibration --for g")
+
+
+def test_a_submission_says_why_some_of_its_cases_are_not_predicted(tmp_path, capsys):
+    made = order(tmp_path, {"gpus": (1, 2), "batch_size": (8192, 512)}, micro_batches=8,
+                 schedule="gpipe")  # fmt: skip
+    calibrate(made.store, calibration(**ON_CPU))
+    count, why, others = said_of(made, capsys)
+    assert count == "Predicted: 1 of 4 cases; collect.py shows them beside results."
+    assert why.startswith("no prediction of d8-g1-")
+    assert others == "--predict shows 1 more reason."
+
+
+def test_a_submission_that_is_all_predicted_or_never_calibrated_gives_no_reason(tmp_path, capsys):
+    assert said_of(order(tmp_path), capsys) == []
+    made = order(tmp_path)
+    calibrate(made.store)
+    (count,) = said_of(made, capsys)
+    assert count.startswith("Predicted: 4 of 4 cases; ")
 
 
 def test_a_line_of_an_older_ledger_has_no_prediction(tmp_path):
