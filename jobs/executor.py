@@ -153,6 +153,16 @@ class Executor(ABC):
     def new_poller() -> Poller:
         """Return a poller of this executor's jobs."""
 
+    def why_never(self, case: Case) -> str | None:
+        """Return why this profile's machines can never run the case; None if they can."""
+        if (problem := self.find_problem(case)) is not None:
+            return f"{problem} ({self.profile.source})"
+        if self.profile.device == "cpu" and case.dtype == "tf32":
+            return f"dtype: tf32 needs a GPU, and {self.profile.source} has device: cpu"
+        if self.profile.device == "cpu" and case.execution == "cuda_graph":
+            return f"execution: cuda_graph needs a GPU; {self.profile.source} has device: cpu"
+        return None
+
     def find_problem(self, case: Case) -> str | None:
         """Return why the case can never run here, and what to do; None if it can."""
         return None

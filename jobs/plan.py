@@ -88,14 +88,7 @@ def _traced(planned: PlannedCase, store: Store) -> PlannedCase:
 
 def _check_possible(case: Case, executor: Executor, grid: Grid) -> None:
     """Refuse a case that this profile's machines can never run."""
-    profile = executor.profile
-    if (problem := executor.find_problem(case)) is not None:
-        raise ConfigError(grid.source, f"{problem} ({profile.source})")
-    if profile.device == "cpu" and case.dtype == "tf32":
-        problem = f"dtype: tf32 needs a GPU, and {profile.source} has device: cpu"
-        raise ConfigError(grid.source, problem)
-    if profile.device == "cpu" and case.execution == "cuda_graph":
-        problem = f"execution: cuda_graph needs a GPU; {profile.source} has device: cpu"
+    if (problem := executor.why_never(case)) is not None:
         raise ConfigError(grid.source, problem)
 
 

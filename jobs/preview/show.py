@@ -1,12 +1,13 @@
 """The predictions of a grid's cases on stdout, and nothing submitted."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from jobs.order import SubmitOrder
+from jobs.terminal.messages import print_notes
 from jobs.terminal.next_steps import CommandLine
-from jobs.terminal.refusals import refusal_lines
+from jobs.terminal.refusals import refusal_lines, several
 from predict.costs.refusal import Unpredictable
 from predict.forecast.advice import advise
 from predict.forecast.best import By, Candidate
@@ -40,6 +41,7 @@ def show_predictions(order: SubmitOrder, best: By | None) -> int:
     if len(cases) > MOST:
         problem = f"{len(cases)} cases are more than {MOST}, which take minutes; use a smaller grid"
         raise ConfigError("--predict", problem)
+    _print_impossible(order, cases)
     if not print_predictions(order, list(cases), best):
         return 2
     print("Predicted: nothing was submitted.", flush=True)
@@ -116,6 +118,23 @@ def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:
         for result in predictor.known.results
         if f"{result.case_id}@{result.job.started_at}" in used
     ]
+
+
+def _print_impossible(order: SubmitOrder, cases: Iterable[Case]) -> None:
+    """Say on stderr which cases the profile's machines can never run: submitting refuses those.
+
+    They are predicted all the same, since calibrations may come from another machine.
+
+    Args:
+        order: where the cases would run.
+        cases: to be predicted.
+    """
+    why: dict[str, list[str]] = {}
+    for case in cases:
+        if (problem := order.executor.why_never(case)) is not None:
+            why.setdefault(problem, []).append(case.case_id)
+    no_job = f"no job of profile {order.profile.name} can run"
+    print_notes([f"{no_job} {several(ids)}: {problem}" for problem, ids in why.items()])
 
 
 def _print_refusals(found: dict[Case, Unpredictable], typed: CommandLine) -> None:

@@ -74,6 +74,35 @@ def test_without_a_calibration_there_is_one_line_and_the_command_that_helps(tmp_
     assert "python submit.py --grid calibration --for g" in said.err
 
 
+NEVER = {
+    "a GPU": (
+        {"execution": ("eager", "cuda_graph"), "gpus": (2,), "schedule": ("gpipe",)},
+        {},
+        "execution: cuda_graph needs a GPU; cluster.yaml: profiles.local has device: cpu",
+    ),
+    "nodes": (
+        {"gpus": (2, 4), "schedule": ("naive",)},
+        {"executor": "slurm", "gpus_per_node": 2},
+        "gpus: 4 is more than the 2 GPUs of a node, and schedule: naive runs on one; use fewer "
+        "GPUs, another profile or another schedule (cluster.yaml: profiles.local)",
+    ),
+}
+
+
+@pytest.mark.parametrize("lacks", NEVER)
+def test_a_case_that_the_profile_can_never_run_is_predicted_with_a_note(lacks, tmp_path, capsys):
+    axes, keys, why = NEVER[lacks]
+    made = order(tmp_path, axes)
+    calibrate(made.store)
+    profile = msgspec.structs.replace(made.profile, **keys)
+    made = replace(made, executor=executor_of(profile, made.store))
+    *_, never = made.grids[0].cases()
+    assert show_predictions(made, None) == 0
+    said = capsys.readouterr()
+    assert said.err == f"note: no job of profile local can run {never.case_id}: {why}\n"
+    assert f"{never.case_id}  " in said.out
+
+
 def test_cases_without_a_prediction_are_named_beside_those_that_have_one(tmp_path, capsys):
     made = order(tmp_path)
     calibrate(made.store, calibration(**ON_CPU))
