@@ -28,6 +28,16 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def count_of(count: int, one: str) -> str:
+    """Return `1 node`, `2 nodes`.
+
+    Args:
+        count: of things.
+        one: the word for one of them.
+    """
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+
+
 def shortened(text: str) -> str:
     """Return the text on one line, with its middle left out where it is very long."""
     line = one_line(text)

@@ -55,7 +55,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         | {"validation", "values"},
         "storage": {"case", "errors", "outcome", "quoting"},
         "results": {"case", "errors", "outcome", "schedules", "stages", "storage", "validation"}
-        | {"statistics"},
+        | {"statistics", "text"},
         "grids": {"case", "errors", "models", "paths", "quoting", "schedules", "storage"}
         | {"validation", "values"},
     },

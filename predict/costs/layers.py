@@ -12,10 +12,21 @@ from study.case import Case
 from study.results.calibration.layers import LayerAction, LayerKind, LayerTime
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
+from study.schedules import SCHEDULES
+from study.text import count_of
 
 LOSS = -1  # in place of a layer's number
 # A GPU under load first; one that never came to its limit has no such time.
 PACES = ("sustained", "unthrottled")
+# In words: what it is, and with which micro-batches of a pipeline.
+_ACTIONS: dict[LayerAction, tuple[str, str]] = {
+    "forward": ("the forward", ""),
+    "backward_first": ("the backward", " for the first micro-batch"),
+    "backward_later": ("the backward", " for later micro-batches"),
+    "input_gradient": ("the input gradient", ""),
+    "weight_first": ("the weight gradient", " for the first micro-batch"),
+    "weight_later": ("the weight gradient", " for later micro-batches"),
+}
 _Key = tuple[int, str, int, str, str, int]
 
 
@@ -169,19 +180,21 @@ class LayerTimes:
 
     def _why_missing(self, layer: int, action: LayerAction, shares: int) -> str:
         mine = [t for t in self.calibration.layers if t.kind == self.kind_of(layer)]
-        rows = {t.rows for t in mine}
+        rows, wanted = {t.rows for t in mine}, count_of(self.rows, "row")
+        name = self.kind(layer).name
         if self.rows not in rows:
-            name = self.kind(layer).name
-            return f"{name} was not calibrated with {self.rows} rows (calibrated: {_words(rows)})"
+            return f"{name} was not calibrated with {wanted} (calibrated: {_words(rows)})"
         split = {t.rows for t in self.calibration.layers if t.shares == shares}
         if self.rows not in split:
             return (
-                f"layers split over {shares} GPUs were not calibrated with {self.rows} rows "
+                f"layers split over {shares} GPUs were not calibrated with {wanted} "
                 f"(calibrated: {_words(split)})"
             )
         if self.case.gradients not in {t.gradients for t in mine}:
             return f"gradients: {self.case.gradients} was not calibrated"
-        return f"{action.replace('_', ' ')} of {self.kind(layer).name} was not calibrated"
+        what, part = _ACTIONS[action]
+        is_pipeline = SCHEDULES[self.case.schedule].is_pipeline
+        return f"{what} of {name}{part if is_pipeline else ''} was not calibrated"
 
 
 def _paced(loaded: LayerTime, rested: LayerTime | None) -> Timing:

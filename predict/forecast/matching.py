@@ -12,6 +12,7 @@ from study.case import Case, given
 from study.models import KINDS
 from study.results.result import Result
 from study.schedules import SCHEDULES
+from study.text import count_of
 from study.values.calibrates import parse_calibrates
 
 # Of a case and its calibration alike, in this order: the later one differs, the nearer they are.
@@ -167,7 +168,7 @@ class Known:
             return None
         what = "micro-batches" if SCHEDULES[case.schedule].is_pipeline else "batches"
         calibrated = ", ".join(map(str, known)) or "none"
-        why = f"{what} of {wanted} rows are not calibrated ({calibrated} are)"
+        why = f"{what} of {count_of(wanted, 'row')} are not calibrated ({calibrated} are)"
         is_asked = wanted in parse_calibrates(given(result.case.calibrates), "its case").rows
         left_out = found.left_out if is_asked else ()
         otherwise: Remedy = "calibrate again" if is_asked else "calibrate"

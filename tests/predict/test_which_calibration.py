@@ -181,6 +181,39 @@ def test_a_calibration_on_the_cpu_is_for_profiles_that_run_there():
     assert "ran on a GPU" in refusal(case(), *both(), device="cpu").why
 
 
+UNTIMED = {
+    "forward": (case(), "the forward of layer 0 was not calibrated"),
+    "backward_first": (
+        case(), "the backward of layer 0 for the first micro-batch was not calibrated",
+    ),
+    "backward_later": (
+        case(), "the backward of layer 0 for later micro-batches was not calibrated",
+    ),
+    "weight_first": (
+        case(schedule="zbv"),
+        "the weight gradient of layer for the first micro-batch was not calibrated",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", UNTIMED)
+def test_an_action_that_was_not_calibrated_is_named_in_words(action):
+    made, said = UNTIMED[action]
+    layers = tuple(t for t in calibration().calibration.layers if t.action != action)
+    assert refusal(made, calibration(layers=layers), calibration(2)).why == said
+
+
+def test_without_micro_batches_none_is_named():
+    layers = tuple(t for t in calibration().calibration.layers if t.action != "backward_first")
+    naive = case(gpus=1, schedule="naive", micro_batches=1)
+    said = refusal(naive, calibration(layers=layers)).why
+    assert said == "the backward of layer 0 was not calibrated"
+
+
+def test_one_row_is_no_rows():
+    assert "of 1 row are not calibrated" in refusal(case(batch_size=8), *both()).why
+
+
 def test_the_newest_calibration_that_fits_is_taken():
     new = calibration(updates=calibration().calibration.updates, batch_size=4096, **LATER)
     found = predicted(case(), calibration(), new, calibration(2))

@@ -90,6 +90,12 @@ def test_what_no_pair_measures_is_refused(changes, words):
     assert words in find_calibration_problem(made.case, made.calibration)
 
 
+def test_a_calibration_of_other_gpus_than_its_case_is_refused_in_words():
+    pair = calibration(2)
+    said = find_calibration_problem(pair.case, calibration().calibration)
+    assert said == "is a calibration of 1 GPU on 1 node, and its case has 2 GPUs"
+
+
 def test_steps_of_the_hosts_own_layers_are_those_of_a_model_with_blocks():
     gpt = calibration(2, kind="gpt", heads=4, seq_len=8, vocab=32, tied=False, kinds=())
     runs = (host_run("ddp", "gpt", 4, step=1),)

@@ -9,6 +9,7 @@ from study.results.calibration.host import HostRun
 from study.results.calibration.record import Calibration
 from study.results.calibration.timing import Timing
 from study.results.model_check import LONGEST_S, find_model_problem
+from study.text import count_of
 
 
 def find_calibration_problem(case: Case, found: Calibration) -> str | None:
@@ -19,7 +20,8 @@ def find_calibration_problem(case: Case, found: Calibration) -> str | None:
         found: what it measured.
     """
     if found.gpus != case.gpus or not 1 <= found.nodes <= case.gpus:
-        return f"is a calibration of {found.gpus} GPUs on {found.nodes} nodes, not of its case"
+        its = f"{count_of(found.gpus, 'GPU')} on {count_of(found.nodes, 'node')}"
+        return f"is a calibration of {its}, and its case has {count_of(case.gpus, 'GPU')}"
     for timing in timings(found):
         if not 0 < timing.low_s <= timing.seconds <= timing.high_s or timing.count < 1:
             return f"has a time of {timing.seconds} s that does not lie between its quartiles"
