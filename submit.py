@@ -33,6 +33,7 @@ with first_contact(needs_linux=True):
     from jobs.order import SubmitOrder
     from jobs.plan import RerunPolicy
     from jobs.preview.show import show_predictions
+    from jobs.profile import Profile
     from jobs.profiles import choose_profile
     from jobs.submit_and_watch import submit_and_watch
     from jobs.terminal.next_steps import CommandLine
@@ -154,8 +155,9 @@ def run(arguments: argparse.Namespace) -> int:
         for sets in choices
         for grid in load_all(arguments.grid)
     ]
-    if arguments.calibrated:
-        grids = [calibrations_of(arguments, [parse_overrides(sets) for sets in choices])]
+    profile = choose_profile(arguments.cluster) if arguments.calibrated else None
+    if profile is not None:
+        grids = [calibrations_of(arguments, [parse_overrides(sets) for sets in choices], profile)]
     policy = parse_policy(arguments)
     if arguments.status:
         return show_status(Monitor(arguments.results, arguments.cluster, grids))
@@ -171,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("--grid", f"missing; name one or more of: {', '.join(known_grids())}")
     if arguments.cancel:
         return cancel_jobs(Monitor(arguments.results, arguments.cluster, grids))
-    profile = choose_profile(arguments.cluster)
+    profile = profile or choose_profile(arguments.cluster)
     order = SubmitOrder(
         grids=grids,
         overrides=overrides,
@@ -191,16 +193,18 @@ def run(arguments: argparse.Namespace) -> int:
     return submit_and_watch(order) if arguments.watch else launch(order)
 
 
-def calibrations_of(arguments: argparse.Namespace, choices: list[dict[str, Any]]) -> Grid:
+def calibrations_of(
+    arguments: argparse.Namespace, choices: list[dict[str, Any]], profile: Profile
+) -> Grid:
     """Return the calibrations that `--for` asks for.
 
     Args:
         arguments: of the command line.
         choices: the `--set` values, once for each combination of those that are several.
+        profile: where they would run.
 
     Raises:
-        ConfigError: a grid of `--for`, or the profile, is not there or wrong, or there are several
-            limits of time.
+        ConfigError: a grid of `--for` is not there or wrong, or there are several limits of time.
     """
     if len({choice.get("time_limit_s") for choice in choices}) > 1:
         raise ConfigError("--set", "time_limit_s has several values; a calibration takes one")
@@ -209,7 +213,6 @@ def calibrations_of(arguments: argparse.Namespace, choices: list[dict[str, Any]]
         for grid in load_grids(arguments.calibrated, "--for")
         for choice in choices
     ]
-    profile = choose_profile(arguments.cluster)
     executor = executor_of(profile, Store(arguments.results, profile.name), arguments.requeue)
     made = calibration_for(grids, choices[0], executor.nodes_of)
     return made.with_repeats(arguments.repeats)

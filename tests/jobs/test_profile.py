@@ -1,14 +1,16 @@
 """Profiles of cluster.yaml."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from jobs.profiles import choose_profile, load_profiles
+from jobs.profiles import NOT_CONFIGURED, choose_profile, load_profiles
 from jobs.slurm.sbatch import Request, sbatch_call
 from study.errors import ConfigError
 from study.paths import CLUSTER_FILE
 from study.storage.store import Store
+from tests.jobs.fake_slurm import FakeSlurm
 
 OPEN = "{executor: slurm, device: cuda, gpus_per_node: 8, submitit: {timeout_min: 5"
 SLURM = OPEN + "}"
@@ -137,3 +139,16 @@ def test_an_additional_parameter_is_the_name_of_an_option(tmp_path, key):
 def test_an_unknown_profile_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"'nowhere' is not in .*local, slurm"):
         choose_profile("nowhere")
+
+
+@pytest.mark.parametrize("grid", [["task4"], ["calibration", "--for", "task4"]])
+def test_that_slurm_is_not_configured_is_said_once(run, tmp_path, grid):
+    slurm = FakeSlurm(tmp_path / "bin")
+    slurm.answer("sbatch", "")
+    unconfigured = "scontrol: fatal: Could not establish a configuration source"
+    slurm.answer("scontrol", "", stderr=unconfigured, code=1)
+    where = ("--results", tmp_path / "r", "--dry-run")
+    env = os.environ | {"PATH": f"{slurm.folder}:{os.environ['PATH']}"}
+    done = run("submit.py", "--grid", *grid, *where, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(NOT_CONFIGURED) == 1
