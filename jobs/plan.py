@@ -89,7 +89,7 @@ def _traced(planned: PlannedCase, store: Store) -> PlannedCase:
 def _check_possible(case: Case, executor: Executor, grid: Grid) -> None:
     """Refuse a case that this profile's machines can never run."""
     if (problem := executor.why_never(case)) is not None:
-        raise ConfigError(grid.source, problem)
+        raise ConfigError(grid.blamed, problem)
 
 
 def _rerun_decision(

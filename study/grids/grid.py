@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from study.validation import make_case
 from study.values.completion import PRESET, factory_name, kind_of, possible_names, sha256_of
 from study.values.gradients import default_gradients
 from study.values.keys import DEFAULTS
+from study.values.placeholders import as_text
 
 MAX_CASES = 100_000
 NO_FILE = "0" * 64  # in place of the hash of a factory's file that cannot be read
@@ -46,6 +48,15 @@ class Grid:
     def kind(self) -> str:
         """The kind of model of all cases."""
         return kind_of(self.setting | {key: v[0] for key, v in self.axes.items()}, self.source)
+
+    @cached_property
+    def blamed(self) -> str:
+        """The file, for errors in a case, with each `--set` that changed what it says."""
+        values = {key: axis[0] for key, axis in self.axes.items()} | self.setting
+        keys = sorted(self.set_keys & values.keys())  # a later preset replaces some
+        sets = [f"{key}={as_text(values[key])}" for key in keys]
+        words = " ".join(f"--set {shlex.quote(text)}" for text in sets)
+        return f"{self.source} with {words}" if words else self.source
 
     def cases(self) -> list[Case]:
         """Return every combination of the axes, in the file's order; all again for each repeat.
@@ -76,7 +87,7 @@ class Grid:
         not_its = self.keys_of_others(schedule)
         if self.leaves_gradients and has_key("gradients", schedule):
             values["gradients"] = self.gradients_of(schedule, values.get("execution"))
-        return make_case({k: v for k, v in values.items() if k not in not_its}, self.source)
+        return make_case({k: v for k, v in values.items() if k not in not_its}, self.blamed)
 
     @property
     def leaves_gradients(self) -> bool:
@@ -131,9 +142,9 @@ class Grid:
         """The factory's name and its file's hash, read once, so that all cases have the same."""
         if self.kind != "factory" or "sha256" in {*self.setting, *self.axes}:
             return {}
-        name = factory_name(self.setting["factory"], self.source)
+        name = factory_name(self.setting["factory"], self.blamed)
         try:
-            return {"factory": name, "sha256": sha256_of(name, self.source)}
+            return {"factory": name, "sha256": sha256_of(name, self.blamed)}
         except ConfigError:
             return {"factory": name, "sha256": NO_FILE}
 
@@ -144,7 +155,7 @@ class Grid:
             ConfigError: it cannot.
         """
         if self._file.get("sha256") == NO_FILE:
-            sha256_of(self._file["factory"], self.source)
+            sha256_of(self._file["factory"], self.blamed)
             raise ConfigError(self._file["factory"], "could not be read a moment ago; run again")
 
     def _values_of_all(self, key: str, case: Case) -> tuple[Any, ...]:

@@ -179,6 +179,8 @@ def test_a_measured_case_whose_result_is_gone_runs_again(store):
 def test_more_gpus_than_a_node_has_are_refused(store):
     with pytest.raises(ConfigError, match=r"g.yaml: gpus: 5 is more than the 4 GPUs of a node"):
         plan(store, grids=[grid(axes={"gpus": (5,)})])
+    with pytest.raises(ConfigError, match=r"g.yaml with --set gpus=6: gpus: 6 is more than the 4"):
+        plan(store, grids=[grid(axes={"gpus": (2,)}).with_overrides({"gpus": 6})])
 
 
 def test_a_case_in_processes_may_take_several_nodes_but_as_many_gpus_on_each(store):

@@ -30,6 +30,27 @@ def test_one_impossible_point_refuses_the_grid():
         grid(depth=(20, 4), gpus=(2, 5)).cases()
 
 
+SET = {
+    "an axis": ({"gpus": 5, "depth": 4}, "mine.yaml with --set depth=4 --set gpus=5: gpus: 5 for"),
+    "a key of all cases": (
+        {"schedule": "gpipe", "micro_batches": 3},
+        "mine.yaml with --set micro_batches=3 --set schedule=gpipe: micro_batches: 3 with",
+    ),
+    "a text with a space": (
+        {"gpus": 5, "depth": 4, "balance": "a b"},
+        "mine.yaml with --set 'balance=a b' --set depth=4 --set gpus=5: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SET)
+def test_an_impossible_point_of_a_set_value_names_the_file_and_the_option(what):
+    overrides, said = SET[what]
+    with pytest.raises(ConfigError) as caught:
+        grid(depth=(20,), gpus=(2,)).with_overrides(overrides).cases()
+    assert str(caught.value).startswith(said)
+
+
 def test_every_known_grid_can_be_read_and_crossed():
     assert all(grid.cases() for name in known_grids() for grid in load_grids([name]))
 
