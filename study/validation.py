@@ -15,6 +15,7 @@ from study.schedules import (
     schedules_with,
 )
 from study.stages import chunks_of
+from study.text import count_of
 from study.values.calibrates import parse_calibrates
 from study.values.completion import complete
 from study.values.keys import DEFAULTS, check_value
@@ -176,7 +177,7 @@ def _check_schedule(case: Case, source: object) -> None:
         raise ConfigError(
             source,
             f"dim: {case.dim} is not divisible by {case.gpus} GPUs, as schedule: {case.schedule} "
-            "needs",
+            f"needs; use a multiple of {case.gpus}",
         )
     if SCHEDULES[case.schedule].family == "data" and case.batch_size % case.gpus:
         raise ConfigError(
@@ -219,17 +220,19 @@ def _check_stages(case: Case, source: object) -> None:
         )
     stages = case.pipeline_gpus * chunks_of(case)
     if stages > case.layers:
+        verb = "is" if case.layers == 1 else "are"
         raise ConfigError(
             source,
-            f"depth: {case.layers} layers are fewer than the {stages} stages of "
-            f"{case.pipeline_gpus} GPUs under {case.schedule}; use a greater depth",
+            f"depth: {count_of(case.layers, 'layer')} {verb} fewer than the {stages} stages of "
+            f"{count_of(case.pipeline_gpus, 'GPU')} under {case.schedule}; use a greater depth",
         )
     counts = case.balance.split(",")
     if case.balance[0].isdigit() and (len(counts), sum(map(int, counts))) != (stages, case.layers):
         raise ConfigError(
             source,
-            f"balance: {case.balance} has {len(counts)} stages and {sum(map(int, counts))} layers; "
-            f"this case has {stages} and {case.layers}",
+            f"balance: {case.balance} has {count_of(len(counts), 'stage')} and "
+            f"{count_of(sum(map(int, counts)), 'layer')}; this case has {stages} and "
+            f"{case.layers}; use {count_of(stages, 'number')} with a sum of {case.layers}",
         )
 
 

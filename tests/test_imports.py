@@ -49,7 +49,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "case": {"models", "schedules"},
         "stages": {"case", "schedules"},
         "values": {"case", "errors", "models", "paths", "quoting", "schedules", "storage", "text"},
-        "validation": {"case", "errors", "models", "quoting", "schedules", "stages", "values"},
+        "validation": {"case", "errors", "models", "quoting", "schedules", "stages", "text"}
+        | {"values"},
         "calibration": {"case", "errors", "grids", "models", "schedules", "stages", "values"},
         "command_line": {"case", "errors", "models", "quoting", "schedules", "storage", "text"}
         | {"validation", "values"},

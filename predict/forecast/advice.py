@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from predict.forecast.best import By, Candidate, choose, is_unsure
 from predict.forecast.words import digits, percent
 from predict.memory.gpu_size import GIB
-from study.values.description import count
+from study.text import count_of
 
 LISTED = 4  # cases of a set that a sentence names
 _WHAT: dict[By, str] = {
@@ -123,10 +123,10 @@ def _left_out(candidates: Sequence[Candidate], by: By) -> list[str]:
     large = sum(each.fit == "cannot fit" for each in candidates)
     said = []
     if bound:
-        said.append(f"{count(bound, 'launch-bound case')} could not be compared.")
+        said.append(f"{count_of(bound, 'launch-bound case')} could not be compared.")
     if unsure:
         launching = "with launching of unknown length"
-        said.append(f"{count(unsure, 'case')} {launching} could not be compared.")
+        said.append(f"{count_of(unsure, 'case')} {launching} could not be compared.")
     if large:
-        said.append(f"{count(large, 'case')} cannot fit.")
+        said.append(f"{count_of(large, 'case')} cannot fit.")
     return said

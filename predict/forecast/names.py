@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from predict.forecast.predict import NEUTRAL
 from study.case import ARGUMENT, NEWER, Case
 from study.schedules import SCHEDULES, has_key
-from study.values.description import count, cut, model_words
+from study.text import count_of
+from study.values.description import cut, model_words
 from study.values.keys import KEYS
 from study.values.placeholders import as_text
 
@@ -24,7 +25,7 @@ def how_words(case: Case) -> str:
     parts += ["and fused gradients"] * (case.gradients == "fused")
     parts += [f"in {case.data_parallel} replicas"] * (case.data_parallel > 1)
     parts += ["as a CUDA graph"] * (case.execution == "cuda_graph")
-    return " ".join([SCHEDULES[case.schedule].label, *parts, "on", count(case.gpus, "GPU")])
+    return " ".join([SCHEDULES[case.schedule].label, *parts, "on", count_of(case.gpus, "GPU")])
 
 
 def work_settings(cases: Sequence[Case]) -> dict[Case, tuple[str, ...]]:

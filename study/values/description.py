@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from study.case import NEWER, Case, given
 from study.models import KINDS
 from study.schedules import has_key
-from study.text import one_line
+from study.text import count_of, one_line
 from study.values.placeholders import as_text
 
 LONGEST = 60  # characters of a text that a person chose
@@ -14,7 +14,8 @@ HASH_DIGITS = 8  # of a file's sha256 that are shown
 
 def describe(case: Case) -> str:
     """Return what runs with all its sizes: `GPT of 24 blocks, 4 GPUs, dim 1024, 16 heads, …`."""
-    return ", ".join([model_words(case), count(case.gpus, "GPU"), *_sizes(case), *_training(case)])
+    model, gpus = model_words(case), count_of(case.gpus, "GPU")
+    return ", ".join([model, gpus, *_sizes(case), *_training(case)])
 
 
 def model_words(case: Case) -> str:
@@ -25,7 +26,7 @@ def model_words(case: Case) -> str:
         return f"depth {case.depth}"
     kind = KINDS[case.kind]
     label = cut(given(case.factory)) if case.kind == "factory" else kind.label
-    return f"{label} of {count(case.depth, kind.depth_unit)}"
+    return f"{label} of {count_of(case.depth, kind.depth_unit)}"
 
 
 def code_of(case: Case) -> str | None:
@@ -34,11 +35,6 @@ def code_of(case: Case) -> str | None:
         return None
     path = given(case.factory).rpartition(":")[0]
     return one_line(f"{path} (sha256 {given(case.sha256)[:HASH_DIGITS]})")
-
-
-def count(number: int, unit: str) -> str:
-    """Return `1 GPU`, `2 GPUs`."""
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def cut(text: str) -> str:
