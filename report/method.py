@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from report.analysis.step_time import INTERVALS
-from report.analysis.time_use import instrumentation_cost, longer_than_timed
+from report.analysis.time_use import instrumentation_cost, longer_than_timed, plain_steps_s
 from report.data.measured import MeasuredCase
 from report.wording.units import between, count_of, number, percent, seconds, signed_percent
 from study.results.measurement import Breakdown
@@ -117,8 +117,7 @@ def _held(results: list[MeasuredCase]) -> list[str]:
 
 def _alone(results: list[MeasuredCase]) -> str:
     """Say what instruments cost by themselves, where plain steps were taken in turns with them."""
-    plain = [r.measurement.breakdown for r in results]
-    known = [r for r, b in zip(results, plain, strict=True) if b and b.plain_step_times_s]
+    known = [result for result in results if plain_steps_s(result) is not None]
     costs = [cost for cost in map(instrumentation_cost, known) if cost is not None]
     if not costs:
         return ""

@@ -8,10 +8,12 @@ from statistics import median
 
 from report.analysis.step_time import step_time
 from report.data.measured import MeasuredCase
-from report.wording.units import signed_percent
+from report.wording.units import ratio
 from study.results.measurement import Breakdown, GpuTime
+from study.statistics.comparison import FACTOR
 
 MAX_INSTRUMENTATION_COST = 0.5  # of a step; above it the parts say little
+UNLIKE = 0.5  # of a timed step; plain steps taken later that differ by more are other steps
 WHOLE = 1.05  # of a step; clocks of a host and a GPU differ by less
 LIKE_GRAPH = 0.1  # of a graph's step; eager steps that differ by more do not show its bubble
 CHEAP = 0.05  # of a step; up to here it is not worth a word
@@ -75,19 +77,11 @@ def instrumentation_cost(result: MeasuredCase) -> float | None:
     The plain steps are those timed right before each; in results from before they were taken, the
     timed steps, which ran seconds earlier.
     """
-    breakdowns = [job.measurement.breakdown for job in result.jobs]
-    known = [breakdown for breakdown in breakdowns if breakdown is not None]
-    if not known:
-        return None
-    timed_s = step_time(result).estimate_s
-    if len(known) == 1:
-        return _cost(known[0], timed_s)
-    return median(_cost(breakdown, timed_s) for breakdown in known)
-
-
-def _cost(breakdown: Breakdown, timed_s: float) -> float:
-    plain = breakdown.plain_step_times_s
-    return median(breakdown.step_times_s) / (median(plain) if plain else timed_s) - 1
+    plain = plain_steps_s(result)
+    if plain is None:
+        return longer_than_timed(result)
+    instrumented = [median(breakdown.step_times_s) for breakdown in _breakdowns(result)]
+    return median(a / b for a, b in zip(instrumented, plain, strict=True)) - 1
 
 
 @cache
@@ -96,9 +90,31 @@ def longer_than_timed(result: MeasuredCase) -> float | None:
 
     Besides what instruments cost, a GPU may have become slower between the two.
     """
-    breakdowns = [job.measurement.breakdown for job in result.jobs]
-    steps = [b.step_times_s for b in breakdowns if b is not None]
+    steps = [breakdown.step_times_s for breakdown in _breakdowns(result)]
     return median(map(median, steps)) / step_time(result).estimate_s - 1 if steps else None
+
+
+@cache
+def plain_longer_than_timed(result: MeasuredCase) -> float | None:
+    """Return how much longer plain steps between instrumented ones took than timed ones.
+
+    None where there are none, and of a CUDA graph: those plain steps are eager.
+    """
+    plain = plain_steps_s(result)
+    if plain is None or result.case.execution == "cuda_graph":
+        return None
+    return median(plain) / step_time(result).estimate_s - 1
+
+
+def plain_steps_s(result: MeasuredCase) -> list[float] | None:
+    """Return each job's median of the plain steps taken in turns; None where a job has none."""
+    plain = [breakdown.plain_step_times_s for breakdown in _breakdowns(result)]
+    return [median(steps) for steps in plain if steps] if plain and all(plain) else None
+
+
+def _breakdowns(result: MeasuredCase) -> list[Breakdown]:
+    found = [job.measurement.breakdown for job in result.jobs]
+    return [breakdown for breakdown in found if breakdown is not None]
 
 
 def is_costly(result: MeasuredCase) -> bool:
@@ -121,13 +137,28 @@ def instrumentation_warning(result: MeasuredCase) -> str:
         " These shares are those of eager steps, since nothing inside of a graph can be timed."
     )
     found = of_graph if result.case.execution == "cuda_graph" and time_use(result) else ""
-    cost = instrumentation_cost(result)
-    if cost is None or not is_costly(result):
+    if not is_costly(result):
         return found
-    return (
-        f"{found} These shares say little: an instrumented step took {signed_percent(cost)} "
-        "compared with a timed one."
-    )
+    return f"{found} These shares say little: instrumented steps took {cost_words(result)}."
+
+
+def cost_words(result: MeasuredCase) -> str:
+    """Return how long instrumented steps took, and compared with what.
+
+    If the plain steps between them were unlike timed ones, these are compared, too.
+    """
+    cost, drift = instrumentation_cost(result) or 0.0, plain_longer_than_timed(result) or 0.0
+    if plain_steps_s(result) is None:
+        return f"{_compared(cost)} timed ones"
+    took = f"{_compared(cost)} the plain steps between them"
+    return f"{took}, and these {_compared(drift)} timed ones" if abs(drift) > UNLIKE else took
+
+
+def _compared(longer: float) -> str:
+    """Return `2.5 times as long as`, or percent of time below a factor of 1.5."""
+    if 1 + longer >= FACTOR:
+        return f"{ratio(1 + longer)} times as long as"
+    return f"{100 * abs(longer):.0f} % {'longer' if longer > 0 else 'less time'} than"
 
 
 def longer_words(results: Sequence[MeasuredCase]) -> str:

@@ -7,8 +7,11 @@ from report.analysis.step_time import step_time
 from report.analysis.time_use import (
     LIKE_GRAPH,
     MAX_INSTRUMENTATION_COST,
+    UNLIKE,
     instrumentation_cost,
     is_unlike_graph,
+    plain_longer_than_timed,
+    plain_steps_s,
     time_use,
 )
 from report.analysis.verdicts.disturbances import (
@@ -105,13 +108,24 @@ def _program(result: MeasuredCase) -> Iterator[str]:
 
 
 def _instrumentation(result: MeasuredCase) -> Iterator[str]:
-    cost = instrumentation_cost(result)
-    if cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST:
-        slower = "slower" if cost > 0 else "faster"
+    """Note instrumented steps unlike plain ones, and before that plain steps unlike one another."""
+    cost, drift = instrumentation_cost(result), plain_longer_than_timed(result)
+    if drift is not None and abs(drift) > UNLIKE:
         yield (
-            f"Instrumented steps were over {100 * MAX_INSTRUMENTATION_COST:g} % {slower} than "
-            "timed ones: their parts are not those of a step."
+            f"The plain steps between instrumented ones took over {100 * UNLIKE:g} % "
+            f"{_longer(drift)} than timed ones: the parts of instrumented steps may not be those "
+            "of a timed one."
         )
+    elif cost is not None and abs(cost) > MAX_INSTRUMENTATION_COST:
+        others = "timed ones" if plain_steps_s(result) is None else "the plain steps between them"
+        yield (
+            f"Instrumented steps took over {100 * MAX_INSTRUMENTATION_COST:g} % {_longer(cost)} "
+            f"than {others}: their parts are not those of a step."
+        )
+
+
+def _longer(share: float) -> str:
+    return "longer" if share > 0 else "less time"
 
 
 def _graph(result: MeasuredCase) -> Iterator[str]:

@@ -68,7 +68,7 @@ def test_instruments_that_disturb_a_step_are_said(tmp_path):
     slow = msgspec.structs.replace(breakdown, step_times_s=[0.3] * 3)
     found = notes(tmp_path, measuring(result(), breakdown=slow))
     assert found == (
-        "Instrumented steps were over 50 % slower than timed ones: "
+        "Instrumented steps took over 50 % longer than timed ones: "
         "their parts are not those of a step."
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from report.analysis.comparison import CANNOT
 from report.analysis.time_use import (
     at_a_time,
-    instrumentation_cost,
+    cost_words,
     is_costly,
     longer_words,
     time_use,
@@ -119,13 +119,9 @@ def _untold(several: list[MeasuredCase]) -> list[str]:
             unknown.setdefault(_why_unknown(result), []).append(gpus)
     found = [f"{QUESTION} on {listed(gpus)} {CANNOT}: {why}." for why, gpus in unknown.items()]
     for result in real:
-        cost = instrumentation_cost(result)
-        if time_use(result) and is_costly(result) and cost is not None:
-            longer = "longer" if cost > 0 else "less time"
-            found.append(
-                f"{QUESTION} {on_gpus(result)} {CANNOT}: the instrumented steps took "
-                f"{100 * abs(cost):.0f} % {longer} than the timed ones."
-            )
+        if time_use(result) and is_costly(result):
+            why = f"instrumented steps took {cost_words(result)}"
+            found.append(f"{QUESTION} {on_gpus(result)} {CANNOT}: {why}.")
     return found
 
 

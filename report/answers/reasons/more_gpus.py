@@ -84,8 +84,8 @@ def _parts(pair: Pair) -> list[str]:
     most = max(costs, key=abs)
     if abs(most) >= abs(found.ratio - 1):
         return [
-            f"{where}, which part of a step changed cannot be told: instruments alone make a step "
-            f"up to {100 * abs(most):.0f} % {'longer' if most > 0 else 'shorter'}."
+            f"{where}, which part of a step changed cannot be told: an instrumented step takes up "
+            f"to {100 * abs(most):.0f} % {'longer' if most > 0 else 'less time'} than a plain one."
         ]
     timed = estimate(many.steps_s) - estimate(few.steps_s)
     instrumented = _whole(many) - _whole(few)
