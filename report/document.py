@@ -1,7 +1,7 @@
 """Documents: questions, answers and the evidence for them, which a format renders."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeVar
 
@@ -157,11 +157,15 @@ def _filled(columns: Sequence[str], keys: Sequence[str], cells: list[str]) -> li
 
 def known_rows(caption: str, rows: Iterable[dict[str, str]]) -> Table:
     """Return the same table without columns in which nothing is known."""
-    table = make_rows(caption, rows)
+    return only_known(make_rows(caption, rows))
+
+
+def only_known(table: Table) -> Table:
+    """Return the table without columns in which nothing is known."""
     known = [
         at for at in range(len(table.columns)) if any(row[at] != UNKNOWN for row in table.rows)
     ]
     if len(known) == len(table.columns):
         return table
     cells = [[row[at] for at in known] for row in table.rows]
-    return Table([table.columns[at] for at in known], cells, caption)
+    return replace(table, columns=[table.columns[at] for at in known], rows=cells)

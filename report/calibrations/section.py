@@ -4,9 +4,10 @@ from contextlib import suppress
 from datetime import datetime
 
 from report.calibrations import tables
+from report.data.clocks import FAULTS, reason_words
 from report.data.rows import Row
 from report.data.selection import GridTable
-from report.document import Answer, Details, Section, Table
+from report.document import Answer, Details, Section, Table, only_known
 from report.wording.hardware import hardware
 from report.wording.units import UNKNOWN, count_of, number, seconds
 from study.case import Case, given
@@ -27,7 +28,7 @@ def make_section(grid_table: GridTable) -> Section:
     """Return all that the calibrations of a profile say."""
     jobs = [job for row in grid_table.rows for job in row.jobs]
     found = [(job.result, its) for job in jobs if job.result and (its := job.result.calibration)]
-    made = [make(found) for make in tables.TABLES] if found else []
+    made = [only_known(make(found)) for make in tables.TABLES] if found else []
     return Section(
         title=grid_table.grid.title,
         facts=_facts([result for result, _ in found]),
@@ -50,15 +51,11 @@ def _cautions(found: list[tuple[Result, Calibration]]) -> list[str]:
     sentences = []
     for result, its in found:
         sentences += [f"{result.case_id}: {one_line(words)}" for words in its.left_out]
-        given = [reason for load in its.under_load for reason in load.throttle_reasons or ()]
-        hot = sorted({reason for reason in given if _is_hot(reason)})
+        reasons = {reason for load in its.under_load for reason in load.throttle_reasons or ()}
+        hot = sorted({*map(reason_words, reasons)} & {*FAULTS})
         if hot:
             sentences.append(f"{result.case_id}: the GPU was slowed down by {', '.join(hot)}.")
     return sentences or ["All that was asked for was measured."]
-
-
-def _is_hot(reason: str) -> bool:
-    return "thermal" in reason or "brake" in reason or reason == "hw_slowdown"
 
 
 def _row(job: Row) -> list[str]:

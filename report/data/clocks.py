@@ -51,6 +51,11 @@ class GpuClocks:
         return f"{seen}{highest} MHz"
 
 
+def reason_words(reason: str) -> str:
+    """Return NVML's reason for a lower clock in words: `power cap`."""
+    return NAMES.get(reason, reason.replace("_", " "))
+
+
 @cache  # tables and sentences ask for those of one base many times
 def clocks(result: MeasuredCase) -> list[GpuClocks]:
     """Return the clocks of every GPU of which NVML told one."""
@@ -61,9 +66,7 @@ def clocks(result: MeasuredCase) -> list[GpuClocks]:
         for place, gpu in enumerate(job.environment.gpus):
             for state in filter(None, (gpu.before, gpu.after)):
                 why = reasons.setdefault(place, {})
-                why |= {
-                    NAMES.get(r, r.replace("_", " ")): None for r in state.throttle_reasons or ()
-                }
+                why |= dict.fromkeys(map(reason_words, state.throttle_reasons or ()))
                 if state.sm_clock_hz is not None:
                     seen.setdefault(place, []).append(state.sm_clock_hz)
                     highest[place] = gpu.max_sm_clock_hz
