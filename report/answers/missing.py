@@ -55,11 +55,15 @@ def _differing(rows: list[Row]) -> list[str]:
 
 
 def _name(case: Case, keys: list[str]) -> str:
-    """Return `depth 24 on 2 GPUs`, behind the values of these keys: `batch 160, depth 24 …`."""
+    """Return `depth 24 on 2 GPUs`, behind the values of these keys: `batch 160, depth 24 …`.
+
+    Of a program all arguments are named, as its user wrote them.
+    """
     how = "" if case.schedule == "naive" else f" as {schedule_in_text(case)}"
     depth = f"depth {case.depth} " if case.has_key("depth") else ""
     own = [f"{name} {value_text(name, value)}" for name, value in case.arguments.items()]
-    sizes = depth or (f"{one_line(', '.join(own))} " if case.kind == "program" and own else "")
-    more = [case_words(case, [key for key in keys if not key.startswith(ARGUMENT)])]
-    sizes = ", ".join(filter(None, [*more, sizes]))
+    is_program = case.kind == "program"
+    sizes = depth or (f"{one_line(', '.join(own))} " if is_program and own else "")
+    others = [key for key in keys if not (is_program and key.startswith(ARGUMENT))]
+    sizes = ", ".join(filter(None, [one_line(case_words(case, others)), sizes]))
     return f"{sizes}on {count_of(case.gpus, 'GPU')}{how}"

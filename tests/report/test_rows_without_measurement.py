@@ -76,6 +76,16 @@ def test_a_failed_case_is_named_by_what_tells_it_from_the_others(tmp_path):
     assert text.endswith("Failed: batch 128, depth 20 on 2 GPUs (out of memory on a GPU).")
 
 
+def test_a_failed_case_of_a_model_of_ones_own_is_named_by_the_argument_that_differs(tmp_path):
+    (tmp_path / "mine.py").write_text("def build(): ...\n")
+    own = {"kind": "factory", "factory": f"{tmp_path}/mine.py:build", "depth": 6, "gpus": 2}
+    made = [result(**own, **{"args.rnd": False}), failed(**own, **{"args.rnd": True})]
+    grid = f"axes: {{args.rnd: [false, true]}}\nmodel: {{factory: '{own['factory']}', depth: 6"
+    section, _ = shown_in(tmp_path, f"{grid}, gpus: 2, batch_size: 64}}\n", *made)
+    text = section.answers[-1].sentences[0]
+    assert text.endswith("Failed: args.rnd true, depth 6 on 2 GPUs (out of memory on a GPU).")
+
+
 def test_a_case_that_was_cancelled_did_not_run_and_has_not_failed(tmp_path):
     write(tmp_path, "slurm", result(gpus=2))
     end(submit(tmp_path, "slurm", FIVE), FIVE, "Slurm says CANCELLED", "cancelled")
