@@ -33,7 +33,7 @@ def headlines(results: list[MeasuredCase]) -> list[str]:
     real = [result for result in results if not result.emulated] or results
     most = max((result.case.gpus for result in real), default=1)
     on_most = [result for result in real if result.case.gpus in (1, most)]
-    found = _each(on_most, lambda ranking: [fastest.first_sentence(ranking)])
+    found = _each(on_most, lambda ranking: [fastest.headline(ranking)])
     return [f"Schedules: {text}" for text in found]
 
 

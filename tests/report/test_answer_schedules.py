@@ -317,8 +317,31 @@ def test_an_emulated_case_does_not_push_real_ones_out(tmp_path):
     emulated = scheduled("zbv", step_s=0.064, **ON_A_CPU)
     answer = answer_of(tmp_path, "pipeline", *real, emulated)
     assert "On 5 GPUs GPipe and 1F1B (10 micro-batches each) are the fastest" in answer
-    assert "On 5 CPU processes only ZBV with 10 micro-batches can be ranked" in answer
+    assert "On 5 CPU processes only ZBV with 10 micro-batches was measured: 64 ms" in answer
     assert "Not compared" not in answer
+
+
+def test_the_fastest_is_not_said_to_be_faster_than_a_naive_it_cannot_be_compared_with(tmp_path):
+    made = [
+        steadily("naive", 0.05, **(ON_A_CPU | {"threads": 2})),
+        *(steadily(name, s, **ON_A_CPU) for name, s in (("gpipe", 0.1), ("zbv", 0.08))),
+    ]
+    fastest = "On 5 CPU processes, of the cases that can be compared, ZBV with 10 micro-batches is"
+    assert fastest in answer_of(tmp_path, "pipeline", *made)
+    (headline,) = schedules.headlines([measured(one) for one in made])
+    assert fastest in headline
+    assert headline.endswith(
+        "Whether it is faster than naive cannot be told from these results: they were measured "
+        "with different numbers of threads in a process (1 thread; 2 threads)."
+    )
+
+
+def test_only_one_case_can_be_ranked_is_said_only_where_others_were_measured(tmp_path):
+    alone = answer_of(tmp_path / "one", "pipeline", steadily("gpipe", 0.1))
+    assert "On 5 GPUs only GPipe with 10 micro-batches was measured: 100 ms a step." in alone
+    two_threads = steadily("naive", 0.05, **(ON_A_CPU | {"threads": 2}))
+    both = answer_of(tmp_path / "two", "pipeline", steadily("gpipe", 0.1, **ON_A_CPU), two_threads)
+    assert "On 5 CPU processes only GPipe with 10 micro-batches can be ranked: 100 ms" in both
 
 
 def test_sentences_name_their_case_where_another_key_differs(tmp_path):

@@ -1,6 +1,6 @@
 """The fastest schedule on so many GPUs: what it gains, what holds it back, and what it costs."""
 
-from report.analysis.comparison import cautions, is_disturbed, verdict, verdict_words
+from report.analysis.comparison import CANNOT, cautions, is_disturbed, verdict, verdict_words
 from report.analysis.flops import parts_of
 from report.analysis.verdicts.rough import rough_digits
 from report.answers.pipelines import waiting
@@ -31,6 +31,13 @@ def answer(ranking: Ranking) -> list[str]:
     return sentences
 
 
+def headline(ranking: Ranking) -> str:
+    """Return the first sentence, and why naive is not in it where that is so."""
+    if not ranking.has_naive_left_out:
+        return first_sentence(ranking)
+    return f"{first_sentence(ranking)} Whether it is faster than naive {CANNOT}: {ranking.problem}."
+
+
 def first_sentence(ranking: Ranking) -> str:
     """Name the fastest with its step time and its gain over one GPU; say so where none is."""
     ranked = ranking.ranked
@@ -38,7 +45,8 @@ def first_sentence(ranking: Ranking) -> str:
     took = seconds(step_s(best))
     gain = f", {_gain(ranking, best)}" if ranking.one is not None else ""
     if len(ranked) == 1:
-        return f"On {where} only {names_of(ranked)} can be ranked: {took} a step{gain}."
+        what = "can be ranked" if ranking.has_left_out else "was measured"
+        return f"On {where} only {names_of(ranked)} {what}: {took} a step{gain}."
     kinds = {verdict(best, other).kind for other in tied[1:]}
     where += ", of the cases that can be compared," if ranking.has_left_out else ""
     if len(tied) == len(ranked):

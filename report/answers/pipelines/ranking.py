@@ -41,7 +41,16 @@ class Ranking:
     @property
     def has_left_out(self) -> bool:
         """True if a case on as many GPUs must not be ranked with these."""
-        return len(self.field) < len(self.others)
+        return len(self.field) < len(self.others) or self.has_naive_left_out
+
+    @property
+    def has_naive_left_out(self) -> bool:
+        """True if naive is measured on as many GPUs and must not be ranked with these.
+
+        Emulated and real GPUs are never the same ones.
+        """
+        is_here = self.naive is not None and self.naive.emulated is self.others[0].emulated
+        return is_here and self.problem is not None
 
 
 def leaders(ranked: list[MeasuredCase]) -> list[MeasuredCase]:
