@@ -1,11 +1,13 @@
 """Table of each GPU's bubble, its causes, and the activations in flight meanwhile."""
 
+from dataclasses import replace
+
 from report.analysis.bubble import Bubble, bubbles
 from report.analysis.in_flight import seen_in_flight
 from report.analysis.predicted_memory import predicted_peak
 from report.data.labels import Labels
 from report.data.measured import MeasuredCase
-from report.document import Table, join_cells, make_rows
+from report.document import Table, join_cells, known_rows
 from report.tables.cells import gpus
 from report.wording.names import gpu_name
 from report.wording.quantities import Cell, in_words, size_cell
@@ -14,8 +16,10 @@ from study.stages import expected_in_flight
 
 CAPTION = (
     "Why GPUs wait, in a typical step: bubble = formula + imbalance (unequal lengths) + "
-    "communication + rest; in flight: the most micro-batches whose activations a GPU kept, and by "
-    "rule of the schedule"
+    "communication + rest"
+)
+IN_FLIGHT = (
+    "in flight: the most micro-batches whose activations a GPU kept, and by rule of the schedule"
 )
 
 FACT = (
@@ -37,7 +41,9 @@ def make_table(results: list[MeasuredCase]) -> Table:
     found = [(result, bubble) for result in several for bubble in bubbles(result)]
     cells = in_words(_cells(bubble, result) for result, bubble in found)
     rows = zip(found, cells, strict=True)
-    return make_rows(CAPTION, (join_cells(labels.of(r), words) for (r, _), words in rows))
+    table = known_rows(CAPTION, (join_cells(labels.of(r), words) for (r, _), words in rows))
+    has_flights = "in flight" in table.columns
+    return replace(table, caption=f"{CAPTION}; {IN_FLIGHT}") if has_flights else table
 
 
 def _cells(bubble: Bubble, result: MeasuredCase) -> dict[str, Cell]:

@@ -1,6 +1,7 @@
 """Table of each GPU's peak memory: predicted part by part, and measured."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from predict.memory.parts import MemoryBreakdown
 from report.analysis.predicted_memory import (
@@ -16,7 +17,7 @@ from report.wording.quantities import Cell, in_words, size_cell
 from report.wording.units import UNKNOWN, signed_percent
 from study.results.measurement import GpuMemory
 
-CAPTION = "Memory at the peak of a step, predicted from the placement and measured"
+CAPTION = "Memory at the peak of a step, predicted from the placement"
 PARTS = {
     "parameters": "parameters",
     "gradients": "gradients",
@@ -35,7 +36,9 @@ def make_table(results: list[MeasuredCase]) -> Table:
     made = [(result, cells) for result in results for cells in _rows_of(result, parts)]
     words = in_words(cells for _, cells in made)
     rows = zip(made, words, strict=True)
-    return known_rows(CAPTION, (join_cells(labels.of(r), cells) for (r, _), cells in rows))
+    table = known_rows(CAPTION, (join_cells(labels.of(r), cells) for (r, _), cells in rows))
+    is_measured = "allocated" in table.columns
+    return replace(table, caption=f"{CAPTION} and measured") if is_measured else table
 
 
 def _rows_of(result: MeasuredCase, parts: dict[str, str]) -> Iterator[dict[str, Cell]]:

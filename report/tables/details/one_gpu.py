@@ -10,7 +10,7 @@ from report.tables.cells.field import Field
 from report.wording.quantities import in_words
 from report.wording.units import count_of
 
-CAPTION = "Schedules on 1 GPU: the cost of micro-batches where no other GPU shares the work"
+CAPTION = "Schedules on 1 GPU: what each costs where no other GPU shares the work"
 
 
 def kept_apart(results: Sequence[MeasuredCase]) -> list[MeasuredCase]:
@@ -28,7 +28,7 @@ def where_they_are(apart: Iterable[MeasuredCase]) -> list[str]:
     have = "has" if count == 1 else "have"
     return [
         f"{count_of(count, 'case')} on 1 GPU {have} a table in the details: a schedule on 1 GPU "
-        "shows what micro-batches cost, and cannot gain."
+        "shows what it costs, and cannot gain."
     ]
 
 

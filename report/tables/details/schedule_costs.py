@@ -1,5 +1,8 @@
 """Table of what a schedule costs: activations in flight, memory, and data moved or reduced."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from report.analysis.in_flight import seen_in_flight
 from report.analysis.predicted_memory import predicted_peak
 from report.analysis.transfers import counted, total_bytes
@@ -7,14 +10,16 @@ from report.data.labels import Labels
 from report.data.measured import MeasuredCase
 from report.document import Table, join_cells, known_rows
 from report.tables.details.one_gpu import kept_apart
+from report.wording.names import begun
 from report.wording.quantities import Cell, in_words, size_cell
 from report.wording.units import UNKNOWN, data_size
 from study.stages import expected_in_flight
 
-CAPTION = (
-    "Micro-batches in flight on the GPU with the most, memory of the fullest GPU, and data moved "
-    "in a step"
-)
+PARTS = {
+    "in flight": "micro-batches in flight on the GPU with the most",
+    "peak memory": "memory of the fullest GPU",
+    "moves": "data moved in a step",
+}
 
 
 def make_table(results: list[MeasuredCase]) -> Table:
@@ -22,7 +27,15 @@ def make_table(results: list[MeasuredCase]) -> Table:
     labels, apart = Labels(results), set(kept_apart(results))
     shown = [result for result in results if result not in apart]
     rows = zip(shown, in_words(map(_cells, shown)), strict=True)
-    return known_rows(CAPTION, (join_cells(labels.of(r), cells) for r, cells in rows))
+    table = known_rows("", (join_cells(labels.of(r), cells) for r, cells in rows))
+    return replace(table, caption=_caption(table.columns))
+
+
+def _caption(columns: Sequence[str]) -> str:
+    """Return what the columns are of; memory of emulated GPUs, for one, has none."""
+    found = [words for column, words in PARTS.items() if column in columns]
+    *others, last = found or ["nothing"]
+    return begun(", ".join([*others, f"and {last}" if others else last]))
 
 
 def _cells(result: MeasuredCase) -> dict[str, Cell]:
