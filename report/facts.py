@@ -23,6 +23,7 @@ from report.wording.models import is_of_model
 from report.wording.names import begun
 from report.wording.units import plural
 from study.models import KINDS
+from study.text import one_line
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def make_facts(grid_table: GridTable, shared: Shared | None = None) -> list[str]
         shared: What the title block says already.
     """
     shared, results = shared or Shared(), grid_table.results
-    facts = [_conditions(grid_table, shared), _changes(grid_table)]
+    facts = [_conditions(grid_table, shared), _changes(grid_table), *_factories(grid_table)]
     if results and _hardware(results) != shared.hardware:
         facts.append(_hardware(results))
     if any(result.emulated for result in results):
@@ -147,6 +148,18 @@ def _changes(grid_table: GridTable) -> str:
     """Return what was changed of what is measured, not of how long."""
     changes = [key_words(key, v) for key, v in grid_table.changed.items() if key not in LIMITS]
     return f"Changed from the usual setting of this table: {', '.join(changes)}." if changes else ""
+
+
+def _factories(grid_table: GridTable) -> list[str]:
+    """Return the files of models of one's own, by hashes: their code is not ours to show."""
+    files: dict[str, dict[str, None]] = {}
+    for case in (row.case for row in grid_table.rows if row.case.kind == "factory"):
+        files.setdefault(case.value("factory"), {})[case.value("sha256")] = None
+    parts = ((one_line(factory).rpartition(":"), hashes) for factory, hashes in files.items())
+    return [
+        f"Model: {function} of {path}, a file whose sha256 is {' or '.join(hashes)}."
+        for (path, _, function), hashes in parts
+    ]
 
 
 def _hardware(results: list[MeasuredCase]) -> str:

@@ -8,34 +8,19 @@ from functools import cache
 from report.data.selection import GridTable
 from report.document import Listing
 from report.wording.units import plural
-from study.case import Case
 from study.paths import ROOT
 from study.results.result import Code
-from study.text import one_line
 
 
 def make_listings(grid_table: GridTable, functions: Sequence[tuple[str, str]]) -> list[Listing]:
     """Return the source of these functions, each given by its file and its name.
 
-    They are those of the linear stack. Of a factory its files are named: their code is not ours.
+    They are those of the linear stack; code of other models is not what tasks ask for.
     """
     if any(row.case.kind != "linear" for row in grid_table.rows):
-        return _factories([row.case for row in grid_table.rows])
+        return []
     codes = {job.result.code for row in grid_table.rows for job in row.jobs if job.result}
     return [_listing(path, function, codes) for path, function in functions]
-
-
-def _factories(cases: Sequence[Case]) -> list[Listing]:
-    files: dict[str, dict[str, None]] = {}
-    for case in cases:
-        if case.kind == "factory":
-            files.setdefault(case.value("factory"), {})[case.value("sha256")] = None
-    found = []
-    for factory, hashes in files.items():
-        path, _, function = one_line(factory).rpartition(":")
-        caption = f"The model: {function} of {path}, by the sha256 of the file that was measured"
-        found.append(Listing(caption, "\n".join(hashes)))
-    return found
 
 
 def _listing(path: str, function: str, codes: set[Code]) -> Listing:

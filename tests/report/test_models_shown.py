@@ -248,7 +248,7 @@ def test_rows_are_chosen_by_an_argument(factory):
         filter_tables(tables(folder, name), {"seq_len": 5})
 
 
-def test_a_listing_names_the_file_and_its_hashes_and_shows_no_code(tmp_path):
+def test_a_fact_names_the_file_and_its_hash_and_no_listing_shows_it(tmp_path):
     file = tmp_path / "model.py"
     file.write_text("secret = 1")
     name = mine(tmp_path, "table: layer_map\naxes: {gpus: [1]}\nmodel: "
@@ -257,9 +257,10 @@ def test_a_listing_names_the_file_and_its_hashes_and_shows_no_code(tmp_path):
     keys = {k: v for k, v in one.flat().items() if k != "repeat"}
     write(tmp_path / "results", "slurm", result("task3", **keys))
     (table,) = tables(tmp_path, name)
-    (listing,) = make_section(table).listings
-    assert listing.caption.startswith(f"The model: build of {file}")
-    assert listing.code == one.sha256
+    section = make_section(table)
+    assert f"Model: build of {file}, a file whose sha256 is {one.sha256}." in section.facts
+    assert not section.listings
+    assert "secret" not in str(section)
 
 
 def test_sets_of_two_kinds_are_compared_by_the_keys_that_either_has(tmp_path):
