@@ -1,5 +1,6 @@
 """Timeline of each GPU in one step, schedule by schedule on one scale."""
 
+from collections.abc import Sequence
 from statistics import fmean
 
 from matplotlib.axes import Axes
@@ -9,13 +10,15 @@ from matplotlib.patches import Patch
 from report.analysis.bubble import bubbles
 from report.analysis.replay import COMPUTE_KINDS, spans_of, typical_step_s
 from report.analysis.step_time import step_time
+from report.data.labels import telling
 from report.data.measured import MeasuredCase
 from report.document import Figure
 from report.figures.captions import first_of, origin
 from report.figures.gantt import SPAN_STYLES, kind_of
 from report.figures.style import LEGEND_LINE, PALE, SMALL, darker, draw
-from report.wording.names import gpus_of_stages, schedule_name
+from report.wording.names import HOW, gpus_of_stages, key_name, schedule_name, setting_text
 from report.wording.units import TIMES, percent, seconds, unit_for
+from study.case import Case
 from study.results.measurement import TimeSpan
 from study.schedules import SCHEDULES
 
@@ -29,17 +32,18 @@ ROW, AROUND, TALLEST = 0.125, 0.3, 8.5  # inches: a GPU, the frame of a case, a 
 
 def make_figure(results: list[MeasuredCase]) -> Figure | None:
     """Draw a panel for each schedule, a row for each GPU; None without instrumented steps."""
-    shown, note = first_of(_cases(results), MAX_CASES)
+    able = _able(results)
+    shown, note = first_of(_chosen(able), MAX_CASES)
     if not shown:
         return None
-    gpus = shown[0].case.gpus
+    gpus, settings = shown[0].case.gpus, _settings(able)
 
     def plot(drawing: Drawing) -> None:
         longest = max(map(typical_step_s, shown))
         unit, unit_name = unit_for(longest, TIMES)
         panels = drawing.subplots(len(shown), squeeze=False, sharex=True)
         for (axes,), result in zip(panels, shown, strict=True):
-            _plot_case(axes, result, unit)
+            _plot_case(axes, result, unit, _title(result, settings))
         for axes in panels[:-1, 0]:
             axes.tick_params(axis="x", length=0)
             axes.spines["bottom"].set_visible(False)
@@ -59,22 +63,26 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     where = f"{gpus} {'processes' if shown[0].emulated else 'GPUs'}"
     return Figure(
         caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
-        f"{_of_choice(shown, results)}{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
+        f"{_of_choice(able)}{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
-        alt=f"{CAPTION} ({source}). {' '.join(f'{_title(result)}.' for result in shown)}",
+        alt=f"{CAPTION} ({source}). {' '.join(f'{_title(r, settings)}.' for r in shown)}",
         zooms=True,
     )
 
 
-def _of_choice(shown: list[MeasuredCase], results: list[MeasuredCase]) -> str:
-    """Say which case of a schedule is drawn, where its cases differ in micro-batches."""
+def _of_choice(able: list[MeasuredCase]) -> str:
+    """Say which case of a schedule is drawn, where it has several."""
     of_schedule: dict[str, set[int]] = {}
-    for result in results:
-        if result.case.gpus == shown[0].case.gpus and spans_of(result):
-            of_schedule.setdefault(result.case.schedule, set()).add(result.case.micro_batches)
-    if all(len(counts) < 2 for counts in of_schedule.values()):
+    for result in able:
+        of_schedule.setdefault(result.case.schedule, set()).add(result.case.micro_batches)
+    alike = [f"the {key_name(key)}" for key in _settings(able)]
+    if any(len(counts) > 1 for counts in of_schedule.values()):
+        alike.append("the micro-batches")
+    if not alike:
         return ""
-    return " One case of each schedule is drawn, with the micro-batches of the fastest pipeline."
+    is_of_pipelines = any(SCHEDULES[result.case.schedule].is_pipeline for result in able)
+    fastest = "fastest pipeline" if is_of_pipelines else "fastest"
+    return f" One case of each schedule is drawn, with {' and '.join(alike)} of the {fastest}."
 
 
 def _of_replicas(shown: list[MeasuredCase]) -> str:
@@ -109,31 +117,52 @@ def _of_waits(shown: list[MeasuredCase]) -> str:
     return ""
 
 
-def _cases(results: list[MeasuredCase]) -> list[MeasuredCase]:
-    """Return a case of each schedule and number of replicas on the most GPUs.
+def _able(results: list[MeasuredCase]) -> list[MeasuredCase]:
+    """Return the cases on the most GPUs that can be drawn, the fastest first.
 
-    It has the micro-batches of the fastest, if one has. A CUDA graph is drawn where no eager step
-    is: its instrumented steps are eager.
+    A CUDA graph is drawn where no eager step is: its instrumented steps are eager.
     """
     seen = [r for r in results if spans_of(r) and 1 < r.case.gpus <= MAX_GPUS]
     seen = [r for r in seen if r.case.execution == "eager"] or seen
-    families = {SCHEDULES[result.case.schedule].family for result in seen}
+    most = max((result.case.gpus for result in _of_family(seen)), default=0)
+    here = [result for result in seen if result.case.gpus == most]
+    return sorted(here, key=lambda result: step_time(result).estimate_s)
+
+
+def _of_family(results: list[MeasuredCase]) -> list[MeasuredCase]:
+    """Return the pipelines, or where there are none the cases of data parallelism."""
+    families = {SCHEDULES[result.case.schedule].family for result in results}
     family = "pipeline" if "pipeline" in families else "data"
-    of_family = [r for r in seen if SCHEDULES[r.case.schedule].family == family]
-    if not of_family:
+    return [result for result in results if SCHEDULES[result.case.schedule].family == family]
+
+
+def _settings(able: list[MeasuredCase]) -> list[str]:
+    """Return the keys in which these cases differ, besides those of a schedule."""
+    return telling(able, *HOW, "gpus")
+
+
+def _chosen(able: list[MeasuredCase]) -> list[MeasuredCase]:
+    """Return a case of each schedule and number of replicas.
+
+    It has the settings and the micro-batches of the fastest, if one has.
+    """
+    if not able:
         return []
-    most = max(result.case.gpus for result in of_family)
-    here = sorted((r for r in seen if r.case.gpus == most), key=lambda r: step_time(r).estimate_s)
-    fastest = next(r for r in here if SCHEDULES[r.case.schedule].family == family)
-    wanted = fastest.case.micro_batches
+    fastest, keys = _of_family(able)[0].case, _settings(able)
     found: dict[tuple[int, int], MeasuredCase] = {}
-    for result in sorted(here, key=lambda r: r.case.micro_batches != wanted):
+    for result in sorted(able, key=lambda result: _unlike(fastest, result.case, keys)):
         case = result.case
         found.setdefault((list(SCHEDULES).index(case.schedule), case.data_parallel), result)
     return [result for _, result in sorted(found.items(), key=lambda pair: pair[0])]
 
 
-def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
+def _unlike(fastest: Case, case: Case, keys: Sequence[str]) -> tuple[int, bool]:
+    """Return in how many of these keys a case differs, and whether in its micro-batches."""
+    differing = sum(case.value(key) != fastest.value(key) for key in keys)
+    return differing, case.micro_batches != fastest.micro_batches
+
+
+def _plot_case(axes: Axes, result: MeasuredCase, unit: float, title: str) -> None:
     spans = spans_of(result)
     end = typical_step_s(result) / unit
     for gpu in range(result.case.gpus):
@@ -144,7 +173,6 @@ def _plot_case(axes: Axes, result: MeasuredCase, unit: float) -> None:
     axes.set_ylim(result.case.gpus - 0.4, -0.6)  # GPU 0 on top
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    title = _title(result)
     if len(title) > LONGEST:
         title = title.replace(" (drawn", "\n(drawn", 1)
     axes.set_title(title, fontsize=SMALL, pad=2)
@@ -158,8 +186,11 @@ def _shade(span: TimeSpan) -> str:
     return darker(colour) if odd else colour
 
 
-def _title(result: MeasuredCase) -> str:
-    name = schedule_name(result.case)
+def _title(result: MeasuredCase, keys: Sequence[str]) -> str:
+    """Return the schedule, its values of these keys, its time and its bubble."""
+    case = result.case
+    settings = [setting_text(case, key) for key in keys if case.has_key(key)]
+    name = ", ".join([schedule_name(case), *settings])
     took = seconds(step_time(result).estimate_s)
     drawn_s = typical_step_s(result)
     differs = abs(drawn_s / step_time(result).estimate_s - 1) > OTHERWISE

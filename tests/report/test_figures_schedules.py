@@ -94,6 +94,7 @@ def test_steps_stand_one_below_the_other_with_their_bubbles():
     assert "1F1B with 10 micro-batches: 84 ms, bubble 28.6 % (formula 28.6 %)" in drawn
     for kind in ("forward", "backward", "input gradient", "weight gradient", "waits"):
         assert kind in drawn
+    assert "One case of each schedule" not in figure.caption
     assert "on 5 GPUs" in figure.caption
     assert figure.alt.count("bubble") == 6
 
@@ -110,6 +111,21 @@ def test_each_schedule_has_as_many_micro_batches_as_the_fastest_where_it_was_mea
     assert "GPipe with 20 micro-batches" in drawn
     assert "ZBV with 10 micro-batches" in drawn
     assert "GPipe with 10 micro-batches" not in drawn
+
+
+def test_where_cases_differ_otherwise_those_like_the_fastest_are_drawn_and_say_in_what():
+    cases = [
+        *all_of("gpipe", recompute="none", step_s=0.01),
+        *all_of("gpipe", recompute="layers", step_s=0.02),
+        *all_of("zbv", recompute="layers", step_s=0.03),
+        *all_of("zbv", recompute="none", step_s=0.04),
+    ]
+    figure = schedule_gantt.make_figure(cases)
+    drawn = words(figure)
+    assert "GPipe with 10 micro-batches, recompute none: 10 ms" in drawn
+    assert "ZBV with 10 micro-batches, recompute none: 40 ms" in drawn
+    assert "recompute layers" not in drawn
+    assert "is drawn, with the recompute of the fastest pipeline." in figure.caption
 
 
 @pytest.mark.parametrize(("gradients", "is_said"), [("separate", True), ("fused", False)])
