@@ -8,11 +8,12 @@ from functools import cached_property
 from report.data.measured import MeasuredCase
 from report.data.selection import GridTable
 from report.document import Document, Figure, Section
-from report.facts import Shared, emulation, find_shared, told_apart
+from report.facts import Shared, emulation, find_shared, title_of, told_apart
 from report.kind import checks
 from report.method import make_method
 from report.sections import make_headlines, make_section
 from report.title import make_about, make_title
+from study.text import one_line
 
 MOST_SENTENCES = 7  # on the first page
 
@@ -88,9 +89,19 @@ class _Glance:
     @property
     def sentences(self) -> list[str]:
         """The sentences; what tells a table from the others begins them."""
-        speaking = [table for table, _ in self._kept]
-        found = [f"{told_apart(t, speaking, self.shared)}{text}" for t, text in self._kept]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(f"{self._label(table)}{text}" for table, text in self._kept))
+
+    def _label(self, table: GridTable) -> str:
+        """Return what begins the sentences of a table: its title, or else the keys that differ.
+
+        A title of its user's says it best, if only this table has it and no cluster is named; one
+        with a colon would be followed by another. Empty where nothing differs.
+        """
+        keys = told_apart(table, [speaking for speaking, _ in self._kept], self.shared)
+        title = title_of(table, self.shared)
+        is_only = [title_of(other, self.shared) for other in self.grid_tables].count(title) == 1
+        is_given = title == table.grid.title != table.grid.name and ":" not in title
+        return f"{one_line(title)}: " if keys and is_only and is_given else keys
 
     @property
     def title(self) -> str:

@@ -66,3 +66,29 @@ def test_a_model_that_the_title_block_names_is_not_named_again(tmp_path):
     write(tmp_path / "results", "slurm", *cases)
     found = glance(tmp_path / "results", *grids)
     assert ["dim 2048" in line for line in found] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("titles", "beginning"),
+    [
+        (("My GPT", "My stack"), "My stack: "),
+        (("Mine", "Mine"), "Linear stack, depth 20"),
+        (("Mine: a GPT", "Mine: a stack"), "Linear stack, depth 20"),
+    ],
+)
+def test_the_title_of_its_grid_begins_a_sentence_where_it_tells_tables_apart(
+    tmp_path, titles, beginning
+):
+    text = "axes: {gpus: [4], schedule: [gpipe, 1f1b], micro_batches: [8]}\ntable: schedules\n"
+    models = ("{kind: gpt, depth: 24, batch_size: 64}", "{depth: 20, batch_size: 64}")
+    grids = [tmp_path / "gpt.yaml", tmp_path / "stack.yaml"]
+    for grid, model, title in zip(grids, models, titles, strict=True):
+        grid.write_text(f"title: '{title}'\n{text}model: {model}\n")
+    made = [gpt(s, 4, dtype="float32", optimizer="sgd") for s in ("gpipe", "1f1b")]
+    made += [
+        scheduled(s, gpus=4, micro_batches=8, dtype="float32", batch_size=64)
+        for s in ("gpipe", "1f1b")
+    ]
+    write(tmp_path / "results", "slurm", *made)
+    found = glance(tmp_path / "results", *grids)
+    assert sum(line.startswith(beginning) for line in found) == 2 == len(found) / 2
