@@ -28,8 +28,7 @@ def key_words(key: str, value: Any) -> str:
     shown = f"{value:g}" if isinstance(value, float) else value
     if key in LIMITS:
         return LIMITS[key].format(shown)
-    plain = key == "schedule" or isinstance(value, float)
-    return f"{key_name(key)} {shown if plain else value_text(key, value)}"
+    return f"{key_name(key)} {shown if isinstance(value, float) else value_text(key, value)}"
 
 
 def setting_words(setting: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from report.answers.pipelines.ranking import names_of
 from report.data.measured import measured
+from report.settings import setting_words
 from report.wording.names import schedule_in_text
 from tests.report.made_up import case
 from tests.report.made_up_models import gpt
@@ -61,3 +62,7 @@ def test_no_sentence_runs_on_after_a_setting(tmp_path, table):
         assert ends in text
         for word in (" each)", " is ", " are ", " on ", " takes ", " take "):
             assert f"{ends}{word}" not in text
+
+
+def test_a_schedule_that_is_no_axis_is_called_as_in_tables():
+    assert setting_words({"schedule": "zero_bubble", "depth": 8}) == "schedule ZB1P, depth 8"
