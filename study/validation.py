@@ -60,8 +60,9 @@ def check_together(case: Case, source: object) -> None:
     if case.pipeline_gpus > case.layers and case.kind != "program" and not is_whole:
         raise ConfigError(
             source,
-            f"gpus: {case.gpus} for {case.layers} layers would leave a GPU without a layer; "
-            f"use at most {case.layers * case.data_parallel} GPUs or a greater depth",
+            f"gpus: {case.gpus} for {count_of(case.layers, 'layer')} would leave a GPU without a "
+            f"layer; use at most {count_of(case.layers * case.data_parallel, 'GPU')} or a greater "
+            "depth",
         )
     _check_schedule(case, source)
     _check_recompute(case, source)

@@ -51,7 +51,7 @@ class Grid:
 
     @cached_property
     def blamed(self) -> str:
-        """The file, for errors in a case, with each `--set` that changed what it says."""
+        """The file, for errors in a case, with each `--set` of a key of its cases."""
         values = {key: axis[0] for key, axis in self.axes.items()} | self.setting
         keys = sorted(self.set_keys & values.keys())  # a later preset replaces some
         sets = [f"{key}={as_text(values[key])}" for key in keys]
