@@ -63,15 +63,20 @@ def make_figure(results: list[MeasuredCase]) -> Figure | None:
     where = f"{gpus} {'processes' if shown[0].emulated else 'GPUs'}"
     return Figure(
         caption=f"{CAPTION}, on {where}{note}; GPU 0 is on top. Every other micro-batch is darker."
-        f"{_of_choice(able)}{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
+        f"{_of_choice(able, shown)}{_of_replicas(shown)}{_of_weights(shown)}{_of_waits(shown)}",
         svg=draw(min(TALLEST, height), source, plot),
         alt=f"{CAPTION} ({source}). {' '.join(f'{_title(r, settings)}.' for r in shown)}",
         zooms=True,
     )
 
 
-def _of_choice(able: list[MeasuredCase]) -> str:
-    """Say which case of a schedule is drawn, where it has several."""
+def _of_choice(able: list[MeasuredCase], shown: list[MeasuredCase]) -> str:
+    """Say which case of a schedule is drawn, where it has several.
+
+    Args:
+        able: the cases that could be drawn.
+        shown: those that are.
+    """
     of_schedule: dict[str, set[int]] = {}
     for result in able:
         of_schedule.setdefault(result.case.schedule, set()).add(result.case.micro_batches)
@@ -82,7 +87,13 @@ def _of_choice(able: list[MeasuredCase]) -> str:
         return ""
     is_of_pipelines = any(SCHEDULES[result.case.schedule].is_pipeline for result in able)
     fastest = "fastest pipeline" if is_of_pipelines else "fastest"
-    return f" One case of each schedule is drawn, with {' and '.join(alike)} of the {fastest}."
+    is_alike = all(_is_alike(_of_family(able)[0].case, r.case, _settings(able)) for r in shown)
+    where = "" if is_alike else " where it was measured with them"
+    drawn = " and number of replicas" * (len({r.case.schedule for r in shown}) < len(shown))
+    return (
+        f" One case of each schedule{drawn} is drawn, with {' and '.join(alike)} of the {fastest}"
+        f"{where}."
+    )
 
 
 def _of_replicas(shown: list[MeasuredCase]) -> str:
@@ -154,6 +165,12 @@ def _chosen(able: list[MeasuredCase]) -> list[MeasuredCase]:
         case = result.case
         found.setdefault((list(SCHEDULES).index(case.schedule), case.data_parallel), result)
     return [result for _, result in sorted(found.items(), key=lambda pair: pair[0])]
+
+
+def _is_alike(fastest: Case, case: Case, keys: Sequence[str]) -> bool:
+    """Return whether a case has the values of these keys, and the micro-batches if it has any."""
+    differing, is_other = _unlike(fastest, case, keys)
+    return not differing and not (is_other and case.has_key("micro_batches"))
 
 
 def _unlike(fastest: Case, case: Case, keys: Sequence[str]) -> tuple[int, bool]:
