@@ -1,7 +1,7 @@
 """The predictions of a grid's cases on stdout, and nothing submitted."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from jobs.order import SubmitOrder
@@ -41,20 +41,23 @@ def show_predictions(order: SubmitOrder, best: By | None) -> int:
     if len(cases) > MOST:
         problem = f"{len(cases)} cases are more than {MOST}, which take minutes; use a smaller grid"
         raise ConfigError("--predict", problem)
-    _print_impossible(order, cases)
-    if not print_predictions(order, list(cases), best):
+    never = _impossible(order, cases)
+    if not print_predictions(order, list(cases), best, never):
         return 2
     print("Predicted: nothing was submitted.", flush=True)
     return 0
 
 
-def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None = None) -> bool:
+def print_predictions(
+    order: SubmitOrder, cases: Sequence[Case], best: By | None = None, never: Container[Case] = ()
+) -> bool:
     """Print a row a case, on what machine it holds, and which to choose.
 
     Args:
         order: where they would run, and the command line of the person.
         cases: to be predicted.
         best: by what to choose cases; None is not to choose.
+        never: those that no job of the profile can run.
 
     Returns:
         Whether any case has a prediction.
@@ -69,7 +72,7 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
         if isinstance(each, Unpredictable)
     }
     _print_refusals(without, order.typed)
-    candidates = _candidates(found, order.fits)
+    candidates = _candidates(found, order.fits, never)
     if not candidates:
         return False
     chosen, advice = advise(candidates, best) if best else ([], [])
@@ -91,12 +94,16 @@ def print_predictions(order: SubmitOrder, cases: Sequence[Case], best: By | None
     return True
 
 
-def _candidates(found: Mapping[Case, Predicted], fits: Fits) -> list[Candidate]:
-    made = {case: each for case, each in found.items() if isinstance(each, Prediction)}
-    work, how = work_settings(list(made)), how_settings(list(made))
+def _candidates(
+    found: Mapping[Case, Predicted], fits: Fits, never: Container[Case]
+) -> list[Candidate]:
+    work, how = work_settings(list(found)), how_settings(list(found))
     return [
-        Candidate(case, each, _fit(case, fits), work[case], how[case])
-        for case, each in made.items()
+        Candidate(
+            case, each, "cannot run" if case in never else _fit(case, fits), work[case], how[case]
+        )
+        for case, each in found.items()
+        if isinstance(each, Prediction)
     ]
 
 
@@ -120,21 +127,24 @@ def _used(candidates: list[Candidate], predictor: Predictor) -> list[Result]:
     ]
 
 
-def _print_impossible(order: SubmitOrder, cases: Iterable[Case]) -> None:
-    """Say on stderr which cases the profile's machines can never run: submitting refuses those.
+def _impossible(order: SubmitOrder, cases: Iterable[Case]) -> set[Case]:
+    """Return the cases that the profile's machines can never run, and say so on stderr.
 
-    They are predicted all the same, since calibrations may come from another machine.
+    Submitting refuses those. They are predicted all the same, since calibrations may come from
+    another machine.
 
     Args:
         order: where the cases would run.
         cases: to be predicted.
     """
-    why: dict[str, list[str]] = {}
+    why: dict[str, list[Case]] = {}
     for case in cases:
         if (problem := order.executor.why_never(case)) is not None:
-            why.setdefault(problem, []).append(case.case_id)
+            why.setdefault(problem, []).append(case)
     no_job = f"no job of profile {order.profile.name} can run"
-    print_notes([f"{no_job} {several(ids)}: {problem}" for problem, ids in why.items()])
+    ids = {problem: several([case.case_id for case in its]) for problem, its in why.items()}
+    print_notes([f"{no_job} {those}: {problem}" for problem, those in ids.items()])
+    return {case for its in why.values() for case in its}
 
 
 def _print_refusals(found: dict[Case, Unpredictable], typed: CommandLine) -> None:

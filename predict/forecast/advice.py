@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from predict.forecast.best import By, Candidate, choose, is_unsure
-from predict.forecast.words import digits, percent
+from predict.forecast.best import LEFT_OUT, By, Candidate, choose, is_unsure
+from predict.forecast.names import work_of
+from predict.forecast.words import digits, percent, step_words
 from predict.memory.gpu_size import GIB
+from study.case import Case
 from study.text import count_of
 
 LISTED = 4  # cases of a set that a sentence names
@@ -22,12 +24,12 @@ def advise(candidates: Sequence[Candidate], by: By) -> tuple[list[Candidate], li
         candidates: all predicted cases.
         by: what they are compared by.
     """
-    of_work: dict[tuple[str, ...], list[Candidate]] = {}
+    of_work: dict[Case, list[Candidate]] = {}
     for each in candidates:
-        of_work.setdefault(each.work, []).append(each)
+        of_work.setdefault(work_of(each.case), []).append(each)
     chosen, sentences = list[Candidate](), []
-    for work, its in of_work.items():
-        best = choose(its, by)
+    for its in of_work.values():
+        best, work = choose(its, by), its[0].work
         chosen += best
         text = sentence(best, its, by)
         sentences.append(f"{', '.join(work)}: {text[0].lower()}{text[1:]}" if work else text)
@@ -45,12 +47,13 @@ def sentence(chosen: Sequence[Candidate], candidates: Sequence[Candidate], by: B
     if not chosen:
         why = _left_out(candidates, by) or ["No peak is known."]  # which only `memory` needs
         return " ".join([f"For {_WHAT[by]} no case can be named.", *why])
-    names = list(dict.fromkeys(each.words for each in chosen))  # seeds have one name
+    best, names = chosen[0], list(dict.fromkeys(each.words for each in chosen))  # not each seed
     rest = len(names) - LISTED
     more = [f"{rest} more"] if rest > 0 else []
     ask = f"For {_WHAT[by]} ask for {_joined([*names[:LISTED], *more])}: {_figures(chosen, by)}."
     apart = f"These {len(names)} cannot be told apart by prediction." if len(names) > 1 else ""
-    return " ".join(filter(None, (ask, apart, *_cautions(chosen, by), *_left_out(candidates, by))))
+    left_out = [*_left_out(candidates, by), *_maybe_better(best, candidates, by)]
+    return " ".join(filter(None, (ask, apart, *_cautions(chosen, by), *left_out)))
 
 
 def _figures(chosen: Sequence[Candidate], by: By) -> str:
@@ -96,13 +99,16 @@ def _cautions(chosen: Sequence[Candidate], by: By) -> list[str]:
     said = []
     if tight := [each for each in chosen if each.fit == "may not fit"]:
         said.append(f"{_which(tight, chosen)} may not fit.")
+    if by == "memory":  # which no time says anything of
+        return said
     beyond = [(each, label) for each in chosen for label in each.prediction.labels
               if label.startswith("extrapolated")]  # fmt: skip
     for label in dict.fromkeys(label for _, label in beyond):
         its = [each for each, other in beyond if other == label]
-        said.append(f"{_which(its, chosen)} {'is' if len(its) == 1 else 'are'} {label}.")
+        is_one = len({each.words for each in its}) == 1
+        said.append(f"{_which(its, chosen)} {'is' if is_one else 'are'} {label}.")
     unknown = [each for each in chosen if not each.is_launching_known]
-    if unknown and by != "memory":
+    if unknown:
         which = _which(unknown, chosen)
         said.append(f"{which} may take longer: how long launching takes is not known.")
     return said
@@ -121,6 +127,7 @@ def _left_out(candidates: Sequence[Candidate], by: By) -> list[str]:
     bound = sum(each.prediction.is_launch_bound for each in candidates) if by != "memory" else 0
     unsure = sum(is_unsure(each, candidates, by) for each in candidates)
     large = sum(each.fit == "cannot fit" for each in candidates)
+    never = sum(each.fit == "cannot run" for each in candidates)
     said = []
     if bound:
         said.append(f"{count_of(bound, 'launch-bound case')} could not be compared.")
@@ -129,4 +136,32 @@ def _left_out(candidates: Sequence[Candidate], by: By) -> list[str]:
         said.append(f"{count_of(unsure, 'case')} {launching} could not be compared.")
     if large:
         said.append(f"{count_of(large, 'case')} cannot fit.")
+    if never:
+        said.append(f"{count_of(never, 'case')} cannot run here.")
     return said
+
+
+def _maybe_better(best: Candidate, candidates: Sequence[Candidate], by: By) -> list[str]:
+    """Say of how many launch-bound cases their calibrated launching is less than the best takes.
+
+    Args:
+        best: the first of the chosen.
+        candidates: all that were compared, and those that were not.
+        by: what they were compared by.
+    """
+    if by == "memory":
+        return []
+
+    def cost(each: Candidate) -> float:
+        return each.prediction.step_s * (each.case.gpus if by == "gpu-hours" else 1)
+
+    bound = [each for each in candidates
+             if each.prediction.is_launch_bound and each.fit not in LEFT_OUT]  # fmt: skip
+    better = sorted((each for each in bound if cost(each) < cost(best)), key=cost)
+    if not better:
+        return []
+    least, number = better[0], len(better)
+    return [
+        f"Launched as in the calibration, {number} of them would need less, the least "
+        f"{least.words}: about {step_words(least.prediction.step_s)} a step."
+    ]

@@ -9,6 +9,7 @@ from study.case import Case
 from study.storage.prediction import Prediction
 
 By = Literal["time", "gpu-hours", "memory"]
+LEFT_OUT = ("cannot fit", "cannot run")  # answers on a case that nobody can ask for
 MEMORY = 0.01  # by which predicted peaks may be wrong
 _Interval = tuple[float, float]
 
@@ -20,7 +21,7 @@ class Candidate:
     Attributes:
         case: the configuration.
         prediction: of it.
-        fit: whether it fits a GPU; None if unknown.
+        fit: whether it fits a GPU, or `cannot run` where no machine can run it; None if unknown.
         work: settings of what a step computes, where candidates differ in them.
         how: settings of how it runs that `how_words` leaves out, where candidates differ in them.
     """
@@ -54,8 +55,8 @@ def _in_brackets(settings: Sequence[str]) -> str:
 def choose(candidates: Sequence[Candidate], by: By) -> list[Candidate]:
     """Return the best case and those that cannot be told apart from it, best first.
 
-    Cases that cannot fit a GPU are left out, and, but for memory, those that are launch-bound, and
-    those of which that is not known, unless it is known of none.
+    Cases that cannot fit a GPU or run at all are left out, and, but for memory, those that are
+    launch-bound, and those of which that is not known, unless it is known of none.
 
     Args:
         candidates: predicted cases of the same work.
@@ -78,7 +79,7 @@ def is_compared(each: Candidate, candidates: Sequence[Candidate], by: By) -> boo
         candidates: of the same work.
         by: what is to be as little as possible.
     """
-    if each.fit == "cannot fit":
+    if each.fit in LEFT_OUT:
         return False
     if by == "memory":
         return bool(each.prediction.peak_bytes)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from predict.forecast.predict import NEUTRAL
 from study.case import ARGUMENT, NEWER, Case
 from study.schedules import SCHEDULES, has_key
 from study.text import count_of
 from study.values.description import cut, model_words
-from study.values.keys import KEYS
+from study.values.keys import DEFAULTS, KEYS
 from study.values.placeholders import as_text
 
 # What `how_words` says, and the keys that it says it of.
@@ -28,11 +30,14 @@ def how_words(case: Case) -> str:
     return " ".join([SCHEDULES[case.schedule].label, *parts, "on", count_of(case.gpus, "GPU")])
 
 
+def work_of(case: Case) -> Case:
+    """Return the case without how it runs: equal for cases whose steps compute the same."""
+    usual = {key: DEFAULTS[key] for key in (*_SAME_WORK, *NEUTRAL)} | {"gpus": 1}
+    return msgspec.structs.replace(case, **usual)
+
+
 def work_settings(cases: Sequence[Case]) -> dict[Case, tuple[str, ...]]:
     """Return of each case the settings of what a step computes, where the cases differ in them.
-
-    Cases with equal settings train the same model on the same batch, so that their steps can be
-    compared.
 
     Args:
         cases: configurations.
@@ -54,17 +59,35 @@ def _settings(
 ) -> dict[Case, tuple[str, ...]]:
     arguments = sorted({f"{ARGUMENT}{name}" for case in cases for name in case.arguments})
     keys = [key for key in (*KEYS, *arguments) if key not in _TOLD and is_asked(key)]
-    told = [key for key in keys if len({c.value(key) for c in cases if c.has_key(key)}) > 1]
+    told = [key for key in keys if _differs(cases, key)]
     models = {case: model_words(case) for case in cases}
     has_models = is_asked("kind") and len(set(models.values())) > 1
     return {
         case: (
             *([models[case]] if has_models else []),
-            *(
-                f"{key} {cut(as_text(case.value(key)))}"
-                for key in told
-                if case.has_key(key) and case.value(key) != NEWER.get(key, _NO_DEFAULT)
-            ),
+            *(_setting(case, key) for key in told if _is_told(case, key)),
         )
         for case in cases
     }
+
+
+def _differs(cases: Sequence[Case], key: str) -> bool:
+    """Return whether cases have several values: 1, 1.0 and true are three, and no argument one."""
+    having = [case for case in cases if case.has_key("args" if _is_argument(key) else key)]
+    return len({(type(case.value(key)), case.value(key)) for case in having}) > 1
+
+
+def _is_told(case: Case, key: str) -> bool:
+    if _is_argument(key):
+        return case.has_key("args")
+    return case.has_key(key) and case.value(key) != NEWER.get(key, _NO_DEFAULT)
+
+
+def _setting(case: Case, key: str) -> str:
+    if _is_argument(key) and not case.has_key(key):
+        return f"{key} not given"
+    return f"{key} {cut(as_text(case.value(key)))}"
+
+
+def _is_argument(key: str) -> bool:
+    return key.startswith(ARGUMENT)

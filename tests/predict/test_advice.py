@@ -11,6 +11,7 @@ from predict.forecast.names import how_settings, work_settings
 from predict.forecast.predict import Predictor
 from predict.memory.fit import Layers
 from predict.steps.step import Step
+from study.case import Case
 from tests.predict.made_up_calibration import calibration, case
 
 
@@ -113,6 +114,60 @@ def test_what_may_not_fit_is_named_with_that_caution(fits, words):
     some = [replaced(each, fit) for each, fit in zip(both, fits, strict=True)]
     _, (said,) = advise(some, "time")
     assert said.partition("told apart by prediction.")[2] == words
+
+
+def test_seeds_that_are_extrapolated_are_one_case():
+    seeds = candidates(case(seed=1), case(seed=2))
+    _, (said,) = advise(
+        [replaced(e, labels=("extrapolated: 4 GPUs, seen 2",)) for e in seeds], "time"
+    )
+    assert said.endswith("It is extrapolated: 4 GPUs, seen 2.")
+    _, (said,) = advise([replaced(each, labels=("extrapolated: x",)) for each in seeds], "memory")
+    assert "extrapolated" not in said
+
+
+def own(**arguments):
+    """A case of a model of one's own with these arguments."""
+    return Case(
+        depth=8, gpus=2, kind="factory", factory="models/mine.py:build", sha256="0" * 64,
+        args=tuple(sorted(arguments.items())),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ({}, {"p": 0.5}, ("args.p not given", "args.p 0.5")),
+        ({"p": 1}, {"p": True}, ("args.p 1", "args.p true")),
+        ({"width": 48}, {"heads": 48}, ("args.heads not given, args.width 48",
+                                        "args.heads 48, args.width not given")),
+    ],
+)  # fmt: skip
+def test_models_of_ones_own_with_other_arguments_are_other_work(one, other, words):
+    _, said = advise(candidates(own(**one), own(**other)), "time")
+    assert tuple(text.partition(": for the shortest step")[0] for text in said) == words
+
+
+def test_long_arguments_that_differ_in_the_middle_are_other_work():
+    texts = ["x" * 40 + middle + "y" * 40 for middle in "ab"]
+    _, said = advise(candidates(*(own(note=text) for text in texts)), "time")
+    assert len(said) == 2
+
+
+def test_a_case_that_no_machine_can_run_is_never_the_best():
+    one, other = candidates(case(), case(schedule="1f1b"))
+    chosen, (said,) = advise([replaced(one, "cannot run"), other], "memory")
+    assert chosen == [other]
+    assert said.endswith("1 case cannot run here.")
+
+
+def test_launch_bound_cases_that_may_need_less_are_named():
+    best, other = candidates(case(), case(schedule="1f1b"))
+    quick = replaced(other, high_s=None, step_s=MADE.step_s / 2)
+    said = advise([best, quick], "time")[1][0]
+    assert "Launched as in the calibration, 1 of them would need less, the least 1F1B with" in said
+    slow = replaced(other, high_s=None, step_s=MADE.step_s * 2)
+    assert "would need less" not in advise([best, slow], "time")[1][0]
 
 
 def test_each_extrapolated_case_among_the_best_is_named():
