@@ -132,8 +132,8 @@ def _left_out(candidates: Sequence[Candidate], by: By) -> list[str]:
     if bound:
         said.append(f"{count_of(bound, 'launch-bound case')} could not be compared.")
     if unsure:
-        launching = "with launching of unknown length"
-        said.append(f"{count_of(unsure, 'case')} {launching} could not be compared.")
+        why = "how long launching takes is not known"
+        said.append(f"{count_of(unsure, 'case')} could not be compared: {why}.")
     if large:
         said.append(f"{count_of(large, 'case')} cannot fit.")
     if never:
@@ -162,6 +162,6 @@ def _maybe_better(best: Candidate, candidates: Sequence[Candidate], by: By) -> l
         return []
     least, number = better[0], len(better)
     return [
-        f"Launched as in the calibration, {number} of them would need less, the least "
-        f"{least.words}: about {step_words(least.prediction.step_s)} a step."
+        f"Launched as in the calibration, {count_of(number, 'launch-bound case')} would need less, "
+        f"the least {least.words}: about {step_words(least.prediction.step_s)} a step."
     ]

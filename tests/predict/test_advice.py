@@ -83,7 +83,7 @@ def test_a_case_of_unknown_launching_is_not_the_best_beside_others():
     unknown = replaced(other, host_share=None, step_s=MADE.step_s / 2, low_s=0.0, high_s=0.01)
     chosen, (said,) = advise([known, unknown], "time")
     assert chosen == [known]
-    assert said.endswith("1 case with launching of unknown length could not be compared.")
+    assert said.endswith("1 case could not be compared: how long launching takes is not known.")
     bound = replaced(known, high_s=None)
     assert advise([bound, unknown], "time")[0] == []
 
@@ -165,7 +165,7 @@ def test_launch_bound_cases_that_may_need_less_are_named():
     best, other = candidates(case(), case(schedule="1f1b"))
     quick = replaced(other, high_s=None, step_s=MADE.step_s / 2)
     said = advise([best, quick], "time")[1][0]
-    assert "Launched as in the calibration, 1 of them would need less, the least 1F1B with" in said
+    assert "in the calibration, 1 launch-bound case would need less, the least 1F1B with" in said
     slow = replaced(other, high_s=None, step_s=MADE.step_s * 2)
     assert "would need less" not in advise([best, slow], "time")[1][0]
 
